@@ -1,0 +1,52 @@
+# Everything runs in .venv, which is made when it is not there and completed when the requirements changed.
+# A .venv that already holds a CPU build of torch keeps it: so a machine without a GPU spares itself the CUDA packages.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The reason why a Python cannot be used, as a program that takes its path from the recipe.
+CHECK := import sys; v = sys.version_info; \
+	(3, 11) <= v[:2] < (3, 13) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]} but ganflow needs 3.11 or 3.12: \
+	name one with PYTHON=..., and remove $(VENV) if it was made by another")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-unit lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## the whole pipeline on real handwritten digits: data, training, metrics, registry, release
+	$(BIN)/ganflow run --preset digits
+
+up: $(STAMP) ## Prefect and MLflow servers, worker and deployments until Ctrl-C
+	$(BIN)/ganflow up
+
+test: $(STAMP) ## all tests
+	$(BIN)/python -m pytest
+
+test-unit: $(STAMP) ## the tests that take seconds
+	$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP) ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## every benchmark, each printing JSON
+	@set -e; for file in benchmarks/*.py; do [ -e "$$file" ] || continue; echo "# $$file"; $(BIN)/python "$$file"; done
+
+clean: ## remove caches and build files; keeps data, models, releases and .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find flows tasks gan tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c '$(CHECK)'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@$(BIN)/python -c '$(CHECK)'
+	@echo "installing the packages of constraints.txt into $(VENV): a minute or more"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inception,dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""What runs, in which order: one file per Prefect flow, and the command line."""

@@ -1,0 +1,171 @@
+"""The child processes of `ganflow up`: started with a log each, watched, and stopped together."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from rich.console import Console
+
+from flows import guardian
+from flows.guardian import stop_tree
+from gan.errors import GanflowError
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """Ctrl-C or SIGTERM came while something was awaited."""
+
+
+class StopRequests:
+    """Counts Ctrl-C, SIGTERM and hang-ups: one asks to stop, a second not to wait for it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @contextlib.contextmanager
+    def received(self) -> Iterator["StopRequests"]:
+        """Count signals, instead of being ended by them, within the block."""
+        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        previous = {number: signal.signal(number, self._receive) for number in wanted}
+        try:
+            yield self
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+
+    def hurry(self) -> bool:
+        """Whether a second signal came."""
+        return self.count > 1
+
+
+class Children:
+    """Processes of their own sessions, so that Ctrl-C in a terminal reaches only us and we stop them in order."""
+
+    def __init__(
+        self, logs: Path, environment: Mapping[str, str], cwd: Path, requests: StopRequests, console: Console
+    ) -> None:
+        self._logs = logs
+        self._environment = environment
+        self._cwd = cwd
+        self._requests = requests
+        self._console = console
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, psutil.Process] = {}
+        self._guardian: subprocess.Popen[bytes] | None = None
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def guard(self, lock: int, leftovers: Sequence[Path]) -> None:
+        """Start the guardian, which stops the children and removes `leftovers` if we are killed."""
+        self._guardian = subprocess.Popen(
+            # -P: by path, but without this folder on its import path.
+            [sys.executable, "-P", guardian.__file__, *map(str, leftovers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(lock,),
+            cwd=self._cwd,
+        )
+
+    def log(self, name: str) -> Path:
+        """Return the file that a child's output goes to; it is written anew at each start."""
+        return self._logs / f"{name.lower().replace(' ', '-')}.log"
+
+    def start(self, name: str, module: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start `python -m module…`."""
+        with self.log(name).open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", *module],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self._cwd,
+                env={**self._environment, **(environment or {})},
+            )
+        self._running[name] = child
+        self._processes[name] = psutil.Process(child.pid)
+        self._tell_guardian(child.pid)
+
+    def _tell_guardian(self, number: int) -> None:
+        if self._guardian and self._guardian.stdin:
+            with contextlib.suppress(OSError):
+                self._guardian.stdin.write(f"{number}\n".encode())
+                self._guardian.stdin.flush()
+
+    def run(self, name: str, module: Sequence[str]) -> None:
+        """Run `python -m module…` to its end.
+
+        Raises:
+            GanflowError: it failed, or another child ended meanwhile.
+            Stopped: a signal came.
+        """
+        self.start(name, module)
+        child = self._running.pop(name)
+        try:
+            self.wait(f"setting up the {name}", lambda: child.poll() is not None)
+        except BaseException:
+            self._running[name] = child
+            raise
+        self._tell_guardian(-child.pid)
+        if child.returncode:
+            raise self._ended(name, child)
+
+    def wait(self, what: str, ready: Callable[[], bool], timeout: float = 180.0) -> None:
+        """Wait, with a spinner, until `ready()`.
+
+        Raises:
+            GanflowError: a child ended, or `timeout` seconds passed.
+            Stopped: a signal came.
+        """
+        deadline = time.monotonic() + timeout
+        with self._console.status(f"{what} …"):
+            while not ready():
+                self._check()
+                if time.monotonic() > deadline:
+                    raise GanflowError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
+                time.sleep(0.1)
+
+    def watch(self) -> None:
+        """Wait for a signal.
+
+        Raises:
+            GanflowError: a child ended by itself.
+        """
+        with contextlib.suppress(Stopped):
+            while True:
+                self._check()
+                time.sleep(0.25)
+
+    def _check(self) -> None:
+        if self._requests.count:
+            raise Stopped
+        for name, child in self._running.items():
+            if child.poll() is not None:
+                raise self._ended(name, child)
+
+    def _ended(self, name: str, child: subprocess.Popen[bytes]) -> GanflowError:
+        lines = self.log(name).read_text(errors="replace").splitlines()
+        with contextlib.suppress(OSError):
+            self._console.print("\n".join(lines[-20:]), markup=False, highlight=False, soft_wrap=True)
+        how = f"by signal {-child.returncode}" if child.returncode < 0 else f"with status {child.returncode}"
+        return GanflowError(f"{name} ended {how}, so everything else was stopped: its log is {self.log(name)}")
+
+    def stop(self) -> None:
+        """Stop the youngest first: the worker ends its flow runs while Prefect's server still listens."""
+        for name, child in reversed(self._running.items()):
+            stop_tree(self._processes[name], grace=15, hurry=self._requests.hurry)
+            child.wait()
+        self._running.clear()
+        if self._guardian and self._guardian.stdin:
+            with contextlib.suppress(OSError):
+                self._guardian.stdin.close()
+            self._guardian.wait()

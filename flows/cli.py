@@ -1,0 +1,229 @@
+"""The command `ganflow`: one verb for each step, one for the whole chain."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.configure import resolve_config
+from flows.console import Answer, errors_as_sentences, prepare, read_settings
+from gan.config import Config
+from tasks.settings import Settings
+
+app = typer.Typer(
+    name="ganflow",
+    help="Keep synthetic image datasets fresh: version images with DVC, train a GAN on Ray, measure it, register it "
+    "in MLflow and draw releases from the champion, all as Prefect flows.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SOURCE_HELP = "`digits`, or a folder of images with a subfolder per class."
+Source = Annotated[str, typer.Option("--source", "-s", help=SOURCE_HELP)]
+Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
+Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
+Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of the registered model.")]
+RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
+
+
+def _begin(preset: str, overrides: Sequence[str], source: str | None = None) -> Settings:
+    """Refuse wrong input before any server is started: configuration, home, source, MLflow's address."""
+    resolve_config(preset, overrides)
+    settings = prepare()
+    if source is not None:
+        from gan.data.sources import open_source
+
+        open_source(source)
+    from tasks.tracking import client
+
+    client(settings)
+    return settings
+
+
+@app.command()
+def run(
+    source: Source = "digits",
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006 - typer copies it
+    workers: Workers = 1,
+    as_json: Json = False,
+) -> None:
+    """Run the whole chain: ingest, train, evaluate, register, generate."""
+    answer = Answer()
+    _begin(preset, overrides, source)
+    from flows.pipeline import pipeline
+    from flows.summary import pipeline_lines
+
+    result = pipeline(source, preset, overrides, workers)
+    answer.give(result, pipeline_lines(result), as_json)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help=SOURCE_HELP)] = "digits",
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Read images into data/, version them with DVC, push them to the default remote."""
+    answer = Answer()
+    _begin(preset, overrides, source)
+    from flows.ingest import ingest as flow
+    from flows.summary import dataset_lines
+
+    result = flow(source, preset, overrides)
+    answer.give(result, dataset_lines(result), as_json)
+
+
+@app.command()
+def train(
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    workers: Workers = 1,
+    as_json: Json = False,
+) -> None:
+    """Train a generator on the current dataset; its checkpoint goes to an MLflow run."""
+    answer = Answer()
+    _begin(preset, overrides)
+    from flows.summary import training_lines
+    from flows.train import train as flow
+
+    result = flow(preset, overrides, workers)
+    answer.give(result, training_lines(result), as_json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Alias or version of the registered model, or a run id.")] = "champion",
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure a registered model or a training run: FID and KID against the current dataset."""
+    answer = Answer()
+    _begin(preset, overrides)
+    from flows.evaluate import evaluate as flow
+    from flows.summary import evaluation_lines
+
+    result = flow(model, preset, overrides)
+    answer.give(result, evaluation_lines(result), as_json)
+
+
+@app.command()
+def register(
+    run_id: RunId,
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Measure a training run and register it; it becomes champion if it beats the one in use."""
+    answer = Answer()
+    _begin(preset, overrides)
+    from flows.register import register as flow
+    from flows.summary import model_lines
+
+    result = flow(run_id, preset, overrides)
+    answer.give(result, model_lines(result), as_json)
+
+
+@app.command()
+def retrain(
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    workers: Workers = 1,
+    as_json: Json = False,
+) -> None:
+    """Train, measure and register in one: what schedules and new data start."""
+    answer = Answer()
+    _begin(preset, overrides)
+    from flows.retrain import retrain as flow
+    from flows.summary import model_lines
+
+    result = flow(preset, overrides, None, workers)
+    answer.give(result, model_lines(result), as_json)
+
+
+@app.command()
+def generate(
+    model: Model = "champion",
+    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Images; the preset's number without it.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed; derived from version and name without it.")] = None,
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    as_json: Json = False,
+) -> None:
+    """Draw a release of synthetic images into synthetic/ and track it with DVC."""
+    answer = Answer()
+    changes = [*overrides, f"release.num_images={n}"] if n else overrides
+    settings = _begin(preset, changes)
+    from tasks.registry import find_model
+
+    find_model(settings, model)
+    from flows.generate import generate as flow
+    from flows.summary import release_lines
+
+    result = flow(model, name, seed, preset, changes)
+    answer.give(result, release_lines(result), as_json)
+
+
+@app.command()
+def sample(
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path("samples.png"),
+    label: Annotated[int, typer.Option("--label", "-l", help="Class; -1 draws it from the seed.")] = -1,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=10_000, help="Images.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
+    model: Model = "champion",
+    as_json: Json = False,
+) -> None:
+    """Draw a grid of samples into a PNG file; no server is needed."""
+    answer = Answer()
+    settings = prepare()
+    from tasks.samples import write_samples
+
+    version = write_samples(settings, model, output, label=label, count=n, seed=seed)
+    facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}
+    answer.give(facts, [f"samples   {output}: {n} images of version {version}"], as_json)
+
+
+@app.command()
+def presets(
+    keys: Annotated[bool, typer.Option("--keys", help="Show every key with its meaning and default.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the presets, or the keys that --set knows."""
+    from gan.presets import PRESETS
+
+    answer = Answer()
+    if keys:
+        rows = dict(Config.keys_with_meaning())
+        answer.give(rows, [f"{key:<28} {meaning}" for key, meaning in rows.items()], as_json)
+        return
+    described = {name: (make.__doc__ or "").strip() for name, make in PRESETS.items()}
+    answer.give(described, [f"{name:<12} {text}" for name, text in described.items()], as_json)
+
+
+@app.command()
+def up(
+    prefect_port: Annotated[int, typer.Option(help="Port of the Prefect server.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow server.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Start Prefect and MLflow servers, worker and deployments; Ctrl-C stops them all."""
+    from flows.up import run_up
+
+    run_up(read_settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, host=host)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    with errors_as_sentences():
+        app()
+
+
+if __name__ == "__main__":
+    main()

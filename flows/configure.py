@@ -1,0 +1,15 @@
+"""From a preset's name and overrides to a configuration, the same for every flow and verb."""
+
+from collections.abc import Sequence
+
+from gan.config import Config, apply_overrides
+from gan.presets import preset as find_preset
+
+
+def resolve_config(preset: str, overrides: Sequence[str]) -> Config:
+    """Return the preset with the overrides applied.
+
+    Raises:
+        ConfigError: the preset or a key is unknown, or a value is out of range.
+    """
+    return apply_overrides(find_preset(preset), overrides)

@@ -1,0 +1,72 @@
+"""Standard output, exit status and environment of the command line."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+
+from flows.server import prefect_environment
+from gan.errors import GanflowError, InputError
+from tasks.settings import Settings, require_writable_home
+
+
+class Answer:
+    """Where a verb's answer goes: standard output carries it alone, everything else goes to standard error."""
+
+    def __init__(self) -> None:
+        sys.stdout.flush()
+        self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        # MLflow, Ray and DVC print to standard output: from here on file descriptor 1 is standard error.
+        os.dup2(2, 1)
+
+    def give(self, result: BaseModel | dict[str, Any], lines: list[str], as_json: bool) -> None:
+        """Print a result as one JSON object, or as lines."""
+        if as_json:
+            tree = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+            lines = [json.dumps(tree, ensure_ascii=False)]
+        self._stream.write("\n".join(lines) + "\n")
+        self._stream.flush()
+
+
+def prepare() -> Settings:
+    """Read the settings, prove that home can be written, and tell Prefect where its server is, before its import.
+
+    Raises:
+        InputError: a setting is malformed, or home cannot be written.
+    """
+    settings = read_settings()
+    require_writable_home(settings)
+    os.environ.update(prefect_environment(settings))
+    # What ganflow can explain it prints itself, as one sentence; Prefect would add a traceback.
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    return settings
+
+
+def read_settings() -> Settings:
+    """Read the settings.
+
+    Raises:
+        InputError: an environment variable is malformed.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"the environment variable {str(first['loc'][0]).upper()} is wrong: {first['msg']}") from None
+
+
+@contextlib.contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """End the process with one sentence and the error's exit status; a traceback is for bugs."""
+    try:
+        yield
+    except GanflowError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {error}", markup=False)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(130)

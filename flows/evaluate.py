@@ -1,0 +1,34 @@
+"""The flow `evaluate`: measure a registered model, or a training run, against the current dataset."""
+
+from collections.abc import Sequence
+
+from prefect import flow
+
+from flows.configure import resolve_config
+from gan.metrics.evaluation import Evaluation
+from tasks.dvc_repo import ensure_data
+from tasks.registry import find_model
+from tasks.settings import Settings, require_writable_home
+from tasks.steps import evaluate_generator
+from tasks.tracking import run_tags
+
+RUN_ID_LENGTH = 32
+
+
+@flow(name="evaluate")
+def evaluate(model: str = "champion", preset: str = "digits", overrides: Sequence[str] = ()) -> Evaluation:
+    """Evaluate under the preset's protocol.
+
+    Args:
+        model: an alias or version of the registered model, or the id of a training run.
+        preset: name of the configuration whose section `evaluation` says how.
+        overrides: `section.key=value` changes of it.
+    """
+    settings, config = Settings(), resolve_config(preset, overrides)
+    require_writable_home(settings)
+    dataset_md5 = ensure_data(settings)
+    if len(model) == RUN_ID_LENGTH:
+        run_tags(settings, model)
+        return evaluate_generator(model, None, config, dataset_md5)
+    found = find_model(settings, model)
+    return evaluate_generator(found.run_id, found.version, config, dataset_md5)

@@ -1,0 +1,35 @@
+"""The flow `ingest`: a source of images becomes the current dataset version."""
+
+from collections.abc import Sequence
+
+from prefect import flow
+from prefect.events import emit_event
+
+from flows.configure import resolve_config
+from tasks.settings import Settings, require_writable_home
+from tasks.steps import Ingested, ingest_source
+
+DATASET_VERSIONED = "dataset.versioned"
+
+
+@flow(name="ingest", log_prints=False)
+def ingest(
+    source: str = "digits", preset: str = "digits", overrides: Sequence[str] = (), announce: bool = True
+) -> Ingested:
+    """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
+
+    Args:
+        source: `digits`, or a folder of images with a subfolder per class.
+        preset: name of the configuration to begin with.
+        overrides: `section.key=value` changes of it.
+        announce: emit the event; off where the caller retrains by itself.
+    """
+    require_writable_home(Settings())
+    result = ingest_source(source, resolve_config(preset, overrides))
+    if result.changed and announce:
+        emit_event(
+            DATASET_VERSIONED,
+            resource={"prefect.resource.id": f"ganflow.dataset.{result.md5}", "prefect.resource.name": result.md5},
+            payload={"md5": result.md5, "num_train": result.num_train, "num_test": result.num_test},
+        )
+    return result

@@ -1,0 +1,40 @@
+"""The flow `run`: the whole chain from images to a release."""
+
+from collections.abc import Sequence
+
+from prefect import flow
+from pydantic import BaseModel, ConfigDict
+
+from flows.generate import generate
+from flows.ingest import ingest
+from flows.register import Registered
+from flows.retrain import retrain
+from tasks.steps import Ingested, Released
+
+
+class PipelineResult(BaseModel):
+    """What each step of the pipeline did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: Ingested
+    model: Registered
+    release: Released
+
+
+@flow(name="run")
+def pipeline(
+    source: str = "digits", preset: str = "digits", overrides: Sequence[str] = (), workers: int = 1
+) -> PipelineResult:
+    """Ingest, train, evaluate, register, and draw a release from the champion.
+
+    Args:
+        source: `digits`, or a folder of images with a subfolder per class.
+        preset: name of the configuration to begin with.
+        overrides: `section.key=value` changes of it.
+        workers: Ray Train workers, 1 or more.
+    """
+    # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
+    dataset = ingest(source, preset, overrides, announce=False)
+    model = retrain(preset, overrides, dataset.md5, workers)
+    return PipelineResult(dataset=dataset, model=model, release=generate("champion", None, None, preset, overrides))

@@ -1,0 +1,156 @@
+"""Which Prefect server to use: found before Prefect is imported, because it reads its settings only once."""
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.settings import Settings
+
+PREFECT_TOML_MARK = "# Written by `ganflow up` and removed when it stops."
+
+
+class UpState(BaseModel):
+    """Where the parts of a running `ganflow up` answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    prefect_api_url: str
+    prefect_ui_url: str
+    mlflow_url: str
+    work_pool: str
+
+
+def state_file(settings: Settings) -> Path:
+    """Record of the running `ganflow up`."""
+    return settings.state_dir / "up.json"
+
+
+def prefect_toml(settings: Settings) -> Path:
+    """Prefect's own settings file, read by any `prefect` command typed in the home folder."""
+    return settings.home / "prefect.toml"
+
+
+def up_state(settings: Settings) -> UpState | None:
+    """Return where `ganflow up` of this home answers, or None; what a killed one left behind is removed."""
+    recorded = recorded_state(settings)
+    if recorded is None:
+        return None
+    with home_lock(settings) as lock:
+        if lock is not None:
+            remove_traces(settings)
+            return None
+    # The lock outlives a killed `up` until its children are stopped: its pid tells the two apart.
+    if not lives(recorded.pid) or not answers(f"{recorded.prefect_api_url}/health"):
+        return None
+    return recorded
+
+
+def recorded_state(settings: Settings) -> UpState | None:
+    """Read the record without asking whether it still holds."""
+    try:
+        return UpState.model_validate_json(state_file(settings).read_text())
+    except (OSError, ValidationError):
+        return None
+
+
+def prefect_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables to set before Prefect is imported; what the user exported is left alone.
+
+    The API is the user's `PREFECT_API_URL`, else the server of a running `ganflow up`, else an ephemeral one.
+    """
+    defaults = {
+        "PREFECT_HOME": str(settings.state_dir / "prefect"),
+        # With telemetry on, the very first start of a server finds its new database locked.
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        # Prefect's default is pickle.
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+        # A busy small machine takes longer than the default of 20 s.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        # Terminals show progress and warnings; the API and so the Prefect page still get every line.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
+    }
+    if "PREFECT_API_URL" not in os.environ and (state := up_state(settings)):
+        defaults["PREFECT_API_URL"] = state.prefect_api_url
+    return {name: value for name, value in defaults.items() if name not in os.environ}
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs; one that ended and that its parent has not yet noticed does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def answers(url: str, timeout: float = 5.0) -> bool:
+    """Whether a GET of this `http://` address gives status 200 within `timeout` seconds; proxies are not asked."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        connection.request("GET", parts.path or "/")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def home_lock(settings: Settings) -> Iterator[int | None]:
+    """Hold the lock of this home's `ganflow up`: yields its file descriptor, or None where another holds it.
+
+    The kernel drops it when the last process that has the descriptor ends, however it ends.
+    """
+    descriptor = os.open(settings.state_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = True
+    except BlockingIOError:
+        held = False
+    try:
+        yield descriptor if held else None
+    finally:
+        os.close(descriptor)
+
+
+def leave_traces(settings: Settings, state: UpState) -> bool:
+    """Write what lets other commands find this `ganflow up`; False if a user's own `prefect.toml` is in the way."""
+    temporary = state_file(settings).with_suffix(".tmp")
+    temporary.write_text(state.model_dump_json(indent=2))
+    temporary.replace(state_file(settings))
+    if prefect_toml(settings).exists() and not is_our_prefect_toml(settings):
+        return False
+    prefect_toml(settings).write_text(
+        f"{PREFECT_TOML_MARK}\n"
+        f"home = {json.dumps(str(settings.state_dir / 'prefect'))}\n\n"
+        f'[api]\nurl = "{state.prefect_api_url}"\n\n'
+        '[results]\ndefault_serializer = "json"\n'
+    )
+    return True
+
+
+def remove_traces(settings: Settings) -> None:
+    """Remove the record and our `prefect.toml`; a user's own stays."""
+    state_file(settings).unlink(missing_ok=True)
+    if is_our_prefect_toml(settings):
+        prefect_toml(settings).unlink(missing_ok=True)
+
+
+def is_our_prefect_toml(settings: Settings) -> bool:
+    """Whether `prefect.toml` exists and was written by `ganflow up`."""
+    try:
+        return prefect_toml(settings).read_text().startswith(PREFECT_TOML_MARK)
+    except (OSError, UnicodeDecodeError):
+        return False

@@ -1,0 +1,1 @@
+"""The science: data, networks, losses, training loop, metrics, sampling and export in plain PyTorch."""

@@ -1,0 +1,91 @@
+"""Checkpoints: a folder of tensors and one JSON header, complete exactly when its hash list says so."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan.errors import CheckpointError
+
+FORMAT_VERSION = 1
+TENSORS = "tensors.pt"
+HEADER = "header.json"
+HASHES = "sha256.json"
+KEEP = 2
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """Write a checkpoint into an existing folder; the hash list comes last and makes it whole.
+
+    Args:
+        folder: an existing folder of its own, under a temporary name.
+        header: JSON-able facts: cur_nimg, config and its hash, dataset md5, what the run chose.
+        tensors: nested dicts and lists of tensors and numbers (state dicts of networks and optimizers).
+    """
+    torch.save(tensors, folder / TENSORS)
+    (folder / HEADER).write_text(json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n")
+    hashes = {name: _sha256(folder / name) for name in (HEADER, TENSORS)}
+    (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether every file that the hash list names is there with the hash that it gives."""
+    try:
+        hashes = json.loads((folder / HASHES).read_text())
+        return set(hashes) == {HEADER, TENSORS} and all(_sha256(folder / name) == hashes[name] for name in hashes)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def load_header(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's header, having checked that the checkpoint is whole.
+
+    Raises:
+        CheckpointError: the folder is no complete checkpoint, or its format is newer than this code.
+    """
+    if not is_complete(folder):
+        raise CheckpointError(f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}")
+    header: dict[str, Any] = json.loads((folder / HEADER).read_text())
+    if header["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{folder} has checkpoint format {header['format_version']} but this ganflow reads {FORMAT_VERSION}: "
+            "use the version that wrote it"
+        )
+    return header
+
+
+def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint's tensors onto a device; nothing is unpickled but tensors and plain containers."""
+    tensors: dict[str, Any] = torch.load(folder / TENSORS, map_location=device, weights_only=True)
+    return tensors
+
+
+def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path], None]) -> Path:
+    """Make `parent/checkpoint-<cur_nimg>` by `write`, all or nothing, and keep the last two."""
+    parent.mkdir(parents=True, exist_ok=True)
+    final = parent / f"checkpoint-{cur_nimg:012d}"
+    partial = parent / f".partial-{uuid.uuid4().hex}"
+    partial.mkdir()
+    write(partial)
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(partial, final)
+    for old in sorted(parent.glob("checkpoint-*"))[:-KEEP]:
+        shutil.rmtree(old)
+    return final
+
+
+def read_checkpoint_folder(parent: Path) -> Path | None:
+    """Return the newest complete `checkpoint-*` under `parent`, or None."""
+    return next((path for path in sorted(parent.glob("checkpoint-*"), reverse=True) if is_complete(path)), None)

@@ -1,0 +1,60 @@
+"""Errors that a user can cause and mend; each message is one sentence: what is wrong, where, what to do."""
+
+
+class GanflowError(Exception):
+    """Base of every error that ganflow explains instead of showing a traceback.
+
+    `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong.
+    """
+
+    exit_status = 1
+
+
+class InputError(GanflowError):
+    """Something the user typed or pointed at is wrong, and nothing was done."""
+
+    exit_status = 2
+
+
+class ConfigError(InputError):
+    """A preset, a key or a combination of settings that cannot work."""
+
+
+class DatasetError(InputError):
+    """A source, a dataset folder or a shard that is missing, empty or broken."""
+
+
+class LabelError(InputError):
+    """A class label that the model does not know."""
+
+
+class WeightsError(InputError):
+    """The feature network's weights cannot be found or have the wrong hash."""
+
+
+class ServiceError(InputError):
+    """An address where nothing, or something else, answers."""
+
+
+class ModelNotFoundError(InputError):
+    """The registry has no such model, version or alias."""
+
+
+class ReleaseError(InputError):
+    """A release that exists with other settings, or whose files do not match its manifest."""
+
+
+class ProtocolMismatchError(InputError):
+    """Two evaluations that were made under different protocols and so cannot be compared."""
+
+
+class CheckpointError(GanflowError):
+    """A checkpoint that is missing, incomplete or of another configuration."""
+
+
+class NonFiniteLossError(GanflowError):
+    """A loss or gradient became NaN or infinite; the optimiser step was not taken."""
+
+
+class ResourcesError(GanflowError):
+    """The cluster is smaller than what was asked for."""

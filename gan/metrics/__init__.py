@@ -1,0 +1,1 @@
+"""Features -> statistics -> value: one file per metric, compared only under one protocol."""

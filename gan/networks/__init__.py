@@ -1,0 +1,1 @@
+"""Generators and discriminators; plain arguments in, no configuration object."""

@@ -1,0 +1,47 @@
+"""Images from seeds: the function that training snapshots, the exported program and releases all share."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan.keyed_random import Purpose, integers, normal
+from gan.networks.generator import Generator
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Quantise [N, C, H, W] float32 in about [-1, 1] to [N, H, W, C] uint8, rounding to nearest."""
+    return (images.float() * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def resolve_labels(seeds: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Replace label -1 by a class drawn from the seed.
+
+    Args:
+        seeds: [N] int64.
+        labels: [N] int64 in [-1, num_classes); anything where `num_classes` is 0.
+        num_classes: classes, 0 for an unconditional model.
+
+    Returns:
+        [N] int64 in [0, num_classes), zeros for an unconditional model.
+    """
+    if not num_classes:
+        return torch.zeros_like(labels)
+    return torch.where(labels == -1, integers(seeds, Purpose.LABEL, num_classes), labels)
+
+
+@torch.no_grad()
+def sample_uint8(G: Generator, seeds: Tensor, labels: Tensor, device: torch.device) -> np.ndarray:
+    """Draw images from a generator in memory.
+
+    Args:
+        G: the generator.
+        seeds: [N] int64.
+        labels: [N] int64, -1 for a class drawn from the seed.
+        device: where G is.
+
+    Returns:
+        [N, H, W, C] uint8.
+    """
+    seeds, labels = seeds.to(device), labels.to(device)
+    images = G(normal(seeds, Purpose.LATENT, G.latent_dim), resolve_labels(seeds, labels, G.num_classes))
+    return to_uint8(images).cpu().numpy()

@@ -1,0 +1,96 @@
+"""The cards that go with what ganflow hands out: a dataset card for a release, a model card for a version."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from gan.metrics.evaluation import Evaluation
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def _size_category(count: int) -> str:
+    return next((name for limit, name in _SIZES if count < limit), "n>1M")
+
+
+def metrics_table(evaluation: Evaluation) -> str:
+    """A Markdown table of metrics with intervals, and the protocol under it."""
+    lines = ["| metric | value | 95 % interval |", "|---|---|---|"]
+    for key, metric in evaluation.metrics.items():
+        interval = "–" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
+        lines.append(f"| {key} | {metric.value:.5g} | {interval} |")
+    protocol = evaluation.protocol
+    lines += [
+        "",
+        f"Protocol: {protocol.num_generated} generated images against {protocol.num_reference} of the split "
+        f"`{protocol.reference_split}`, resize `{protocol.resize}`, {protocol.network} in {protocol.precision}, "
+        f"dataset `{protocol.dataset_md5}`.",
+    ]
+    lines += [f"\n> {warning}" for warning in evaluation.warnings]
+    return "\n".join(lines)
+
+
+def dataset_card(manifest: dict[str, Any], class_names: Sequence[str]) -> str:
+    """A release's README.md with Hugging Face front matter."""
+    generation, model, image = manifest["generation"], manifest["model"], manifest["image"]
+    front = {
+        "pretty_name": f"Synthetic images {manifest['name']}",
+        "task_categories": ["image-classification"] if class_names else ["unconditional-image-generation"],
+        "size_categories": [_size_category(generation["num_images"])],
+        "tags": ["synthetic", "gan"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
+    }
+    counts = "\n".join(f"| {name} | {count} |" for name, count in manifest["counts"].items())
+    copies = manifest["privacy"]["exact_copies_of_training_images"]
+    privacy = (
+        "Copies of training images were not counted: the training dataset was not at hand."
+        if copies is None
+        else f"{copies} of {generation['num_images']} images equal a training image pixel for pixel."
+    )
+    return f"""---
+{yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
+---
+
+# Synthetic images {manifest["name"]}
+
+{generation["num_images"]} images of {image["width"]}x{image["height"]} pixels, drawn from `{model["name"]}` version
+{model["version"]}. No image here is a photograph or a scan of anything real.
+
+![samples](samples.png)
+
+| class | images |
+|---|---|
+{counts}
+
+The generator was trained on dataset `{manifest["dataset_md5"]}` in run `{model["run_id"]}`. Each image is a function of
+(model version, seed, label): the columns `seed` and `label` beside it make it again. `manifest.json` holds the settings,
+every file's sha256, and the quality figures. {privacy}
+
+## Quality
+
+{metrics_table(Evaluation.model_validate(manifest["quality"]))}
+"""
+
+
+def model_card(*, class_names: Sequence[str], tags: dict[str, str], evaluation: Evaluation, kimg: float) -> str:
+    """The description of a registered version."""
+    labels = ", ".join(f"{index} = {name}" for index, name in enumerate(class_names)) or "none: the label is ignored"
+    return f"""# Image generator
+
+Trained for {kimg:g} kimg on dataset `{tags["dataset_md5"]}` with preset `{tags["preset"]}`.
+
+Input: `int64 [N, 2]`, each row (seed, label). Output: `uint8 [N, H, W, C]`. Label -1 draws the class from the seed.
+Labels: {labels}.
+
+```python
+import mlflow, numpy as np
+model = mlflow.pyfunc.load_model("models:/gan-generator@champion")
+images = model.predict(np.array([[0, -1], [1, -1]], dtype=np.int64))
+```
+
+On a machine with CUDA add `model_config={{"device": "cpu"}}`. Give seeds as an int64 array or as JSON: a DataFrame is cast to
+float32, which cannot hold seeds above 2**24.
+
+{metrics_table(evaluation)}
+"""

@@ -1,0 +1,132 @@
+"""One silent, locked session with DVC; `tasks.dvc_repo` says what is done in it."""
+
+import contextlib
+import io
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock
+
+from gan.errors import DatasetError, GanflowError
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+_MD5 = re.compile(r"([0-9a-f]{32})(\.dir)?")
+
+
+def tracked_md5(dvc_file: Path) -> str | None:
+    """Return the hash in a `.dvc` file, without `.dir`, or None where there is no such file.
+
+    Raises:
+        DatasetError: the file is malformed.
+    """
+    try:
+        text = dvc_file.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{dvc_file} cannot be read ({error}): restore it from git or ingest again") from None
+    try:
+        match = _MD5.fullmatch(yaml.safe_load(text)["outs"][0]["md5"])
+    except (yaml.YAMLError, LookupError, TypeError):
+        match = None
+    if match is None:
+        raise DatasetError(f"{dvc_file} is malformed: restore it from git, or remove it and data/ and ingest again")
+    return match[1]
+
+
+def restore(repo: "Repo", pointer: Path, md5: str) -> None:
+    """Check `data/` against its pointer and, where it differs, take the version from the cache or the remote.
+
+    Raises:
+        DatasetError: the version is neither in the cache nor to be had from the remote.
+    """
+    if not repo.status(targets=[str(pointer)]):
+        return
+    try:
+        # Fetched first: a checkout that lacks files removes what is there.
+        if not _in_cache(repo, pointer):
+            repo.fetch(targets=[str(pointer)])
+    except Exception as error:
+        raise DatasetError(
+            f"dataset {md5} of {pointer} is neither in the cache nor to be had from the remote ({_reason(error)}): "
+            "run `ganflow ingest` with its source, or `dvc pull` where the remote can be reached"
+        ) from None
+    repo.checkout(targets=[str(pointer)], force=True)
+
+
+def _in_cache(repo: "Repo", pointer: Path) -> bool:
+    (out,) = repo.stage.load_one(str(pointer)).outs
+    tree: Any = out.get_obj()
+    return tree is not None and all(out.cache.exists(entry.value) for _, _, entry in tree)
+
+
+def push(repo: "Repo", pointer: Path) -> tuple[bool, str | None]:
+    """Push what a pointer names to the default remote, if there is one.
+
+    Returns:
+        Whether the remote has it, and one sentence where it failed.
+    """
+    remote = repo.config["core"].get("remote")
+    if not remote:
+        return False, None
+    try:
+        repo.push(targets=[str(pointer)])
+    except Exception as error:  # each sort of remote has errors of its own
+        return False, (
+            f"{pointer.stem} is versioned here but could not be pushed to the remote «{remote}» ({_reason(error)}): "
+            "run `dvc push` when it can be reached"
+        )
+    return True, None
+
+
+def git_ignore(home: Path, path: Path) -> None:
+    """Keep a tracked folder out of git where DVC works with git; what is ignored already changes no file."""
+    from dvc.repo import Repo
+    from dvc.scm import NoSCM, SCMError
+
+    with contextlib.suppress(SCMError), Repo(str(home)) as repo:
+        if not isinstance(repo.scm, NoSCM):
+            repo.scm.ignore(str(path))
+
+
+@contextlib.contextmanager
+def open_repo(home: Path) -> Iterator["Repo"]:
+    """Open the repository that `home` lies in, with its output silenced and its errors as sentences.
+
+    Raises:
+        GanflowError: DVC or the disk refuses.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logger = logging.getLogger("dvc")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # which also turns its progress bars off
+    try:
+        # Without git: the staging folder is ignored there, and DVC refuses to add what git ignores.
+        with contextlib.redirect_stdout(io.StringIO()), Repo(str(home), config={"core": {"no_scm": True}}) as repo:
+            yield repo
+    except (DvcException, OSError) as error:
+        raise GanflowError(f"DVC refused in {home} ({_reason(error)}): see `dvc status` there") from error
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Wait until no other ganflow process uses DVC in this home, and hold it."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with FileLock(settings.state_dir / "dvc.lock"):
+        yield
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:200].rstrip(".:")

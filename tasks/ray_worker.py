@@ -1,0 +1,130 @@
+"""What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from torch import Tensor
+
+from gan.checkpoint import is_complete
+from gan.config import Config
+from gan.context import Progress
+from gan.data.resident import load_resident
+from gan.errors import GanflowError
+from gan.loop import train
+
+
+@dataclass(frozen=True)
+class WorkerPayload:
+    """All that a worker is told; plain values only.
+
+    Attributes:
+        config: the configuration tree as JSON.
+        header: what every checkpoint of this run carries.
+        data_dir: the dataset folder.
+        cache_dir: where a node keeps decoded datasets.
+        cpus: CPUs that this worker may use.
+    """
+
+    config: dict[str, Any]
+    header: dict[str, Any]
+    data_dir: str
+    cache_dir: str
+    cpus: int
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Holds what workers say until the driver collects it; never more than a few records."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def put(self, record: dict[str, Any]) -> None:
+        """Add a record."""
+        self.records.append(record)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Return and forget all records."""
+        records, self.records = self.records, []
+        return records
+
+
+class RayContext:
+    """`gan.context.TrainContext` on Ray Train.
+
+    Args:
+        board: where rank 0 reports to.
+        header: the run's checkpoint header.
+    """
+
+    def __init__(self, board: Any, scratch: Path) -> None:
+        import ray.train
+        import ray.train.torch
+
+        here = ray.train.get_context()
+        self.rank = here.get_world_rank()
+        self.world_size = here.get_world_size()
+        self.device = ray.train.torch.get_device()
+        self.board = board
+        self.scratch = scratch
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Sum over ranks, in place."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(tensor)
+
+    def report(self, progress: Progress) -> None:
+        """Send a record to the driver without waiting for it; rank 0 alone does."""
+        if self.rank == 0:
+            self.board.put.remote(asdict(progress))
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
+        import ray.train
+
+        metrics = {"cur_nimg": cur_nimg}
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            write(Path(folder))
+            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+
+    def latest_checkpoint(self) -> Path | None:
+        """The checkpoint from which Ray Train restarts this worker, if it is whole."""
+        import ray.train
+
+        checkpoint = ray.train.get_checkpoint()
+        if checkpoint is None:
+            return None
+        folder = Path(checkpoint.to_directory(str(self.scratch / f"restore-{self.rank}")))
+        return folder if is_complete(folder) else None
+
+
+def train_worker(arguments: dict[str, Any]) -> None:
+    """Train on this worker; `arguments` holds a `payload` and the `board`.
+
+    An error that would come again on every try is put on the board and ends the worker quietly: Ray retries only
+    what it sees fail.
+    """
+    payload = WorkerPayload(**arguments["payload"])
+    torch.set_num_threads(payload.cpus)
+    # Ray starts workers with one OpenMP thread; an idle one must sleep, not spin, on a machine that others use too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    config = Config.model_validate(payload.config)
+    with tempfile.TemporaryDirectory() as scratch:
+        context = RayContext(arguments["board"], Path(scratch))
+        try:
+            data = load_resident(
+                Path(payload.data_dir), "train", cache_dir=Path(payload.cache_dir), md5=payload.header["dataset_md5"]
+            )
+            train(config, np.asarray(data.images), data.labels, context, payload.header)
+        except GanflowError as error:
+            ray.get(context.board.put.remote({"error": str(error), "kind": type(error).__name__}))

@@ -1,0 +1,199 @@
+"""The MLflow registry: the generator's versions, their aliases, and programs loaded from them."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gan.checkpoint import load_header, load_tensors
+from gan.config import Config
+from gan.errors import LabelError, ModelNotFoundError
+from gan.evaluate import Program
+from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
+from gan.networks.build import build_generator
+from tasks.settings import Settings
+from tasks.tracking import RunLog, client
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL = "gan-generator"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version of the registered generator.
+
+    Attributes:
+        version: its number.
+        run_id: the training run that it came from.
+        dataset_md5: the dataset that it was trained on.
+        class_names: names by label; empty for an unconditional model.
+        description: the model card.
+    """
+
+    version: int
+    run_id: str
+    dataset_md5: str
+    class_names: tuple[str, ...]
+    description: str
+
+    @property
+    def uri(self) -> str:
+        """MLflow's address of this very version."""
+        return f"models:/{MODEL}/{self.version}"
+
+
+def load_generator(checkpoint: Path) -> SeededGenerator:
+    """G_ema of a checkpoint as a program on the CPU.
+
+    Raises:
+        CheckpointError: the folder is no complete checkpoint.
+    """
+    header = load_header(checkpoint)
+    config = Config.model_validate(header["config"])
+    G_ema = build_generator(config.network, channels=header["channels"], num_classes=header["num_classes"])
+    G_ema.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
+    return SeededGenerator(G_ema)
+
+
+def find_model(settings: Settings, name: str) -> RegisteredModel:
+    """Look a version up by alias or number.
+
+    Raises:
+        ModelNotFoundError: the registry has no such version.
+        ServiceError: no MLflow server answers.
+    """
+    from mlflow.exceptions import MlflowException
+
+    registry = client(settings)
+    try:
+        if name.isdecimal():
+            found = registry.get_model_version(MODEL, name)
+        else:
+            found = registry.get_model_version_by_alias(MODEL, name)
+    except MlflowException:
+        raise ModelNotFoundError(
+            f"the registry at {settings.tracking_uri} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
+            f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
+        ) from None
+    return _record(found)
+
+
+def _record(found: "ModelVersion") -> RegisteredModel:
+    return RegisteredModel(
+        version=int(found.version),
+        run_id=str(found.run_id),
+        dataset_md5=found.tags.get("dataset_md5", ""),
+        class_names=tuple(json.loads(found.tags.get("class_names", "[]"))),
+        description=found.description or "",
+    )
+
+
+def champion(settings: Settings) -> RegisteredModel | None:
+    """The version in use, or None before the first."""
+    with contextlib.suppress(ModelNotFoundError):
+        return find_model(settings, CHAMPION)
+    return None
+
+
+def load_program(settings: Settings, model: RegisteredModel) -> Program:
+    """Load a registered version as the function (seed, label) -> images, on the CPU."""
+    client(settings)
+    import mlflow
+
+    with _quiet():
+        module = mlflow.pytorch.load_model(model.uri, device="cpu")
+    program: Program = module
+    return program
+
+
+def require_label(model: RegisteredModel, label: int) -> None:
+    """Refuse a label that the graph would fail on.
+
+    Raises:
+        LabelError: the label is neither a class of the model nor -1.
+    """
+    if label == -1 or (model.class_names and 0 <= label < len(model.class_names)):
+        return
+    if not model.class_names:
+        raise LabelError(f"label {label} was asked for but {MODEL} version {model.version} has no classes: leave --label away")
+    raise LabelError(
+        f"label {label} is outside the classes of {MODEL} version {model.version}: give 0 to {len(model.class_names) - 1}, "
+        "or -1 to draw the class from the seed"
+    )
+
+
+def register(
+    settings: Settings, run: RunLog, generator: SeededGenerator, *, tags: Mapping[str, str], card: str
+) -> RegisteredModel:
+    """Export a generator into its run, add it to the registry and call it challenger.
+
+    Args:
+        settings: where the registry is.
+        run: the training run.
+        generator: the program, eager.
+        tags: facts on the version, such as `dataset_md5` and `class_names` (a JSON list).
+        card: the model card, Markdown.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    example = np.array([[0, -1], [1, -1]], dtype=np.int64)
+    image = generator(torch.from_numpy(example)).numpy()
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
+    )
+    registry = client(settings)
+    with _quiet(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
+        info = mlflow.pytorch.log_model(
+            generator,
+            name="generator",
+            input_example=example,
+            signature=signature,
+            serialization_format="pt2",
+            pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
+            metadata={"program_format_version": PROGRAM_FORMAT_VERSION},
+        )
+    with contextlib.suppress(MlflowException):  # it is there already
+        registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
+    created = registry.create_model_version(
+        MODEL, info.model_uri, run_id=run.run_id, tags=dict(tags), description=card, model_id=info.model_id
+    )
+    registry.set_registered_model_alias(MODEL, CHALLENGER, created.version)
+    return find_model(settings, str(created.version))
+
+
+def promote(settings: Settings, model: RegisteredModel) -> None:
+    """Make a version the champion; what was champion becomes `previous`."""
+    registry = client(settings)
+    before = champion(settings)
+    if before is not None and before.version != model.version:
+        registry.set_registered_model_alias(MODEL, PREVIOUS, str(before.version))
+    registry.set_registered_model_alias(MODEL, CHAMPION, str(model.version))
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow's prints and advice off the terminal."""
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,195 @@
+"""The release folder: a synthetic dataset, complete and checked before it gets its name."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan.config import ReleaseConfig
+from gan.data.shards import read_column, read_split, split_rows, write_shards
+from gan.errors import ReleaseError
+from gan.evaluate import Program, draw
+from gan.grids import grid_png
+from gan.metrics.evaluation import Evaluation
+from tasks.card import dataset_card
+from tasks.registry import MODEL, RegisteredModel
+from tasks.settings import Settings
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+GRID_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Release:
+    """A finished release.
+
+    Attributes:
+        folder: `synthetic/<name>`.
+        manifest: what `manifest.json` says.
+        existed: it was complete before, and was checked instead of made.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    existed: bool
+
+
+def first_seed(version: int, name: str) -> int:
+    """Where a release's seeds start: a number in [0, 2**62) derived from model version and release name."""
+    digest = hashlib.sha256(f"{MODEL}/{version}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 2
+
+
+def next_name(settings: Settings, version: int) -> str:
+    """The first of `v<version>-001`, `-002`, … that is not tracked yet; a retry of a killed release gets its name again."""
+    number = 1
+    while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists():
+        number += 1
+    return f"v{version}-{number:03d}"
+
+
+def build_release(
+    settings: Settings,
+    model: RegisteredModel,
+    program: Program,
+    config: ReleaseConfig,
+    *,
+    name: str,
+    evaluation: Evaluation,
+    seed: int | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Release:
+    """Draw a release into a temporary folder, check it, and give it its name.
+
+    Args:
+        settings: where `synthetic/` is.
+        model: the registered version.
+        program: the same version, loaded.
+        config: how many images, in which batches.
+        name: the release's name, a plain folder name.
+        evaluation: the version's evaluation, for the manifest.
+        seed: first seed; derived from version and name without one.
+        on_progress: called with the images done.
+
+    Raises:
+        ReleaseError: the name cannot be a folder's, a release of that name exists with other settings, or its files
+            do not match its manifest.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+    folder = settings.synthetic_dir / name
+    start = first_seed(model.version, name) if seed is None else seed
+    settings_of_release = {"num_images": config.num_images, "first_seed": start, "batch_size": config.batch_size}
+    if folder.exists():
+        manifest = verify_release(folder)
+        found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
+        for key, wanted in {"model_version": model.version, **settings_of_release}.items():
+            if found[key] != wanted:
+                raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {wanted}: give --name another name")
+        return Release(folder, manifest, existed=True)
+    settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="release-") as temporary:
+        partial = Path(temporary) / name
+        partial.mkdir()
+        manifest = _fill(partial, model, program, settings_of_release, evaluation, name, settings, on_progress)
+        verify_release(partial)
+        try:
+            os.replace(partial, folder)
+        except OSError:
+            # GANFLOW_HOME/synthetic may be a mount of its own: copy beside the goal, then rename.
+            near = folder.with_name(f".{name}.partial")
+            shutil.rmtree(near, ignore_errors=True)
+            shutil.copytree(partial, near)
+            os.replace(near, folder)
+    return Release(folder, manifest, existed=False)
+
+
+def _fill(
+    folder: Path,
+    model: RegisteredModel,
+    program: Program,
+    generation: dict[str, int],
+    evaluation: Evaluation,
+    name: str,
+    settings: Settings,
+    on_progress: Callable[[int], None] | None,
+) -> dict[str, Any]:
+    count, classes = generation["num_images"], len(model.class_names)
+    seeds = np.arange(generation["first_seed"], generation["first_seed"] + count, dtype=np.int64)
+    labels = np.arange(count, dtype=np.int64) % classes if classes else np.full(count, -1, dtype=np.int64)
+    batches = []
+    done = 0
+    for batch in draw(program, seeds, labels, generation["batch_size"]):
+        batches.append(batch)
+        done += len(batch)
+        if on_progress:
+            on_progress(done)
+    images = np.concatenate(batches)
+    write_shards(folder, "train", images, labels, class_names=model.class_names, extra={"seed": seeds})
+    by_label = Counter(labels.tolist())
+    manifest: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "name": name,
+        "model": {"name": MODEL, "version": model.version, "run_id": model.run_id},
+        "dataset_md5": model.dataset_md5,
+        "generation": {**generation, "precision": "fp32"},
+        "image": {"height": images.shape[1], "width": images.shape[2], "channels": images.shape[3]},
+        "counts": {label: by_label[index] for index, label in enumerate(model.class_names)} or {"unlabelled": count},
+        "quality": evaluation.model_dump(mode="json"),
+        "privacy": _privacy(folder, model, settings),
+    }
+    order = np.argsort(labels, kind="stable") if classes else np.arange(count)
+    rows = max(1, min(10, classes or 10))
+    per_row = [order[labels[order] == label][:GRID_COLUMNS] for label in range(rows)] if classes else [order[:100]]
+    (folder / "samples.png").write_bytes(grid_png(images[np.concatenate(per_row)], GRID_COLUMNS))
+    (folder / "README.md").write_text(dataset_card(manifest, model.class_names), "utf-8")
+    manifest["files"] = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    return manifest
+
+
+def _privacy(folder: Path, model: RegisteredModel, settings: Settings) -> dict[str, Any]:
+    """Count images of the release whose pixels equal a training image's, where that dataset is at hand."""
+    from tasks.dvc_repo import current_md5
+
+    if current_md5(settings) != model.dataset_md5 or not settings.data_dir.is_dir():
+        return {"exact_copies_of_training_images": None, "note": "the training dataset was not the current one"}
+    real = set(read_column(settings.data_dir, "train", "sha256"))
+    generated = read_column(folder, "train", "sha256")
+    return {"exact_copies_of_training_images": sum(digest in real for digest in generated)}
+
+
+def verify_release(folder: Path) -> dict[str, Any]:
+    """Check every file against the manifest, decode every image, and return the manifest.
+
+    Raises:
+        ReleaseError: a file is missing, extra or changed, or the rows are not as many as it says.
+        DatasetError: a shard is broken.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+        files, count = manifest["files"], manifest["generation"]["num_images"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ReleaseError(f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again") from None
+    there = {path.name for path in folder.iterdir()} - {MANIFEST}
+    wrong = sorted(there ^ set(files)) or [name for name in files if _sha256(folder / name) != files[name]]
+    if wrong:
+        raise ReleaseError(f"{folder / wrong[0]} is not as {MANIFEST} says: remove the folder and generate the release again")
+    decoded = sum(len(labels) for _, labels in read_split(folder, "train"))
+    if not decoded == split_rows(folder, "train") == count:
+        raise ReleaseError(f"{folder} has {decoded} images but {MANIFEST} says {count}: generate the release again")
+    return manifest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,74 @@
+"""Settings of the place, not of the science: where things lie and which servers to use, from the environment."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gan.errors import InputError
+
+
+class Settings(BaseSettings):
+    """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI` and `RAY_ADDRESS`; reading it changes nothing."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    ganflow_home: Path = Field(default_factory=Path.cwd)
+    ganflow_storage: str | None = None
+    ganflow_inception_weights: Path | None = None
+    mlflow_tracking_uri: str | None = None
+    ray_address: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """Absolute folder that holds `data/`, `synthetic/` and `mlflow.db`."""
+        return self.ganflow_home.expanduser().absolute()
+
+    @property
+    def data_dir(self) -> Path:
+        """The current dataset."""
+        return self.home / "data"
+
+    @property
+    def synthetic_dir(self) -> Path:
+        """The releases."""
+        return self.home / "synthetic"
+
+    @property
+    def state_dir(self) -> Path:
+        """What ganflow keeps for itself: caches, locks, runs; never shared, never committed."""
+        return self.home / ".ganflow"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Decoded datasets, feature statistics and weights; safe to delete."""
+        return self.state_dir / "cache"
+
+    @property
+    def storage(self) -> str:
+        """Path or URL where training keeps checkpoints; on a cluster it must be shared by all nodes."""
+        return self.ganflow_storage or str(self.state_dir / "runs")
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry address."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+
+def require_writable_home(settings: Settings) -> None:
+    """Make the state folder and prove that it can be written.
+
+    Raises:
+        InputError: the home folder cannot be made or written.
+    """
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.state_dir):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"the home folder {settings.home} cannot be written ({os.strerror(error.errno or 0)}): "
+            "set GANFLOW_HOME to a folder of yours"
+        ) from None

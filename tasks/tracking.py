@@ -1,0 +1,192 @@
+"""MLflow tracking: experiments, runs, and what is logged to them while work goes on."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from gan.config import Config
+from gan.errors import InputError, ServiceError
+from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TRAINING = "ganflow-training"
+DATASETS = "ganflow-datasets"
+RELEASES = "ganflow-releases"
+ANSWER_SECONDS = 5.0
+QUIET = {
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def client(settings: Settings) -> "MlflowClient":
+    """A client of the tracking server and registry, whose database is made if it is SQLite and new.
+
+    Raises:
+        ServiceError: the address is a server's, and nothing answers there.
+    """
+    uri = settings.tracking_uri
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)  # read when MLflow is imported
+    if urlsplit(uri).scheme in {"http", "https"}:
+        _require_answer(uri)
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return mlflow.MlflowClient(uri)
+
+
+def _require_answer(uri: str) -> None:
+    try:
+        # MLflow itself would retry for minutes before it says so.
+        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise ServiceError(
+            f"no MLflow server answers at {uri} ({type(error).__name__}): start it, or correct or unset MLFLOW_TRACKING_URI"
+        ) from None
+
+
+def experiment_id(mlflow_client: "MlflowClient", settings: Settings, name: str) -> str:
+    """The experiment's id; it is made with an absolute artifact location, so that file and server agree on it."""
+    from mlflow.exceptions import MlflowException
+
+    found = mlflow_client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    is_file = settings.tracking_uri.startswith("sqlite:")
+    location = (settings.home / "mlartifacts" / name).as_uri() if is_file else None
+    try:
+        return str(mlflow_client.create_experiment(name, artifact_location=location))
+    except MlflowException:
+        # Another process made it in between.
+        found = mlflow_client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator["RunLog"]:
+    """Open an MLflow run; it ends FINISHED, or FAILED if the block raises.
+
+    Raises:
+        ServiceError: no MLflow server answers.
+    """
+    mlflow_client = client(settings)
+    created = mlflow_client.create_run(experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags))
+    log = RunLog(mlflow_client, created.info.run_id)
+    try:
+        yield log
+    except BaseException:
+        mlflow_client.set_terminated(log.run_id, "FAILED")
+        raise
+    mlflow_client.set_terminated(log.run_id, "FINISHED")
+
+
+class RunLog:
+    """What can be written to one MLflow run; safe to use from any thread.
+
+    Args:
+        mlflow_client: the client that made the run.
+        run_id: the run.
+    """
+
+    def __init__(self, mlflow_client: "MlflowClient", run_id: str) -> None:
+        self.client = mlflow_client
+        self.run_id = run_id
+
+    def params(self, config: Config) -> None:
+        """Log the configuration tree as dotted params and as `config.json`."""
+        from mlflow.entities import Param
+
+        tree = config.model_dump(mode="json")
+        self.client.log_batch(self.run_id, params=[Param(key, str(value)) for key, value in _flatten(tree)])
+        self.text(json.dumps(tree, indent=2) + "\n", "config.json")
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Log numbers at an image count."""
+        import time
+
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        self.client.log_batch(self.run_id, metrics=[Metric(key, value, now, step) for key, value in values.items()])
+
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        for key, value in tags.items():
+            self.client.set_tag(self.run_id, key, value)
+
+    def text(self, text: str, path: str) -> None:
+        """Store a text as the artifact `path`."""
+        self.client.log_text(self.run_id, text, path)
+
+    def bytes(self, data: bytes, path: str) -> None:
+        """Store bytes as the artifact `path`."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / Path(path).name
+            file.write_bytes(data)
+            self.file(file, str(Path(path).parent))
+
+    def file(self, file: Path, folder: str = ".") -> None:
+        """Store a file under its own name in the artifact folder `folder`."""
+        self.client.log_artifact(self.run_id, str(file), None if folder == "." else folder)
+
+    def folder(self, folder: Path, path: str) -> None:
+        """Store a folder's files as the artifact folder `path`."""
+        self.client.log_artifacts(self.run_id, str(folder), path)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
+    """A local copy of a run's artifact, or the artifact itself where it is a local file.
+
+    Raises:
+        InputError: there is no such run, or it has no such artifact.
+    """
+    client(settings)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
+    except (MlflowException, OSError):
+        raise InputError(
+            f"there is no run {run_id} with the artifact {path} in MLflow at {settings.tracking_uri}: "
+            "give the run id that `ganflow train` printed"
+        ) from None
+
+
+def run_tags(settings: Settings, run_id: str) -> dict[str, str]:
+    """The tags of a run.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return dict(client(settings).get_run(run_id).data.tags)
+    except MlflowException:
+        raise InputError(
+            f"there is no run {run_id} in MLflow at {settings.tracking_uri}: give the run id that `ganflow train` printed"
+        ) from None

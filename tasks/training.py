@@ -1,0 +1,209 @@
+"""Ray Train: one training on as many workers as there are, watched by the driver."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gan import errors
+from gan.config import Config
+from gan.context import Progress
+from gan.data.dataset import DatasetInfo
+from gan.errors import ConfigError, GanflowError, ResourcesError
+from tasks.settings import Settings
+
+POLL_SECONDS = 0.5
+MAX_WORKER_FAILURES = 3
+# Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
+HEALTH_CHECK_SECONDS = "0.1"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training leaves.
+
+    Attributes:
+        checkpoint: local folder of the last checkpoint.
+        cur_nimg: images seen.
+        workers: workers that took part.
+    """
+
+    checkpoint: Path
+    cur_nimg: int
+    workers: int
+
+
+def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> dict[str, Any]:
+    """What a checkpoint says of the run that made it.
+
+    Raises:
+        ConfigError: the dataset's resolution is not the network's.
+    """
+    if info.resolution != config.network.resolution:
+        raise ConfigError(
+            f"the dataset is {info.resolution} px but preset {config.preset} makes {config.network.resolution} px: "
+            f"ingest again with --set data.resolution={config.network.resolution}, or choose another preset"
+        )
+    return {
+        "config": config.model_dump(mode="json"),
+        "training_hash": config.training_hash(),
+        "dataset_md5": dataset_md5,
+        "channels": info.channels,
+        "num_classes": info.num_classes if config.network.conditional else 0,
+        "class_names": list(info.class_names),
+    }
+
+
+@contextmanager
+def ray_cluster(settings: Settings) -> Iterator[dict[str, float]]:
+    """Connect to the cluster at RAY_ADDRESS, or start Ray on this machine and stop it afterwards.
+
+    Yields:
+        The cluster's resources, as in {"CPU": 2.0}.
+    """
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    already = ray.is_initialized()
+    if not already:
+        address = settings.ray_address or "local"
+        try:
+            ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR) if (
+                address == "local"
+            ) else ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise errors.ServiceError(
+                f"no Ray cluster answers at {address} ({error}): start it, or correct or unset RAY_ADDRESS"
+            ) from None
+    try:
+        yield ray.cluster_resources()
+    finally:
+        if not already:
+            ray.shutdown()
+
+
+def share_out(resources: dict[str, float], workers: int) -> dict[str, int]:
+    """CPUs and GPUs of each of `workers`, as even as whole numbers allow.
+
+    Raises:
+        ResourcesError: there are fewer CPUs, or some but fewer GPUs, than workers.
+    """
+    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
+    if cpus < workers:
+        raise ResourcesError(f"{workers} workers were asked for but the Ray cluster has {cpus} CPUs: lower --workers or add nodes")
+    if gpus and gpus < workers:
+        raise ResourcesError(f"{workers} workers were asked for but the Ray cluster has {gpus} GPUs: lower --workers or add nodes")
+    return {"CPU": max(1, cpus // workers), "GPU": 1 if gpus else 0}
+
+
+def train_on_ray(
+    config: Config,
+    header: dict[str, Any],
+    settings: Settings,
+    *,
+    name: str,
+    workers: int,
+    destination: Path,
+    on_progress: Callable[[Progress], None],
+) -> TrainingResult:
+    """Train to the end; a second call with the same name goes on from the last checkpoint.
+
+    Args:
+        config: the run's configuration.
+        header: from `checkpoint_header`.
+        settings: where data and storage are.
+        name: folder of the run in the storage.
+        workers: processes to train with, 1 or more.
+        destination: a new folder for the last checkpoint.
+        on_progress: called on a thread of the driver with every record.
+
+    Raises:
+        GanflowError: what a worker explained, or a sentence on why Ray gave up.
+    """
+    with ray_cluster(settings) as resources:
+        import ray.train
+        import ray.train.torch
+
+        from tasks.ray_worker import Board, WorkerPayload, train_worker
+
+        share = share_out(resources, workers)
+        payload = WorkerPayload(
+            config=header["config"],
+            header=header,
+            data_dir=str(settings.data_dir),
+            cache_dir=str(settings.cache_dir / "resident"),
+            cpus=share["CPU"],
+        )
+        board = Board.remote()
+        trainer = ray.train.torch.TorchTrainer(
+            train_worker,
+            train_loop_config={"payload": asdict(payload), "board": board},
+            scaling_config=ray.train.ScalingConfig(
+                num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
+            ),
+            run_config=ray.train.RunConfig(
+                name=name,
+                storage_path=settings.storage,
+                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
+                failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
+            ),
+        )
+        with _watch(board, on_progress) as failure:
+            try:
+                result = trainer.fit()
+            except ray.train.TrainingFailedError as error:
+                raise GanflowError(
+                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({_last_line(error)}): "
+                    "its checkpoints stand, and training it again goes on from there"
+                ) from error
+        if failure:
+            raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
+        assert result.checkpoint is not None
+        result.checkpoint.to_directory(str(destination))
+        return TrainingResult(destination, result.metrics["cur_nimg"], workers)
+
+
+@contextmanager
+def _watch(board: Any, on_progress: Callable[[Progress], None]) -> Iterator[list[dict[str, str]]]:
+    """Hand the board's records on from a thread while the block runs; yields the list of errors found on it."""
+    import ray
+
+    failure: list[dict[str, str]] = []
+    crash: list[BaseException] = []
+    done = threading.Event()
+
+    def collect() -> None:
+        for record in ray.get(board.drain.remote()):
+            if "error" in record:
+                failure.append(record)
+            else:
+                on_progress(Progress(**record))
+
+    def poll() -> None:
+        try:
+            while not done.wait(POLL_SECONDS):
+                collect()
+            collect()
+        except Exception as error:  # shown by the driver's thread, below
+            crash.append(error)
+
+    thread = threading.Thread(target=poll, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield failure
+    finally:
+        done.set()
+        thread.join()
+    if crash:
+        raise crash[0]
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,103 @@
+"""Batching around the network, with a network that only averages pixels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.errors import DatasetError
+from gan.metrics import features
+from gan.metrics.features import FeatureExtractor
+
+
+class MeanNetwork(nn.Module):
+    """Stands for Inception: the mean of the scaled pixels, 2,048 times; remembers its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, 3, 299, 299] to [N, 2048]."""
+        self.batches.append(x)
+        return x.float().mean(dim=(1, 2, 3))[:, None].expand(-1, 2048)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> MeanNetwork:
+    """The network that extractors of this test load."""
+    stand_in = MeanNetwork()
+    monkeypatch.setattr(features, "load_inception", lambda *_args, **_kwargs: stand_in)
+    return stand_in
+
+
+def images(*levels: int) -> np.ndarray:
+    """One flat grey image per level."""
+    return np.array(levels, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 1), dtype=np.uint8)
+
+
+def test_batches_are_regrouped_in_order(network: MeanNetwork) -> None:
+    """Batches of 5, 0, 1 and 2 become 3, 3 and 2, and each image keeps its place."""
+    seen: list[int] = []
+    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=3)
+    parts = [images(0, 1, 2, 3, 4), images(), images(5), images(6, 7)]
+    found = extractor.extract(parts, on_progress=seen.append)
+    assert [len(batch) for batch in network.batches] == [3, 3, 2]
+    assert seen == [3, 6, 8]
+    assert found.shape == (8, 2048)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[:, 0], (np.arange(8) - 128) / 128, rtol=1e-6)
+
+
+def test_precision_and_layout(network: MeanNetwork) -> None:
+    """The network gets bf16 in channels_last; what comes back is float32."""
+    extractor = FeatureExtractor(Path("unused"), resize="torch", precision="bf16", batch_size=2)
+    found = extractor.extract([images(0, 255)])
+    assert network.batches[0].dtype == torch.bfloat16
+    assert network.batches[0].is_contiguous(memory_format=torch.channels_last)
+    assert found[:, 0].tolist() == [-1.0, pytest.approx(127 / 128, abs=1 / 256)]
+
+
+def test_total_stops_reading(network: MeanNetwork) -> None:
+    """Exactly `total` images are taken, and no batch is asked for after that."""
+
+    def batches() -> Iterator[np.ndarray]:
+        yield images(0, 1, 2)
+        yield images(3, 4, 5)
+        pytest.fail("read on")
+
+    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=4)
+    assert len(extractor.extract(batches(), total=5)) == 5
+
+
+@pytest.mark.parametrize(("parts", "total"), [([images(1, 2)], 3), ([], None), ([images()], 1)])
+def test_too_few_images(network: MeanNetwork, parts: list[np.ndarray], total: int | None) -> None:
+    """Fewer images than asked for is an error, not a smaller protocol."""
+    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=2)
+    with pytest.raises(DatasetError, match=r"only [02] images came"):
+        extractor.extract(parts, total=total)
+
+
+def test_read_only_memory_is_accepted(network: MeanNetwork) -> None:
+    """A memory-mapped dataset cannot be written to, and needs not."""
+    part = images(1, 2)
+    part.setflags(write=False)
+    extractor = FeatureExtractor(Path("unused"), resize="clean", precision="fp32", batch_size=2)
+    assert len(extractor.extract([part])) == 2
+
+
+def test_tensor_float_32_is_off_inside_alone(network: MeanNetwork) -> None:
+    """A training that allows TensorFloat-32 changes no features, and finds its setting as it was."""
+    seen: list[str] = []
+    network.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.conv.fp32_precision))
+    before = torch.backends.cudnn.conv.fp32_precision
+    torch.backends.cudnn.conv.fp32_precision = "tf32"
+    try:
+        FeatureExtractor(Path("unused"), resize="tf1", precision="fp32").extract([images(1)])
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+    finally:
+        torch.backends.cudnn.conv.fp32_precision = before
+    assert seen == ["ieee"]
