@@ -152,7 +152,9 @@ def generate(
     model: Model = "champion",
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Images; the preset's number without it.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="First seed; derived from version and name without it.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="First seed; derived from version and name without it.")
+    ] = None,
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,

@@ -7,13 +7,13 @@ from prefect.runtime import flow_run
 
 from flows.configure import resolve_config
 from flows.server import up_state
+from gan.data.dataset import read_dataset_info
 from tasks import artifacts
 from tasks.dvc_repo import ensure_data
 from tasks.settings import Settings, require_writable_home
 from tasks.steps import Trained, train_generator
 from tasks.tracking import TRAINING, run
 from tasks.training import checkpoint_header
-from gan.data.dataset import read_dataset_info
 
 
 @flow(name="train")

@@ -34,7 +34,9 @@ def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any
         tensors: nested dicts and lists of tensors and numbers (state dicts of networks and optimizers).
     """
     torch.save(tensors, folder / TENSORS)
-    (folder / HEADER).write_text(json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n")
+    (folder / HEADER).write_text(
+        json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n"
+    )
     hashes = {name: _sha256(folder / name) for name in (HEADER, TENSORS)}
     (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
 
@@ -55,7 +57,9 @@ def load_header(folder: Path) -> dict[str, Any]:
         CheckpointError: the folder is no complete checkpoint, or its format is newer than this code.
     """
     if not is_complete(folder):
-        raise CheckpointError(f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}")
+        raise CheckpointError(
+            f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}"
+        )
     header: dict[str, Any] = json.loads((folder / HEADER).read_text())
     if header["format_version"] != FORMAT_VERSION:
         raise CheckpointError(

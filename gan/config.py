@@ -49,7 +49,9 @@ class NetworkConfig(Frozen):
     )
     blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="residual blocks in each stage")
     group_width: Annotated[int, Field(ge=1)] = Field(16, description="channels per group of the 3x3 convolutions")
-    expansion: Annotated[int, Field(ge=1)] = Field(2, description="inner width of a residual block over its outer width")
+    expansion: Annotated[int, Field(ge=1)] = Field(
+        2, description="inner width of a residual block over its outer width"
+    )
     patch: Literal[1, 2, 4] = Field(1, description="side of the pixel patches folded into channels at the image end")
     conditional: bool = Field(True, description="class-conditional, if the dataset has classes")
 
@@ -107,7 +109,9 @@ class TrainConfig(Frozen):
 class EvaluationConfig(Frozen):
     """The protocol asked for; scores hold under it alone."""
 
-    reference_split: Literal["train", "test"] = Field("train", description="split that generated images are compared with")
+    reference_split: Literal["train", "test"] = Field(
+        "train", description="split that generated images are compared with"
+    )
     num_images: Annotated[int, Field(ge=2)] = Field(
         10_000, description="generated images, and at most as many reference images"
     )

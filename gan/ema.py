@@ -1,7 +1,7 @@
 """The exponential moving average of the generator's weights."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @torch.no_grad()
@@ -15,7 +15,8 @@ def update_ema(G_ema: nn.Module, G: nn.Module, decay: float) -> None:
 
     Reference: Yazici et al., "The Unusual Effectiveness of Averaging in GAN Training", ICLR 2019, equation (3).
     """
-    averages, values = list(G_ema.parameters()), list(G.parameters())
+    averages: list[Tensor] = list(G_ema.parameters())
+    values: list[Tensor] = list(G.parameters())
     torch._foreach_lerp_(averages, values, 1.0 - decay)
     for average, value in zip(G_ema.buffers(), G.buffers(), strict=True):
         average.copy_(value)

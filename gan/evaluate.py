@@ -50,7 +50,7 @@ def draw(
     """
     rows = torch.from_numpy(np.stack([seeds, labels], axis=1))
     with torch.no_grad():
-        for part in rows.split(batch_size):
+        for part in torch.split(rows, batch_size):
             yield program(part).cpu().numpy()
 
 
@@ -159,6 +159,8 @@ def summary(evaluation: Evaluation) -> str:
     """One line for people, such as `fid1k 31.2, kid1k 0.0123 (0.0101 to 0.0145)`."""
     parts = []
     for key, metric in evaluation.metrics.items():
-        interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None and metric.high is not None else ""
+        interval = (
+            f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None and metric.high is not None else ""
+        )
         parts.append(f"{key} {metric.value:.4g}{interval}")
     return ", ".join(parts)

@@ -53,8 +53,8 @@ class Run:
         self.cur_nimg = 0
         shape = {"channels": header["channels"], "num_classes": header["num_classes"]}
         torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
-        G = build_generator(config.network, **shape).to(context.device, memory_format=torch.channels_last)
-        D = build_discriminator(config.network, **shape).to(context.device, memory_format=torch.channels_last)
+        G = build_generator(config.network, **shape).to(context.device)
+        D = build_discriminator(config.network, **shape).to(context.device)
         betas = (config.optimizer.beta1, config.optimizer.beta2)
 
         def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -122,9 +122,7 @@ def crossed(cur_nimg: int, batch_size: int, every_kimg: float) -> bool:
     return cur_nimg // every > (cur_nimg - batch_size) // every
 
 
-def train(
-    config: Config, images: np.ndarray, labels: np.ndarray, context: TrainContext, header: dict[str, Any]
-) -> Run:
+def train(config: Config, images: np.ndarray, labels: np.ndarray, context: TrainContext, header: dict[str, Any]) -> Run:
     """Train until `config.train.total_kimg`, from the newest checkpoint if the context has one.
 
     Args:

@@ -2,7 +2,12 @@
 
 import base64
 
-from prefect.artifacts import create_image_artifact, create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from gan.data.dataset import DatasetInfo
 from gan.metrics.evaluation import Evaluation
@@ -22,7 +27,9 @@ def dataset_table(info: DatasetInfo, md5: str) -> None:
         {"class": name, "train": info.counts["train"][name], "test": info.counts["test"][name]}
         for name in info.counts["train"]
     ]
-    create_table_artifact(key="dataset", table=rows, description=f"dataset `{md5}`: {info.num_train} + {info.num_test} images")
+    create_table_artifact(
+        key="dataset", table=rows, description=f"dataset `{md5}`: {info.num_train} + {info.num_test} images"
+    )
 
 
 def metrics(evaluation: Evaluation, subject: str) -> None:

@@ -64,8 +64,8 @@ def dataset_card(manifest: dict[str, Any], class_names: Sequence[str]) -> str:
 {counts}
 
 The generator was trained on dataset `{manifest["dataset_md5"]}` in run `{model["run_id"]}`. Each image is a function of
-(model version, seed, label): the columns `seed` and `label` beside it make it again. `manifest.json` holds the settings,
-every file's sha256, and the quality figures. {privacy}
+(model version, seed, label): the columns `seed` and `label` beside it make it again. `manifest.json` holds the
+settings, every file's sha256, and the quality figures. {privacy}
 
 ## Quality
 
@@ -89,8 +89,8 @@ model = mlflow.pyfunc.load_model("models:/gan-generator@champion")
 images = model.predict(np.array([[0, -1], [1, -1]], dtype=np.int64))
 ```
 
-On a machine with CUDA add `model_config={{"device": "cpu"}}`. Give seeds as an int64 array or as JSON: a DataFrame is cast to
-float32, which cannot hold seeds above 2**24.
+On a machine with CUDA add `model_config={{"device": "cpu"}}`. Give seeds as an int64 array or as JSON:
+a DataFrame is cast to float32, which cannot hold seeds above 2**24.
 
 {metrics_table(evaluation)}
 """

@@ -1,6 +1,5 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -61,7 +60,7 @@ class RayContext:
 
     Args:
         board: where rank 0 reports to.
-        header: the run's checkpoint header.
+        scratch: a folder of this worker's own, for checkpoints on their way.
     """
 
     def __init__(self, board: Any, scratch: Path) -> None:
@@ -115,9 +114,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
     what it sees fail.
     """
     payload = WorkerPayload(**arguments["payload"])
-    torch.set_num_threads(payload.cpus)
-    # Ray starts workers with one OpenMP thread; an idle one must sleep, not spin, on a machine that others use too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
     config = Config.model_validate(payload.config)
     with tempfile.TemporaryDirectory() as scratch:
         context = RayContext(arguments["board"], Path(scratch))

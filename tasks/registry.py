@@ -61,9 +61,9 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     """
     header = load_header(checkpoint)
     config = Config.model_validate(header["config"])
-    G_ema = build_generator(config.network, channels=header["channels"], num_classes=header["num_classes"])
-    G_ema.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
-    return SeededGenerator(G_ema)
+    generator = build_generator(config.network, channels=header["channels"], num_classes=header["num_classes"])
+    generator.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
+    return SeededGenerator(generator)
 
 
 def find_model(settings: Settings, name: str) -> RegisteredModel:
@@ -126,10 +126,12 @@ def require_label(model: RegisteredModel, label: int) -> None:
     if label == -1 or (model.class_names and 0 <= label < len(model.class_names)):
         return
     if not model.class_names:
-        raise LabelError(f"label {label} was asked for but {MODEL} version {model.version} has no classes: leave --label away")
+        raise LabelError(
+            f"label {label} was asked for but {MODEL} version {model.version} has no classes: leave --label away"
+        )
     raise LabelError(
-        f"label {label} is outside the classes of {MODEL} version {model.version}: give 0 to {len(model.class_names) - 1}, "
-        "or -1 to draw the class from the seed"
+        f"label {label} is outside the classes of {MODEL} version {model.version}: "
+        f"give 0 to {len(model.class_names) - 1}, or -1 to draw the class from the seed"
     )
 
 

@@ -50,7 +50,7 @@ def first_seed(version: int, name: str) -> int:
 
 
 def next_name(settings: Settings, version: int) -> str:
-    """The first of `v<version>-001`, `-002`, … that is not tracked yet; a retry of a killed release gets its name again."""
+    """The first of `v<version>-001`, `-002`, … that is not tracked yet; one that was killed gets its name again."""
     number = 1
     while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists():
         number += 1
@@ -94,7 +94,9 @@ def build_release(
         found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
         for key, wanted in {"model_version": model.version, **settings_of_release}.items():
             if found[key] != wanted:
-                raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {wanted}: give --name another name")
+                raise ReleaseError(
+                    f"release {name} exists with {key} {found[key]}, not {wanted}: give --name another name"
+                )
         return Release(folder, manifest, existed=True)
     settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="release-") as temporary:
@@ -179,11 +181,15 @@ def verify_release(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         files, count = manifest["files"], manifest["generation"]["num_images"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise ReleaseError(f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again") from None
+        raise ReleaseError(
+            f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again"
+        ) from None
     there = {path.name for path in folder.iterdir()} - {MANIFEST}
     wrong = sorted(there ^ set(files)) or [name for name in files if _sha256(folder / name) != files[name]]
     if wrong:
-        raise ReleaseError(f"{folder / wrong[0]} is not as {MANIFEST} says: remove the folder and generate the release again")
+        raise ReleaseError(
+            f"{folder / wrong[0]} is not as {MANIFEST} says: remove the folder and generate the release again"
+        )
     decoded = sum(len(labels) for _, labels in read_split(folder, "train"))
     if not decoded == split_rows(folder, "train") == count:
         raise ReleaseError(f"{folder} has {decoded} images but {MANIFEST} says {count}: generate the release again")

@@ -28,5 +28,7 @@ def write_samples(settings: Settings, model: str, output: Path, *, label: int, c
     try:
         output.write_bytes(png)
     except OSError as error:
-        raise InputError(f"{output} cannot be written ({os.strerror(error.errno or 0)}): give -o another path") from None
+        raise InputError(
+            f"{output} cannot be written ({os.strerror(error.errno or 0)}): give -o another path"
+        ) from None
     return found.version

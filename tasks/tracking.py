@@ -54,7 +54,8 @@ def _require_answer(uri: str) -> None:
         answer.raise_for_status()
     except requests.RequestException as error:
         raise ServiceError(
-            f"no MLflow server answers at {uri} ({type(error).__name__}): start it, or correct or unset MLFLOW_TRACKING_URI"
+            f"no MLflow server answers at {uri} ({type(error).__name__}): "
+            "start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from None
 
 
@@ -85,7 +86,9 @@ def run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str])
         ServiceError: no MLflow server answers.
     """
     mlflow_client = client(settings)
-    created = mlflow_client.create_run(experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags))
+    created = mlflow_client.create_run(
+        experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags)
+    )
     log = RunLog(mlflow_client, created.info.run_id)
     try:
         yield log
@@ -188,5 +191,6 @@ def run_tags(settings: Settings, run_id: str) -> dict[str, str]:
         return dict(client(settings).get_run(run_id).data.tags)
     except MlflowException:
         raise InputError(
-            f"there is no run {run_id} in MLflow at {settings.tracking_uri}: give the run id that `ganflow train` printed"
+            f"there is no run {run_id} in MLflow at {settings.tracking_uri}: "
+            "give the run id that `ganflow train` printed"
         ) from None

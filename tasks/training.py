@@ -13,7 +13,7 @@ from gan import errors
 from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import DatasetInfo
-from gan.errors import ConfigError, GanflowError, ResourcesError
+from gan.errors import ConfigError, GanflowError, ResourcesError, ServiceError
 from tasks.settings import Settings
 
 POLL_SECONDS = 0.5
@@ -67,19 +67,18 @@ def ray_cluster(settings: Settings) -> Iterator[dict[str, float]]:
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
     already = ray.is_initialized()
     if not already:
         address = settings.ray_address or "local"
+        # A dashboard that nobody asked for is one more open port.
+        here = {"include_dashboard": False} if address == "local" else {}
         try:
-            ray.init(address=address, log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR) if (
-                address == "local"
-            ) else ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
         except ConnectionError as error:
-            raise errors.ServiceError(
-                f"no Ray cluster answers at {address} ({error}): start it, or correct or unset RAY_ADDRESS"
+            raise ServiceError(
+                f"no Ray cluster answers at {address} ({_last_line(error)}): start it, or correct or unset RAY_ADDRESS"
             ) from None
     try:
         yield ray.cluster_resources()
@@ -96,9 +95,13 @@ def share_out(resources: dict[str, float], workers: int) -> dict[str, int]:
     """
     cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
     if cpus < workers:
-        raise ResourcesError(f"{workers} workers were asked for but the Ray cluster has {cpus} CPUs: lower --workers or add nodes")
+        raise ResourcesError(
+            f"{workers} workers were asked for but the Ray cluster has {cpus} CPUs: lower --workers or add nodes"
+        )
     if gpus and gpus < workers:
-        raise ResourcesError(f"{workers} workers were asked for but the Ray cluster has {gpus} GPUs: lower --workers or add nodes")
+        raise ResourcesError(
+            f"{workers} workers were asked for but the Ray cluster has {gpus} GPUs: lower --workers or add nodes"
+        )
     return {"CPU": max(1, cpus // workers), "GPU": 1 if gpus else 0}
 
 

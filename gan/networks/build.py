@@ -1,5 +1,8 @@
 """Networks from a configuration: the one place where its keys become arguments."""
 
+import torch
+from torch import nn
+
 from gan.config import NetworkConfig
 from gan.networks.discriminator import Discriminator
 from gan.networks.generator import Generator
@@ -7,7 +10,7 @@ from gan.networks.generator import Generator
 
 def build_generator(network: NetworkConfig, *, channels: int, num_classes: int) -> Generator:
     """Return a new generator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    return Generator(
+    generator = Generator(
         resolution=network.resolution,
         channels=channels,
         num_classes=num_classes,
@@ -19,11 +22,13 @@ def build_generator(network: NetworkConfig, *, channels: int, num_classes: int) 
         expansion=network.expansion,
         patch=network.patch,
     )
+    _use_channels_last(generator)
+    return generator
 
 
 def build_discriminator(network: NetworkConfig, *, channels: int, num_classes: int) -> Discriminator:
     """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    return Discriminator(
+    discriminator = Discriminator(
         resolution=network.resolution,
         channels=channels,
         num_classes=num_classes,
@@ -34,3 +39,12 @@ def build_discriminator(network: NetworkConfig, *, channels: int, num_classes: i
         expansion=network.expansion,
         patch=network.patch,
     )
+    _use_channels_last(discriminator)
+    return discriminator
+
+
+def _use_channels_last(network: nn.Module) -> None:
+    """Keep convolution weights in the memory order of the activations, which is the faster one on CPUs and GPUs."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

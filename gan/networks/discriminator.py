@@ -1,5 +1,6 @@
 """The discriminator: the generator's mirror image, with class projection at the end."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -52,7 +53,7 @@ class Discriminator(nn.Module):
             for width in down
         )
         self.transitions = nn.ModuleList(
-            init_conv(nn.Conv2d(before, after, 1, bias=False), 1.0) for before, after in zip(down, down[1:], strict=False)
+            init_conv(nn.Conv2d(before, after, 1, bias=False), 1.0) for before, after in itertools.pairwise(down)
         )
         # A depthwise 4x4 kernel reads each channel once; the linear layer mixes what it found.
         self.head = init_conv(nn.Conv2d(down[-1], down[-1], 4, groups=down[-1], bias=False), 1.0)
@@ -80,4 +81,5 @@ class Discriminator(nn.Module):
         if self.embedding is None:
             return features[:, 0]
         classes: Tensor = self.embedding(labels)
-        return (features * classes).sum(1) * classes.shape[1] ** -0.5
+        logits: Tensor = (features * classes).sum(1) * classes.shape[1] ** -0.5
+        return logits

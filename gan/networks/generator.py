@@ -1,5 +1,6 @@
 """The generator: a learned 4x4 basis, residual stages, an image."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -53,8 +54,7 @@ class Generator(nn.Module):
         self.modulation = nn.Linear(mapped, widths[0], bias=False)
         nn.init.normal_(self.modulation.weight, std=mapped**-0.5)
         self.transitions = nn.ModuleList(
-            init_conv(nn.Conv2d(before, after, 1, bias=False), 1.0)
-            for before, after in zip(widths, widths[1:], strict=False)
+            init_conv(nn.Conv2d(before, after, 1, bias=False), 1.0) for before, after in itertools.pairwise(widths)
         )
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, expansion, group_width, depth) for _ in range(blocks_per_stage)))

@@ -1,0 +1,42 @@
+"""A user's folder of images, of mixed sizes and in colour, through the whole pipeline."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits, load_sample_images
+
+pytestmark = pytest.mark.e2e
+
+
+def photos(folder, per_class):
+    """200 real pictures: pieces of scikit-learn's two photographs, and its digits enlarged."""
+    random = np.random.default_rng(0)
+    for name, photo in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        (folder / name).mkdir(parents=True)
+        for index in range(per_class[name]):
+            height, width = random.integers(24, 200, size=2)
+            top, left = random.integers(0, photo.shape[0] - height), random.integers(0, photo.shape[1] - width)
+            piece = photo[top : top + height, left : left + width]
+            Image.fromarray(piece).save(folder / name / f"{index:03d}.png")
+    (folder / "digit").mkdir()
+    for index, digit in enumerate(load_digits().images[: per_class["digit"]]):
+        side = int(random.integers(16, 64))
+        Image.fromarray((digit * 15).astype(np.uint8)).resize((side, side)).save(folder / "digit" / f"{index}.png")
+
+
+def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow_in):
+    photos(tmp_path / "photos", {"temple": 70, "flower": 70, "digit": 60})
+    home = tmp_path / "home"
+    home.mkdir()
+    done = ganflow_in(home)("run", "--source", str(tmp_path / "photos"), "--preset", "debug", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["dataset"]["num_train"] + result["dataset"]["num_test"] + result["dataset"]["rejects"] == 200
+    info = json.loads((home / "data" / "dataset.json").read_text())
+    assert info["class_names"] == ["digit", "flower", "temple"]
+    assert info["channels"] == 3
+    manifest = json.loads((home / "synthetic" / "v1-001" / "manifest.json").read_text())
+    assert set(manifest["counts"]) == {"digit", "flower", "temple"}
+    assert manifest["image"] == {"height": 16, "width": 16, "channels": 3}

@@ -1,0 +1,134 @@
+"""The whole chain on real digits, real Ray, DVC, MLflow, Prefect and the real Inception network."""
+
+import hashlib
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from gan.metrics.evaluation import Evaluation
+from gan.presets import debug
+
+pytestmark = pytest.mark.e2e
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_every_step_left_its_record(home):
+    dataset, model, release = home.result["dataset"], home.result["model"], home.result["release"]
+    assert dataset["changed"]
+    assert dataset["md5"] == yaml.safe_load((home.path / "data.dvc").read_text())["outs"][0]["md5"].removesuffix(".dir")
+    assert dataset["num_train"] + dataset["num_test"] == 1797
+    assert (model["version"], model["alias"], model["verdict"]["promote"]) == (1, "champion", True)
+    assert model["evaluation"]["protocol"]["dataset_md5"] == dataset["md5"]
+    assert Path(release["path"]) == home.path / "synthetic" / "v1-001"
+    assert release["num_images"] == debug().release.num_images
+
+
+def test_the_release_matches_its_manifest_and_its_pointer(home):
+    folder = Path(home.result["release"]["path"])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name, digest in manifest["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert sum(manifest["counts"].values()) == debug().release.num_images
+    assert manifest["dataset_md5"] == home.result["dataset"]["md5"]
+    assert (home.path / "synthetic" / "v1-001.dvc").is_file()
+
+
+def test_mlflow_holds_curves_grids_checkpoint_and_model(home):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("gan-generator", "champion")
+    run = client.get_run(version.run_id)
+    curve = client.get_metric_history(version.run_id, "D_loss")
+    assert [point.step for point in curve] == sorted({point.step for point in curve})
+    assert curve[-1].step == debug().train.total_images
+    assert run.data.params["train.total_kimg"] == "2.0"
+    assert run.data.tags["dataset_md5"] == home.result["dataset"]["md5"]
+    there = {item.path for item in client.list_artifacts(version.run_id)}
+    assert {"checkpoint", "samples", "config.json", "data.dvc", "evaluation.json", "model_card.md"} <= there
+    stored = client.download_artifacts(version.run_id, "evaluation.json")
+    assert Evaluation.from_json(Path(stored)).model_dump(mode="json") == home.result["model"]["evaluation"]
+
+
+def test_prefect_holds_the_runs_and_their_artifacts(home):
+    with sqlite3.connect(home.path / ".ganflow" / "prefect" / "prefect.db") as database:
+        states = dict(database.execute("select flow.name, state_type from flow_run join flow on flow.id = flow_id"))
+        artifacts = {key for (key,) in database.execute("select key from artifact where key is not null")}
+    assert states == dict.fromkeys(["run", "ingest", "retrain", "train", "register", "generate"], "COMPLETED")
+    assert {"dataset", "dataset-samples", "training-samples", "metrics", "decision", "release-samples"} <= artifacts
+
+
+def test_no_pickle_in_any_artifact(home):
+    import zipfile
+
+    model = next((home.path / "mlartifacts").rglob("model.pt2"))
+    assert not [name for name in zipfile.ZipFile(model).namelist() if name.endswith(".pkl")]
+    assert not list(home.path.rglob("*.pkl"))
+
+
+def test_a_second_pipeline_decides_and_says_why(home):
+    done = home.ganflow("retrain", "--preset", "debug", "--set", "train.total_kimg=0.1", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["version"] == 2
+    # A twentieth of the training: whatever the numbers say, alias and reason follow from them alone.
+    key = result["verdict"]["metric"]
+    better = result["evaluation"]["metrics"][key]["value"] < home.result["model"]["evaluation"]["metrics"][key]["value"]
+    assert result["alias"] == ("champion" if better else "challenger")
+    assert ("is lower than" if better else "is not lower than") in result["verdict"]["reason"]
+
+
+def test_generate_again_makes_the_next_release_with_other_images(home):
+    done = home.ganflow("generate", "-m", "1", "-n", "20", "--preset", "debug", "--json")
+    assert done.returncode == 0, done.stderr
+    second = json.loads(done.stdout)
+    assert second["name"] == "v1-002"
+    assert second["first_seed"] != home.result["release"]["first_seed"]
+    again = home.ganflow("generate", "-m", "1", "-n", "20", "--name", "v1-002", "--preset", "debug", "--json")
+    assert json.loads(again.stdout) == {**second, "existed": True}
+
+
+def test_sample_draws_a_grid_of_the_asked_class(home, tmp_path):
+    done = home.ganflow("sample", "--label", "3", "--n", "9", "-o", str(tmp_path / "grid.png"))
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "grid.png").size == (3 * 50 - 2, 3 * 50 - 2)
+
+
+def test_the_champion_needs_none_of_this_code(home, tmp_path):
+    program = f"""
+import sys
+import mlflow, numpy as np
+assert not any(name.split(".")[0] in ("gan", "tasks", "flows") for name in sys.modules)
+mlflow.set_tracking_uri("sqlite:///{home.path / "mlflow.db"}")
+model = mlflow.pyfunc.load_model("models:/gan-generator@champion")
+rows = np.array([[seed, seed % 10] for seed in range(2**40, 2**40 + 32)] + [[-5, -1]], dtype=np.int64)
+images = model.predict(rows)
+parts = np.concatenate([model.predict(rows[:30]), model.predict(rows[30:])])
+np.savez({str(tmp_path / "images.npz")!r}, whole=images, parts=parts)
+assert not any(name.split(".")[0] in ("gan", "tasks", "flows") for name in sys.modules)
+"""
+    subprocess.run([sys.executable, "-P", "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    with np.load(tmp_path / "images.npz") as images:
+        assert images["whole"].dtype == np.uint8
+        assert images["whole"].shape == (33, 16, 16, 1)
+        assert np.abs(images["whole"].astype(int) - images["parts"].astype(int)).max() <= 1
+
+
+def test_the_committed_pointer_is_what_ingesting_gives(home):
+    done = home.ganflow("ingest", "digits", "--json")
+    assert done.returncode == 0, done.stderr
+    assert (home.path / "data.dvc").read_bytes() == (PROJECT / "data.dvc").read_bytes()
+    assert not json.loads(done.stdout)["changed"], "the presets debug and digits prepare digits alike"
+
+
+def test_two_workers_train_as_one_run(home):
+    done = home.ganflow("train", "--preset", "debug", "--workers", "2", "--set", "train.total_kimg=0.5", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cur_nimg"] == 512
