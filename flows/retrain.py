@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 from prefect import flow, get_run_logger
 
+from flows.configure import resolve_config
 from flows.register import Registered, register
 from flows.train import train
+from tasks.dvc_repo import ensure_data
+from tasks.settings import Settings, require_writable_home
+from tasks.tracking import next_seed
 
 
 @flow(name="retrain")
@@ -14,13 +18,18 @@ def retrain(
 ) -> Registered:
     """Train on the current dataset and let the result compete with the champion.
 
+    The same configuration, data and seed would give the same model again, so each retraining takes the next seed.
+
     Args:
         preset: name of the configuration to begin with.
         overrides: `section.key=value` changes of it.
         dataset_md5: the version that an event announced; the run takes the current one, which may be newer.
         workers: Ray Train workers, 1 or more.
     """
-    trained = train(preset, overrides, workers)
+    settings, config = Settings(), resolve_config(preset, overrides)
+    require_writable_home(settings)
+    seed = next_seed(settings, config, ensure_data(settings))
+    trained = train(preset, [*overrides, f"train.seed={seed}"], workers)
     if dataset_md5 and trained.dataset_md5 != dataset_md5:
         get_run_logger().warning(
             "dataset %s was announced, but %s is current by now and was trained on", dataset_md5, trained.dataset_md5

@@ -32,7 +32,7 @@ def train(preset: str = "digits", overrides: Sequence[str] = (), workers: int = 
     tags = {
         "dataset_md5": dataset_md5,
         "preset": config.preset,
-        "training_hash": config.training_hash(),
+        "recipe": config.recipe_hash(),
         "prefect_flow_run": str(flow_run.get_id() or ""),
     }
     with run(settings, TRAINING, f"{config.preset}-{config.train.total_kimg:g}kimg", tags) as log:

@@ -154,6 +154,10 @@ class Config(Frozen):
         parts = self.model_dump(mode="json", include={"data", "network", "loss", "optimizer", "train"})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
+    def recipe_hash(self) -> str:
+        """`training_hash` whatever the seed: runs of one recipe on one dataset differ by chance alone."""
+        return self.model_copy(update={"train": self.train.model_copy(update={"seed": 0})}).training_hash()
+
     @classmethod
     def keys_with_meaning(cls) -> Iterator[tuple[str, str]]:
         """Every key that `apply_overrides` knows, with its meaning and default."""

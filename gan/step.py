@@ -47,15 +47,14 @@ class StepSettings:
     ema_decay: float
 
 
-def discriminator_phase(nets: Networks, batch: Batch, settings: StepSettings) -> dict[str, Tensor]:
-    """Accumulate D's gradients over this worker's slice.
+def discriminator_phase(nets: Networks, batch: Batch, z: Tensor, settings: StepSettings) -> dict[str, Tensor]:
+    """Accumulate D's gradients over this worker's slice of n images, from noise z [n, latent_dim].
 
     Returns:
         Sums over the slice, each a float32 scalar: D_loss, r1, r2, real_logits, fake_logits.
 
     Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
     """
-    z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
     with torch.no_grad():
         fake_images = nets.G(z, batch.labels)
     count = len(batch.labels)
@@ -74,13 +73,12 @@ def discriminator_phase(nets: Networks, batch: Batch, settings: StepSettings) ->
     return {name: value.detach() for name, value in terms.items()}
 
 
-def generator_phase(nets: Networks, batch: Batch, settings: StepSettings) -> dict[str, Tensor]:
-    """Accumulate G's gradients over this worker's slice; D is not changed.
+def generator_phase(nets: Networks, batch: Batch, z: Tensor, settings: StepSettings) -> dict[str, Tensor]:
+    """Accumulate G's gradients over this worker's slice of n images, from noise z [n, latent_dim]; D stays as it is.
 
     Returns:
         The sum of G_loss over the slice, a float32 scalar.
     """
-    z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
     nets.D.requires_grad_(False)
     fake_logits = nets.D(nets.G(z, batch.labels), batch.labels)
     with torch.no_grad():
@@ -127,13 +125,14 @@ def train_step(
         NonFiniteLossError: a gradient is not finite; neither network takes that step.
     """
     terms: dict[str, Tensor] = {}
+    z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
     phases: Iterable[tuple[str, nn.Module, torch.optim.Optimizer, Callable[..., dict[str, Tensor]]]] = (
         ("D", nets.D, nets.D_optimizer, discriminator_phase),
         ("G", nets.G, nets.G_optimizer, generator_phase),
     )
     for name, network, optimizer, phase in phases:
         network.zero_grad(set_to_none=True)
-        terms |= phase(nets, batch, settings)
+        terms |= phase(nets, batch, z, settings)
         if not apply_gradients(network, optimizer, settings.lr, context.all_reduce):
             bad = [term for term, value in terms.items() if not torch.isfinite(value)] or [f"the gradient of {name}"]
             raise NonFiniteLossError(

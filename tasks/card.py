@@ -54,8 +54,9 @@ def dataset_card(manifest: dict[str, Any], class_names: Sequence[str]) -> str:
 
 # Synthetic images {manifest["name"]}
 
-{generation["num_images"]} images of {image["width"]}x{image["height"]} pixels, drawn from `{model["name"]}` version
-{model["version"]}. No image here is a photograph or a scan of anything real.
+{generation["num_images"]} images of {image["width"]}x{image["height"]} pixels,
+drawn from version {model["version"]} of the model `{model["name"]}`.
+No image here is a photograph or a scan of anything real.
 
 ![samples](samples.png)
 

@@ -246,6 +246,7 @@ def promote_or_keep(version: int, verdict: Decision) -> str:
         promote(settings, model)
     alias = "champion" if verdict.promote else "challenger"
     client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
+    get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
     artifacts.decision(f"# Version {version} is {alias}\n\nDecided by `{verdict.metric}`: {verdict.reason}.")
     return alias
 

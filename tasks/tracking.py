@@ -22,6 +22,8 @@ TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 ANSWER_SECONDS = 5.0
+# MLflow's page then shows model training, not its tools for language models.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -69,7 +71,7 @@ def experiment_id(mlflow_client: "MlflowClient", settings: Settings, name: str) 
     is_file = settings.tracking_uri.startswith("sqlite:")
     location = (settings.home / "mlartifacts" / name).as_uri() if is_file else None
     try:
-        return str(mlflow_client.create_experiment(name, artifact_location=location))
+        return str(mlflow_client.create_experiment(name, location, KIND))
     except MlflowException:
         # Another process made it in between.
         found = mlflow_client.get_experiment_by_name(name)
@@ -158,6 +160,18 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def next_seed(settings: Settings, config: Config, dataset_md5: str) -> int:
+    """The config's seed, or the one behind the last that this recipe has been trained with on this dataset."""
+    mlflow_client = client(settings)
+    done = mlflow_client.search_runs(
+        [experiment_id(mlflow_client, settings, TRAINING)],
+        f"tags.recipe = '{config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
+        "and attributes.status = 'FINISHED'",
+    )
+    seeds = [int(one.data.params["train.seed"]) for one in done]
+    return max([config.train.seed, *(seed + 1 for seed in seeds)])
 
 
 def run_artifact(settings: Settings, run_id: str, path: str) -> Path:

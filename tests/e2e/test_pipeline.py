@@ -52,6 +52,7 @@ def test_mlflow_holds_curves_grids_checkpoint_and_model(home):
     assert run.data.params["train.total_kimg"] == "2.0"
     assert run.data.tags["dataset_md5"] == home.result["dataset"]["md5"]
     there = {item.path for item in client.list_artifacts(version.run_id)}
+    assert run.data.params["train.seed"] == "0"
     assert {"checkpoint", "samples", "config.json", "data.dvc", "evaluation.json", "model_card.md"} <= there
     stored = client.download_artifacts(version.run_id, "evaluation.json")
     assert Evaluation.from_json(Path(stored)).model_dump(mode="json") == home.result["model"]["evaluation"]
@@ -132,3 +133,26 @@ def test_two_workers_train_as_one_run(home):
     done = home.ganflow("train", "--preset", "debug", "--workers", "2", "--set", "train.total_kimg=0.5", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cur_nimg"] == 512
+
+
+def test_datasets_shows_pictures_of_data_and_release(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from datasets import load_dataset
+
+    data = load_dataset("parquet", data_dir=str(home.path / "data"), cache_dir=str(tmp_path))
+    assert {name: len(split) for name, split in data.items()} == {
+        "train": home.result["dataset"]["num_train"],
+        "test": home.result["dataset"]["num_test"],
+    }
+    # By the folder alone, too: the card's front matter says where the images are.
+    for arguments in (
+        {"path": "parquet", "data_dir": home.result["release"]["path"]},
+        {"path": home.result["release"]["path"]},
+    ):
+        release = load_dataset(**arguments, split="train", cache_dir=str(tmp_path))
+        assert len(release) == debug().release.num_images
+        assert release[0]["image"].size == (16, 16)
+        assert set(release.column_names) == {"image", "label", "sha256", "seed"}
+    for split in data.values():
+        assert split[0]["image"].size == (16, 16)
+        assert split.features["label"].names == [str(digit) for digit in range(10)]

@@ -1,0 +1,80 @@
+"""What is decided before Ray starts: the header of checkpoints and each worker's share."""
+
+import pytest
+
+from gan.data.dataset import DatasetInfo
+from gan.errors import ConfigError, ResourcesError
+from gan.presets import preset
+from tasks.training import checkpoint_header, share_out
+
+
+@pytest.mark.parametrize(
+    ("resources", "workers", "share"),
+    [
+        ({"CPU": 2.0}, 1, {"CPU": 2, "GPU": 0}),
+        ({"CPU": 2.0}, 2, {"CPU": 1, "GPU": 0}),
+        ({"CPU": 7.0}, 2, {"CPU": 3, "GPU": 0}),
+        ({"CPU": 16.0, "GPU": 1.0}, 1, {"CPU": 16, "GPU": 1}),
+        ({"CPU": 16.0, "GPU": 4.0, "memory": 1e9}, 3, {"CPU": 5, "GPU": 1}),
+    ],
+)
+def test_shares_are_even_and_whole(resources, workers, share):
+    assert share_out(resources, workers) == share
+
+
+@pytest.mark.parametrize(
+    ("resources", "workers", "sentence"),
+    [
+        ({"CPU": 2.0}, 3, "3 workers were asked for but the Ray cluster has 2 CPUs: lower --workers or add nodes"),
+        ({}, 1, "1 workers were asked for but the Ray cluster has 0 CPUs"),
+        ({"CPU": 8.0, "GPU": 2.0}, 3, "3 workers were asked for but the Ray cluster has 2 GPUs: lower --workers"),
+    ],
+)
+def test_a_cluster_that_is_too_small_is_refused_with_both_numbers(resources, workers, sentence):
+    with pytest.raises(ResourcesError, match=sentence):
+        share_out(resources, workers)
+
+
+def info(**changes):
+    fields = {
+        "name": "n",
+        "source_kind": "folder",
+        "resolution": 16,
+        "channels": 3,
+        "class_names": ("a", "b"),
+        "crop": "centre",
+        "filter": "lanczos",
+        "holdout_fraction": 0.1,
+        "num_train": 10,
+        "num_test": 2,
+        "counts": {},
+        "rejects": {},
+        "rejected": (),
+    }
+    return DatasetInfo(**fields | changes)
+
+
+def test_the_header_says_what_a_checkpoint_was_made_from():
+    config = preset("digits")
+    header = checkpoint_header(config, info(), "abc")
+    assert header == {
+        "config": config.model_dump(mode="json"),
+        "training_hash": config.training_hash(),
+        "dataset_md5": "abc",
+        "channels": 3,
+        "num_classes": 2,
+        "class_names": ["a", "b"],
+    }
+
+
+def test_an_unconditional_network_has_no_classes():
+    config = preset("digits")
+    config = config.model_copy(update={"network": config.network.model_copy(update={"conditional": False})})
+    assert checkpoint_header(config, info(), "abc")["num_classes"] == 0
+    assert checkpoint_header(preset("digits"), info(class_names=()), "abc")["num_classes"] == 0
+
+
+def test_another_resolution_is_refused_with_both_numbers_and_the_way_out():
+    sentence = r"the dataset is 32 px but preset digits makes 16 px: ingest again with --set data\.resolution=16"
+    with pytest.raises(ConfigError, match=sentence):
+        checkpoint_header(preset("digits"), info(resolution=32), "abc")
