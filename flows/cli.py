@@ -20,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 SOURCE_HELP = "`digits`, or a folder of images with a subfolder per class."
 Source = Annotated[str, typer.Option("--source", "-s", help=SOURCE_HELP)]
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
@@ -153,7 +154,8 @@ def generate(
     n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Images; the preset's number without it.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="First seed; derived from version and name without it.")
+        int | None,
+        typer.Option(min=0, max=LAST_FIRST_SEED, help="First seed; derived from version and name if not given."),
     ] = None,
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
@@ -178,7 +180,7 @@ def sample(
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG file to write.")] = Path("samples.png"),
     label: Annotated[int, typer.Option("--label", "-l", help="Class; -1 draws it from the seed.")] = -1,
     n: Annotated[int, typer.Option("--n", "-n", min=1, max=10_000, help="Images.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="First seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_FIRST_SEED, help="First seed.")] = 0,
     model: Model = "champion",
     as_json: Json = False,
 ) -> None:

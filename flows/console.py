@@ -12,7 +12,7 @@ from rich.console import Console
 
 from flows.server import prefect_environment
 from gan.errors import GanflowError, InputError
-from tasks.settings import Settings, require_writable_home
+from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
 
 
 class Answer:
@@ -41,7 +41,7 @@ def prepare() -> Settings:
     """
     settings = read_settings()
     require_writable_home(settings)
-    os.environ.update(prefect_environment(settings))
+    os.environ.update(THREADS_SLEEP | prefect_environment(settings))
     # What ganflow can explain it prints itself, as one sentence; Prefect would add a traceback.
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
     return settings

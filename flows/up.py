@@ -26,7 +26,7 @@ from flows.server import (
     state_file,
 )
 from gan.errors import InputError
-from tasks.settings import Settings, require_writable_home
+from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
 
 
 def run_up(
@@ -100,6 +100,7 @@ def _own_mlflow(settings: Settings) -> bool:
 def _environment(settings: Settings, state: UpState) -> dict[str, str]:
     return {
         **os.environ,
+        **THREADS_SLEEP,
         **prefect_environment(settings),
         "GANFLOW_HOME": str(settings.home),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,

@@ -78,10 +78,16 @@ def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
 def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path], None]) -> Path:
     """Make `parent/checkpoint-<cur_nimg>` by `write`, all or nothing, and keep the last two."""
     parent.mkdir(parents=True, exist_ok=True)
+    for killed in parent.glob(".partial-*"):
+        shutil.rmtree(killed, ignore_errors=True)
     final = parent / f"checkpoint-{cur_nimg:012d}"
     partial = parent / f".partial-{uuid.uuid4().hex}"
     partial.mkdir()
-    write(partial)
+    try:
+        write(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     if final.exists():
         shutil.rmtree(final)
     os.replace(partial, final)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +19,7 @@ Precision = Literal["fp32", "bf16"]
 class Frozen(BaseModel):
     """A node of the tree: immutable, and a key it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataConfig(Frozen):
@@ -102,8 +103,7 @@ class TrainConfig(Frozen):
     @property
     def total_images(self) -> int:
         """Images after which the run ends, rounded up to whole batches."""
-        wanted = int(self.total_kimg * 1000)
-        return -(-wanted // self.batch_size) * self.batch_size
+        return math.ceil(self.total_kimg * 1000 / self.batch_size) * self.batch_size
 
 
 class EvaluationConfig(Frozen):
@@ -112,7 +112,7 @@ class EvaluationConfig(Frozen):
     reference_split: Literal["train", "test"] = Field(
         "train", description="split that generated images are compared with"
     )
-    num_images: Annotated[int, Field(ge=2)] = Field(
+    num_images: Annotated[int, Field(ge=4)] = Field(
         10_000, description="generated images, and at most as many reference images"
     )
     resize: Resize = Field("tf1", description="resampling to the network's 299x299")
@@ -203,7 +203,7 @@ def apply_overrides(config: Config, overrides: Sequence[str]) -> Config:
         node: Any = tree
         for section in sections:
             node = node.get(section) if isinstance(node, dict) else None
-        if not isinstance(node, dict) or leaf not in node or isinstance(node[leaf], dict):
+        if not sections or not isinstance(node, dict) or leaf not in node or isinstance(node[leaf], dict):
             raise ConfigError(f"--set {override}: unknown key «{path}» (known keys: `ganflow presets --keys`)")
         try:
             node[leaf] = json.loads(text)

@@ -23,6 +23,8 @@ class SeededGenerator(nn.Module):
     def __init__(self, G: Generator) -> None:
         super().__init__()
         self.G = copy.deepcopy(G).cpu().eval().requires_grad_(False)
+        for parameter in self.G.parameters():
+            parameter.data = parameter.data.contiguous()  # torch.export.save warns of any other memory order
 
     def forward(self, seed_label: Tensor) -> Tensor:
         """Generate images.

@@ -4,6 +4,8 @@ import numpy as np
 
 from gan.data.png import encode_png
 
+ROWS = COLUMNS = 10
+
 
 def image_grid(images: np.ndarray, columns: int, *, scale: int = 1, gap: int = 0) -> np.ndarray:
     """Arrange images in rows.
@@ -29,3 +31,18 @@ def grid_png(images: np.ndarray, columns: int) -> bytes:
     """Encode a grid of small images, enlarged to about 48 pixels a side, as a PNG file."""
     scale = max(1, 48 // images.shape[1])
     return encode_png(np.ascontiguousarray(image_grid(images, columns, scale=scale, gap=2)))
+
+
+def class_grid_png(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """Encode up to 10 images of each of the first 10 labels, a row per label; a short row ends in black.
+
+    Args:
+        images: [N, H, W, C] uint8.
+        labels: [N] int64; where all are equal, the first 100 images fill the rows.
+    """
+    present = np.unique(labels)[:ROWS]
+    if len(present) == 1:
+        return grid_png(images[: ROWS * COLUMNS], COLUMNS)
+    rows = [images[np.flatnonzero(labels == label)[:COLUMNS]] for label in present]
+    padded = [np.pad(row, ((0, COLUMNS - len(row)), (0, 0), (0, 0), (0, 0))) for row in rows]
+    return grid_png(np.concatenate(padded), COLUMNS)

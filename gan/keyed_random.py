@@ -143,6 +143,6 @@ def epoch_order(run_seed: int, epoch: int, size: int) -> Tensor:
     positions = torch.arange(size, dtype=torch.int64)
     key = image_seeds(run_seed, torch.tensor([epoch], dtype=torch.int64))
     low, high = _words(key)
-    word0, word1 = threefry2x32((low, high), (positions & MASK32, torch.full_like(positions, int(Purpose.ORDER))))
+    word0, word1 = threefry2x32((low, high), (torch.full_like(positions, int(Purpose.ORDER)), positions))
     # 63 bits: the sort key must not turn negative; stable, so that equal keys cannot depend on the device.
     return torch.argsort(((word1 >> 1) << 32) | word0, stable=True)

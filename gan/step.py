@@ -80,12 +80,14 @@ def generator_phase(nets: Networks, batch: Batch, z: Tensor, settings: StepSetti
         The sum of G_loss over the slice, a float32 scalar.
     """
     nets.D.requires_grad_(False)
-    fake_logits = nets.D(nets.G(z, batch.labels), batch.labels)
-    with torch.no_grad():
-        real_logits = nets.D(batch.real_images, batch.labels)
-    loss = generator_loss(real_logits, fake_logits).sum()
-    (loss / settings.batch_size).backward()  # type: ignore[no-untyped-call]
-    nets.D.requires_grad_(True)
+    try:
+        fake_logits = nets.D(nets.G(z, batch.labels), batch.labels)
+        with torch.no_grad():
+            real_logits = nets.D(batch.real_images, batch.labels)
+        loss = generator_loss(real_logits, fake_logits).sum()
+        (loss / settings.batch_size).backward()  # type: ignore[no-untyped-call]
+    finally:
+        nets.D.requires_grad_(True)
     return {"G_loss": loss.detach()}
 
 
@@ -122,7 +124,7 @@ def train_step(
         This worker's sums over its slice: D_loss, G_loss, r1, r2, real_logits, fake_logits.
 
     Raises:
-        NonFiniteLossError: a gradient is not finite; neither network takes that step.
+        NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
     """
     terms: dict[str, Tensor] = {}
     z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
@@ -134,10 +136,12 @@ def train_step(
         network.zero_grad(set_to_none=True)
         terms |= phase(nets, batch, z, settings)
         if not apply_gradients(network, optimizer, settings.lr, context.all_reduce):
-            bad = [term for term, value in terms.items() if not torch.isfinite(value)] or [f"the gradient of {name}"]
+            bad = [term for term, value in terms.items() if not torch.isfinite(value)]
+            # Every rank stops here; one whose own terms are sound must not be blamed.
+            where = f"{', '.join(bad)} on rank {context.rank}" if bad else f"the gradient of {name}"
             raise NonFiniteLossError(
-                f"{', '.join(bad)} became NaN or infinite at image {cur_nimg} on rank {context.rank} and the step was "
-                "not taken: lower optimizer.lr or raise loss.r1_gamma, then train again"
+                f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
+                "lower optimizer.lr or raise loss.r1_gamma, then train again"
             )
     update_ema(nets.G_ema, nets.G, settings.ema_decay)
     return terms

@@ -7,11 +7,17 @@ import yaml
 
 from gan.metrics.evaluation import Evaluation
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 
 
 def _size_category(count: int) -> str:
-    return next((name for limit, name in _SIZES if count < limit), "n>1M")
+    return next((name for limit, name in _SIZES if count < limit), "10M<n<100M")
 
 
 def metrics_table(evaluation: Evaluation) -> str:
@@ -43,11 +49,6 @@ def dataset_card(manifest: dict[str, Any], class_names: Sequence[str]) -> str:
     }
     counts = "\n".join(f"| {name} | {count} |" for name, count in manifest["counts"].items())
     copies = manifest["privacy"]["exact_copies_of_training_images"]
-    privacy = (
-        "Copies of training images were not counted: the training dataset was not at hand."
-        if copies is None
-        else f"{copies} of {generation['num_images']} images equal a training image pixel for pixel."
-    )
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
 ---
@@ -66,7 +67,9 @@ No image here is a photograph or a scan of anything real.
 
 The generator was trained on dataset `{manifest["dataset_md5"]}` in run `{model["run_id"]}`. Each image is a function of
 (model version, seed, label): the columns `seed` and `label` beside it make it again. `manifest.json` holds the
-settings, every file's sha256, and the quality figures. {privacy}
+settings, every file's sha256, and the quality figures.
+
+{copies} of {generation["num_images"]} images equal a training image pixel for pixel.
 
 ## Quality
 

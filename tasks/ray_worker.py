@@ -11,7 +11,7 @@ import ray
 import torch
 from torch import Tensor
 
-from gan.checkpoint import is_complete
+from gan.checkpoint import load_header
 from gan.config import Config
 from gan.context import Progress
 from gan.data.resident import load_resident
@@ -97,14 +97,19 @@ class RayContext:
             ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
 
     def latest_checkpoint(self) -> Path | None:
-        """The checkpoint from which Ray Train restarts this worker, if it is whole."""
+        """The checkpoint from which Ray Train restarts this worker.
+
+        Raises:
+            CheckpointError: it is not whole; starting over in silence would throw the run's work away.
+        """
         import ray.train
 
         checkpoint = ray.train.get_checkpoint()
         if checkpoint is None:
             return None
         folder = Path(checkpoint.to_directory(str(self.scratch / f"restore-{self.rank}")))
-        return folder if is_complete(folder) else None
+        load_header(folder)
+        return folder
 
 
 def train_worker(arguments: dict[str, Any]) -> None:

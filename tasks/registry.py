@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from gan.checkpoint import load_header, load_tensors
-from gan.config import Config
-from gan.errors import LabelError, ModelNotFoundError
+from gan.config import parse_config
+from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError
 from gan.evaluate import Program
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
@@ -60,7 +60,10 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
         CheckpointError: the folder is no complete checkpoint.
     """
     header = load_header(checkpoint)
-    config = Config.model_validate(header["config"])
+    try:
+        config = parse_config(header["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
     generator = build_generator(config.network, channels=header["channels"], num_classes=header["num_classes"])
     generator.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
     return SeededGenerator(generator)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gan.config import ReleaseConfig
 from gan.data.shards import read_column, read_split, split_rows, write_shards
 from gan.errors import ReleaseError
 from gan.evaluate import Program, draw
-from gan.grids import grid_png
+from gan.grids import class_grid_png
 from gan.metrics.evaluation import Evaluation
 from tasks.card import dataset_card
 from tasks.registry import MODEL, RegisteredModel
@@ -25,7 +25,7 @@ from tasks.settings import Settings
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-GRID_COLUMNS = 10
+LAST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ def build_release(
     *,
     name: str,
     evaluation: Evaluation,
+    training_digests: Collection[str],
     seed: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Release:
@@ -77,6 +78,7 @@ def build_release(
         config: how many images, in which batches.
         name: the release's name, a plain folder name.
         evaluation: the version's evaluation, for the manifest.
+        training_digests: sha256 of each training image's pixels, in which copies are looked up.
         seed: first seed; derived from version and name without one.
         on_progress: called with the images done.
 
@@ -86,23 +88,25 @@ def build_release(
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+    if seed is not None and not 0 <= seed <= LAST_SEED - config.num_images:
+        raise ReleaseError(
+            f"seeds from {seed} for {config.num_images} images leave [0, {LAST_SEED}]: give a smaller --seed"
+        )
     folder = settings.synthetic_dir / name
     start = first_seed(model.version, name) if seed is None else seed
-    settings_of_release = {"num_images": config.num_images, "first_seed": start, "batch_size": config.batch_size}
+    wanted = {"num_images": config.num_images, "first_seed": start, "batch_size": config.batch_size}
     if folder.exists():
         manifest = verify_release(folder)
         found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
-        for key, wanted in {"model_version": model.version, **settings_of_release}.items():
-            if found[key] != wanted:
-                raise ReleaseError(
-                    f"release {name} exists with {key} {found[key]}, not {wanted}: give --name another name"
-                )
+        for key, value in {"model_version": model.version, **wanted}.items():
+            if found[key] != value:
+                raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {value}: give another --name")
         return Release(folder, manifest, existed=True)
     settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="release-") as temporary:
         partial = Path(temporary) / name
         partial.mkdir()
-        manifest = _fill(partial, model, program, settings_of_release, evaluation, name, settings, on_progress)
+        manifest = _fill(partial, model, program, wanted, evaluation, training_digests, name, on_progress)
         verify_release(partial)
         try:
             os.replace(partial, folder)
@@ -121,8 +125,8 @@ def _fill(
     program: Program,
     generation: dict[str, int],
     evaluation: Evaluation,
+    training_digests: Collection[str],
     name: str,
-    settings: Settings,
     on_progress: Callable[[int], None] | None,
 ) -> dict[str, Any]:
     count, classes = generation["num_images"], len(model.class_names)
@@ -137,6 +141,7 @@ def _fill(
             on_progress(done)
     images = np.concatenate(batches)
     write_shards(folder, "train", images, labels, class_names=model.class_names, extra={"seed": seeds})
+    drawn = read_column(folder, "train", "sha256")
     by_label = Counter(labels.tolist())
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -147,27 +152,13 @@ def _fill(
         "image": {"height": images.shape[1], "width": images.shape[2], "channels": images.shape[3]},
         "counts": {label: by_label[index] for index, label in enumerate(model.class_names)} or {"unlabelled": count},
         "quality": evaluation.model_dump(mode="json"),
-        "privacy": _privacy(folder, model, settings),
+        "privacy": {"exact_copies_of_training_images": sum(digest in training_digests for digest in drawn)},
     }
-    order = np.argsort(labels, kind="stable") if classes else np.arange(count)
-    rows = max(1, min(10, classes or 10))
-    per_row = [order[labels[order] == label][:GRID_COLUMNS] for label in range(rows)] if classes else [order[:100]]
-    (folder / "samples.png").write_bytes(grid_png(images[np.concatenate(per_row)], GRID_COLUMNS))
+    (folder / "samples.png").write_bytes(class_grid_png(images, labels))
     (folder / "README.md").write_text(dataset_card(manifest, model.class_names), "utf-8")
     manifest["files"] = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
-
-
-def _privacy(folder: Path, model: RegisteredModel, settings: Settings) -> dict[str, Any]:
-    """Count images of the release whose pixels equal a training image's, where that dataset is at hand."""
-    from tasks.dvc_repo import current_md5
-
-    if current_md5(settings) != model.dataset_md5 or not settings.data_dir.is_dir():
-        return {"exact_copies_of_training_images": None, "note": "the training dataset was not the current one"}
-    real = set(read_column(settings.data_dir, "train", "sha256"))
-    generated = read_column(folder, "train", "sha256")
-    return {"exact_copies_of_training_images": sum(digest in real for digest in generated)}
 
 
 def verify_release(folder: Path) -> dict[str, Any]:
@@ -180,6 +171,8 @@ def verify_release(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
         files, count = manifest["files"], manifest["generation"]["num_images"]
+        # What `build_release` compares; a manifest that lacks any of it is none of ours.
+        manifest["model"]["version"], manifest["generation"]["first_seed"], manifest["generation"]["batch_size"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ReleaseError(
             f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again"

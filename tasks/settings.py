@@ -9,6 +9,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gan.errors import InputError
 
+# Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
+# four to five times slower as soon as one other process is busy; there is always a Prefect server here.
+THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+
 
 class Settings(BaseSettings):
     """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI` and `RAY_ADDRESS`; reading it changes nothing."""

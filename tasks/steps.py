@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
@@ -16,12 +15,12 @@ from pydantic import BaseModel, ConfigDict
 from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import build_dataset, read_dataset_info
-from gan.data.shards import read_split
+from gan.data.shards import read_column, read_split
 from gan.data.sources import open_source
 from gan.errors import GanflowError
 from gan.evaluate import Evaluator, metrics_of
 from gan.export import export_program
-from gan.grids import grid_png
+from gan.grids import class_grid_png, grid_png
 from gan.loop import SAMPLE_COLUMNS
 from gan.metrics.evaluation import Decision, Evaluation
 from gan.metrics.protocol import METRICS_VERSION
@@ -43,8 +42,8 @@ from tasks.settings import Settings
 from tasks.tracking import DATASETS, RELEASES, RunLog, client, run, run_artifact, run_tags
 from tasks.training import checkpoint_header, train_on_ray
 
-GRID_IMAGES = 100
-GRID_COLUMNS = 10
+# Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
+TRAINING_DIGESTS = "training_images.sha256"
 
 
 class Record(BaseModel):
@@ -140,10 +139,7 @@ def ingest_source(source: str, config: Config) -> Ingested:
 
 def _dataset_grid(data_dir: Path) -> bytes:
     images, labels = next(iter(read_split(data_dir, "train")))
-    order = np.argsort(labels, kind="stable")
-    rows = np.unique(labels)[:GRID_COLUMNS]
-    chosen = np.concatenate([order[labels[order] == row][:GRID_COLUMNS] for row in rows])
-    return grid_png(images[chosen[:GRID_IMAGES]], GRID_COLUMNS)
+    return class_grid_png(images, labels)
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
@@ -152,6 +148,7 @@ def train_generator(run_id: str, config: Config, dataset_md5: str, workers: int)
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
     header = checkpoint_header(config, read_dataset_info(settings.data_dir), dataset_md5)
+    log.text("\n".join(read_column(settings.data_dir, "train", "sha256")) + "\n", TRAINING_DIGESTS)
     last_grid: list[bytes] = []
     with progress("training", config.train.total_images, logger) as update:
 
@@ -258,6 +255,7 @@ def draw_release(version: int, name: str, config: Config, seed: int | None) -> R
     recover(settings)
     model = find_model(settings, str(version))
     evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
+    digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text().split())
     with progress("generating", config.release.num_images, logger) as update:
         release = build_release(
             settings,
@@ -266,6 +264,7 @@ def draw_release(version: int, name: str, config: Config, seed: int | None) -> R
             config.release,
             name=name,
             evaluation=evaluation,
+            training_digests=digests,
             seed=seed,
             on_progress=update,
         )

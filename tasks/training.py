@@ -14,7 +14,7 @@ from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import DatasetInfo
 from gan.errors import ConfigError, GanflowError, ResourcesError, ServiceError
-from tasks.settings import Settings
+from tasks.settings import THREADS_SLEEP, Settings
 
 POLL_SECONDS = 0.5
 MAX_WORKER_FAILURES = 3
@@ -153,6 +153,7 @@ def train_on_ray(
             run_config=ray.train.RunConfig(
                 name=name,
                 storage_path=settings.storage,
+                worker_runtime_env={"env_vars": THREADS_SLEEP},
                 checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
                 failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
             ),

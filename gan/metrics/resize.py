@@ -38,7 +38,9 @@ def resize_images(images: Tensor, mode: Resize, size: int = INPUT_SIZE) -> Tenso
     elif mode == "tf1":
         resized = _resize_tf1(pixels.float(), size)
     else:
-        resized = nn.functional.interpolate(pixels.float(), (size, size), mode="bilinear", align_corners=False)
+        # three planes before, not after, so that grey and its RGB copy take the same kernel and come out equal
+        planes = pixels.float().expand(-1, 3, -1, -1).contiguous()
+        resized = nn.functional.interpolate(planes, (size, size), mode="bilinear", align_corners=False)
     return resized.expand(-1, 3, -1, -1)
 
 

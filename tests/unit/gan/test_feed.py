@@ -1,5 +1,7 @@
 """What reaches a worker: the ledger of rows, seeds and flips does not know how many workers there are."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +47,7 @@ def test_slices_are_even_and_cover_the_batch(start, batch_size, world_size):
     slices = [worker_slice(start, batch_size, rank, world_size) for rank in range(world_size)]
     assert slices[0][0] == start
     assert slices[-1][1] == start + batch_size
-    assert all(before[1] == after[0] for before, after in zip(slices, slices[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(slices))
     sizes = [last - first for first, last in slices]
     assert max(sizes) - min(sizes) <= 1
 

@@ -19,7 +19,7 @@ IMAGES, LABELS = RNG.integers(0, 256, (11, 8, 8, 1), dtype=np.uint8), RNG.intege
 PARTS = ("G", "D", "G_ema", "G_optimizer", "D_optimizer")
 
 
-class Stopped(Exception):
+class KilledError(Exception):
     """Stands for a kill."""
 
 
@@ -56,7 +56,7 @@ def run(folder, *, stop_at=None, records=None, **changes):
         if records is not None:
             records.append(progress)
         if stop_at is not None and progress.cur_nimg >= stop_at:
-            raise Stopped
+            raise KilledError
 
     chosen = config(**changes)
     return train(chosen, IMAGES, LABELS, LocalContext(folder, watch, CPU), header(chosen))
@@ -102,7 +102,7 @@ def straight(tmp_path_factory):
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(straight, tmp_path):
-    with pytest.raises(Stopped):
+    with pytest.raises(KilledError):
         run(tmp_path, stop_at=32)
     # The record of image 32 came before its checkpoint: that step is lost and done again.
     assert last(tmp_path).name == "checkpoint-000000000024"
@@ -120,7 +120,7 @@ def test_a_finished_run_has_nothing_left_to_do(straight):
 
 
 def test_a_cut_checkpoint_is_passed_over(straight, tmp_path):
-    with pytest.raises(Stopped):
+    with pytest.raises(KilledError):
         run(tmp_path, stop_at=48)
     cut = tmp_path / "checkpoint-000000000040" / TENSORS
     cut.write_bytes(cut.read_bytes()[:1000])
@@ -132,7 +132,7 @@ def test_a_cut_checkpoint_is_passed_over(straight, tmp_path):
 
 
 def test_without_a_whole_checkpoint_a_run_begins_anew(straight, tmp_path):
-    with pytest.raises(Stopped):
+    with pytest.raises(KilledError):
         run(tmp_path, stop_at=16)
     for path in tmp_path.glob("checkpoint-*/sha256.json"):
         path.unlink()

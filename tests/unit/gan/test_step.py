@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -44,6 +45,10 @@ def local(tmp_path):
     return LocalContext(tmp_path, device=CPU)
 
 
+def noise(batch):
+    return normal(batch.seeds, Purpose.LATENT, NETWORK.latent_dim)
+
+
 def gradients(network):
     return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
 
@@ -66,12 +71,14 @@ def same(one, other):
 @pytest.mark.parametrize("cuts", [(0, 3, 6), (0, 1, 6), (0, 2, 4, 6), (0, 0, 6)])
 def test_gradients_of_slices_add_up_to_those_of_the_batch(feed, cuts):
     whole, parts = networks(), networks()
-    terms = discriminator_phase(whole, feed.batch(0, 6), SETTINGS) | generator_phase(whole, feed.batch(0, 6), SETTINGS)
+    terms = discriminator_phase(whole, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS) | generator_phase(
+        whole, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS
+    )
     sums = dict.fromkeys(terms, 0.0)
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         batch = feed.batch(start, stop)
         for phase in (discriminator_phase, generator_phase):
-            for name, value in phase(parts, batch, SETTINGS).items():
+            for name, value in phase(parts, batch, noise(batch), SETTINGS).items():
                 sums[name] += value.item()
     for name in ("G", "D"):
         wanted = gradients(getattr(whole, name))
@@ -84,10 +91,10 @@ def test_gradients_of_slices_add_up_to_those_of_the_batch(feed, cuts):
 def test_the_phases_are_the_papers_objectives(feed):
     nets, plain = networks(), networks()
     batch = feed.batch(0, 6)
-    discriminator_phase(nets, batch, SETTINGS)
-    generator_phase(nets, batch, SETTINGS)
+    discriminator_phase(nets, batch, noise(batch), SETTINGS)
+    generator_phase(nets, batch, noise(batch), SETTINGS)
 
-    fakes = plain.G(normal(batch.seeds, Purpose.LATENT, 4), batch.labels)
+    fakes = plain.G(noise(batch), batch.labels)
     real, fake = (images.detach().clone().requires_grad_(True) for images in (batch.real_images, fakes))
     real_logits, fake_logits = plain.D(real, batch.labels), plain.D(fake, batch.labels)
     (by_real,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
@@ -106,17 +113,19 @@ def test_the_phases_are_the_papers_objectives(feed):
 
 def test_without_penalties_none_is_computed(feed):
     nets = networks()
-    terms = discriminator_phase(nets, feed.batch(0, 6), replace(SETTINGS, r1_gamma=0.0, r2_gamma=0.0))
+    terms = discriminator_phase(
+        nets, feed.batch(0, 6), noise(feed.batch(0, 6)), replace(SETTINGS, r1_gamma=0.0, r2_gamma=0.0)
+    )
     assert (terms["r1"].item(), terms["r2"].item()) == (0.0, 0.0)
     assert gradients(nets.D).abs().max() > 0
 
 
 def test_each_phase_leaves_the_other_network_alone(feed):
     nets = networks()
-    discriminator_phase(nets, feed.batch(0, 6), SETTINGS)
+    discriminator_phase(nets, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS)
     assert all(parameter.grad is None for parameter in nets.G.parameters())
     before = gradients(nets.D).clone()
-    generator_phase(nets, feed.batch(0, 6), SETTINGS)
+    generator_phase(nets, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS)
     assert torch.equal(gradients(nets.D), before)
     assert all(parameter.requires_grad for parameter in nets.D.parameters())
 
@@ -125,7 +134,8 @@ def test_a_step_moves_both_networks_and_then_the_average(feed, local):
     nets = networks()
     G, D, G_ema = (copy.deepcopy(network) for network in (nets.G, nets.D, nets.G_ema))
     train_step(nets, feed.batch(0, 6), SETTINGS, local, 0)
-    for before, after in zip((*G.parameters(), *D.parameters()), (*nets.G.parameters(), *nets.D.parameters())):
+    befores, afters = (*G.parameters(), *D.parameters()), (*nets.G.parameters(), *nets.D.parameters())
+    for before, after in zip(befores, afters, strict=True):
         # Adam's first step without momentum has length lr wherever there is a gradient.
         assert (after - before).abs().max().item() == pytest.approx(1e-3, rel=0.01)
     for start, value, average in zip(G_ema.parameters(), nets.G.parameters(), nets.G_ema.parameters(), strict=True):
@@ -136,9 +146,9 @@ def test_the_generator_meets_the_discriminator_after_its_step(feed, local):
     nets, by_hand = networks(), networks()
     batch = feed.batch(0, 6)
     train_step(nets, batch, SETTINGS, local, 0)
-    discriminator_phase(by_hand, batch, SETTINGS)
+    discriminator_phase(by_hand, batch, noise(batch), SETTINGS)
     assert apply_gradients(by_hand.D, by_hand.D_optimizer, 1e-3, local.all_reduce)
-    generator_phase(by_hand, batch, SETTINGS)
+    generator_phase(by_hand, batch, noise(batch), SETTINGS)
     assert torch.equal(gradients(nets.G), gradients(by_hand.G))
 
 
@@ -158,7 +168,7 @@ def test_a_nan_image_stops_the_step_and_nothing_has_changed(feed, local):
     before = state(nets)
     batch = feed.batch(6, 12)
     batch.real_images[2, 0, 3, 3] = float("nan")
-    with pytest.raises(NonFiniteLossError, match=r"D_loss.*at image 6 on rank 0.*optimizer\.lr.*loss\.r1_gamma"):
+    with pytest.raises(NonFiniteLossError, match=r"D_loss.* on rank 0 .*at image 6.*optimizer\.lr.*loss\.r1_gamma"):
         train_step(nets, batch, SETTINGS, local, 6)
     assert same(state(nets), before)
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-import shutil
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gan.config import NetworkConfig, ReleaseConfig
-from gan.data.shards import read_column, read_split, write_shards
+from gan.data.shards import read_column, read_split
 from gan.errors import InputError, ReleaseError
 from gan.export import SeededGenerator
 from gan.metrics.evaluation import Evaluation, Metric
@@ -19,9 +19,10 @@ from tasks.registry import RegisteredModel
 from tasks.release import build_release, first_seed, next_name, verify_release
 from tasks.settings import Settings
 
+MD5 = "0123456789abcdef" * 2
 CONFIG = ReleaseConfig(num_images=25, batch_size=8)
 NAMES = ("zero", "one", "two")
-MODEL = RegisteredModel(3, "r77", "abc123", NAMES, "")
+MODEL = RegisteredModel(3, "r77", MD5, NAMES, "")
 EVALUATION = Evaluation(
     protocol=Protocol(
         num_generated=1000,
@@ -31,7 +32,7 @@ EVALUATION = Evaluation(
         network="inception",
         network_sha256="s",
         precision="bf16",
-        dataset_md5="abc123",
+        dataset_md5=MD5,
         seed=0,
     ),
     metrics={"kid1k": Metric(value=0.01)},
@@ -62,7 +63,8 @@ def settings(tmp_path):
 
 
 def build(settings, *, model=MODEL, program=PROGRAM, config=CONFIG, name="v3-001", **others):
-    return build_release(settings, model, program, config, name=name, evaluation=EVALUATION, **others)
+    others = {"evaluation": EVALUATION, "training_digests": (), **others}
+    return build_release(settings, model, program, config, name=name, **others)
 
 
 def contents(folder):
@@ -102,7 +104,7 @@ def test_a_release_says_what_it_is(settings):
     assert manifest == release.manifest == verify_release(release.folder)
     assert manifest["files"] == {name: digest for name, digest in contents(release.folder).items() if name in files}
     assert manifest["model"] == {"name": "gan-generator", "version": 3, "run_id": "r77"}
-    assert manifest["dataset_md5"] == "abc123"
+    assert manifest["dataset_md5"] == MD5
     assert manifest["generation"] == {
         "num_images": 25,
         "first_seed": first_seed(3, "v3-001"),
@@ -111,7 +113,7 @@ def test_a_release_says_what_it_is(settings):
     }
     assert manifest["counts"] == {"zero": 9, "one": 8, "two": 8}
     assert manifest["image"] == {"height": 8, "width": 8, "channels": 1}
-    assert manifest["privacy"]["exact_copies_of_training_images"] is None
+    assert manifest["privacy"]["exact_copies_of_training_images"] == 0
     assert Evaluation.model_validate(manifest["quality"]) == EVALUATION
     assert str(settings.home) not in "".join(path.read_text("latin-1") for path in release.folder.iterdir())
     assert list(settings.state_dir.iterdir()) == []
@@ -158,10 +160,13 @@ def test_a_finished_release_is_checked_and_not_made_again(settings):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"config": ReleaseConfig(num_images=26, batch_size=8)}, "v3-001 exists with num_images 25, not 26: give --name"),
+        (
+            {"config": ReleaseConfig(num_images=26, batch_size=8)},
+            "v3-001 exists with num_images 25, not 26: give another --name",
+        ),
         ({"config": ReleaseConfig(num_images=25, batch_size=9)}, "batch_size 8, not 9"),
         ({"seed": 5}, r"first_seed \d+, not 5"),
-        ({"model": RegisteredModel(4, "r78", "abc123", NAMES, "")}, "model_version 3, not 4"),
+        ({"model": RegisteredModel(4, "r78", MD5, NAMES, "")}, "model_version 3, not 4"),
     ],
 )
 def test_an_existing_release_with_other_settings_is_refused(settings, changes, sentence):
@@ -216,9 +221,12 @@ def test_names_that_are_no_plain_folder_names_are_refused(settings, name):
     assert not settings.synthetic_dir.exists()
 
 
-def test_a_seed_that_leaves_no_room_is_refused(settings):
+def test_seeds_reach_to_the_end_of_int64(settings):
     last = build(settings, seed=2**63 - 1 - 25, name="last").folder
     assert read_column(last, "train", "seed")[-1] == 2**63 - 2
+
+
+def test_a_seed_that_leaves_no_room_is_refused(settings):
     with pytest.raises(InputError, match="seed"):
         build(settings, seed=2**63)
 
@@ -252,7 +260,7 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
 
 
 def test_without_classes(settings):
-    model = RegisteredModel(3, "r77", "abc123", (), "")
+    model = RegisteredModel(3, "r77", MD5, (), "")
     release = build(settings, model=model, program=program_of(0))
     assert release.manifest["counts"] == {"unlabelled": 25}
     assert set(read_column(release.folder, "train", "label")) == {-1}
@@ -264,13 +272,31 @@ def test_fewer_images_than_classes(settings):
 
 
 def test_copies_of_training_images_are_counted(settings):
-    folder = build(settings, name="before").folder
-    images, labels = next(read_split(folder, "train"))
-    settings.data_dir.mkdir()
-    write_shards(settings.data_dir, "train", images[:4], labels[:4], class_names=NAMES)
-    (settings.home / "data.dvc").write_text("outs:\n- md5: abc123.dir\n  hash: md5\n  path: data\n")
+    drawn = read_column(build(settings, name="before").folder, "train", "sha256")
     seed = first_seed(3, "before")
-    assert build(settings, name="after", seed=seed).manifest["privacy"] == {"exact_copies_of_training_images": 4}
-    shutil.rmtree(settings.data_dir)
-    found = build(settings, name="later", seed=seed).manifest["privacy"]
-    assert found["exact_copies_of_training_images"] is None
+    again = build(settings, name="after", seed=seed, training_digests=frozenset([*drawn[:4], "0" * 64]))
+    assert again.manifest["privacy"] == {"exact_copies_of_training_images": 4}
+    assert "4 of 25 images equal a training image" in (again.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("key", ["model", "first_seed", "batch_size"])
+def test_a_manifest_that_lacks_a_key_is_refused(settings, key):
+    folder = build(settings).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (manifest if key == "model" else manifest["generation"]).pop(key)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ReleaseError, match=r"manifest\.json"):
+        build(settings)
+
+
+def test_a_row_of_samples_holds_one_class(settings):
+    folder = build(settings).folder  # 25 images of 3 classes: rows of 9, 8 and 8
+    picture = np.asarray(Image.open(folder / "samples.png"))
+    size = PROGRAM(torch.zeros(1, 2, dtype=torch.int64)).shape[1]
+    cell = size * (48 // size) + 2
+    assert picture.shape == (3 * cell - 2, 10 * cell - 2)
+    assert [bool(picture[row * cell : row * cell + cell - 2, 8 * cell : 9 * cell - 2].any()) for row in range(3)] == [
+        True,
+        False,
+        False,
+    ]

@@ -69,5 +69,7 @@ def test_a_writable_home_is_made(tmp_path):
 def test_a_home_that_cannot_be_made_is_explained(tmp_path):
     (tmp_path / "file").write_text("")
     home = tmp_path / "file" / "home"
-    with pytest.raises(InputError, match=rf"home folder {home} cannot be written \(Not a directory\): set GANFLOW_HOME"):
+    with pytest.raises(
+        InputError, match=rf"home folder {home} cannot be written \(Not a directory\): set GANFLOW_HOME"
+    ):
         require_writable_home(Settings(ganflow_home=home))

@@ -36,8 +36,11 @@ def test_an_empty_slice_is_no_failure():
 def test_the_class_is_projected_on():
     D = small()
     image = torch.randn(1, 3, 8, 8)
-    features = D.output(D.head(D.stages[1](torch.nn.functional.avg_pool2d(
-        D.transitions[0](D.stages[0](D.from_image(image))), 2))).flatten(1))
+    features = D.output(
+        D.head(
+            D.stages[1](torch.nn.functional.avg_pool2d(D.transitions[0](D.stages[0](D.from_image(image))), 2))
+        ).flatten(1)
+    )
     for label in range(3):
         wanted = (features[0] @ D.embedding.weight[label]) / 4**0.5
         torch.testing.assert_close(D(image, torch.tensor([label]))[0], wanted)

@@ -1,0 +1,102 @@
+"""The gate's hands on a real registry (SQLite): versions, aliases, programs."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from gan.errors import LabelError, ModelNotFoundError
+from gan.export import SeededGenerator
+from gan.networks.generator import Generator
+from gan.presets import debug
+from tasks.registry import champion, find_model, load_program, promote, register, require_label
+from tasks.settings import Settings
+from tasks.tracking import TRAINING, next_seed, run
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings(ganflow_home=tmp_path_factory.mktemp("home"), mlflow_tracking_uri=None)
+
+
+def small_generator(seed):
+    torch.manual_seed(seed)
+    shape = {"latent_dim": 4, "embedding_dim": 2, "blocks_per_stage": 1, "group_width": 4, "expansion": 1, "patch": 2}
+    return SeededGenerator(Generator(resolution=8, channels=3, num_classes=3, widths=(8,), **shape))
+
+
+def new_version(settings, seed):
+    tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b\n", "ç"])}
+    with run(settings, TRAINING, "small", tags) as log:
+        return register(settings, log, small_generator(seed), tags=tags, card="# card")
+
+
+@pytest.fixture(scope="module")
+def versions(settings):
+    assert champion(settings) is None
+    with pytest.raises(ModelNotFoundError, match="«champion»"):
+        find_model(settings, "champion")
+    return [new_version(settings, seed) for seed in range(3)]
+
+
+def test_a_new_version_is_challenger_and_nothing_else(settings, versions):
+    assert [model.version for model in versions] == [1, 2, 3]
+    assert find_model(settings, "challenger") == versions[2]
+    assert versions[0].class_names == ("a", "b\n", "ç")
+
+
+def test_promoting_keeps_the_one_before_as_previous(settings, versions):
+    promote(settings, versions[0])
+    assert champion(settings) == versions[0]
+    with pytest.raises(ModelNotFoundError):
+        find_model(settings, "previous")
+    promote(settings, versions[2])
+    promote(settings, versions[2])  # again, as a retry would
+    assert champion(settings) == versions[2]
+    assert find_model(settings, "previous") == versions[0]
+
+
+def test_a_loaded_version_is_the_registered_program(settings, versions):
+    program = load_program(settings, versions[1])
+    rows = torch.tensor([[seed, seed % 3] for seed in range(40)] + [[2**62, -1]])
+    loaded, eager = program(rows).numpy(), small_generator(1)(rows).numpy()
+    assert loaded.dtype == np.uint8
+    assert loaded.shape == (41, 8, 8, 3)
+    assert np.abs(loaded.astype(int) - eager.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("label", [-2, 3, 2**40])
+def test_labels_outside_the_classes_are_refused(versions, label):
+    for allowed in (-1, 0, 2):
+        require_label(versions[0], allowed)
+    with pytest.raises(LabelError, match=r"0 to 2"):
+        require_label(versions[0], label)
+
+
+def test_a_version_that_is_not_there(settings, versions):
+    with pytest.raises(ModelNotFoundError, match="«17»"):
+        find_model(settings, "17")
+
+
+def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
+    config = debug()
+    tags = {"recipe": config.recipe_hash(), "dataset_md5": "f" * 32}
+    assert next_seed(settings, config, "f" * 32) == 0
+    with run(settings, TRAINING, "first", tags) as log:
+        log.params(config)
+        assert next_seed(settings, config, "f" * 32) == 0, "a run that does not finish used up no seed"
+    assert next_seed(settings, config, "f" * 32) == 1
+    assert next_seed(settings, config, "e" * 32) == 0
+    longer = config.model_copy(update={"train": config.train.model_copy(update={"total_kimg": 9.0})})
+    assert next_seed(settings, longer, "f" * 32) == 0
+
+
+def test_a_run_that_raises_is_marked_failed(settings):
+    from mlflow import MlflowClient
+
+    with pytest.raises(RuntimeError), run(settings, TRAINING, "broken", {}) as log:
+        raise RuntimeError
+    assert MlflowClient(settings.tracking_uri).get_run(log.run_id).info.status == "FAILED"

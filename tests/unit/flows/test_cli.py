@@ -1,0 +1,180 @@
+"""The verbs, their options, and wrong input that is refused before any server starts."""
+
+import contextlib
+import json
+import os
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from flows import cli
+from gan.config import Config
+from gan.presets import PRESETS
+
+COMMON = {"--preset", "-p", "--set", "--json", "--help"}
+VERBS = {
+    "run": COMMON | {"--source", "-s", "--workers", "-w"},
+    "ingest": COMMON,
+    "train": COMMON | {"--workers", "-w"},
+    "evaluate": COMMON,
+    "register": COMMON,
+    "retrain": COMMON | {"--workers", "-w"},
+    "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
+    "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    "presets": {"--keys", "--json", "--help"},
+    "up": {"--prefect-port", "--mlflow-port", "--host", "--help"},
+}
+
+
+@pytest.fixture
+def ganflow(monkeypatch, tmp_path):
+    """Run the command in this process with a home of its own; returns exit status, standard output and error."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "home"))
+
+    def run(*arguments):
+        # The command moves file descriptors, so it gets real ones.
+        paths = [tmp_path / "stdout", tmp_path / "stderr"]
+        saved = [os.dup(1), os.dup(2)]
+        with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
+            for number, (name, path) in enumerate(zip(("stdout", "stderr"), paths, strict=True), 1):
+                os.dup2(stack.enter_context(path.open("wb")).fileno(), number)
+                patch.setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+            patch.setattr(sys, "argv", ["ganflow", *arguments])
+            try:
+                with pytest.raises(SystemExit) as caught:
+                    cli.main()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                for number, descriptor in enumerate(saved, 1):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+        return caught.value.code or 0, *(path.read_text("utf-8") for path in paths)
+
+    return run
+
+
+def test_the_verbs_and_their_options_are_these():
+    command = typer.main.get_command(cli.app)
+    found = {}
+    for name, verb in command.commands.items():
+        parameters = [parameter for parameter in verb.params if parameter.param_type_name == "option"]
+        found[name] = {option for parameter in parameters for option in parameter.opts} | {"--help"}
+    assert found == VERBS
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_lists_every_option_with_a_sentence(verb):
+    result = CliRunner().invoke(cli.app, [verb, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    for option in VERBS[verb]:
+        assert option in result.output, option
+    command = typer.main.get_command(cli.app).commands[verb]
+    assert command.help
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert parameter.help, parameter.name
+
+
+def test_no_verb_shows_them_all():
+    result = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    assert all(verb in result.output for verb in VERBS)
+
+
+CONFIGURED = [
+    ("run",),
+    ("ingest",),
+    ("train",),
+    ("evaluate",),
+    ("register", "abc"),
+    ("retrain",),
+    ("generate",),
+]
+
+
+@pytest.mark.parametrize("verb", CONFIGURED, ids=lambda verb: verb[0])
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--preset", "digit"), "ganflow: unknown preset «digit»: choose one of debug, digits\n"),
+        (
+            ("--set", "train.kimg=5"),
+            "ganflow: --set train.kimg=5: unknown key «train.kimg» (known keys: `ganflow presets --keys`)\n",
+        ),
+        (
+            ("--set", "train.batch_size=1"),
+            "ganflow: train.batch_size = 1: input should be greater than or equal to 2\n",
+        ),
+    ],
+)
+def test_wrong_configuration_is_one_sentence_and_leaves_nothing(ganflow, tmp_path, verb, arguments, sentence):
+    assert ganflow(*verb, *arguments, "--json") == (2, "", sentence)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_source_that_is_not_there_is_refused(ganflow, tmp_path):
+    for verb in (("ingest", "nowhere"), ("run", "--source", "nowhere")):
+        status, out, err = ganflow(*verb)
+        assert (status, out) == (2, "")
+        assert err.startswith("ganflow: ")
+        assert "nowhere" in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "home" / "mlflow.db").exists()
+
+
+def test_a_home_that_cannot_be_written_is_refused(ganflow, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "file" / "home"))
+    for verb in ("train", "sample"):
+        status, out, err = ganflow(verb)
+        assert (status, out) == (2, "")
+        assert "cannot be written (Not a directory): set GANFLOW_HOME" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sample", "--label", "three"),
+        ("sample", "-n", "0"),
+        ("sample", "-n", "10001"),
+        ("sample", "--seed", "-1"),
+        ("sample", "--seed", str(2**63)),
+        ("generate", "--seed", str(2**62 + 1)),
+        ("generate", "-n", "0"),
+        ("generate", "--seed", "-1"),
+        ("generate", "--seed", "x"),
+        ("train", "--workers", "0"),
+        ("train", "--worker", "2"),
+        ("trian",),
+        ("register",),
+        ("up", "--prefect-port", "x"),
+    ],
+)
+def test_wrong_options_are_refused(ganflow, tmp_path, arguments):
+    status, out, err = ganflow(*arguments)
+    assert (status, out) == (2, "")
+    assert "Usage: " in err
+    assert not (tmp_path / "home").exists()
+
+
+def test_presets_are_listed(ganflow, tmp_path):
+    status, out, _ = ganflow("presets")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(PRESETS)
+    status, out, _ = ganflow("presets", "--json")
+    assert set(json.loads(out)) == set(PRESETS)
+    assert not (tmp_path / "home").exists()
+
+
+def test_keys_are_listed(ganflow):
+    status, out, _ = ganflow("presets", "--keys", "--json")
+    assert status == 0
+    assert json.loads(out) == dict(Config.keys_with_meaning())
+    _, out, _ = ganflow("presets", "--keys")
+    assert [line.split()[0] for line in out.splitlines()] == [key for key, _ in Config.keys_with_meaning()]
