@@ -31,18 +31,28 @@ Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of t
 RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
 
 
-def _begin(preset: str, overrides: Sequence[str], source: str | None = None) -> Settings:
-    """Refuse wrong input before any server is started: configuration, home, source, MLflow's address."""
+def _begin(preset: str, overrides: Sequence[str], *, source: str | None = None, run_id: str | None = None) -> Settings:
+    """Refuse wrong input before any server is started: configuration, home, source, MLflow's address, run."""
     resolve_config(preset, overrides)
     settings = prepare()
     if source is not None:
         from gan.data.sources import open_source
 
         open_source(source)
-    from tasks.tracking import client
+    from tasks.tracking import client, run_tags
 
     client(settings)
+    if run_id is not None:
+        run_tags(settings, run_id)
     return settings
+
+
+def _begin_with_data(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> None:
+    """As `_begin`, for verbs that need a dataset."""
+    settings = _begin(preset, overrides, run_id=run_id)
+    from tasks.dvc_repo import require_version
+
+    require_version(settings)
 
 
 @app.command()
@@ -55,7 +65,7 @@ def run(
 ) -> None:
     """Run the whole chain: ingest, train, evaluate, register, generate."""
     answer = Answer()
-    _begin(preset, overrides, source)
+    _begin(preset, overrides, source=source)
     from flows.pipeline import pipeline
     from flows.summary import pipeline_lines
 
@@ -72,7 +82,7 @@ def ingest(
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote."""
     answer = Answer()
-    _begin(preset, overrides, source)
+    _begin(preset, overrides, source=source)
     from flows.ingest import ingest as flow
     from flows.summary import dataset_lines
 
@@ -89,7 +99,7 @@ def train(
 ) -> None:
     """Train a generator on the current dataset; its checkpoint goes to an MLflow run."""
     answer = Answer()
-    _begin(preset, overrides)
+    _begin_with_data(preset, overrides)
     from flows.summary import training_lines
     from flows.train import train as flow
 
@@ -106,7 +116,7 @@ def evaluate(
 ) -> None:
     """Measure a registered model or a training run: FID and KID against the current dataset."""
     answer = Answer()
-    _begin(preset, overrides)
+    _begin_with_data(preset, overrides)
     from flows.evaluate import evaluate as flow
     from flows.summary import evaluation_lines
 
@@ -123,7 +133,7 @@ def register(
 ) -> None:
     """Measure a training run and register it; it becomes champion if it beats the one in use."""
     answer = Answer()
-    _begin(preset, overrides)
+    _begin_with_data(preset, overrides, run_id=run_id)
     from flows.register import register as flow
     from flows.summary import model_lines
 
@@ -140,7 +150,7 @@ def retrain(
 ) -> None:
     """Train, measure and register in one: what schedules and new data start."""
     answer = Answer()
-    _begin(preset, overrides)
+    _begin_with_data(preset, overrides)
     from flows.retrain import retrain as flow
     from flows.summary import model_lines
 

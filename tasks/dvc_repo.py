@@ -53,6 +53,18 @@ def current_md5(settings: Settings) -> str | None:
     return tracked_md5(settings.home / "data.dvc")
 
 
+def require_version(settings: Settings) -> str:
+    """Return the version that `data.dvc` names.
+
+    Raises:
+        DatasetError: there is no dataset yet, or `data.dvc` is malformed.
+    """
+    md5 = current_md5(settings)
+    if md5 is None:
+        raise DatasetError(f"no dataset in {settings.home}: run `ganflow ingest digits`")
+    return md5
+
+
 def ensure_repo(home: Path) -> None:
     """Make `home` a DVC repository with a remote inside, unless it lies in one already, whose settings then stand."""
     from dvc.exceptions import NotDvcRepoError
@@ -139,9 +151,7 @@ def ensure_data(settings: Settings) -> str:
     """
     with locked(settings):
         _recover(settings)
-        md5 = current_md5(settings)
-        if md5 is None:
-            raise DatasetError(f"no dataset in {settings.home}: run `ganflow ingest digits`")
+        md5 = require_version(settings)
         ensure_repo(settings.home)
         with open_repo(settings.home) as repo:
             restore(repo, settings.home / "data.dvc", md5)

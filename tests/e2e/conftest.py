@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 Ganflow = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _ganflow_in(home: Path) -> Ganflow:
+def _ganflow_in(home: Path, **settings: str) -> Ganflow:
     """The command `ganflow` with a home of its own and none of the caller's settings."""
     drop = ("GANFLOW_", "PREFECT_", "MLFLOW_", "RAY_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
@@ -23,7 +23,7 @@ def _ganflow_in(home: Path) -> Ganflow:
         return subprocess.run(
             [str(Path(sys.executable).with_name("ganflow")), *arguments],
             cwd=home if home.is_dir() else "/",
-            env={**clean, "GANFLOW_HOME": str(home), **extra},
+            env={**clean, "GANFLOW_HOME": str(home), **settings, **extra},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -42,15 +42,24 @@ class Home:
 
 
 @pytest.fixture(scope="session")
-def ganflow_in() -> Callable[[Path], Ganflow]:
-    return _ganflow_in
+def server() -> Iterator[str]:
+    """A Prefect server for all commands but the first, which starts one of its own as it would for a user."""
+    from prefect.settings import PREFECT_API_URL
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def ganflow_in(server: str) -> Callable[[Path], Ganflow]:
+    return lambda home: _ganflow_in(home, PREFECT_API_URL=server)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, server: str) -> Home:
     path = tmp_path_factory.mktemp("home")
-    ganflow = _ganflow_in(path)
-    done = ganflow("run", "--preset", "debug", "--json")
+    done = _ganflow_in(path)("run", "--preset", "debug", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1, "standard output must hold the JSON object alone"
-    return Home(path, json.loads(done.stdout), ganflow)
+    return Home(path, json.loads(done.stdout), _ganflow_in(path, PREFECT_API_URL=server))

@@ -48,7 +48,7 @@ def settings(tmp_path):
 @pytest.fixture
 def api_url():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, kwargs={"poll_interval": 0.01})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/api"
         server.shutdown()
