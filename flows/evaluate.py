@@ -9,7 +9,7 @@ from gan.metrics.evaluation import Evaluation
 from tasks.dvc_repo import ensure_data
 from tasks.registry import find_model
 from tasks.settings import Settings, require_writable_home
-from tasks.steps import evaluate_generator
+from tasks.steps.evaluate import evaluate_generator
 from tasks.tracking import run_tags
 
 RUN_ID_LENGTH = 32

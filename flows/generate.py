@@ -8,7 +8,7 @@ from flows.configure import resolve_config
 from tasks.registry import find_model
 from tasks.release import next_name
 from tasks.settings import Settings, require_writable_home
-from tasks.steps import Released, draw_release
+from tasks.steps.generate import Released, draw_release
 
 
 @flow(name="generate")

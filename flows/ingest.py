@@ -7,7 +7,7 @@ from prefect.events import emit_event
 
 from flows.configure import resolve_config
 from tasks.settings import Settings, require_writable_home
-from tasks.steps import Ingested, ingest_source
+from tasks.steps.ingest import Ingested, ingest_source
 
 DATASET_VERSIONED = "dataset.versioned"
 

@@ -9,7 +9,8 @@ from flows.generate import generate
 from flows.ingest import ingest
 from flows.register import Registered
 from flows.retrain import retrain
-from tasks.steps import Ingested, Released
+from tasks.steps.generate import Released
+from tasks.steps.ingest import Ingested
 
 
 class PipelineResult(BaseModel):

@@ -10,7 +10,8 @@ from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dvc_repo import ensure_data
 from tasks.registry import champion
 from tasks.settings import Settings
-from tasks.steps import evaluate_generator, promote_or_keep, register_generator
+from tasks.steps.evaluate import evaluate_generator
+from tasks.steps.register import promote_or_keep, register_generator
 from tasks.tracking import run_tags
 
 

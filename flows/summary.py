@@ -4,7 +4,9 @@ from flows.pipeline import PipelineResult
 from flows.register import Registered
 from gan.evaluate import summary
 from gan.metrics.evaluation import Evaluation
-from tasks.steps import Ingested, Released, Trained
+from tasks.steps.generate import Released
+from tasks.steps.ingest import Ingested
+from tasks.steps.train import Trained
 
 
 def dataset_lines(result: Ingested) -> list[str]:

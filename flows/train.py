@@ -11,7 +11,7 @@ from gan.data.dataset import read_dataset_info
 from tasks import artifacts
 from tasks.dvc_repo import ensure_data
 from tasks.settings import Settings, require_writable_home
-from tasks.steps import Trained, train_generator
+from tasks.steps.train import Trained, train_generator
 from tasks.tracking import TRAINING, run
 from tasks.training import checkpoint_header
 

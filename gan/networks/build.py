@@ -1,5 +1,7 @@
 """Networks from a configuration: the one place where its keys become arguments."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -10,37 +12,31 @@ from gan.networks.generator import Generator
 
 def build_generator(network: NetworkConfig, *, channels: int, num_classes: int) -> Generator:
     """Return a new generator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    generator = Generator(
-        resolution=network.resolution,
-        channels=channels,
-        num_classes=num_classes,
-        latent_dim=network.latent_dim,
-        embedding_dim=network.embedding_dim,
-        widths=network.widths,
-        blocks_per_stage=network.blocks_per_stage,
-        group_width=network.group_width,
-        expansion=network.expansion,
-        patch=network.patch,
-    )
+    generator = Generator(latent_dim=network.latent_dim, **_shape(network, channels, num_classes))
     _use_channels_last(generator)
     return generator
 
 
 def build_discriminator(network: NetworkConfig, *, channels: int, num_classes: int) -> Discriminator:
     """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    discriminator = Discriminator(
-        resolution=network.resolution,
-        channels=channels,
-        num_classes=num_classes,
-        embedding_dim=network.embedding_dim,
-        widths=network.widths,
-        blocks_per_stage=network.blocks_per_stage,
-        group_width=network.group_width,
-        expansion=network.expansion,
-        patch=network.patch,
-    )
+    discriminator = Discriminator(**_shape(network, channels, num_classes))
     _use_channels_last(discriminator)
     return discriminator
+
+
+def _shape(network: NetworkConfig, channels: int, num_classes: int) -> dict[str, Any]:
+    """The arguments that both networks take."""
+    return {
+        "resolution": network.resolution,
+        "channels": channels,
+        "num_classes": num_classes,
+        "embedding_dim": network.embedding_dim,
+        "widths": network.widths,
+        "blocks_per_stage": network.blocks_per_stage,
+        "group_width": network.group_width,
+        "expansion": network.expansion,
+        "patch": network.patch,
+    }
 
 
 def _use_channels_last(network: nn.Module) -> None:

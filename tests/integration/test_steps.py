@@ -5,7 +5,7 @@ from prefect import flow, task
 from prefect.testing.utilities import prefect_test_harness
 
 from gan.errors import DatasetError
-from tasks.steps import worth_retrying
+from tasks.steps.retry import worth_retrying
 
 pytestmark = pytest.mark.integration
 

@@ -1,0 +1,57 @@
+"""The steps `register` and promote: a version, and its alias."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from gan.evaluate import metrics_of
+from gan.metrics.evaluation import Decision, Evaluation
+from tasks import artifacts
+from tasks.card import model_card
+from tasks.registry import (
+    find_model,
+    load_generator,
+    promote,
+    register,
+)
+from tasks.settings import Settings
+from tasks.tracking import RunLog, client, run_artifact, run_tags
+
+
+@task(cache_policy=NO_CACHE)
+def register_generator(run_id: str, evaluation: Evaluation) -> int:
+    """Export a run's generator, register it as challenger and store its evaluation. Buys an artifact: the link."""
+    settings = Settings()
+    log = RunLog(client(settings), run_id)
+    checkpoint = run_artifact(settings, run_id, "checkpoint")
+    header = json.loads((checkpoint / "header.json").read_text())
+    tags = run_tags(settings, run_id)
+    names = header["class_names"] if header["num_classes"] else []
+    facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}
+    card = model_card(class_names=names, tags=facts, evaluation=evaluation, kimg=header["cur_nimg"] / 1000)
+    log.metrics(metrics_of(evaluation), step=header["cur_nimg"])
+    with tempfile.TemporaryDirectory() as folder:
+        evaluation.to_json(Path(folder) / "evaluation.json")
+        log.file(Path(folder) / "evaluation.json")
+    log.text(card, "model_card.md")
+    scores = {key: f"{value:.6g}" for key, value in metrics_of(evaluation).items()}
+    model = register(settings, log, load_generator(checkpoint), tags=facts | scores, card=card)
+    log.tags({"model_version": str(model.version)})
+    return model.version
+
+
+@task(cache_policy=NO_CACHE)
+def promote_or_keep(version: int, verdict: Decision) -> str:
+    """Move the aliases as the verdict says; returns the version's alias. Buys an artifact: the reason in words."""
+    settings = Settings()
+    model = find_model(settings, str(version))
+    if verdict.promote:
+        promote(settings, model)
+    alias = "champion" if verdict.promote else "challenger"
+    client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
+    get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
+    artifacts.decision(f"# Version {version} is {alias}\n\nDecided by `{verdict.metric}`: {verdict.reason}.")
+    return alias
