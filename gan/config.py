@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gan.errors import ConfigError
+from gan.networks.resolution import resolution_of
+from gan.schedules import total_images
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
@@ -69,7 +70,7 @@ class NetworkConfig(Frozen):
     @property
     def resolution(self) -> int:
         """Side in pixels of the images that these widths make."""
-        return int(4 * 2 ** (len(self.widths) - 1) * self.patch)
+        return resolution_of(len(self.widths), self.patch)
 
 
 class LossConfig(Frozen):
@@ -103,7 +104,7 @@ class TrainConfig(Frozen):
     @property
     def total_images(self) -> int:
         """Images after which the run ends, rounded up to whole batches."""
-        return math.ceil(self.total_kimg * 1000 / self.batch_size) * self.batch_size
+        return total_images(self.total_kimg, self.batch_size)
 
 
 class EvaluationConfig(Frozen):

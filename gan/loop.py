@@ -2,20 +2,22 @@
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from gan.checkpoint import load_header, load_tensors, save_checkpoint
-from gan.config import Config
 from gan.context import Progress, TrainContext
 from gan.errors import CheckpointError
 from gan.feed import Feed, worker_slice
 from gan.networks.build import build_discriminator, build_generator
 from gan.sampling import sample_uint8
-from gan.schedules import cosine, ema_decay
+from gan.schedules import cosine, ema_decay, total_images
 from gan.step import Networks, StepSettings, train_step
+
+if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
+    from gan.config import Config
 
 SAMPLE_COLUMNS = 10
 
@@ -46,7 +48,7 @@ class Means:
 class Run:
     """A training run's state on one worker: networks, optimizers and the count of images seen."""
 
-    def __init__(self, config: Config, context: TrainContext, header: dict[str, Any]) -> None:
+    def __init__(self, config: "Config", context: TrainContext, header: dict[str, Any]) -> None:
         self.config = config
         self.context = context
         self.header = header
@@ -104,14 +106,15 @@ class Run:
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
 
 
-def step_settings(config: Config, cur_nimg: int) -> StepSettings:
+def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
     """The schedules' values at an image count."""
     train, optimizer = config.train, config.optimizer
+    total = total_images(train.total_kimg, train.batch_size)
     return StepSettings(
         batch_size=train.batch_size,
         r1_gamma=config.loss.r1_gamma,
         r2_gamma=config.loss.r2_gamma,
-        lr=cosine(optimizer.lr, optimizer.final_lr, cur_nimg, train.total_images),
+        lr=cosine(optimizer.lr, optimizer.final_lr, cur_nimg, total),
         ema_decay=ema_decay(train.batch_size, train.ema_halflife_kimg, cur_nimg),
     )
 
@@ -122,7 +125,9 @@ def crossed(cur_nimg: int, batch_size: int, every_kimg: float) -> bool:
     return cur_nimg // every > (cur_nimg - batch_size) // every
 
 
-def train(config: Config, images: np.ndarray, labels: np.ndarray, context: TrainContext, header: dict[str, Any]) -> Run:
+def train(
+    config: "Config", images: np.ndarray, labels: np.ndarray, context: TrainContext, header: dict[str, Any]
+) -> Run:
     """Train until `config.train.total_kimg`, from the newest checkpoint if the context has one.
 
     Args:
@@ -143,7 +148,8 @@ def train(config: Config, images: np.ndarray, labels: np.ndarray, context: Train
     if (folder := context.latest_checkpoint()) is not None:
         run.restore(folder)
     feed = Feed(images, labels, seed=config.train.seed, flip=config.train.flip, device=context.device)
-    settings, total, size = config.train, config.train.total_images, config.train.batch_size
+    settings, size = config.train, config.train.batch_size
+    total = total_images(settings.total_kimg, size)
     means = Means()
     while run.cur_nimg < total:
         batch = feed.batch(*worker_slice(run.cur_nimg, size, context.rank, context.world_size))

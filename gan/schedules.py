@@ -3,6 +3,11 @@
 import math
 
 
+def total_images(total_kimg: float, batch_size: int) -> int:
+    """Images after which a run of `total_kimg` thousand images ends: rounded up to whole batches, at least one."""
+    return math.ceil(total_kimg * 1000 / batch_size) * batch_size
+
+
 def cosine(start: float, end: float, cur_nimg: int, total_nimg: int) -> float:
     """Half a cosine from `start` at image 0 to `end` at image `total_nimg`, constant afterwards.
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -247,3 +248,13 @@ def test_unlabelled_images_and_no_classes(tmp_path):
 
 def test_a_local_run_without_listener_reports_to_nobody(tmp_path):
     LocalContext(tmp_path, device=CPU).report(Progress(1, 2))
+
+
+def test_any_object_with_the_configs_attributes_will_do(tmp_path):
+    # A GPU machine may have torch and numpy and nothing else: a configuration then comes from its JSON.
+    chosen = config()
+    plain = json.loads(chosen.model_dump_json(), object_hook=lambda tree: SimpleNamespace(**tree))
+    finished = train(plain, IMAGES, LABELS, LocalContext(tmp_path / "plain", None, CPU), header(chosen))
+    expected = run(tmp_path / "pydantic")
+    for name, value in expected.nets.G_ema.state_dict().items():
+        assert torch.equal(value, finished.nets.G_ema.state_dict()[name])
