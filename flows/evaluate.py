@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.configure import resolve_config
 from gan.metrics.evaluation import Evaluation
-from tasks.dvc_repo import ensure_data
+from tasks.dataset import current_dataset
 from tasks.registry import find_model
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
@@ -26,7 +26,7 @@ def evaluate(model: str = "champion", preset: str = "digits", overrides: Sequenc
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    dataset_md5 = ensure_data(settings)
+    dataset_md5 = current_dataset(settings).md5
     if len(model) == RUN_ID_LENGTH:
         run_tags(settings, model)
         return evaluate_generator(model, None, config, dataset_md5)

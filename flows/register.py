@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
 from gan.metrics.evaluation import Decision, Evaluation, decide
-from tasks.dvc_repo import ensure_data
+from tasks.dataset import current_dataset
 from tasks.registry import champion
 from tasks.settings import Settings
 from tasks.steps.evaluate import evaluate_generator
@@ -36,7 +36,7 @@ def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ())
         overrides: `section.key=value` changes of it.
     """
     settings, config = Settings(), resolve_config(preset, overrides)
-    dataset_md5 = ensure_data(settings)
+    dataset_md5 = current_dataset(settings).md5
     run_tags(settings, run_id)
     candidate = evaluate_generator(run_id, None, config, dataset_md5)
     # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.

@@ -7,7 +7,7 @@ from prefect import flow, get_run_logger
 from flows.configure import resolve_config
 from flows.register import Registered, register
 from flows.train import train
-from tasks.dvc_repo import ensure_data
+from tasks.dvc_repo import require_version
 from tasks.settings import Settings, require_writable_home
 from tasks.tracking import next_seed
 
@@ -28,7 +28,7 @@ def retrain(
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    seed = next_seed(settings, config, ensure_data(settings))
+    seed = next_seed(settings, config, require_version(settings))
     trained = train(preset, [*overrides, f"train.seed={seed}"], workers)
     if dataset_md5 and trained.dataset_md5 != dataset_md5:
         get_run_logger().warning(

@@ -7,9 +7,8 @@ from prefect.runtime import flow_run
 
 from flows.configure import resolve_config
 from flows.server import up_state
-from gan.data.dataset import read_dataset_info
 from tasks import artifacts
-from tasks.dvc_repo import ensure_data
+from tasks.dataset import current_dataset
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.train import Trained, train_generator
 from tasks.tracking import TRAINING, run
@@ -27,10 +26,10 @@ def train(preset: str = "digits", overrides: Sequence[str] = (), workers: int = 
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    dataset_md5 = ensure_data(settings)
-    checkpoint_header(config, read_dataset_info(settings.data_dir), dataset_md5)  # refuses before a run is made
+    dataset = current_dataset(settings)
+    header = checkpoint_header(config, dataset.info, dataset.md5)
     tags = {
-        "dataset_md5": dataset_md5,
+        "dataset_md5": dataset.md5,
         "preset": config.preset,
         "recipe": config.recipe_hash(),
         "prefect_flow_run": str(flow_run.get_id() or ""),
@@ -42,4 +41,4 @@ def train(preset: str = "digits", overrides: Sequence[str] = (), workers: int = 
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
             artifacts.link("mlflow-run", url, f"MLflow run {log.run_id}")
-        return train_generator(log.run_id, config, dataset_md5, workers)
+        return train_generator(log.run_id, config, header, workers)

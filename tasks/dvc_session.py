@@ -121,9 +121,9 @@ def open_repo(home: Path) -> Iterator["Repo"]:
 
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
-    """Wait until no other ganflow process uses DVC in this home, and hold it."""
+    """Wait until no other ganflow process uses DVC in this home, and hold it; a holder may ask again."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.state_dir / "dvc.lock"):
+    with FileLock(settings.state_dir / "dvc.lock", is_singleton=True):
         yield
 
 

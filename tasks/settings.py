@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         return self.state_dir / "cache"
 
     @property
+    def resident_dir(self) -> Path:
+        """Decoded datasets, a folder per version."""
+        return self.cache_dir / "resident"
+
+    @property
     def storage(self) -> str:
         """Path or URL where training keeps checkpoints; on a cluster it must be shared by all nodes."""
         return self.ganflow_storage or str(self.state_dir / "runs")

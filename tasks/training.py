@@ -140,7 +140,7 @@ def train_on_ray(
             config=header["config"],
             header=header,
             data_dir=str(settings.data_dir),
-            cache_dir=str(settings.cache_dir / "resident"),
+            cache_dir=str(settings.resident_dir),
             cpus=share["CPU"],
         )
         board = Board.remote()

@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -9,16 +10,15 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.config import Config
 from gan.context import Progress
-from gan.data.dataset import read_dataset_info
-from gan.data.shards import read_column
 from gan.grids import grid_png
 from gan.loop import SAMPLE_COLUMNS
 from tasks import artifacts
+from tasks.dataset import training_digests
 from tasks.progress import progress
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
 from tasks.tracking import RunLog, client
-from tasks.training import checkpoint_header, train_on_ray
+from tasks.training import train_on_ray
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
 TRAINING_DIGESTS = "training_images.sha256"
@@ -35,12 +35,12 @@ class Trained(BaseModel):
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def train_generator(run_id: str, config: Config, dataset_md5: str, workers: int) -> Trained:
+def train_generator(run_id: str, config: Config, header: dict[str, Any], workers: int) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
-    header = checkpoint_header(config, read_dataset_info(settings.data_dir), dataset_md5)
-    log.text("\n".join(read_column(settings.data_dir, "train", "sha256")) + "\n", TRAINING_DIGESTS)
+    dataset_md5 = header["dataset_md5"]
+    log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
     last_grid: list[bytes] = []
     with progress("training", config.train.total_images, logger) as update:
 
