@@ -22,8 +22,6 @@ TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 ANSWER_SECONDS = 5.0
-# MLflow's page then shows model training, not its tools for language models.
-KIND = {"mlflow.experimentKind": "custom_model_development"}
 QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -71,7 +69,7 @@ def experiment_id(mlflow_client: "MlflowClient", settings: Settings, name: str) 
     is_file = settings.tracking_uri.startswith("sqlite:")
     location = (settings.home / "mlartifacts" / name).as_uri() if is_file else None
     try:
-        return str(mlflow_client.create_experiment(name, location, KIND))
+        return str(mlflow_client.create_experiment(name, artifact_location=location))
     except MlflowException:
         # Another process made it in between.
         found = mlflow_client.get_experiment_by_name(name)

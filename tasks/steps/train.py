@@ -58,5 +58,5 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
             )
             log.folder(result.checkpoint, "checkpoint")
     if last_grid:
-        artifacts.picture("training-samples", last_grid[0], f"G_ema after {result.cur_nimg} images, a row per class")
+        artifacts.picture("training-samples", last_grid[0], f"G_ema after {result.cur_nimg} images")
     return Trained(run_id=run_id, cur_nimg=result.cur_nimg, dataset_md5=dataset_md5)
