@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
-from flows.server import prefect_environment
-from gan.errors import GanflowError, InputError
+from flows.server import answers, prefect_environment
+from gan.errors import GanflowError, InputError, ServiceError
 from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
 
 
@@ -38,9 +38,13 @@ def prepare() -> Settings:
 
     Raises:
         InputError: a setting is malformed, or home cannot be written.
+        ServiceError: PREFECT_API_URL names a server that does not answer.
     """
     settings = read_settings()
     require_writable_home(settings)
+    api = os.environ.get("PREFECT_API_URL", "")
+    if api.startswith("http://") and not answers(f"{api.rstrip('/')}/health"):
+        raise ServiceError(f"no Prefect server answers at {api}: start it, or correct or unset PREFECT_API_URL")
     os.environ.update(THREADS_SLEEP | prefect_environment(settings))
     # What ganflow can explain it prints itself, as one sentence; Prefect would add a traceback.
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"

@@ -7,10 +7,9 @@ from prefect import flow
 from flows.configure import resolve_config
 from gan.metrics.evaluation import Evaluation
 from tasks.dataset import current_dataset
-from tasks.registry import find_model
+from tasks.registry import find_model, require_classes, run_classes
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
-from tasks.tracking import run_tags
 
 RUN_ID_LENGTH = 32
 
@@ -26,9 +25,10 @@ def evaluate(model: str = "champion", preset: str = "digits", overrides: Sequenc
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    dataset_md5 = current_dataset(settings).md5
+    dataset = current_dataset(settings)
     if len(model) == RUN_ID_LENGTH:
-        run_tags(settings, model)
-        return evaluate_generator(model, None, config, dataset_md5)
+        require_classes(run_classes(settings, model), dataset.info)
+        return evaluate_generator(model, None, config, dataset.md5)
     found = find_model(settings, model)
-    return evaluate_generator(found.run_id, found.version, config, dataset_md5)
+    require_classes(found.class_names, dataset.info)
+    return evaluate_generator(found.run_id, found.version, config, dataset.md5)

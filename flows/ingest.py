@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from prefect import flow
-from prefect.events import emit_event
 
 from flows.configure import resolve_config
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.ingest import Ingested, ingest_source
-
-DATASET_VERSIONED = "dataset.versioned"
 
 
 @flow(name="ingest", log_prints=False)
@@ -25,11 +22,4 @@ def ingest(
         announce: emit the event; off where the caller retrains by itself.
     """
     require_writable_home(Settings())
-    result = ingest_source(source, resolve_config(preset, overrides))
-    if result.changed and announce:
-        emit_event(
-            DATASET_VERSIONED,
-            resource={"prefect.resource.id": f"ganflow.dataset.{result.md5}", "prefect.resource.name": result.md5},
-            payload={"md5": result.md5, "num_train": result.num_train, "num_test": result.num_test},
-        )
-    return result
+    return ingest_source(source, resolve_config(preset, overrides), announce)

@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
 from gan.metrics.evaluation import Decision, Evaluation, decide
-from tasks.dataset import current_dataset
-from tasks.registry import champion
-from tasks.settings import Settings
+from tasks.dataset import load_version
+from tasks.registry import champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
 from tasks.steps.register import promote_or_keep, register_generator
-from tasks.tracking import run_tags
+from tasks.tracking import run_dataset
 
 
 class Registered(BaseModel):
@@ -28,7 +28,7 @@ class Registered(BaseModel):
 
 @flow(name="register")
 def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ()) -> Registered:
-    """Evaluate a training run, register it, and compare it with the champion under the same protocol.
+    """Evaluate a training run on its own dataset, register it, and let it compete with the champion there.
 
     Args:
         run_id: the training run, as `train` returns it.
@@ -36,13 +36,20 @@ def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ())
         overrides: `section.key=value` changes of it.
     """
     settings, config = Settings(), resolve_config(preset, overrides)
-    dataset_md5 = current_dataset(settings).md5
-    run_tags(settings, run_id)
+    require_writable_home(settings)
+    dataset_md5 = run_dataset(settings, run_id)
+    load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     candidate = evaluate_generator(run_id, None, config, dataset_md5)
-    # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
-    rival = champion(settings)
-    measured = evaluate_generator(rival.run_id, rival.version, config, dataset_md5) if rival else None
-    verdict = decide(candidate, measured)
-    version = register_generator(run_id, candidate)
-    alias = promote_or_keep(version, verdict)
+    # Two candidates at once would both be compared with the champion of before.
+    with one_decision_at_a_time(settings):
+        # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
+        rival = champion(settings)
+        if rival is None or draws_the_same_classes(settings, rival, run_id):
+            measured = evaluate_generator(rival.run_id, rival.version, config, dataset_md5) if rival else None
+            verdict = decide(candidate, measured)
+        else:
+            reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
+            verdict = decide(candidate, None).model_copy(update={"reason": reason})
+        version = register_generator(run_id, candidate)
+        alias = promote_or_keep(version, verdict)
     return Registered(version=version, alias=alias, verdict=verdict, evaluation=candidate)

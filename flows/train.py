@@ -36,7 +36,7 @@ def train(preset: str = "digits", overrides: Sequence[str] = (), workers: int = 
     }
     with run(settings, TRAINING, f"{config.preset}-{config.train.total_kimg:g}kimg", tags) as log:
         log.params(config)
-        log.file(settings.home / "data.dvc")
+        log.text(dataset.pointer, "data.dvc")
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"

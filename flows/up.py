@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from flows.abandoned import mark_abandoned_runs
-from flows.addresses import WILDCARDS, local_name, mlflow_access, public_name, require_free_port
+from flows.addresses import LOOPBACK, local_name, mlflow_access, public_name, require_free_port
 from flows.children import Children, Stopped, StopRequests
 from flows.server import (
     UpState,
@@ -158,7 +158,7 @@ def _announce(
             f"{prefect_toml(settings)} is yours and was left alone: type "
             f"export PREFECT_API_URL={state.prefect_api_url} before `prefect …`"
         )
-    if host in WILDCARDS:
+    if host not in LOOPBACK:
         console.print("[yellow]Anyone who reaches this machine can start runs: neither server asks for a password.")
     if on_ready:
         on_ready(state)

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from gan.data.dataset import DatasetInfo, read_dataset_info
-from gan.data.resident import load_resident
+from gan.data.resident import Resident, load_resident
+from gan.errors import DatasetError
 from tasks.dvc_repo import ensure_data
-from tasks.dvc_session import locked
+from tasks.dvc_session import locked, tracked_md5
 from tasks.settings import Settings
 
 
@@ -17,10 +19,12 @@ class CurrentDataset:
     Attributes:
         md5: its name; the decoded images lie in the cache under it.
         info: what its `dataset.json` says.
+        pointer: the text of its `data.dvc`.
     """
 
     md5: str
     info: DatasetInfo
+    pointer: str
 
 
 def current_dataset(settings: Settings) -> CurrentDataset:
@@ -35,10 +39,24 @@ def current_dataset(settings: Settings) -> CurrentDataset:
         info = read_dataset_info(settings.data_dir)
         for split in ("train", "test"):
             load_resident(settings.data_dir, split, cache_dir=settings.resident_dir, md5=md5)
-        return CurrentDataset(md5, info)
+        return CurrentDataset(md5, info, (settings.home / "data.dvc").read_text("utf-8"))
+
+
+def load_version(data_dir: Path, resident_dir: Path, md5: str, split: str = "train") -> Resident:
+    """A split of one version: from the cache, or from `data/` if that is still this version.
+
+    Raises:
+        DatasetError: it is in neither; what `data/` holds by now must not pass for it.
+    """
+    if not (resident_dir / md5).is_dir() and tracked_md5(data_dir.with_name("data.dvc")) != md5:
+        raise DatasetError(
+            f"dataset {md5} is neither in {resident_dir} nor the current one of {data_dir.parent}: "
+            "put its data.dvc back and run `dvc checkout`"
+        )
+    return load_resident(data_dir, split, cache_dir=resident_dir, md5=md5)
 
 
 def training_digests(settings: Settings, md5: str) -> list[str]:
     """The sha256 of each training image's pixels, as the shards' column `sha256` has them."""
-    images = load_resident(settings.data_dir, "train", cache_dir=settings.resident_dir, md5=md5).images
+    images = load_version(settings.data_dir, settings.resident_dir, md5).images
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]

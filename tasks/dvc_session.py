@@ -53,6 +53,9 @@ def restore(repo: "Repo", pointer: Path, md5: str) -> None:
         # Fetched first: a checkout that lacks files removes what is there.
         if not _in_cache(repo, pointer):
             repo.fetch(targets=[str(pointer)])
+            # DVC does not always say that it fetched nothing: an index of its own may remember the version.
+            if not _in_cache(repo, pointer):
+                raise LookupError("the remote does not have it")
     except Exception as error:
         raise DatasetError(
             f"dataset {md5} of {pointer} is neither in the cache nor to be had from the remote ({_reason(error)}): "

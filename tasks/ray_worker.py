@@ -14,9 +14,9 @@ from torch import Tensor
 from gan.checkpoint import load_header
 from gan.config import Config
 from gan.context import Progress
-from gan.data.resident import load_resident
 from gan.errors import GanflowError
 from gan.loop import train
+from tasks.dataset import load_version
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         context = RayContext(arguments["board"], Path(scratch))
         try:
-            data = load_resident(
-                Path(payload.data_dir), "train", cache_dir=Path(payload.cache_dir), md5=payload.header["dataset_md5"]
-            )
+            data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
             train(config, np.asarray(data.images), data.labels, context, payload.header)
         except GanflowError as error:
             ray.get(context.board.put.remote({"error": str(error), "kind": type(error).__name__}))

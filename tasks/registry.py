@@ -5,27 +5,30 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
 from gan.config import parse_config
+from gan.data.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError
 from gan.evaluate import Program
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
 from tasks.settings import Settings
-from tasks.tracking import RunLog, client
+from tasks.tracking import RunLog, client, run_artifact
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gan-generator"
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
 
@@ -84,7 +87,10 @@ def find_model(settings: Settings, name: str) -> RegisteredModel:
             found = registry.get_model_version(MODEL, name)
         else:
             found = registry.get_model_version_by_alias(MODEL, name)
-    except MlflowException:
+    except MlflowException as error:
+        # Anything else, a locked database say, must not pass for an empty registry: it would promote any candidate.
+        if error.error_code not in NOT_THERE:
+            raise
         raise ModelNotFoundError(
             f"the registry at {settings.tracking_uri} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
             f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
@@ -179,6 +185,38 @@ def register(
     )
     registry.set_registered_model_alias(MODEL, CHALLENGER, created.version)
     return find_model(settings, str(created.version))
+
+
+def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
+    """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
+    header = load_header(run_artifact(settings, run_id, "checkpoint"))
+    return not model.class_names or list(model.class_names) == header["class_names"]
+
+
+def run_classes(settings: Settings, run_id: str) -> tuple[str, ...]:
+    """The classes of a training run's generator; none if it is unconditional."""
+    header = load_header(run_artifact(settings, run_id, "checkpoint"))
+    return tuple(header["class_names"]) if header["num_classes"] else ()
+
+
+def require_classes(class_names: Sequence[str], info: DatasetInfo) -> None:
+    """Refuse to draw labels of a dataset from a model that knows other classes.
+
+    Raises:
+        ConfigError: the model has classes, and they are not the dataset's.
+    """
+    if class_names and tuple(class_names) != info.class_names:
+        raise ConfigError(
+            f"the model draws the classes {', '.join(class_names)} but the dataset has {', '.join(info.class_names)}: "
+            "train a new one with `ganflow retrain`"
+        )
+
+
+@contextlib.contextmanager
+def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
+    """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
+    with FileLock(settings.state_dir / "registry.lock"):
+        yield
 
 
 def promote(settings: Settings, model: RegisteredModel) -> None:

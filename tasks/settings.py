@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     @property
     def storage(self) -> str:
         """Path or URL where training keeps checkpoints; on a cluster it must be shared by all nodes."""
-        return self.ganflow_storage or str(self.state_dir / "runs")
+        storage = self.ganflow_storage or str(self.state_dir / "runs")
+        return storage if "://" in storage else str(Path(storage).expanduser().absolute())
 
     @property
     def tracking_uri(self) -> str:

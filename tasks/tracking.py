@@ -42,9 +42,15 @@ def client(settings: Settings) -> "MlflowClient":
         _require_answer(uri)
     import mlflow
 
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    return mlflow.MlflowClient(uri)
+    try:
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(uri)
+        opened = mlflow.MlflowClient(uri)
+        opened.search_registered_models(max_results=1)  # the first call opens the store
+    except Exception as error:  # each sort of store has errors of its own
+        reason = " ".join(str(error).split())[:200]
+        raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
+    return opened
 
 
 def _require_answer(uri: str) -> None:
@@ -206,3 +212,15 @@ def run_tags(settings: Settings, run_id: str) -> dict[str, str]:
             f"there is no run {run_id} in MLflow at {settings.tracking_uri}: "
             "give the run id that `ganflow train` printed"
         ) from None
+
+
+def run_dataset(settings: Settings, run_id: str) -> str:
+    """The md5 of the dataset that a run was trained on.
+
+    Raises:
+        InputError: there is no such run, or it is no training of ganflow's.
+    """
+    md5 = run_tags(settings, run_id).get("dataset_md5")
+    if md5 is None:
+        raise InputError(f"the run {run_id} is no training of ganflow: give the run id that `ganflow train` printed")
+    return md5

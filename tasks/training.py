@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,11 +59,11 @@ def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> di
 
 
 @contextmanager
-def ray_cluster(settings: Settings) -> Iterator[dict[str, float]]:
+def ray_cluster(settings: Settings) -> Iterator[list[dict[str, float]]]:
     """Connect to the cluster at RAY_ADDRESS, or start Ray on this machine and stop it afterwards.
 
     Yields:
-        The cluster's resources, as in {"CPU": 2.0}.
+        The resources of each node, as in [{"CPU": 2.0}].
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -76,33 +76,40 @@ def ray_cluster(settings: Settings) -> Iterator[dict[str, float]]:
         here = {"include_dashboard": False} if address == "local" else {}
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
-        except ConnectionError as error:
+        except (ConnectionError, ValueError, RuntimeError) as error:
             raise ServiceError(
                 f"no Ray cluster answers at {address} ({_last_line(error)}): start it, or correct or unset RAY_ADDRESS"
             ) from None
     try:
-        yield ray.cluster_resources()
+        yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
         if not already:
             ray.shutdown()
 
 
-def share_out(resources: dict[str, float], workers: int) -> dict[str, int]:
-    """CPUs and GPUs of each of `workers`, as even as whole numbers allow.
+def share_out(nodes: Sequence[Mapping[str, float]], workers: int) -> dict[str, int]:
+    """The most CPUs that each of `workers` can have, and a GPU each where there are any.
+
+    Args:
+        nodes: resources of each node, as in {"CPU": 4.0, "GPU": 1.0}; a worker lives on one of them.
+        workers: how many workers, 1 or more.
 
     Raises:
         ResourcesError: there are fewer CPUs, or some but fewer GPUs, than workers.
     """
-    cpus, gpus = int(resources.get("CPU", 0)), int(resources.get("GPU", 0))
-    if cpus < workers:
-        raise ResourcesError(
-            f"{workers} workers were asked for but the Ray cluster has {cpus} CPUs: lower --workers or add nodes"
-        )
-    if gpus and gpus < workers:
-        raise ResourcesError(
-            f"{workers} workers were asked for but the Ray cluster has {gpus} GPUs: lower --workers or add nodes"
-        )
-    return {"CPU": max(1, cpus // workers), "GPU": 1 if gpus else 0}
+    have = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    cpus, gpus = (sum(column) for column in zip(*have, strict=True))
+    for name, count in (("CPUs", cpus), ("GPUs", gpus)):
+        if count < workers and (count or name == "CPUs"):
+            raise ResourcesError(
+                f"{workers} workers were asked for but the Ray cluster has {count} {name}: lower --workers or add nodes"
+            )
+    for each in range(cpus // workers, 0, -1):
+        if sum(min(cpu // each, gpu) if gpus else cpu // each for cpu, gpu in have) >= workers:
+            return {"CPU": each, "GPU": 1 if gpus else 0}
+    raise ResourcesError(
+        f"{workers} workers were asked for but no node of the Ray cluster has a CPU beside each GPU: lower --workers"
+    )
 
 
 def train_on_ray(
@@ -129,13 +136,13 @@ def train_on_ray(
     Raises:
         GanflowError: what a worker explained, or a sentence on why Ray gave up.
     """
-    with ray_cluster(settings) as resources:
+    with ray_cluster(settings) as nodes:
         import ray.train
         import ray.train.torch
 
         from tasks.ray_worker import Board, WorkerPayload, train_worker
 
-        share = share_out(resources, workers)
+        share = share_out(nodes, workers)
         payload = WorkerPayload(
             config=header["config"],
             header=header,

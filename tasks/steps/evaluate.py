@@ -42,7 +42,7 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str:
     return "evaluation-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-@task(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True)
+@task(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True, result_serializer="json")
 def evaluate_generator(run_id: str, version: int | None, config: Config, dataset_md5: str) -> Evaluation:
     """Score a run's generator, as registered version or from its checkpoint. Buys a cache.
 

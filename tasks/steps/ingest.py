@@ -1,24 +1,29 @@
 """The step `ingest`: a source becomes the current dataset version."""
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 from pydantic import BaseModel, ConfigDict
 
 from gan.config import Config
 from gan.data.dataset import build_dataset
 from gan.data.shards import read_split
 from gan.data.sources import open_source
+from gan.errors import DatasetError
 from gan.grids import class_grid_png
 from tasks import artifacts
-from tasks.dvc_repo import recover, version_dataset
+from tasks.dvc_repo import ensure_data, recover, version_dataset
 from tasks.progress import progress
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
 from tasks.tracking import DATASETS, run
+
+DATASET_VERSIONED = "dataset.versioned"
 
 
 class Ingested(BaseModel):
@@ -36,14 +41,16 @@ class Ingested(BaseModel):
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def ingest_source(source: str, config: Config) -> Ingested:
-    """Build a dataset from a source and make it the current version. Buys a retry and two artifacts."""
+def ingest_source(source: str, config: Config, announce: bool) -> Ingested:
+    """Build a dataset from a source, make it the current version, announce it. Buys a retry and two artifacts."""
     settings, logger = Settings(), get_run_logger()
     recover(settings)
     opened = open_source(source)
     scratch = Path(tempfile.mkdtemp(dir=settings.state_dir, prefix="ingest-"))
     try:
         with progress("ingesting", len(opened), logger) as update:
+            with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
+                ensure_data(settings)
             earlier = settings.data_dir if (settings.data_dir / "dataset.json").exists() else None
             info = build_dataset(
                 opened, config.data, scratch / "data", previous=earlier, on_progress=lambda done, _: update(done)
@@ -51,6 +58,13 @@ def ingest_source(source: str, config: Config) -> Ingested:
         version = version_dataset(settings, scratch / "data")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if version.changed and announce:
+        # At once: a retry of what follows would find the dataset unchanged.
+        emit_event(
+            DATASET_VERSIONED,
+            resource={"prefect.resource.id": f"ganflow.dataset.{version.md5}", "prefect.resource.name": version.md5},
+            payload={"md5": version.md5, "num_train": info.num_train, "num_test": info.num_test},
+        )
     if version.push_error:
         logger.warning(version.push_error)
     png = _dataset_grid(settings.data_dir)

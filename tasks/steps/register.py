@@ -23,7 +23,7 @@ from tasks.tracking import RunLog, client, run_artifact, run_tags
 
 @task(cache_policy=NO_CACHE)
 def register_generator(run_id: str, evaluation: Evaluation) -> int:
-    """Export a run's generator, register it as challenger and store its evaluation. Buys an artifact: the link."""
+    """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page."""
     settings = Settings()
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")

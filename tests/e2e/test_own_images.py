@@ -1,6 +1,7 @@
 """A user's folder of images, of mixed sizes and in colour, through the whole pipeline."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -40,3 +41,17 @@ def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow
     manifest = json.loads((home / "synthetic" / "v1-001" / "manifest.json").read_text())
     assert set(manifest["counts"]) == {"digit", "flower", "temple"}
     assert manifest["image"] == {"height": 16, "width": 16, "channels": 3}
+
+    # A class more: the champion cannot draw it, so it cannot be measured there, and the newcomer takes its place.
+    shutil.copytree(tmp_path / "photos" / "flower", tmp_path / "photos" / "bird")
+    for path in (tmp_path / "photos" / "bird").iterdir():
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
+    assert ganflow_in(home)("ingest", str(tmp_path / "photos"), "--preset", "debug").returncode == 0
+    refused = ganflow_in(home)("evaluate", "--preset", "debug")
+    assert refused.returncode == 2
+    assert "the dataset has bird, digit, flower, temple" in refused.stderr
+    done = ganflow_in(home)("retrain", "--preset", "debug", "--set", "train.total_kimg=0.1", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["version"], result["alias"]) == (2, "champion")
+    assert "version 1, draws other classes" in result["verdict"]["reason"]

@@ -1,5 +1,7 @@
 """A run keeps the version it began with, on a real DVC repository."""
 
+import shutil
+
 import pytest
 
 from gan.config import DataConfig
@@ -7,7 +9,7 @@ from gan.data.dataset import build_dataset
 from gan.data.shards import read_column
 from gan.data.sources import open_source
 from gan.errors import DatasetError
-from tasks.dataset import current_dataset, training_digests
+from tasks.dataset import current_dataset, load_version, training_digests
 from tasks.dvc_repo import version_dataset
 from tasks.settings import Settings
 
@@ -31,6 +33,9 @@ def test_an_ingest_that_comes_later_changes_nothing_for_a_run(tmp_path):
     assert current_dataset(settings).md5 == second != first == held.md5
     assert len(read_column(settings.data_dir, "train", "sha256")) < held.info.num_train
     assert training_digests(settings, held.md5) == digests
+    shutil.rmtree(settings.resident_dir / first)
+    with pytest.raises(DatasetError, match=first):
+        load_version(settings.data_dir, settings.resident_dir, first)
 
 
 def test_a_damaged_dataset_is_restored_before_it_is_read(tmp_path):
