@@ -10,7 +10,7 @@ CHECK := import sys; v = sys.version_info; \
 	name one with PYTHON=..., and remove $(VENV) if it was made by another")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-unit lint bench clean
+.PHONY: help demo up test test-unit soak lint bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,14 @@ demo: $(STAMP) ## the whole pipeline on real handwritten digits: data, training,
 up: $(STAMP) ## Prefect and MLflow servers, worker and deployments until Ctrl-C
 	$(BIN)/ganflow up
 
-test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## all tests but the slow ones
+	$(BIN)/python -m pytest -m "not slow"
 
 test-unit: $(STAMP) ## the tests that take seconds
 	$(BIN)/python -m pytest tests/unit
+
+soak: $(STAMP) ## the slow tests
+	$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/ruff check .
