@@ -41,14 +41,12 @@ class RegisteredModel:
         run_id: the training run that it came from.
         dataset_md5: the dataset that it was trained on.
         class_names: names by label; empty for an unconditional model.
-        description: the model card.
     """
 
     version: int
     run_id: str
     dataset_md5: str
     class_names: tuple[str, ...]
-    description: str
 
     @property
     def uri(self) -> str:
@@ -104,7 +102,6 @@ def _record(found: "ModelVersion") -> RegisteredModel:
         run_id=str(found.run_id),
         dataset_md5=found.tags.get("dataset_md5", ""),
         class_names=tuple(json.loads(found.tags.get("class_names", "[]"))),
-        description=found.description or "",
     )
 
 

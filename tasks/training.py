@@ -29,12 +29,10 @@ class TrainingResult:
     Attributes:
         checkpoint: local folder of the last checkpoint.
         cur_nimg: images seen.
-        workers: workers that took part.
     """
 
     checkpoint: Path
     cur_nimg: int
-    workers: int
 
 
 def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> dict[str, Any]:
@@ -177,7 +175,7 @@ def train_on_ray(
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
         assert result.checkpoint is not None
         result.checkpoint.to_directory(str(destination))
-        return TrainingResult(destination, result.metrics["cur_nimg"], workers)
+        return TrainingResult(destination, result.metrics["cur_nimg"])
 
 
 @contextmanager

@@ -54,11 +54,6 @@ class DatasetInfo(BaseModel):
         return len(self.class_names)
 
     @property
-    def conditional(self) -> bool:
-        """Whether images have labels, so that a class-conditional model can be trained."""
-        return self.num_classes > 0
-
-    @property
     def num_rejects(self) -> int:
         """Files of the source that are not in the dataset."""
         return sum(self.rejects.values())

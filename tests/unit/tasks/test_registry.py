@@ -9,8 +9,8 @@ from gan.errors import CheckpointError, LabelError
 from gan.networks.build import build_generator
 from tasks.registry import RegisteredModel, load_generator, require_label
 
-CONDITIONAL = RegisteredModel(7, "run", "abc", ("a", "b", "c"), "")
-UNCONDITIONAL = RegisteredModel(8, "run", "abc", (), "")
+CONDITIONAL = RegisteredModel(7, "run", "abc", ("a", "b", "c"))
+UNCONDITIONAL = RegisteredModel(8, "run", "abc", ())
 
 
 def test_a_versions_address():

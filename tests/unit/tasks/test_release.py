@@ -22,7 +22,7 @@ from tasks.settings import Settings
 MD5 = "0123456789abcdef" * 2
 CONFIG = ReleaseConfig(num_images=25, batch_size=8)
 NAMES = ("zero", "one", "two")
-MODEL = RegisteredModel(3, "r77", MD5, NAMES, "")
+MODEL = RegisteredModel(3, "r77", MD5, NAMES)
 EVALUATION = Evaluation(
     protocol=Protocol(
         num_generated=1000,
@@ -166,7 +166,7 @@ def test_a_finished_release_is_checked_and_not_made_again(settings):
         ),
         ({"config": ReleaseConfig(num_images=25, batch_size=9)}, "batch_size 8, not 9"),
         ({"seed": 5}, r"first_seed \d+, not 5"),
-        ({"model": RegisteredModel(4, "r78", MD5, NAMES, "")}, "model_version 3, not 4"),
+        ({"model": RegisteredModel(4, "r78", MD5, NAMES)}, "model_version 3, not 4"),
     ],
 )
 def test_an_existing_release_with_other_settings_is_refused(settings, changes, sentence):
@@ -260,7 +260,7 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
 
 
 def test_without_classes(settings):
-    model = RegisteredModel(3, "r77", MD5, (), "")
+    model = RegisteredModel(3, "r77", MD5, ())
     release = build(settings, model=model, program=program_of(0))
     assert release.manifest["counts"] == {"unlabelled": 25}
     assert set(read_column(release.folder, "train", "label")) == {-1}

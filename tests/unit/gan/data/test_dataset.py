@@ -53,7 +53,7 @@ def test_the_folder_says_what_is_in_it(tmp_path):
     assert info == read_dataset_info(tmp_path / "out")
     assert info.num_train + info.num_test == 40
     assert sum(info.counts["test"].values()) == info.num_test
-    assert (info.channels, info.resolution, info.num_classes, info.conditional) == (1, 8, 2, True)
+    assert (info.channels, info.resolution, info.num_classes) == (1, 8, 2)
     assert str(tmp_path) not in (tmp_path / "out" / "dataset.json").read_text()
     assert sum(len(labels) for _, labels in read_split(tmp_path / "out", "train")) == info.num_train
 
@@ -137,7 +137,7 @@ def test_one_colour_image_makes_all_of_them_rgb_unless_told_otherwise(tmp_path):
 def test_images_without_labels(tmp_path):
     source = ListSource([grey(index, label=-1) for index in range(30)], class_names=())
     info = build_dataset(source, CONFIG, tmp_path / "out")
-    assert not info.conditional
+    assert info.num_classes == 0
     assert info.counts["train"] == {"unlabelled": info.num_train}
 
 
