@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from flows.configure import resolve_config
+from flows.configure import resolve_config, resolve_data
 from flows.console import Answer, errors_as_sentences, prepare, read_settings
+from flows.dataset_cli import app as dataset_app
 from gan.config import Config
+from gan.data.sources.spec import AUTO, KINDS, SourceSpec
 from tasks.settings import Settings
 
 app = typer.Typer(
@@ -20,9 +22,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(dataset_app)
+
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
-SOURCE_HELP = "`digits`, or a folder of images with a subfolder per class."
+SOURCE_HELP = (
+    "`digits`; a folder of images with a subfolder per class, with a CSV or JSON file of labels, or flat; a zip or tar "
+    "of one; MNIST's or CIFAR's binary files; Parquet; WebDataset tars; a URL of any of these; or, with --source-kind "
+    "huggingface, the name of a dataset."
+)
 Source = Annotated[str, typer.Option("--source", "-s", help=SOURCE_HELP)]
+SourceKind = Annotated[
+    str, typer.Option(help=f"What the source is: {', '.join(KINDS)}. Found by looking if not given.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="CSV or JSON file of labels for a folder of images; `none`: subfolders, whatever file lies there."
+    ),
+]
+MaxRejectShare = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected. [default: 0.05]"),
+]
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
 Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
@@ -31,20 +52,25 @@ Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of t
 RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
 
 
-def _begin(preset: str, overrides: Sequence[str], *, source: str | None = None, run_id: str | None = None) -> Settings:
-    """Refuse wrong input before any server is started: configuration, home, source, MLflow's address, run."""
+def _begin(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> Settings:
+    """Refuse wrong input before any server is started: configuration, home, MLflow's address, run."""
     resolve_config(preset, overrides)
     settings = prepare()
-    if source is not None:
-        from gan.data.sources import open_source
-
-        open_source(source)
     from tasks.tracking import client, run_tags
 
     client(settings)
     if run_id is not None:
         run_tags(settings, run_id)
     return settings
+
+
+def _begin_with_source(source: SourceSpec) -> None:
+    """As `_begin`, for verbs that read a source; they have checked the part of the configuration that they need."""
+    source.require()
+    settings = prepare()
+    from tasks.tracking import client
+
+    client(settings)
 
 
 def _begin_with_data(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> None:
@@ -61,15 +87,18 @@ def run(
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006 - typer copies it
     workers: Workers = 1,
+    source_kind: SourceKind = AUTO,
+    labels: Labels = None,
     as_json: Json = False,
 ) -> None:
     """Run the whole chain: ingest, train, evaluate, register, generate."""
     answer = Answer()
-    _begin(preset, overrides, source=source)
+    resolve_config(preset, overrides)
+    _begin_with_source(SourceSpec(source, source_kind, labels))
     from flows.pipeline import pipeline
     from flows.summary import pipeline_lines
 
-    result = pipeline(source, preset, overrides, workers)
+    result = pipeline(source, preset, overrides, workers, source_kind, labels)
     answer.give(result, pipeline_lines(result), as_json)
 
 
@@ -78,15 +107,24 @@ def ingest(
     source: Annotated[str, typer.Argument(help=SOURCE_HELP)] = "digits",
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
+    source_kind: SourceKind = AUTO,
+    labels: Labels = None,
+    max_reject_share: MaxRejectShare = None,
     as_json: Json = False,
 ) -> None:
-    """Read images into data/, version them with DVC, push them to the default remote."""
+    """Read images into data/, version them with DVC, push them to the default remote.
+
+    Images that cannot be used go to a list of rejects with their reasons; what is there already stays where it is, new
+    images go behind. `ganflow dataset log` shows the versions.
+    """
     answer = Answer()
-    _begin(preset, overrides, source=source)
+    changes = overrides if max_reject_share is None else [*overrides, f"data.max_reject_share={max_reject_share}"]
+    resolve_data(preset, changes)
+    _begin_with_source(SourceSpec(source, source_kind, labels))
     from flows.ingest import ingest as flow
     from flows.summary import dataset_lines
 
-    result = flow(source, preset, overrides)
+    result = flow(source, preset, changes, source_kind, labels)
     answer.give(result, dataset_lines(result), as_json)
 
 

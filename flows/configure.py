@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gan.config import Config, apply_overrides
+from gan.config import Config, DataConfig, apply_data_overrides, apply_overrides
 from gan.presets import preset as find_preset
 
 
@@ -13,3 +13,12 @@ def resolve_config(preset: str, overrides: Sequence[str]) -> Config:
         ConfigError: the preset or a key is unknown, or a value is out of range.
     """
     return apply_overrides(find_preset(preset), overrides)
+
+
+def resolve_data(preset: str, overrides: Sequence[str]) -> DataConfig:
+    """Return how the preset, with the overrides applied, prepares images.
+
+    Raises:
+        ConfigError: the preset or a key is unknown, or a value of `data` is out of range.
+    """
+    return apply_data_overrides(find_preset(preset), overrides)

@@ -4,22 +4,33 @@ from collections.abc import Sequence
 
 from prefect import flow
 
-from flows.configure import resolve_config
+from flows.configure import resolve_data
+from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.ingest import Ingested, ingest_source
 
 
 @flow(name="ingest", log_prints=False)
 def ingest(
-    source: str = "digits", preset: str = "digits", overrides: Sequence[str] = (), announce: bool = True
+    source: str = "digits",
+    preset: str = "digits",
+    overrides: Sequence[str] = (),
+    source_kind: str = AUTO,
+    labels: str | None = None,
+    announce: bool = True,
 ) -> Ingested:
     """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
 
     Args:
-        source: `digits`, or a folder of images with a subfolder per class.
+        source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
         preset: name of the configuration to begin with.
-        overrides: `section.key=value` changes of it.
+        overrides: `section.key=value` changes of it; those of `data` count.
+        source_kind: what the source is; `auto` tells it by what is found there.
+        labels: a CSV or JSON file of labels for a folder of images, or `none`.
         announce: emit the event; off where the caller retrains by itself.
     """
     require_writable_home(Settings())
-    return ingest_source(source, resolve_config(preset, overrides), announce)
+    config = resolve_data(preset, overrides)
+    spec = SourceSpec(source, source_kind, labels, config.background_rgb)
+    spec.require()
+    return ingest_source(spec, config, announce)

@@ -9,6 +9,7 @@ from flows.generate import generate
 from flows.ingest import ingest
 from flows.register import Registered
 from flows.retrain import retrain
+from gan.data.sources.spec import AUTO
 from tasks.steps.generate import Released
 from tasks.steps.ingest import Ingested
 
@@ -25,17 +26,24 @@ class PipelineResult(BaseModel):
 
 @flow(name="run")
 def pipeline(
-    source: str = "digits", preset: str = "digits", overrides: Sequence[str] = (), workers: int = 1
+    source: str = "digits",
+    preset: str = "digits",
+    overrides: Sequence[str] = (),
+    workers: int = 1,
+    source_kind: str = AUTO,
+    labels: str | None = None,
 ) -> PipelineResult:
     """Ingest, train, evaluate, register, and draw a release from the champion.
 
     Args:
-        source: `digits`, or a folder of images with a subfolder per class.
+        source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
         preset: name of the configuration to begin with.
         overrides: `section.key=value` changes of it.
         workers: Ray Train workers, 1 or more.
+        source_kind: what the source is; `auto` tells it by what is found there.
+        labels: a CSV or JSON file of labels for a folder of images, or `none`.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
-    dataset = ingest(source, preset, overrides, announce=False)
+    dataset = ingest(source, preset, overrides, source_kind, labels, announce=False)
     model = retrain(preset, overrides, dataset.md5, workers)
     return PipelineResult(dataset=dataset, model=model, release=generate("champion", None, None, preset, overrides))

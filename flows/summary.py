@@ -8,6 +8,8 @@ from tasks.steps.generate import Released
 from tasks.steps.ingest import Ingested
 from tasks.steps.train import Trained
 
+MOST_NOTES = 5
+
 
 def dataset_lines(result: Ingested) -> list[str]:
     """Dataset md5, sizes, and what became of the push."""
@@ -15,6 +17,10 @@ def dataset_lines(result: Ingested) -> list[str]:
     rejects = f", {result.rejects} rejected" if result.rejects else ""
     state = "new version" if result.changed else "unchanged"
     lines = [f"dataset   {result.md5} ({state}): {result.num_train} train + {result.num_test} test{classes}{rejects}"]
+    lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
+    if len(result.notes) > MOST_NOTES:
+        lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
+    lines.append(f"          report {result.report}")
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gan.errors import ConfigError
 from gan.networks.resolution import resolution_of
@@ -28,10 +28,31 @@ class DataConfig(Frozen):
 
     resolution: Annotated[int, Field(ge=4, le=1024)] = Field(32, description="side of the square images, in pixels")
     channels: Literal["auto", 1, 3] = Field("auto", description="1 grey, 3 RGB, auto: grey if every image is grey")
-    crop: Crop = Field("centre", description="how an image that is not square becomes square")
+    crop: Crop = Field("centre", description="how an image that is not square becomes square: centre, pad or stretch")
     filter: Filter = Field("lanczos", description="resampling filter when an image is resized")
+    background: Annotated[str, StringConstraints(to_lower=True, pattern="^#[0-9a-fA-F]{6}$")] = Field(
+        "#ffffff", description="colour under transparent pixels and around padded images"
+    )
+    class_map: dict[str, str | None] = Field(
+        {}, description="new names of classes: one name for several merges them, null leaves a class out"
+    )
+    split: Literal["auto", "hash", "source"] = Field(
+        "auto", description="who holds images out: the source, the hash of their pixels, or auto: the source if it does"
+    )
     holdout_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.1, description="share of the images held out as the split `test`, by the hash of their pixels"
+    )
+    min_side: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="source images with a shorter side are rejected; null: a quarter of the resolution"
+    )
+    max_aspect: Annotated[float, Field(ge=1.0)] = Field(
+        10.0, description="source images whose longer side is more than this many times the shorter are rejected"
+    )
+    min_class_images: Annotated[int, Field(ge=1)] = Field(
+        2, description="classes with fewer training images are rejected"
+    )
+    max_reject_share: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.05, description="ingesting fails where a larger share of the files is rejected"
     )
 
     @model_validator(mode="after")
@@ -39,6 +60,17 @@ class DataConfig(Frozen):
         if self.resolution & (self.resolution - 1):
             raise ValueError(f"data.resolution is {self.resolution} but must be a power of two, 4 to 1024")
         return self
+
+    @property
+    def background_rgb(self) -> tuple[int, int, int]:
+        """`background` as three numbers from 0 to 255."""
+        red, green, blue = bytes.fromhex(self.background[1:])
+        return red, green, blue
+
+    @property
+    def shortest_side(self) -> int:
+        """Pixels that the shorter side of a source image must have."""
+        return self.min_side or max(1, self.resolution // 4)
 
 
 class NetworkConfig(Frozen):
@@ -151,8 +183,8 @@ class Config(Frozen):
         return self
 
     def training_hash(self) -> str:
-        """Hash of what decides a training's result: data, network, loss, optimizer and train."""
-        parts = self.model_dump(mode="json", include={"data", "network", "loss", "optimizer", "train"})
+        """Hash of what decides a training's result beside its dataset: network, loss, optimizer and train."""
+        parts = self.model_dump(mode="json", include={"network", "loss", "optimizer", "train"})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def recipe_hash(self) -> str:
@@ -160,12 +192,19 @@ class Config(Frozen):
         return self.model_copy(update={"train": self.train.model_copy(update={"seed": 0})}).training_hash()
 
     @classmethod
-    def keys_with_meaning(cls) -> Iterator[tuple[str, str]]:
-        """Every key that `apply_overrides` knows, with its meaning and default."""
+    def sections(cls) -> Iterator[tuple[str, type[Frozen]]]:
+        """Name and model of each section."""
         for section, field in cls.model_fields.items():
             if isinstance(field.annotation, type) and issubclass(field.annotation, Frozen):
-                for key, leaf in field.annotation.model_fields.items():
-                    yield f"{section}.{key}", f"{leaf.description} (default: {leaf.default})"
+                yield section, field.annotation
+
+    @classmethod
+    def keys_with_meaning(cls) -> Iterator[tuple[str, str]]:
+        """Every key that `apply_overrides` knows, with its meaning and default."""
+        for section, model in cls.sections():
+            for key, leaf in model.model_fields.items():
+                default = "null" if leaf.default is None else leaf.default
+                yield f"{section}.{key}", f"{leaf.description} (default: {default})"
 
 
 def parse_config(tree: dict[str, Any]) -> Config:
@@ -180,8 +219,8 @@ def parse_config(tree: dict[str, Any]) -> Config:
         raise ConfigError("; ".join(_explain(item) for item in error.errors())) from None
 
 
-def _explain(item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"])
+def _explain(item: Any, section: str = "") -> str:
+    key = ".".join(str(part) for part in ([section] if section else []) + list(item["loc"]))
     if item["type"] == "extra_forbidden":
         return f"unknown configuration key «{key}» (known keys: `ganflow presets --keys`)"
     if item["type"] == "value_error":
@@ -195,6 +234,27 @@ def apply_overrides(config: Config, overrides: Sequence[str]) -> Config:
     Raises:
         ConfigError: an override is malformed, names an unknown key or gives a value that is out of range.
     """
+    return parse_config(_overridden(config, overrides))
+
+
+def apply_data_overrides(config: Config, overrides: Sequence[str]) -> DataConfig:
+    """As `apply_overrides`, for ingesting alone: that the network fits the resolution is no concern there.
+
+    Raises:
+        ConfigError: an override is malformed, names an unknown key or gives a value that is out of range.
+    """
+    tree = _overridden(config, overrides)
+    found: dict[str, Any] = {}
+    for section, model in Config.sections():
+        try:
+            found[section] = model.model_validate(tree[section])
+        except ValidationError as error:
+            raise ConfigError("; ".join(_explain(item, section) for item in error.errors())) from None
+    data: DataConfig = found["data"]
+    return data
+
+
+def _overridden(config: Config, overrides: Sequence[str]) -> dict[str, Any]:
     tree = config.model_dump(mode="json")
     for override in overrides:
         path, equals, text = override.partition("=")
@@ -204,10 +264,10 @@ def apply_overrides(config: Config, overrides: Sequence[str]) -> Config:
         node: Any = tree
         for section in sections:
             node = node.get(section) if isinstance(node, dict) else None
-        if not sections or not isinstance(node, dict) or leaf not in node or isinstance(node[leaf], dict):
+        if not sections or not isinstance(node, dict) or leaf not in node:
             raise ConfigError(f"--set {override}: unknown key «{path}» (known keys: `ganflow presets --keys`)")
         try:
             node[leaf] = json.loads(text)
         except json.JSONDecodeError:
             node[leaf] = text
-    return parse_config(tree)
+    return tree

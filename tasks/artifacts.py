@@ -1,16 +1,34 @@
 """Prefect artifacts: what a person sees on the page of a flow run."""
 
 import base64
+import re
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
 )
 
+from gan.data.build import Built
 from gan.data.dataset import DatasetInfo
+from gan.data.png import encode_png
+from gan.data.quarantine import read_quarantine
+from gan.grids import image_grid
 from gan.metrics.evaluation import Evaluation
 from tasks.card import metrics_table
+from tasks.dataset_report import short, thumbnail_side, thumbnails, visible
+
+CLASSES_PICTURED = 20
+REJECTS_LISTED = 50
+_SAMPLE_BYTES = 1_000_000  # of all pictures of an artifact, before they are enlarged and packed
+_LONGEST = 100
+# No Markdown begins or stands within these: letters and digits of any script, and a few signs between them.
+_PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ ,'/-]|(?<=[^\W_])_(?=[^\W_]))*")
 
 
 def picture(key: str, png: bytes, description: str) -> None:
@@ -20,15 +38,76 @@ def picture(key: str, png: bytes, description: str) -> None:
     create_markdown_artifact(key=key, markdown=f"![{description}]({source})", description=description)
 
 
+def dataset(built: Built, md5: str) -> None:
+    """Show what became of a source: a table of its classes and samples of each."""
+    dataset_table(built.info, md5)
+    dataset_samples(built.samples, md5)
+
+
 def dataset_table(info: DatasetInfo, md5: str) -> None:
     """Show the images per class and split."""
     rows = [
-        {"class": name, "train": info.counts["train"][name], "test": info.counts["test"][name]}
+        {"class": _inert(name), "train": info.counts["train"][name], "test": info.counts["test"][name]}
         for name in info.counts["train"]
     ]
-    create_table_artifact(
-        key="dataset", table=rows, description=f"dataset `{md5}`: {info.num_train} + {info.num_test} images"
+    moments = ", ".join(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(info.mean, info.std, strict=True))
+    description = (
+        f"dataset `{md5}` from {_inert(info.name)}: {info.num_train} + {info.num_test} images, "
+        f"{info.resolution}x{info.resolution}x{info.channels}, mean ± standard deviation {moments}, "
+        f"{info.num_rejects} {'file' if info.num_rejects == 1 else 'files'} rejected"
     )
+    create_table_artifact(key="dataset", table=rows, description=description)
+
+
+def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
+    """Show the first training images of the first classes, `[n, R, R, C]` uint8 by class name, a row for each class."""
+    side = thumbnail_side(samples, CLASSES_PICTURED, _SAMPLE_BYTES)
+    blocks = []
+    for name, images in islice(samples.items(), CLASSES_PICTURED):
+        strip = image_grid(thumbnails(images, side), len(images), scale=max(1, 64 // side), gap=2)
+        picture = base64.b64encode(encode_png(np.ascontiguousarray(strip))).decode()
+        blocks += [_inert(name), f"![its first images to train on](data:image/png;base64,{picture})"]
+    if len(samples) > CLASSES_PICTURED:
+        blocks.append(f"These are {CLASSES_PICTURED} of {len(samples)} classes.")
+    create_markdown_artifact(
+        key="dataset-samples", markdown="\n\n".join(blocks), description=f"the first images of dataset `{md5}`"
+    )
+
+
+def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
+    """Show how many files were rejected for which reason and the first of them, where there are any.
+
+    Args:
+        counts: files by reason.
+        quarantine: the list of rejects.
+    """
+    if not (total := sum(counts.values())):
+        return
+    by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    lines = ["| reason | files |", "|---|--:|", *(f"| {_cell(reason)} | {count} |" for reason, count in by_count), ""]
+    listed = read_quarantine(quarantine, REJECTS_LISTED)
+    for reject in listed:
+        detail = f" ({_inert(reject.detail)})" if reject.detail else ""
+        lines.append(f"- {_inert(reject.path)}: {_inert(reject.reason)}{detail}")
+    if total > len(listed):
+        lines += ["", f"{total - len(listed)} more are listed in {_inert(quarantine.name)}."]
+    description = f"{total} {'file' if total == 1 else 'files'} rejected"
+    create_markdown_artifact(key="dataset-rejects", markdown="\n".join(lines), description=description)
+
+
+def _inert(text: str) -> str:
+    """Return Markdown that shows a text as it is: in a code span, unless nothing in it can mean anything."""
+    text = visible(short(text, _LONGEST))
+    if _PLAIN.fullmatch(text):
+        return text
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text[:1] in {"`", " "} or text[-1:] in {"`", " "} else ""
+    return f"{fence}{space}{text}{space}{fence}" if text else ""
+
+
+def _cell(text: str) -> str:
+    """Return `_inert` text for a cell of a table, in which a bar ends the cell even within a code span."""
+    return re.sub(r"(\\*)\|", r"\1\1\\|", _inert(text))
 
 
 def metrics(evaluation: Evaluation, subject: str) -> None:

@@ -51,7 +51,7 @@ def load_version(data_dir: Path, resident_dir: Path, md5: str, split: str = "tra
     if not (resident_dir / md5).is_dir() and tracked_md5(data_dir.with_name("data.dvc")) != md5:
         raise DatasetError(
             f"dataset {md5} is neither in {resident_dir} nor the current one of {data_dir.parent}: "
-            "put its data.dvc back and run `dvc checkout`"
+            f"get it back with `ganflow dataset checkout {md5}`"
         )
     return load_resident(data_dir, split, cache_dir=resident_dir, md5=md5)
 

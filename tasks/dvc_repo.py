@@ -1,17 +1,30 @@
 """DVC: the dataset and the releases as versions, one command at a time, and restored after a kill.
 
 A new dataset is added to DVC while it lies in a staging folder, takes the place of `data/` by renaming, and counts from
-the moment when `data.dvc` is replaced. What the staging folder still holds says how far a killed command came.
+the moment when `data.dvc` is replaced. An earlier version comes back the same way. What the staging folder still holds
+says how far a killed command came.
 """
 
+import contextlib
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gan.errors import DatasetError
-from tasks.dvc_session import git_ignore, locked, open_repo, push, restore, tracked_md5
+from tasks.dvc_session import (
+    cached_files,
+    fetch,
+    git_ignore,
+    locked,
+    open_repo,
+    push,
+    require_whole,
+    restore,
+    tracked_md5,
+)
 from tasks.settings import Settings
 
 # Not inside .ganflow, which DVC is told to ignore and therefore refuses to add from.
@@ -110,15 +123,11 @@ def version_dataset(settings: Settings, staged: Path) -> DatasetVersion:
         GanflowError: DVC refuses.
     """
     staging = settings.home / STAGING
-    pointer, fresh, aside = settings.home / "data.dvc", staging / "data", staging / "old"
+    pointer, fresh = settings.home / "data.dvc", staging / "data"
     with locked(settings):
         _recover(settings)
         before = current_md5(settings)
-        if before is None and _holds_files(settings.data_dir):
-            raise DatasetError(
-                f"{settings.data_dir} holds files but there is no {pointer.name} beside it: move the folder away, "
-                "so that ingesting does not overwrite it"
-            )
+        _refuse_foreign(settings, before)
         ensure_repo(settings.home)
         staging.mkdir(exist_ok=True)
         (staging / ".gitignore").write_text("*\n", "utf-8")
@@ -127,12 +136,8 @@ def version_dataset(settings: Settings, staged: Path) -> DatasetVersion:
             repo.add([str(fresh)])
         md5 = tracked_md5(staging / pointer.name)
         assert md5 is not None
-        # Each step leaves another set of names, by which `_recover` knows what was done.
         if md5 != before:
-            if settings.data_dir.exists():
-                settings.data_dir.rename(aside)
-            fresh.rename(settings.data_dir)
-            os.replace(staging / pointer.name, pointer)
+            _swap(settings)
         _recover(settings)
         with open_repo(settings.home) as repo:
             if md5 == before:
@@ -158,6 +163,58 @@ def ensure_data(settings: Settings) -> str:
         return md5
 
 
+def version_files(settings: Settings, md5: str, pointer_text: str) -> dict[str, Path]:
+    """The files of any version by name, read-only in DVC's cache, fetched if need be; `data/` stays as it is.
+
+    Args:
+        settings: says where the repository is.
+        md5: the version.
+        pointer_text: its `data.dvc`.
+
+    Raises:
+        DatasetError: the version is neither in the cache nor to be had from the remote.
+        GanflowError: DVC refuses.
+    """
+    with _draft(settings, pointer_text) as draft, open_repo(settings.home) as repo:
+        fetch(repo, draft, md5)
+        return cached_files(repo, draft)
+
+
+def checkout_version(settings: Settings, md5: str, pointer_text: str) -> bool:
+    """Make any version the current one: in the cache, in a folder aside, in `data/`, in `data.dvc`.
+
+    What `data/` holds and no version has is lost. If it is the current version already, `data/` is repaired.
+
+    Args:
+        settings: says where `data/` is.
+        md5: the version.
+        pointer_text: its `data.dvc`.
+
+    Returns:
+        Whether `data.dvc` says something new.
+
+    Raises:
+        DatasetError: the version is not to be had or broken, or `data/` holds something that is no version.
+        GanflowError: DVC refuses.
+    """
+    with _draft(settings, pointer_text) as draft:
+        before = current_md5(settings)
+        if md5 == before:
+            ensure_data(settings)
+            return False
+        _refuse_foreign(settings, before)
+        with open_repo(settings.home) as repo:
+            restore(repo, draft, md5)
+            require_whole(repo, draft, md5)
+        staging = settings.home / STAGING
+        # In this order: `_recover` takes a pending data.dvc without its folder for a swap that is half done.
+        draft.with_name("data").rename(staging / "data")
+        draft.rename(staging / "data.dvc")
+        _swap(settings)
+        git_ignore(settings.home, settings.data_dir)
+        return True
+
+
 def track_release(settings: Settings, folder: Path) -> str:
     """Add a finished release to DVC, which writes `<release>.dvc` beside it, and push it; return its md5.
 
@@ -181,6 +238,32 @@ def track_release(settings: Settings, folder: Path) -> str:
     return md5
 
 
+@contextlib.contextmanager
+def _draft(settings: Settings, pointer_text: str) -> Iterator[Path]:
+    """A pointer in the staging folder, on which DVC can work while `data.dvc` says something else."""
+    staging = settings.home / STAGING
+    draft = staging / "version" / "data.dvc"
+    with locked(settings):
+        _recover(settings)
+        ensure_repo(settings.home)
+        draft.parent.mkdir(parents=True)
+        (staging / ".gitignore").write_text("*\n", "utf-8")
+        draft.write_text(pointer_text, "utf-8")
+        try:
+            yield draft
+        finally:
+            _recover(settings)
+
+
+def _swap(settings: Settings) -> None:
+    """Give what is staged its place; each step leaves another set of names, by which `_recover` knows what was done."""
+    staging = settings.home / STAGING
+    if settings.data_dir.exists():
+        settings.data_dir.rename(staging / "old")
+    (staging / "data").rename(settings.data_dir)
+    os.replace(staging / "data.dvc", settings.home / "data.dvc")
+
+
 def _recover(settings: Settings) -> bool:
     for pointer in settings.synthetic_dir.glob("*.dvc"):
         # DVC writes this file in place: killed there it is empty, and an empty one stops every later command.
@@ -202,5 +285,9 @@ def _recover(settings: Settings) -> bool:
     return True
 
 
-def _holds_files(path: Path) -> bool:
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+def _refuse_foreign(settings: Settings, current: str | None) -> None:
+    data = settings.data_dir
+    if current is None and (any(data.iterdir()) if data.is_dir() else data.exists()):
+        raise DatasetError(
+            f"{data} holds files but there is no data.dvc beside it: move the folder away, so that they are not lost"
+        )

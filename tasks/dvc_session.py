@@ -1,6 +1,7 @@
 """One silent, locked session with DVC; `tasks.dvc_repo` says what is done in it."""
 
 import contextlib
+import hashlib
 import io
 import logging
 import re
@@ -49,8 +50,18 @@ def restore(repo: "Repo", pointer: Path, md5: str) -> None:
     """
     if not repo.status(targets=[str(pointer)]):
         return
+    # Fetched first: a checkout that lacks files removes what is there.
+    fetch(repo, pointer, md5)
+    repo.checkout(targets=[str(pointer)], force=True)
+
+
+def fetch(repo: "Repo", pointer: Path, md5: str) -> None:
+    """See that the cache has all of what a pointer names, from the default remote if need be.
+
+    Raises:
+        DatasetError: the version is neither in the cache nor to be had from the remote.
+    """
     try:
-        # Fetched first: a checkout that lacks files removes what is there.
         if not _in_cache(repo, pointer):
             repo.fetch(targets=[str(pointer)])
             # DVC does not always say that it fetched nothing: an index of its own may remember the version.
@@ -58,10 +69,38 @@ def restore(repo: "Repo", pointer: Path, md5: str) -> None:
                 raise LookupError("the remote does not have it")
     except Exception as error:
         raise DatasetError(
-            f"dataset {md5} of {pointer} is neither in the cache nor to be had from the remote ({_reason(error)}): "
-            "run `ganflow ingest` with its source, or `dvc pull` where the remote can be reached"
+            f"dataset {md5} is neither in the cache of {repo.root_dir} nor to be had from the remote "
+            f"({reason(error)}): run `ganflow ingest` with its source, or try again when the remote can be reached"
         ) from None
-    repo.checkout(targets=[str(pointer)], force=True)
+
+
+def cached_files(repo: "Repo", pointer: Path) -> dict[str, Path]:
+    """The files of a fetched version by name, as they lie in the cache under their md5; only to be read."""
+    (out,) = repo.stage.load_one(str(pointer)).outs
+    tree: Any = out.get_obj()
+    return {"/".join(key): Path(out.cache.oid_to_path(entry.value)) for key, _, entry in tree}
+
+
+def require_whole(repo: "Repo", pointer: Path, md5: str) -> None:
+    """Check each restored file against its md5; DVC takes what lies in its cache on trust.
+
+    Raises:
+        DatasetError: a file is broken in the cache, and so in the folder.
+    """
+    (out,) = repo.stage.load_one(str(pointer)).outs
+    for name, cached in cached_files(repo, pointer).items():
+        with (Path(out.fs_path) / name).open("rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if digest != cached.parent.name + cached.name:
+            raise broken_object(md5, name, cached, "its md5 is another")
+
+
+def broken_object(md5: str, name: str, cached: Path, why: object) -> DatasetError:
+    """The error for a file of a version that is not what it should be in the cache."""
+    return DatasetError(
+        f"{name} of dataset {md5} is broken in the cache ({reason(why)}): remove {cached} and try again, so that it is "
+        "taken from the remote"
+    )
 
 
 def _in_cache(repo: "Repo", pointer: Path) -> bool:
@@ -83,7 +122,7 @@ def push(repo: "Repo", pointer: Path) -> tuple[bool, str | None]:
         repo.push(targets=[str(pointer)])
     except Exception as error:  # each sort of remote has errors of its own
         return False, (
-            f"{pointer.stem} is versioned here but could not be pushed to the remote «{remote}» ({_reason(error)}): "
+            f"{pointer.stem} is versioned here but could not be pushed to the remote «{remote}» ({reason(error)}): "
             "run `dvc push` when it can be reached"
         )
     return True, None
@@ -117,7 +156,7 @@ def open_repo(home: Path) -> Iterator["Repo"]:
         with contextlib.redirect_stdout(io.StringIO()), Repo(str(home), config={"core": {"no_scm": True}}) as repo:
             yield repo
     except (DvcException, OSError) as error:
-        raise GanflowError(f"DVC refused in {home} ({_reason(error)}): see `dvc status` there") from error
+        raise GanflowError(f"DVC refused in {home} ({reason(error)}): see `dvc status` there") from error
     finally:
         logger.setLevel(level)
 
@@ -130,6 +169,7 @@ def locked(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: object) -> str:
+    """An error's text on one line, to stand in a sentence of ours."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200].rstrip(".:")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 ANSWER_SECONDS = 5.0
+SQLITE = "sqlite:///"
 QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -43,6 +45,7 @@ def client(settings: Settings) -> "MlflowClient":
     import mlflow
 
     try:
+        _make_database(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         opened = mlflow.MlflowClient(uri)
@@ -51,6 +54,22 @@ def client(settings: Settings) -> "MlflowClient":
         reason = " ".join(str(error).split())[:200]
         raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
     return opened
+
+
+def _make_database(uri: str) -> None:
+    """Make the SQLite database complete or not at all: MLflow cannot use one that a kill left half made."""
+    import mlflow
+
+    path = Path(uri.removeprefix(SQLITE))
+    if not uri.startswith(SQLITE) or path.exists() or not path.parent.is_dir():
+        return
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _require_answer(uri: str) -> None:
@@ -72,7 +91,7 @@ def experiment_id(mlflow_client: "MlflowClient", settings: Settings, name: str) 
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    is_file = settings.tracking_uri.startswith("sqlite:")
+    is_file = settings.tracking_uri.startswith(SQLITE)
     location = (settings.home / "mlartifacts" / name).as_uri() if is_file else None
     try:
         return str(mlflow_client.create_experiment(name, artifact_location=location))

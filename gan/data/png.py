@@ -18,15 +18,22 @@ _FILTER_UP = 2
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """Encode `[H, W, C]` uint8 pixels, C 1 or 3, without loss."""
-    height, width, channels = pixels.shape
+    (encoded,) = encode_pngs(pixels[np.newaxis])
+    return encoded
+
+
+def encode_pngs(images: NDArray[np.uint8]) -> list[bytes]:
+    """Encode each of `[N, H, W, C]` uint8 images, C 1 or 3, without loss."""
+    count, height, width, channels = images.shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
-    rows = np.empty((height, 1 + width * channels), np.uint8)
-    rows[:, 0] = _FILTER_UP
-    flat = pixels.reshape(height, width * channels)
-    rows[0, 1:] = flat[0]
-    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])  # modulo 256, as PNG wants
-    packed = bytes(imagecodecs.deflate_encode(rows.tobytes(), level=1))
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    rows = np.empty((count, height, 1 + width * channels), np.uint8)
+    rows[:, :, 0] = _FILTER_UP
+    flat = images.reshape(count, height, width * channels)
+    rows[:, 0, 1:] = flat[:, 0]
+    np.subtract(flat[:, 1:], flat[:, :-1], out=rows[:, 1:, 1:])  # modulo 256, as PNG wants
+    before, after = _SIGNATURE + _chunk(b"IHDR", header), _chunk(b"IEND", b"")
+    packed = (imagecodecs.deflate_encode(each.tobytes(), level=1) for each in rows.reshape(count, -1))
+    return [b"".join((before, _chunk(b"IDAT", bytes(each)), after)) for each in packed]
 
 
 def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gan.data.png import decode_png, encode_png
+from gan.data.png import decode_png, encode_pngs
 from gan.errors import DatasetError
 
 SHARD_ROWS = 10_000
@@ -51,24 +51,99 @@ def write_shards(
         The files, in order.
     """
     assert len(images) == len(labels) > 0
-    extra = extra or {}
-    schema = _schema(class_names, list(extra))
-    shard_rows = _rows_within(_SHARD_BYTES, images[0].nbytes, shard_rows)
-    group_rows = _rows_within(_GROUP_BYTES, images[0].nbytes, _GROUP_ROWS)
+    numbers = {"label": labels, **(extra or {})}
+    schema = dataset_schema(class_names, list(extra or {}))
+    shard_rows = rows_of_shard(images[0].nbytes, shard_rows)
+    group_rows = rows_of_group(images[0].nbytes)
     count = -(-len(images) // shard_rows)
     paths = []
     for index in range(count):
-        rows = slice(index * shard_rows, (index + 1) * shard_rows)
-        path = folder / f"{split}-{index:05d}-of-{count:05d}.parquet"
-        with pq.ParquetWriter(
-            path, schema, version="2.6", compression="none", use_dictionary=False, write_statistics=False
-        ) as writer:
-            for start in range(rows.start, min(rows.stop, len(images)), group_rows):
-                group = slice(start, min(start + group_rows, rows.stop))
-                numbers = {name: values[group] for name, values in {"label": labels, **extra}.items()}
-                writer.write_table(_table(images[group], numbers, schema))
-        paths.append(path)
+        start, stop = index * shard_rows, min((index + 1) * shard_rows, len(images))
+        groups = (slice(at, min(at + group_rows, stop)) for at in range(start, stop, group_rows))
+        paths.append(folder / shard_name(split, index, count))
+        tables = (
+            _encoded(images[group], {name: values[group] for name, values in numbers.items()}, schema)
+            for group in groups
+        )
+        write_shard(paths[-1], tables, schema)
     return paths
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """Return the name of a split's shard number `index` of `count`."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def rows_of_shard(image_bytes: int, most: int = SHARD_ROWS) -> int:
+    """Return how many images of that many bytes, decoded, make a full shard."""
+    return _rows_within(_SHARD_BYTES, image_bytes, most)
+
+
+def rows_of_group(image_bytes: int) -> int:
+    """Return how many images of that many bytes, decoded, make a row group."""
+    return _rows_within(_GROUP_BYTES, image_bytes, _GROUP_ROWS)
+
+
+def read_digests(path: Path) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+    """Read what tells the images of one shard apart, without decoding them.
+
+    Returns:
+        `[n]` S32, the sha256 of their pixels, and `[n]` int64 labels.
+
+    Raises:
+        DatasetError: the shard is missing or broken.
+    """
+    digests, labels = [], []
+    for group in _groups(path, ["sha256", "label"]):
+        try:
+            digests += [bytes.fromhex(text) for text in group.column("sha256").to_pylist()]
+            labels.append(group.column("label").to_numpy().astype(np.int64))
+        except (ValueError, TypeError) as error:
+            raise _broken(path, error) from None
+    return np.array(digests, "S32"), np.concatenate(labels) if labels else np.empty(0, np.int64)
+
+
+def shard_schema(path: Path) -> pa.Schema:
+    """Return a shard's schema.
+
+    Raises:
+        DatasetError: the shard is missing or broken.
+    """
+    with _open(path) as file:
+        return file.schema_arrow
+
+
+def dataset_schema(class_names: Sequence[str], extra: Sequence[str] = ()) -> pa.Schema:
+    """Return the schema of shards, with the metadata by which `datasets` shows pictures and class names."""
+    number = {"dtype": "int64", "_type": "Value"}
+    # ClassLabel refuses -1, so images without labels carry a plain number.
+    label = {"names": list(class_names), "_type": "ClassLabel"} if class_names else number
+    features = {"image": {"_type": "Image"}, "label": label, "sha256": {"dtype": "string", "_type": "Value"}}
+    features |= dict.fromkeys(extra, number)
+    fields = [("image", _IMAGE_TYPE), ("label", pa.int64()), ("sha256", pa.string())]
+    schema = pa.schema(fields + [(name, pa.int64()) for name in extra])
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}, sort_keys=True)})
+
+
+def write_shard(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write one shard from tables that become its row groups; its bytes depend on them and the schema alone."""
+    with pq.ParquetWriter(
+        path, schema, version="2.6", compression="none", use_dictionary=False, write_statistics=False
+    ) as writer:
+        for table in groups:
+            writer.write_table(table, row_group_size=max(1, len(table)))
+
+
+def row_group(pngs: pa.Array, digests: Sequence[bytes], numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """Put encoded images, their digests and the columns of numbers together as a table of `dataset_schema`."""
+    texts = [digest.hex() for digest in digests]
+    names = pa.array([f"{text[:16]}.png" for text in texts])
+    columns: dict[str, pa.Array] = {
+        "image": pa.StructArray.from_arrays([pngs, names], fields=list(_IMAGE_TYPE)),
+        "sha256": pa.array(texts),
+    }
+    columns |= {name: pa.array(np.asarray(values, dtype=np.int64)) for name, values in numbers.items()}
+    return pa.table([columns[name] for name in schema.names], schema)
 
 
 def split_rows(folder: Path, split: str) -> int:
@@ -78,7 +153,7 @@ def split_rows(folder: Path, split: str) -> int:
         DatasetError: the split or one of its shards is missing or broken.
     """
     total = 0
-    for path in _shard_paths(folder, split):
+    for path in shard_paths(folder, split):
         with _open(path) as file:
             total += file.metadata.num_rows
     return total
@@ -94,7 +169,7 @@ def read_split(folder: Path, split: str) -> Iterator[tuple[NDArray[np.uint8], ND
         DatasetError: the split or one of its shards is missing or broken.
     """
     shape: tuple[int, int, int] | None = None
-    for path in _shard_paths(folder, split):
+    for path in shard_paths(folder, split):
         for group in _groups(path, ["image", "label", "sha256"]):
             try:
                 encoded = [image["bytes"] for image in group.column("image").to_pylist()]
@@ -118,35 +193,18 @@ def read_column(folder: Path, split: str, name: str) -> list[Any]:
     """
     return [
         value
-        for path in _shard_paths(folder, split)
+        for path in shard_paths(folder, split)
         for group in _groups(path, [name])
         for value in group.column(name).to_pylist()
     ]
 
 
-def _schema(class_names: Sequence[str], extra: Sequence[str]) -> pa.Schema:
-    number = {"dtype": "int64", "_type": "Value"}
-    # ClassLabel refuses -1, so images without labels carry a plain number.
-    label = {"names": list(class_names), "_type": "ClassLabel"} if class_names else number
-    features = {"image": {"_type": "Image"}, "label": label, "sha256": {"dtype": "string", "_type": "Value"}}
-    features |= dict.fromkeys(extra, number)
-    fields = [("image", _IMAGE_TYPE), ("label", pa.int64()), ("sha256", pa.string())]
-    schema = pa.schema(fields + [(name, pa.int64()) for name in extra])
-    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}, sort_keys=True)})
+def shard_paths(folder: Path, split: str) -> list[Path]:
+    """Return the shards of a split, in order.
 
-
-def _table(images: Any, numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
-    digests = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
-    pictures = [
-        {"bytes": encode_png(image), "path": f"{digest[:16]}.png"}
-        for image, digest in zip(images, digests, strict=True)
-    ]
-    columns: dict[str, Any] = {"image": pictures, "sha256": digests}
-    columns |= {name: np.asarray(values, dtype=np.int64) for name, values in numbers.items()}
-    return pa.table({name: pa.array(columns[name], type=schema.field(name).type) for name in schema.names}, schema)
-
-
-def _shard_paths(folder: Path, split: str) -> list[Path]:
+    Raises:
+        DatasetError: there are none, or one is missing.
+    """
     paths = sorted(folder.glob(f"{split}-*.parquet"))
     if not paths:
         raise DatasetError(f"{folder} has no {split}-*.parquet: run `ganflow ingest` to make the dataset again")
@@ -158,6 +216,12 @@ def _shard_paths(folder: Path, split: str) -> list[Path]:
             "run `ganflow ingest` to make the dataset again"
         )
     return paths
+
+
+def _encoded(images: Any, numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    stack = np.stack(images) if isinstance(images, Sequence) else images
+    digests = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in stack]
+    return row_group(pa.array(encode_pngs(stack), pa.binary()), digests, numbers, schema)
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -1,33 +1,38 @@
-"""The step `ingest`: a source becomes the current dataset version."""
+"""From a source to the current dataset version."""
 
-import contextlib
-import shutil
-import tempfile
-from pathlib import Path
+from pathlib import PurePath
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.events import emit_event
 from pydantic import BaseModel, ConfigDict
 
-from gan.config import Config
-from gan.data.dataset import build_dataset
-from gan.data.shards import read_split
-from gan.data.sources import open_source
+from gan.config import DataConfig
+from gan.data.files.fetch import without_secrets
+from gan.data.quarantine import count_reasons
+from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
-from gan.grids import class_grid_png
-from tasks import artifacts
-from tasks.dvc_repo import ensure_data, recover, version_dataset
-from tasks.progress import progress
+from tasks import artifacts, history
+from tasks.dataset_report import failure_html, report_html
+from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
-from tasks.tracking import DATASETS, run
-
-DATASET_VERSIONED = "dataset.versioned"
 
 
 class Ingested(BaseModel):
-    """What `ingest_source` did; `push_error` is a sentence where the remote failed."""
+    """What `ingest_source` did.
+
+    Attributes:
+        md5: the dataset's version.
+        changed: whether it is a new one.
+        num_train: images to train on.
+        num_test: images held out.
+        classes: how many classes.
+        rejects: files that are not in the dataset.
+        notes: what a person should know, such as classes left out.
+        report: the page about this ingest.
+        quarantine: the list of rejects.
+        push_error: a sentence where the remote failed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,44 +42,37 @@ class Ingested(BaseModel):
     num_test: int
     classes: int
     rejects: int
+    notes: tuple[str, ...]
+    report: str
+    quarantine: str
     push_error: str | None
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def ingest_source(source: str, config: Config, announce: bool) -> Ingested:
-    """Build a dataset from a source, make it the current version, announce it. Buys a retry and two artifacts."""
+def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
+    """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts."""
     settings, logger = Settings(), get_run_logger()
-    recover(settings)
-    opened = open_source(source)
-    scratch = Path(tempfile.mkdtemp(dir=settings.state_dir, prefix="ingest-"))
+    with one_ingest_at_a_time(settings, logger):
+        return _ingest(settings, spec, config, announce)
+
+
+def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
+    logger, files = get_run_logger(), files_of(settings)
+    files.quarantine.unlink(missing_ok=True)
     try:
-        with progress("ingesting", len(opened), logger) as update:
-            with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
-                ensure_data(settings)
-            earlier = settings.data_dir if (settings.data_dir / "dataset.json").exists() else None
-            info = build_dataset(
-                opened, config.data, scratch / "data", previous=earlier, on_progress=lambda done, _: update(done)
-            )
-        version = version_dataset(settings, scratch / "data")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    if version.changed and announce:
-        # At once: a retry of what follows would find the dataset unchanged.
-        emit_event(
-            DATASET_VERSIONED,
-            resource={"prefect.resource.id": f"ganflow.dataset.{version.md5}", "prefect.resource.name": version.md5},
-            payload={"md5": version.md5, "num_train": info.num_train, "num_test": info.num_test},
-        )
-    if version.push_error:
-        logger.warning(version.push_error)
-    png = _dataset_grid(settings.data_dir)
-    with run(settings, DATASETS, version.md5[:12], {"dataset_md5": version.md5, "source": opened.name}) as log:
-        log.metrics({"num_train": info.num_train, "num_test": info.num_test, "rejects": info.num_rejects}, step=0)
-        log.bytes(png, "samples.png")
-        log.file(settings.data_dir / "dataset.json")
-        log.file(settings.home / "data.dvc")
-    artifacts.dataset_table(info, version.md5)
-    artifacts.picture("dataset-samples", png, f"the first images of dataset {version.md5}")
+        done = ingest_dataset(settings, spec, config, logger, announce=announce)
+    except DatasetError as error:
+        if files.quarantine.exists():  # images were looked at, and too many refused
+            _show_refusal(settings, spec, str(error), files)
+        raise
+    version, info = done.version, done.built.info
+    files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
+    history.record(settings, version.md5, info, done.source, files)
+    history.settled(settings)
+    for note in done.built.notes:
+        logger.warning(note)
+    artifacts.dataset(done.built, version.md5)
+    artifacts.rejects(info.rejects, files.quarantine)
     return Ingested(
         md5=version.md5,
         changed=version.changed,
@@ -82,10 +80,15 @@ def ingest_source(source: str, config: Config, announce: bool) -> Ingested:
         num_test=info.num_test,
         classes=info.num_classes,
         rejects=info.num_rejects,
+        notes=done.built.notes,
+        report=str(files.report),
+        quarantine=str(files.quarantine),
         push_error=version.push_error,
     )
 
 
-def _dataset_grid(data_dir: Path) -> bytes:
-    images, labels = next(iter(read_split(data_dir, "train")))
-    return class_grid_png(images, labels)
+def _show_refusal(settings: Settings, spec: SourceSpec, message: str, files: history.Files) -> None:
+    name = PurePath(without_secrets(spec.spec)).name
+    files.report.write_text(failure_html(name, message, files.quarantine), "utf-8")
+    history.record_failure(settings, name, files)
+    artifacts.rejects(count_reasons(files.quarantine), files.quarantine)

@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from gan.config import DataConfig
-from gan.data.dataset import build_dataset
+from gan.data.build import build_dataset
 from gan.data.shards import read_column
-from gan.data.sources import open_source
+from gan.data.sources.digits import DigitsSource
 from gan.errors import DatasetError
 from tasks.dataset import current_dataset, load_version, training_digests
 from tasks.dvc_repo import version_dataset
@@ -18,7 +18,8 @@ pytestmark = pytest.mark.integration
 
 def ingest(settings, **changes):
     staged = settings.home / "staged"
-    build_dataset(open_source("digits"), DataConfig(resolution=8, **changes), staged)
+    places = {"work": settings.home / "work", "quarantine": settings.home / "rejects.jsonl"}
+    build_dataset(DigitsSource(), DataConfig(resolution=8, **changes), staged, **places)
     return version_dataset(settings, staged).md5
 
 

@@ -1,14 +1,22 @@
-"""Hugging Face `datasets` shows the shards as pictures."""
+"""Hugging Face `datasets` shows the shards as pictures; pandas and DuckDB read them as they are."""
 
+import io
+import json
+import os
 import subprocess
 import sys
 
+import duckdb
+import numpy as np
+import pandas
 import pytest
+from PIL import Image
 
 from gan.config import DataConfig
-from gan.data.dataset import build_dataset
-from gan.data.shards import read_split, write_shards
-from gan.data.sources import open_source
+from gan.data import shards
+from gan.data.build import build_dataset
+from gan.data.shards import read_column, read_split, shard_paths, write_shards
+from gan.data.sources.digits import DigitsSource
 
 pytestmark = pytest.mark.integration
 
@@ -36,17 +44,26 @@ print(json.dumps({
 
 
 def load(folder, tmp_path):
-    import json
-    import os
-
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "HF_DATASETS_OFFLINE": "1"}
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=200)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_both_splits_of_a_dataset_show_pictures_and_class_names(tmp_path):
-    info = build_dataset(open_source("digits"), DataConfig(resolution=8, holdout_fraction=0.2), tmp_path / "data")
+@pytest.fixture
+def info(tmp_path):
+    """Build the digits' dataset in `data`."""
+    places = {"work": tmp_path / "work", "quarantine": tmp_path / "rejects.jsonl"}
+    config = DataConfig(resolution=8, holdout_fraction=0.2)
+    return build_dataset(DigitsSource(), config, tmp_path / "data", **places).info
+
+
+@pytest.fixture
+def several_shards(monkeypatch):
+    monkeypatch.setattr(shards, "_SHARD_BYTES", 500 * 64)
+
+
+def test_both_splits_of_a_dataset_show_pictures_and_class_names(info, tmp_path):
     splits = load(tmp_path / "data", tmp_path)
     assert {name: split["rows"] for name, split in splits.items()} == {"train": info.num_train, "test": info.num_test}
     for name, split in splits.items():
@@ -59,11 +76,33 @@ def test_both_splits_of_a_dataset_show_pictures_and_class_names(tmp_path):
 
 
 def test_images_without_labels_load_with_their_seeds(tmp_path):
-    import numpy as np
-
     images = np.zeros((5, 8, 8, 3), np.uint8)
     (tmp_path / "release").mkdir()
     write_shards(tmp_path / "release", "train", images, [-1] * 5, extra={"seed": range(5)})
     split = load(tmp_path / "release", tmp_path)["train"]
     assert split["columns"] == ["image", "label", "sha256", "seed"]
     assert (split["label"], split["names"], split["mode"]) == (-1, None, "RGB")
+
+
+def test_pandas_reads_the_same_rows(several_shards, info, tmp_path):
+    for split, number in (("train", info.num_train), ("test", info.num_test)):
+        paths = shard_paths(tmp_path / "data", split)
+        assert (len(paths) > 1) == (split == "train")
+        table = pandas.concat([pandas.read_parquet(path) for path in paths])
+        assert len(table) == number
+        assert table["sha256"].tolist() == read_column(tmp_path / "data", split, "sha256")
+        counts = table["label"].value_counts().sort_index().tolist()
+        assert counts == list(info.counts[split].values())
+        images, _ = next(read_split(tmp_path / "data", split))
+        first = Image.open(io.BytesIO(table["image"].iloc[0]["bytes"]))
+        assert np.array_equal(np.asarray(first), images[0][..., 0])
+
+
+def test_duckdb_reads_the_same_rows(several_shards, info, tmp_path):
+    for split, number in (("train", info.num_train), ("test", info.num_test)):
+        rows = duckdb.read_parquet(str(tmp_path / "data" / f"{split}-*.parquet"))
+        query = "select count(*), count(distinct sha256), min(octet_length(image.bytes)) > 0 from rows"
+        assert duckdb.query(query).fetchall() == [(number, number, True)]
+        counts = duckdb.query("select label, count(*) from rows group by label order by label").fetchall()
+        assert counts == list(enumerate(info.counts[split].values()))
+        assert rows.columns == ["image", "label", "sha256"]

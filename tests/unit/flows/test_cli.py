@@ -15,8 +15,9 @@ from gan.presets import PRESETS
 
 COMMON = {"--preset", "-p", "--set", "--json", "--help"}
 VERBS = {
-    "run": COMMON | {"--source", "-s", "--workers", "-w"},
-    "ingest": COMMON,
+    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels"},
+    "ingest": COMMON | {"--source-kind", "--labels", "--max-reject-share"},
+    "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w"},
     "evaluate": COMMON,
     "register": COMMON,

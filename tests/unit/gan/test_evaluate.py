@@ -6,8 +6,8 @@ import torch
 
 from gan import evaluate
 from gan.config import DataConfig, EvaluationConfig
-from gan.data.dataset import build_dataset
-from gan.data.sources import SourceImage
+from gan.data.build import build_dataset
+from gan.data.records import SourceImage
 from gan.errors import DatasetError
 from gan.evaluate import Evaluator, draw, metrics_of, paired_labels, reference_rows, summary
 from gan.metrics.evaluation import Evaluation, Metric
@@ -84,9 +84,13 @@ def test_summary_and_metrics_of():
 
 
 class Noise:
+    """A source with one part: itself."""
+
     name = "noise"
     kind = "folder"
     class_names = ("a", "b", "c")
+    has_split = False
+    notes = ()
 
     def __init__(self, count):
         self.count = count
@@ -94,7 +98,13 @@ class Noise:
     def __len__(self):
         return self.count
 
-    def __iter__(self):
+    def parts(self):
+        return [self]
+
+    def identity(self):
+        return f"noise {self.count}"
+
+    def read(self):
         for index in range(self.count):
             pixels = np.random.default_rng(index).integers(0, 256, (4, 4, 1), dtype=np.uint8)
             yield SourceImage(str(index), index % 3, pixels)
@@ -126,7 +136,13 @@ def program(rows):
 def evaluator(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "FeatureExtractor", Extractor)
     monkeypatch.setattr(Extractor, "passed", ())
-    build_dataset(Noise(40), DataConfig(resolution=4, holdout_fraction=0.1), tmp_path / "data")
+    build_dataset(
+        Noise(40),
+        DataConfig(resolution=4, holdout_fraction=0.1),
+        tmp_path / "data",
+        work=tmp_path / "work",
+        quarantine=tmp_path / "rejects.jsonl",
+    )
 
     def make(md5="abc", on_progress=None, **changes):
         config = EvaluationConfig(**{"num_images": 20, "seed": 1000} | changes)

@@ -48,12 +48,16 @@ def info(**changes):
         "class_names": ("a", "b"),
         "crop": "centre",
         "filter": "lanczos",
+        "background": "#ffffff",
+        "class_map": {},
+        "split": "hash",
         "holdout_fraction": 0.1,
         "num_train": 10,
         "num_test": 2,
         "counts": {},
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.2, 0.2, 0.2),
         "rejects": {},
-        "rejected": (),
     }
     return DatasetInfo(**fields | changes)
 

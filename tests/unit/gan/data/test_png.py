@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from gan.data.png import decode_png, encode_png
+from gan.data.png import decode_png, encode_png, encode_pngs
 
 FROZEN = (
     "89504e470d0a1a0a0000000d4948445200000004000000040802000000269309290000001a49444154780163626064626661"
@@ -26,6 +26,14 @@ def test_what_was_encoded_comes_back_here_and_in_pillow(pixels):
     assert np.array_equal(decode_png(data, pixels.shape), pixels)
     image = Image.open(io.BytesIO(data), formats=["PNG"])
     assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
+
+
+@settings(max_examples=50, deadline=None)
+@given(images=st.integers(1, 4).flatmap(lambda count: SHAPES.flatmap(lambda shape: arrays(np.uint8, (count, *shape)))))
+def test_many_together_are_each_as_if_alone(images):
+    assert encode_pngs(images) == [encode_png(image) for image in images]
+    turned = np.asfortranarray(images)
+    assert encode_pngs(turned) == encode_pngs(images)
 
 
 def test_the_bytes_are_frozen():

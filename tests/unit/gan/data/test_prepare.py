@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from gan.data.prepare import prepare
 
@@ -31,8 +32,23 @@ def test_any_image_gets_the_shape_asked_for(pixels, resolution, crop, filter, ch
 @given(pixels=st.sampled_from([1, 3]).flatmap(lambda channels: arrays(np.uint8, (8, 8, channels))))
 def test_an_image_of_the_right_size_is_kept(pixels):
     for crop in ("centre", "pad", "stretch"):
-        result = prepare(pixels, resolution=8, crop=crop, filter="lanczos", channels=pixels.shape[2])
-        assert np.array_equal(result, pixels)
+        for given_pixels in (pixels, np.asfortranarray(pixels)):
+            result = prepare(given_pixels, resolution=8, crop=crop, filter="lanczos", channels=pixels.shape[2])
+            assert np.array_equal(result, pixels)
+            assert result.flags.c_contiguous
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    pixels=st.sampled_from([1, 3]).flatmap(lambda channels: arrays(np.uint8, (8, 8, channels))),
+    filter=st.sampled_from(["lanczos", "box", "bicubic", "bilinear"]),
+)
+def test_keeping_an_image_is_what_pillow_would_do(pixels, filter):
+    mode = "L" if pixels.shape[2] == 1 else "RGB"
+    image = Image.frombytes(mode, (8, 8), pixels.tobytes())
+    resized = image.resize((8, 8), Image.Resampling[filter.upper()])
+    kept = prepare(pixels, resolution=8, crop="centre", filter=filter, channels=pixels.shape[2])
+    assert np.array_equal(np.asarray(resized).reshape(8, 8, -1), kept)
 
 
 @settings(max_examples=50, deadline=None)
@@ -43,7 +59,7 @@ def test_grey_repeated_before_or_after_is_the_same(pixels):
     assert np.array_equal(before, after)
 
 
-def test_centre_keeps_the_middle_pad_adds_black_stretch_keeps_all():
+def test_centre_keeps_the_middle_pad_adds_bars_stretch_keeps_all():
     wide = np.zeros((4, 8, 1), np.uint8)
     wide[:, :4] = 100
     wide[:, 4:] = 200
@@ -51,8 +67,19 @@ def test_centre_keeps_the_middle_pad_adds_black_stretch_keeps_all():
     assert prepare(wide, crop="centre", **options)[0].ravel().tolist() == [100, 100, 200, 200]
     assert prepare(wide, crop="stretch", **options)[3].ravel().tolist() == [100, 100, 200, 200]
     padded = prepare(wide, crop="pad", **options)
-    assert padded[[0, 3]].max() == 0
+    assert (padded[[0, 3]] == 255).all()
     assert padded[1].ravel().tolist() == [100, 100, 200, 200]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bars_have_the_background_s_colour_or_its_luma(channels):
+    tall = np.full((8, 4, channels), 77, np.uint8)
+    options = {"resolution": 8, "filter": "box", "crop": "pad", "background": (10, 200, 30)}
+    padded = prepare(tall, channels=3, **options)
+    assert (padded[:, [0, 1, 6, 7]] == (10, 200, 30)).all()
+    assert (padded[:, 2:6] == 77).all()
+    luma = round(0.299 * 10 + 0.587 * 200 + 0.114 * 30)
+    assert (prepare(tall, channels=1, **options)[:, [0, 1, 6, 7]] == luma).all()
 
 
 def test_box_is_the_mean():

@@ -7,30 +7,15 @@ import numpy as np
 import pytest
 
 from gan.config import DataConfig
-from gan.data.dataset import build_dataset
 from gan.data.resident import load_resident
 from gan.data.shards import read_split
-from gan.data.sources import SourceImage
 from gan.errors import DatasetError
 
 
-class Noise:
-    name = "noise"
-    kind = "folder"
-    class_names = ("a",)
-
-    def __len__(self):
-        return 50
-
-    def __iter__(self):
-        for index in range(50):
-            pixels = np.random.default_rng(index).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-            yield SourceImage(str(index), 0, pixels)
-
-
 @pytest.fixture
-def data_dir(tmp_path):
-    build_dataset(Noise(), DataConfig(resolution=8), tmp_path / "data")
+def data_dir(build, noise, tmp_path):
+    records = [noise(seed, label=0, channels=3, shape=(8, 8)) for seed in range(50)]
+    build(records, tmp_path / "data", DataConfig(resolution=8), class_names=("a",))
     return tmp_path / "data"
 
 

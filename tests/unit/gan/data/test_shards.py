@@ -4,10 +4,27 @@ import hashlib
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gan.data.shards import read_column, read_split, split_rows, write_shards
+from gan.data import shards
+from gan.data.png import encode_pngs
+from gan.data.shards import (
+    dataset_schema,
+    read_column,
+    read_digests,
+    read_split,
+    row_group,
+    rows_of_group,
+    rows_of_shard,
+    shard_name,
+    shard_paths,
+    shard_schema,
+    split_rows,
+    write_shard,
+    write_shards,
+)
 from gan.errors import DatasetError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 8, 8, 3), dtype=np.uint8)
@@ -68,6 +85,35 @@ def test_equal_images_give_equal_bytes_and_full_shards_stay_when_images_are_adde
         assert (folder / name).read_bytes() == (more / name).read_bytes()
 
 
+def test_digests_and_labels_are_read_without_the_images(folder):
+    for index, path in enumerate(shard_paths(folder, "train")):
+        digests, labels = read_digests(path)
+        rows = slice(index * 10, min(25, index * 10 + 10))
+        assert digests.tolist() == [hashlib.sha256(image.tobytes()).digest() for image in IMAGES[rows]]
+        assert (labels.dtype, labels.tolist()) == (np.int64, LABELS[rows].tolist())
+
+
+def test_the_schema_of_a_shard_is_the_dataset_s(folder):
+    (first, *_) = shard_paths(folder, "train")
+    assert shard_schema(first).equals(dataset_schema(["cat", "dog"]), check_metadata=True)
+    assert not shard_schema(first).equals(dataset_schema(["cat", "cow"]), check_metadata=True)
+
+
+@pytest.mark.parametrize(
+    ("image_bytes", "shard", "group"),
+    [(64, 10_000, 1000), (2**16, 10_000, 1000), (2**17, 8192, 512), (3 * 2**20, 341, 21), (2**40, 1, 1)],
+)
+def test_large_images_make_small_shards_and_row_groups(image_bytes, shard, group):
+    assert (rows_of_shard(image_bytes), rows_of_group(image_bytes)) == (shard, group)
+
+
+def test_row_groups_are_cut_at_their_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "_GROUP_BYTES", 4 * IMAGES[0].nbytes)
+    (path,) = write_shards(tmp_path, "train", IMAGES[:10], LABELS[:10])
+    groups = pq.ParquetFile(path).metadata
+    assert [groups.row_group(index).num_rows for index in range(groups.num_row_groups)] == [4, 4, 2]
+
+
 def test_a_missing_shard_or_split_is_explained(folder):
     (folder / "train-00001-of-00003.parquet").unlink()
     with pytest.raises(DatasetError, match="no complete set"):
@@ -80,8 +126,9 @@ def test_a_missing_shard_or_split_is_explained(folder):
 def test_a_shard_cut_short_is_named(folder, kept):
     path = folder / "train-00001-of-00003.parquet"
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DatasetError, match="train-00001-of-00003"):
-        together(folder)
+    for read in (together, lambda _: read_digests(path), lambda _: shard_schema(path)):
+        with pytest.raises(DatasetError, match="train-00001-of-00003"):
+            read(folder)
 
 
 def test_changed_bytes_never_change_an_image_unnoticed(folder):
@@ -99,9 +146,16 @@ def test_changed_bytes_never_change_an_image_unnoticed(folder):
     assert all(path.name in message for message in found)
 
 
-def test_a_foreign_parquet_file_is_explained(tmp_path):
-    import pyarrow as pa
+def test_an_image_that_is_not_what_its_digest_says_is_noticed(tmp_path):
+    schema = dataset_schema([])
+    pngs = pa.array(encode_pngs(IMAGES[:2]), pa.binary())
+    digests = [hashlib.sha256(image.tobytes()).digest() for image in (IMAGES[0], IMAGES[2])]
+    write_shard(tmp_path / shard_name("train", 0, 1), [row_group(pngs, digests, {"label": [0, 0]}, schema)], schema)
+    with pytest.raises(DatasetError, match="an image does not have the sha256 beside it"):
+        together(tmp_path)
 
+
+def test_a_foreign_parquet_file_is_explained(tmp_path):
     pq.write_table(pa.table({"x": [1]}), tmp_path / "train-00000-of-00001.parquet")
     with pytest.raises(DatasetError, match="no column image"):
         together(tmp_path)

@@ -1,0 +1,169 @@
+"""`ganflow dataset`: the versions of the dataset, what changed between two, and the way back to one."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.console import Answer, prepare
+
+if TYPE_CHECKING:
+    from tasks.version_diff import VersionDiff
+    from tasks.versions import CheckedOut, Version
+
+app = typer.Typer(
+    name="dataset",
+    help="List the versions of the dataset, compare two, go back to one.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+SHOWN = 12  # characters of an md5
+_LONGEST_VALUE = 60
+VERSION_HELP = "md5 of a version, at least 4 characters of its beginning, or `current`; see `ganflow dataset log`."
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
+
+
+@app.command()
+def log(as_json: Json = False) -> None:
+    """List the versions, the newest first, `*` being the current one.
+
+    Every ingest that changed something made one. A version without a date
+    was made elsewhere: git brought its data.dvc, and its ingest is in the
+    MLflow of the machine that made it.
+    """
+    answer = Answer()
+    settings = prepare()
+    from tasks.versions import versions
+
+    found = versions(settings)
+    answer.give({"versions": [version.model_dump(mode="json") for version in found]}, log_lines(found), as_json)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help=VERSION_HELP)],
+    after: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")] = "current",
+    as_json: Json = False,
+) -> None:
+    """Show what changed from version A to version B: images by class and split, and settings.
+
+    Images are compared by their prepared pixels, so versions of different
+    resolution or crop have hardly any in common. An image with another
+    class is relabelled, one in the other split has moved; neither counts
+    as added or removed. Nothing in data/ changes: the versions are read in
+    DVC's cache, and fetched from the default remote where it lacks them.
+    """
+    answer = Answer()
+    settings = prepare()
+    from tasks.versions import diff as compare
+
+    result = compare(settings, before, after)
+    answer.give(result, diff_lines(result), as_json)
+
+
+@app.command()
+def checkout(
+    version: Annotated[str, typer.Argument(metavar="MD5", help=VERSION_HELP)],
+    as_json: Json = False,
+) -> None:
+    """Make a version the current one: data/ and data.dvc become what they were.
+
+    A version that DVC's cache lacks is fetched from the default remote.
+    What was changed inside data/ by hand is lost. Runs that train already
+    keep the version they began with, and none is started: `ganflow
+    retrain` does that.
+    """
+    answer = Answer()
+    settings = prepare()
+    from tasks.versions import checkout as restore
+
+    result = restore(settings, version)
+    answer.give(result, checkout_lines(result), as_json)
+
+
+def log_lines(found: "Sequence[Version]") -> list[str]:
+    """A table of versions."""
+    if not found:
+        return ["no versions yet: `ganflow ingest digits` makes the first"]
+    rows = [("", "version", "first made", "train", "test", "source")]
+    rows += [
+        (
+            "*" if version.current else "",
+            version.md5[:SHOWN],
+            version.first_made or "-",
+            _number(version.num_train),
+            _number(version.num_test),
+            version.source or "-",
+        )
+        for version in found
+    ]
+    return _table(rows, right={3, 4})
+
+
+def diff_lines(result: "VersionDiff") -> list[str]:
+    """Changed settings, totals, a table by class, and what changed its class or split."""
+    added, removed = ({split: sum(counts.values()) for split, counts in change.items()} for change in _changes(result))
+    relabelled, moved = (sum(one.count for one in some) for some in (result.relabelled, result.moved))
+    lines = [
+        f"dataset     {result.before[:SHOWN]} → {result.after[:SHOWN]}: "
+        f"{_change(sum(added.values()), sum(removed.values()))}, {relabelled} relabelled, {moved} moved, "
+        f"{result.unchanged} unchanged"
+    ]
+    lines += [f"setting     {key}: {_value(old)} → {_value(new)}" for key, (old, new) in result.settings.items()]
+    lines += [
+        f"relabelled  {one.class_before} → {one.class_after}: {one.count} in {one.split_after}"
+        for one in result.relabelled
+    ]
+    lines += [
+        f"moved       {one.split_before} → {one.split_after}: {one.count} of {one.class_after}" for one in result.moved
+    ]
+    splits = list(result.added)
+    classes = sorted({name for change in _changes(result) for split in splits for name in change[split]})
+    if not classes:
+        return lines
+    rows = [("class", *splits)]
+    rows += [
+        (name, *(_change(result.added[split].get(name, 0), result.removed[split].get(name, 0)) for split in splits))
+        for name in classes
+    ]
+    rows += [("total", *(_change(added[split], removed[split]) for split in splits))]
+    return [*lines, *_table(rows, right={1, 2})]
+
+
+def checkout_lines(result: "CheckedOut") -> list[str]:
+    """What is current now, and what to do next."""
+    state = "now the current version" if result.changed else "the current version already, and data/ is as it says"
+    return [
+        f"dataset   {result.md5} is {state}: {result.num_train} train + {result.num_test} test",
+        "          next: `ganflow retrain` to train on it",
+    ]
+
+
+def _changes(result: "VersionDiff") -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    return result.added, result.removed
+
+
+def _change(added: int, removed: int) -> str:
+    return f"+{added} −{removed}"
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _value(value: Any) -> str:
+    text = "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index in right else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

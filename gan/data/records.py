@@ -1,0 +1,123 @@
+"""What a source of images is: records, in parts that can be read anywhere and in any order."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SourceKind = Literal["digits", "folder", "idx", "cifar", "parquet", "webdataset", "huggingface"]
+SplitName = Literal["train", "test"]
+UNLABELLED = -1
+OUT_OF_RANGE = "label out of range"
+# What one worker reads at a time: enough to repay handing it out, little enough to lose in a kill.
+PART_IMAGES = 1000
+PART_BYTES = 2**24
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SourceImage:
+    """One image as the source has it.
+
+    Attributes:
+        path: its name within the source, relative, with `/` between parts.
+        label: index into `Source.class_names`, or -1 for none.
+        pixels: `[H, W, C]` uint8; C is 1 where the image is grey (an RGB image with R = G = B is grey too), else 3.
+        split: where the source itself puts it, or None where it does not say.
+    """
+
+    path: str
+    label: int
+    pixels: NDArray[np.uint8]
+    split: SplitName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One file that was expected to be an image of the dataset and is none.
+
+    Attributes:
+        path: its name within the source.
+        reason: why, in a few words that many files share, so that rejects can be counted by it.
+        detail: what is particular to this file, or nothing.
+    """
+
+    path: str
+    reason: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        """Return `path: reason (detail)`."""
+        return f"{self.path}: {self.reason} ({self.detail})" if self.detail else f"{self.path}: {self.reason}"
+
+
+class Part(Protocol):
+    """A run of a source's records that a process can read by itself: it holds names and places, no pixels."""
+
+    def __len__(self) -> int:
+        """Return how many records `read` yields."""
+        ...
+
+    def read(self) -> Iterator[SourceImage | Reject]:
+        """Decode and yield one image, or why there is none, at a time; the same on every call."""
+        ...
+
+    def identity(self) -> str:
+        """Return a text that changes when `read` would yield something else, without reading it all."""
+        ...
+
+
+class Source(Protocol):
+    """Images in a stable order."""
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called after it."""
+        ...
+
+    @property
+    def kind(self) -> SourceKind:
+        """Which sort of source this is."""
+        ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names by label; empty where images have no labels."""
+        ...
+
+    @property
+    def has_split(self) -> bool:
+        """Whether the source itself says which images are held out; then each record has a split."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the source and no single record says, such as an empty class folder."""
+        ...
+
+    def __len__(self) -> int:
+        """Return how many records the parts yield, rejects included."""
+        ...
+
+    def parts(self) -> Sequence[Part]:
+        """Cut the source into parts, in order."""
+        ...
+
+
+def read_all(source: Source) -> Iterator[SourceImage | Reject]:
+    """Yield every record of a source in this process."""
+    for part in source.parts():
+        yield from part.read()
+
+
+def cut(sizes: Sequence[int]) -> Iterator[slice]:
+    """Cut files of `sizes` bytes into runs of at most `PART_IMAGES` files and about `PART_BYTES` bytes."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if index > start and (index - start >= PART_IMAGES or total + size > PART_BYTES):
+            yield slice(start, index)
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield slice(start, len(sizes))

@@ -1,0 +1,106 @@
+"""What files that hold many images as raw numbers have in common: MNIST's IDX and CIFAR's binary files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.data.files.blob import Blob, UnreadableError, read_blob
+from gan.data.files.tree import Entry
+from gan.data.files.unpack import head_of, is_compressed, own_file, unpack
+from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, Reject, SourceImage, SplitName
+from gan.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Records:
+    """A part of a file of equal records, each a few label bytes before the pixels.
+
+    Attributes:
+        path: printable name of the file.
+        file: where its records lie, unpacked.
+        first: number of the part's first record in the file.
+        count: records in the part.
+        offset: bytes in the file before its first record.
+        label_bytes: bytes before the pixels of each record; the last of them is the label.
+        shape: of an image: (H, W, C), stored by row and pixel, or by channel.
+        planar: stored by channel.
+        classes: labels are below it.
+        split: which split the file is.
+        labels: labels by record of the part, where they lie in another file.
+    """
+
+    path: str
+    file: Blob
+    first: int
+    count: int
+    offset: int
+    label_bytes: int
+    shape: tuple[int, int, int]
+    planar: bool
+    classes: int
+    split: SplitName | None
+    labels: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return self.count
+
+    def identity(self) -> str:
+        """Return all of the part's fields; the file's size and age are among them."""
+        return repr(self)
+
+    def read(self) -> Iterator[SourceImage | Reject]:
+        """Read the records with one call, and yield one at a time."""
+        height, width, channels = self.shape
+        stride = self.label_bytes + height * width * channels
+        blob = Blob(self.file.file, self.count * stride, self.offset + self.first * stride)
+        try:
+            rows = np.frombuffer(read_blob(blob), np.uint8).reshape(self.count, stride)
+        except UnreadableError as error:
+            yield from (Reject(self._name(index), error.reason, error.detail) for index in range(self.count))
+            return
+        pixels = rows[:, self.label_bytes :]
+        if self.planar:
+            pixels = pixels.reshape(-1, channels, height * width).transpose(0, 2, 1)
+        images = np.ascontiguousarray(pixels).reshape(-1, *self.shape)
+        grey = _grey(images)
+        labels = self.labels or tuple(rows[:, self.label_bytes - 1].tolist())
+        for index, label in enumerate(labels):
+            if label >= self.classes:
+                yield Reject(self._name(index), OUT_OF_RANGE, f"{label} with {self.classes} classes")
+                continue
+            image = np.ascontiguousarray(images[index, ..., :1]) if grey[index] else images[index]
+            yield SourceImage(self._name(index), label, image, self.split)
+
+    def _name(self, index: int) -> str:
+        return f"{self.path}/{self.first + index}"
+
+
+def _grey(images: NDArray[np.uint8]) -> list[bool]:
+    if images.shape[3] == 1:
+        return [False] * len(images)
+    equal = (images[..., :1] == images).reshape(len(images), -1).all(axis=1)
+    found: list[bool] = equal.tolist()
+    return found
+
+
+def runs(count: int, image_bytes: int) -> Iterator[range]:
+    """Cut `count` records into parts."""
+    step = max(1, min(PART_IMAGES, PART_BYTES // image_bytes))
+    return (range(start, min(start + step, count)) for start in range(0, count, step))
+
+
+def plain_file(entry: Entry, where: str, scratch: Path) -> Path:
+    """Return a file with an entry's bytes, unpacked where they are compressed.
+
+    Raises:
+        DatasetError: they cannot be read or unpacked.
+    """
+    name = f"{entry.path} in {where}"
+    if not head_of(entry.blob):
+        raise DatasetError(f"{name} is empty or cannot be read: fetch it again")
+    file = own_file(entry.blob, name, scratch)
+    return unpack(file, name, scratch) if is_compressed(head_of(entry.blob)) else file

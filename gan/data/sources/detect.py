@@ -1,0 +1,143 @@
+"""From what a user points at to a source: by its kind if that is given, else by what is found there."""
+
+import errno
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from gan.data.decode import is_image_name
+from gan.data.files.archive import tar_tree, zip_tree
+from gan.data.files.blob import Blob
+from gan.data.files.fetch import fetch, is_url, without_secrets
+from gan.data.files.tree import Entry, Tree, folder_tree, printable
+from gan.data.files.unpack import head_of, is_compressed, unpack
+from gan.data.records import Source
+from gan.data.sources.arrays import plain_file
+from gan.data.sources.cifar import CifarSource, is_cifar
+from gan.data.sources.folder import FolderSource, read_labels
+from gan.data.sources.idx import IdxSource, is_idx
+from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
+from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
+from gan.errors import DatasetError
+
+
+def open_source(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None = None) -> Source:
+    """Open a source; no image is decoded yet.
+
+    Args:
+        spec: what to open.
+        scratch: folder for what has to be fetched or unpacked; a later call finds it there again.
+        on_fetch: called with (bytes done, bytes in all) while something is fetched from a URL.
+
+    Raises:
+        DatasetError: nothing is there, or nothing of that kind, or it is broken.
+        ResourcesError: the disk is too full.
+    """
+    spec.require()
+    if spec.spec == "digits" or spec.kind == "digits":
+        # Each loads a library that no other source needs.
+        from gan.data.sources.digits import DigitsSource
+
+        return DigitsSource()
+    if spec.kind == "huggingface":
+        from gan.data.sources.hub import open_hub
+
+        return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
+    try:
+        path = fetch(spec.spec, scratch, on_fetch) if is_url(spec.spec) else existing(spec.spec)
+        tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch)
+        return _open_tree_source(tree, spec, scratch)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        where = without_secrets(spec.spec)
+        raise DatasetError(f"{where!r} cannot be read ({error}): check its name and permissions") from None
+
+
+def open_tree(path: Path, where: str, scratch: Path) -> Tree:
+    """List the files of a folder, a zip or a tar, or a single Parquet file.
+
+    Raises:
+        DatasetError: it is a file of another sort, or broken.
+        OSError: it cannot be read.
+    """
+    if path.is_dir():
+        return folder_tree(path)
+    path = path.resolve()  # its files are read without following links
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise DatasetError(f"{where} is neither a file nor a folder: give a folder or an archive of images")
+    blob = Blob(str(path), state.st_size, modified=state.st_mtime_ns)
+    plain = unpack(path, where, scratch) if is_compressed(head_of(blob)) else path
+    if _is_tar(plain):  # first, for a zip may lie at its end
+        return tar_tree(plain, where)
+    if zipfile.is_zipfile(path):
+        return zip_tree(path, where)
+    if head_of(blob, 4) == b"PAR1":
+        return Tree(printable(path.stem), where, (Entry(printable(path.name), blob),), is_parquet=True)
+    raise DatasetError(
+        f"{where} is a file, but no zip, tar or Parquet file: give the folder that holds the images, or an archive"
+    )
+
+
+def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
+    kind = spec.kind if spec.kind != AUTO else _found(tree)
+    use_labels = spec.labels != NO_LABELS
+    if spec.labels not in {None, NO_LABELS} and kind != "folder":
+        raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
+    if kind != "folder" and kind not in {"webdataset", _found(tree)}:
+        raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
+    if kind == "parquet":
+        from gan.data.sources.parquet import ParquetSource
+
+        return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
+    if kind == "idx":
+        return IdxSource(tree, scratch)
+    if kind == "cifar":
+        return CifarSource(tree, scratch)
+    if kind == "webdataset":
+        trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
+        return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
+    if spec.labels in {None, NO_LABELS}:
+        return FolderSource(tree, spec.background, use_labels=use_labels)
+    path = Path(spec.labels or "").expanduser()
+    labels = read_labels(str(spec.labels), Blob(str(path), path.stat().st_size))
+    return FolderSource(tree, spec.background, labels)
+
+
+def _found(tree: Tree) -> str:
+    tables = sum(entry.path.lower().endswith(".parquet") for entry in tree.entries)
+    # Beside images a table says something about them; beside tables an image shows what they hold.
+    if tree.is_parquet or (tables and tables >= sum(is_image_name(entry.path) for entry in tree.entries)):
+        return "parquet"
+    if any(is_idx(entry.path) for entry in tree.entries):
+        return "idx"
+    if is_cifar(tree):
+        return "cifar"
+    return "webdataset" if is_webdataset(tree) or _holds_tars(tree) else "folder"
+
+
+def _holds_tars(tree: Tree) -> bool:
+    return any(_tar_name(entry.path) for entry in tree.entries) and not any(
+        is_image_name(entry.path) for entry in tree.entries
+    )
+
+
+def _tar_name(path: str) -> bool:
+    return path.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+def _inner(entry: Entry, tree: Tree, scratch: Path) -> Tree:
+    return tar_tree(plain_file(entry, tree.where, scratch), entry.path)
+
+
+def _is_tar(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(512)
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True

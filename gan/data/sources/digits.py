@@ -1,0 +1,46 @@
+"""The real images that come with scikit-learn: 1,797 handwritten digits of 8x8 pixels."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gan.data.records import SourceImage, SourceKind
+
+_GREY_LEVELS = 16
+_COUNT = 1797
+
+
+@dataclass(frozen=True)
+class _AllDigits:
+    def __len__(self) -> int:
+        return _COUNT
+
+    def identity(self) -> str:
+        return "scikit-learn's digits"
+
+    def read(self) -> Iterator[SourceImage]:
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        pixels = np.rint(digits.images * (255 / _GREY_LEVELS)).astype(np.uint8)[..., np.newaxis]
+        for index, (image, label) in enumerate(zip(pixels, digits.target, strict=True)):
+            yield SourceImage(f"digits/{index:04d}", int(label), image)
+
+
+class DigitsSource:
+    """`sklearn.datasets.load_digits`, its 17 grey levels spread over 0 to 255; a file in scikit-learn, no network."""
+
+    name: str = "digits"
+    kind: SourceKind = "digits"
+    class_names: tuple[str, ...] = tuple("0123456789")
+    has_split: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Return 1797."""
+        return _COUNT
+
+    def parts(self) -> Sequence[_AllDigits]:
+        """Return one part: `[8, 8, 1]` uint8 images in scikit-learn's order."""
+        return [_AllDigits()]

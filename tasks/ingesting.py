@@ -1,0 +1,149 @@
+"""One ingest from source to version: what is finished survives a kill, what is refused leaves everything as it was."""
+
+import contextlib
+import errno
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gan.config import DataConfig
+from gan.data.build import Built, build_dataset
+from gan.data.dataset import INFO_FILE, read_dataset_info
+from gan.data.files.fetch import is_url
+from gan.data.records import Source
+from gan.data.sources.detect import open_source
+from gan.data.sources.spec import SourceSpec
+from gan.errors import DatasetError, ResourcesError
+from tasks import history
+from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, version_dataset
+from tasks.progress import progress
+from tasks.ray_jobs import job_runner
+from tasks.settings import Settings
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What `ingest_dataset` did.
+
+    Attributes:
+        built: the dataset.
+        version: its version.
+        source: what it is called after.
+        change: a sentence on the version before, or nothing.
+    """
+
+    built: Built
+    version: DatasetVersion
+    source: str
+    change: str
+
+
+def files_of(settings: Settings) -> history.Files:
+    """Return where the list of rejects and the page of the last ingest lie."""
+    folder = settings.state_dir / "ingest-report"
+    return history.Files(folder / "quarantine.jsonl", folder / "report.html")
+
+
+def ingest_dataset(
+    settings: Settings, spec: SourceSpec, config: DataConfig, logger: logging.Logger, *, announce: bool
+) -> Done:
+    """Read a source and make it the current version; announce it, if it is a new one.
+
+    Finished parts, and what was fetched or unpacked, wait in the state folder until this succeeds.
+
+    Raises:
+        DatasetError: the source or too many of its files cannot be used; the dataset stays as it was.
+        ResourcesError: the disk is full, or workers died; the dataset stays as it was.
+    """
+    work = settings.state_dir / "ingest"
+    recover(settings)
+    if (md5 := history.settle(settings)) is not None:
+        logger.info("an ingest was killed before it could record dataset %s: done now", md5)
+    with _disk_full_as_sentence(settings):
+        source = _open(spec, work / "files", logger)
+        staged = work / "data"
+        shutil.rmtree(staged, ignore_errors=True)
+        with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
+            ensure_data(settings)
+        earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
+        before = _sizes(settings)
+        built = _build(settings, source, config, staged, earlier, logger)
+        history.owe(settings, announce=announce)
+        version = version_dataset(settings, staged)
+    if version.changed and announce:
+        # At once: a retry of what follows would find the dataset unchanged.
+        history.announce(version.md5, built.info)
+        history.announced(settings)
+    if version.push_error:
+        logger.warning(version.push_error)
+    shutil.rmtree(work, ignore_errors=True)
+    change = f"The version before, {before}." if before and version.changed else ""
+    return Done(built, version, source.name, change)
+
+
+@contextlib.contextmanager
+def one_ingest_at_a_time(settings: Settings, logger: logging.Logger) -> Iterator[None]:
+    """Wait until no other ingest works in this home."""
+    lock = FileLock(settings.state_dir / "ingest.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.warning("another ingest is at work in %s: waiting for it", settings.home)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sizes(settings: Settings) -> str:
+    with contextlib.suppress(DatasetError):
+        info = read_dataset_info(settings.data_dir)
+        return f"{current_md5(settings)}, had {info.num_train} images to train on and {info.num_test} held out"
+    return ""
+
+
+def _open(spec: SourceSpec, scratch: Path, logger: logging.Logger) -> Source:
+    if not is_url(spec.spec):
+        return open_source(spec, scratch)
+    with progress("fetching", 0, logger, unit="bytes") as update:
+        return open_source(spec, scratch, lambda done, total: update(done, total=total))
+
+
+def _build(
+    settings: Settings, source: Source, config: DataConfig, staged: Path, earlier: Path | None, logger: logging.Logger
+) -> Built:
+    quarantine = files_of(settings).quarantine
+    quarantine.unlink(missing_ok=True)
+    with progress("ingesting", len(source), logger) as update:
+        built = build_dataset(
+            source,
+            config,
+            staged,
+            work=settings.state_dir / "ingest" / "parts",
+            quarantine=quarantine,
+            previous=earlier,
+            run_jobs=job_runner(settings),
+            on_progress=lambda done, total: update(done),
+        )
+    if built.reused:
+        logger.info("%d of %d images had been read before the last ingest ended", built.reused, len(source))
+    return built
+
+
+@contextlib.contextmanager
+def _disk_full_as_sentence(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        md5 = current_md5(settings)
+        kept = f"dataset {md5} is as it was" if md5 else "there is no dataset yet"
+        raise ResourcesError(f"the disk of {settings.home} is full: free some space and ingest again; {kept}") from None

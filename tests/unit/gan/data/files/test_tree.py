@@ -1,0 +1,92 @@
+"""A folder as a tree."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan.data.files.blob import read_blob
+from gan.data.files.tree import folder_tree, is_hidden, printable
+from gan.data.records import Reject
+
+
+def write(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(path)
+
+
+def test_files_are_listed_at_any_depth_sorted_by_path_with_their_size_and_age(tmp_path):
+    write(tmp_path / "set", "b.png", "a/z.txt", "a/c/d.png", "a.png", "a-1.png")
+    tree = folder_tree(tmp_path / "set")
+    assert (tree.name, tree.where, tree.is_archive) == ("set", str(tmp_path / "set"), False)
+    assert [entry.path for entry in tree.entries] == ["a-1.png", "a.png", "a/c/d.png", "a/z.txt", "b.png"]
+    for entry in tree.entries:
+        assert read_blob(entry.blob).decode() == entry.path
+        state = os.stat(entry.blob.file)
+        assert (entry.blob.size, entry.blob.modified) == (state.st_size, state.st_mtime_ns)
+    assert (tree.rejects, tree.empty_folders) == ((), ())
+
+
+def test_what_systems_leave_behind_is_left_out(tmp_path):
+    write(tmp_path, "a.png", "._a.png", ".git/b.png", "__MACOSX/c.png", "d/.e/f.png", "d/__MACOSX/g.png", "h/.DS_Store")
+    tree = folder_tree(tmp_path)
+    assert [entry.path for entry in tree.entries] == ["a.png"]
+    assert tree.empty_folders == ("d", "h")
+
+
+def test_links_to_folders_are_rejected_and_links_to_files_left_to_the_reader(tmp_path):
+    write(tmp_path / "elsewhere", "x/1.png")
+    write(tmp_path / "set", "cat/1.png")
+    (tmp_path / "set" / "cat" / "all").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "set" / "dog").symlink_to("cat", target_is_directory=True)
+    (tmp_path / "set" / "up").symlink_to("..", target_is_directory=True)
+    (tmp_path / "set" / "one.png").symlink_to("cat/1.png")
+    (tmp_path / "set" / "nowhere.png").symlink_to("nothing")
+    tree = folder_tree(tmp_path / "set")
+    assert [entry.path for entry in tree.entries] == ["cat/1.png", "nowhere.png", "one.png"]
+    assert tree.rejects == tuple(Reject(path, "symbolic link", "a linked folder") for path in ("cat/all", "dog", "up"))
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path):
+    write(tmp_path / "set", "1.png")
+    (tmp_path / "link").symlink_to("set")
+    assert [entry.path for entry in folder_tree(tmp_path / "link").entries] == ["1.png"]
+
+
+def test_empty_folders_are_noticed_below_the_root_alone(tmp_path):
+    write(tmp_path, "cat/1.png")
+    for name in ("dog", "bee/nest", "cat/empty", ".hidden"):
+        (tmp_path / name).mkdir(parents=True)
+    assert folder_tree(tmp_path).empty_folders == ("bee", "dog")
+
+
+def test_names_that_are_no_utf8_become_text_and_are_read_all_the_same(tmp_path):
+    for name in (b"\xff.png", b"\xfe.png", "ö.png".encode()):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(name)
+    tree = folder_tree(tmp_path)
+    assert sorted(entry.path for entry in tree.entries) == ["ö.png", "\ufffd.png", "\ufffd.png"]
+    assert {read_blob(entry.blob) for entry in tree.entries} == {b"\xff.png", b"\xfe.png", "ö.png".encode()}
+
+
+@given(name=st.binary(min_size=1, max_size=20))
+def test_printable_names_can_be_written_as_json_and_parquet(name):
+    text = printable(os.fsdecode(name))
+    assert text.encode("utf-8").decode("utf-8") == text
+    if not any(byte > 127 for byte in name):
+        assert text == name.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "hidden"),
+    [("a/b.png", False), (".a", True), ("a/.b/c", True), ("__MACOSX/a", True), ("a/__MACOSX", True), ("a.b", False)],
+)
+def test_hidden_parts(path, hidden):
+    assert is_hidden(path) == hidden
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="nothing"):
+        folder_tree(tmp_path / "nothing")
