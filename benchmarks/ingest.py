@@ -183,14 +183,15 @@ def run_ganflow(out: str, source: str) -> None:
     """Ingest as the command line does, without versioning."""
     from gan.config import DataConfig
     from gan.data.build import build_dataset
-    from gan.data.pool import on_all_cores
+    from gan.data.pool import Pool
     from gan.data.sources.detect import open_source
     from gan.data.sources.spec import SourceSpec
 
     place = Path(out)
-    opened = open_source(SourceSpec(source), place / "scratch")
     places = {"work": place / "parts", "quarantine": place / "quarantine.jsonl"}
-    build_dataset(opened, DataConfig(resolution=32), place / "made", run_jobs=on_all_cores, **places)
+    with Pool() as pool:
+        opened = open_source(SourceSpec(source), place / "scratch")
+        build_dataset(opened, DataConfig(resolution=32), place / "made", run_jobs=pool.run, **places)
 
 
 def run_datasets(out: str, source: str, how: str, processes: str) -> None:

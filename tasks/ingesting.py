@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from gan.config import DataConfig
-from gan.data.build import Built, build_dataset
+from gan.data.build import Built, RunJobs, build_dataset
 from gan.data.dataset import INFO_FILE, read_dataset_info
 from gan.data.files.fetch import is_url
 from gan.data.records import Source
@@ -65,7 +65,8 @@ def ingest_dataset(
     recover(settings)
     if (md5 := history.settle(settings)) is not None:
         logger.info("an ingest was killed before it could record dataset %s: done now", md5)
-    with _disk_full_as_sentence(settings):
+    # The processes that read images start while the source is listed.
+    with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
         source = _open(spec, work / "files", logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
@@ -73,7 +74,7 @@ def ingest_dataset(
             ensure_data(settings)
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
-        built = _build(settings, source, config, staged, earlier, logger)
+        built = _build(settings, source, config, staged, earlier, run_jobs, logger)
         history.owe(settings, announce=announce)
         version = version_dataset(settings, staged)
     if version.changed and announce:
@@ -117,7 +118,13 @@ def _open(spec: SourceSpec, scratch: Path, logger: logging.Logger) -> Source:
 
 
 def _build(
-    settings: Settings, source: Source, config: DataConfig, staged: Path, earlier: Path | None, logger: logging.Logger
+    settings: Settings,
+    source: Source,
+    config: DataConfig,
+    staged: Path,
+    earlier: Path | None,
+    run_jobs: RunJobs,
+    logger: logging.Logger,
 ) -> Built:
     quarantine = files_of(settings).quarantine
     quarantine.unlink(missing_ok=True)
@@ -129,7 +136,7 @@ def _build(
             work=settings.state_dir / "ingest" / "parts",
             quarantine=quarantine,
             previous=earlier,
-            run_jobs=job_runner(settings),
+            run_jobs=run_jobs,
             on_progress=lambda done, total: update(done),
         )
     if built.reused:

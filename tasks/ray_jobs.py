@@ -1,10 +1,12 @@
 """Ingesting on a Ray cluster: each part of a source is a Ray task, on whichever node has a core free."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gan.data.build import RunJobs
-from gan.data.encode import Job, encode
-from gan.data.pool import on_all_cores
+from gan.data.encode import Job, do
+from gan.data.pool import Pool
 from gan.errors import ResourcesError
 from tasks.settings import Settings
 from tasks.training import ray_cluster
@@ -12,30 +14,34 @@ from tasks.training import ray_cluster
 _AHEAD = 2  # tasks handed out for each core: enough to keep it busy, few enough to bound memory
 
 
-def job_runner(settings: Settings) -> RunJobs:
-    """Return what reads parts: the cluster at RAY_ADDRESS or, without one, the cores of this machine.
+@contextlib.contextmanager
+def job_runner(settings: Settings) -> Iterator[RunJobs]:
+    """Yield what reads parts: the cluster at RAY_ADDRESS or, without one, the cores of this machine.
 
     The nodes of a cluster must see the source at its path. Without a cluster, processes are used rather than a Ray of
     one machine: they start in a tenth of the time.
     """
-    if settings.ray_address is None:
-        return on_all_cores
-    return lambda jobs: _on_ray(settings, jobs)
+    if settings.ray_address is not None:
+        yield lambda jobs: _on_ray(settings, jobs)
+        return
+    with Pool() as pool:
+        yield pool.run
 
 
-def _on_ray(settings: Settings, jobs: Sequence[Job]) -> Iterator[tuple[int, bytes]]:
+def _on_ray(settings: Settings, jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
     with ray_cluster(settings) as nodes:
         import ray
         from ray.exceptions import RayError
 
-        remote = ray.remote(num_cpus=1, max_retries=3)(encode)
+        remote = ray.remote(num_cpus=1, max_retries=3)(do)
         most = _AHEAD * max(1, int(sum(node.get("CPU", 0) for node in nodes)))
         waiting = list(enumerate(jobs))[::-1]
         running: dict[object, int] = {}
         while waiting or running:
             while waiting and len(running) < most:
                 number, job = waiting.pop()
-                running[remote.remote(job)] = number
+                # Returned, for a node need not see this one's disk.
+                running[remote.remote(replace(job, to=None))] = number
             (done, *_), _ = ray.wait(list(running))
             try:
                 yield running.pop(done), ray.get(done)

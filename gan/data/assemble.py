@@ -58,14 +58,11 @@ def _row_groups(
         yield row_group(pngs, digests, {"label": plan.labels[records]}, schema)
 
 
-def images_of(store: PartStore, plan: Plan, records: NDArray[np.int64], resolution: int) -> pa.Array:
+def images_of(store: PartStore, plan: Plan, records: NDArray[np.int64], resolution: int) -> list[bytes]:
     """Return some records' images as PNG, with the dataset's channels."""
-    pngs = store.take("png", records)
-    other = np.flatnonzero(store.take("channels", records).to_numpy() != plan.channels)
-    if not len(other):
-        return pngs
-    encoded = pngs.to_pylist()
-    for place in other:  # grey images among coloured ones
-        image = decode_png(encoded[place], (resolution, resolution, 1))
-        encoded[place] = encode_png(image.repeat(3, axis=2))
-    return pa.array(encoded, pa.binary())
+    encoded: list[bytes] = store.values("png", records)
+    for place, channels in enumerate(store.values("channels", records)):
+        if channels != plan.channels:  # a grey image among coloured ones
+            image = decode_png(encoded[place], (resolution, resolution, 1))
+            encoded[place] = encode_png(image.repeat(3, axis=2))
+    return encoded

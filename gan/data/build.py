@@ -1,7 +1,7 @@
 """From a source to a dataset folder: parts are read anywhere, then all is decided, then shards are written."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,14 @@ from gan.config import DataConfig
 from gan.data.assemble import write_split
 from gan.data.dataset import DatasetInfo, write_dataset_info
 from gan.data.describe import describe, notes, samples, sides
-from gan.data.encode import Job, Recipe, encode
+from gan.data.encode import Job, Recipe, do
 from gan.data.part_store import PartStore
 from gan.data.plan import Plan, make_plan
 from gan.data.quarantine import count_rejects, write_quarantine
 from gan.data.records import Source
 from gan.errors import DatasetError
 
-RunJobs = Callable[[Sequence[Job]], Iterator[tuple[int, bytes]]]
+RunJobs = Callable[[Sequence[Job]], Iterator[tuple[int, bytes | None]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,9 @@ class Built:
     reused: int
 
 
-def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes]]:
-    """Do jobs one after the other; yield the number of each and its result."""
-    return ((index, encode(job)) for index, job in enumerate(jobs))
+def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
+    """Do jobs one after the other; yield the number of each and what `do` returns."""
+    return ((index, do(job)) for index, job in enumerate(jobs))
 
 
 def build_dataset(
@@ -67,7 +67,8 @@ def build_dataset(
         work: folder for finished parts; what a killed call left there is not done again.
         quarantine: file for the list of rejects, written whether this succeeds or not.
         previous: an earlier dataset; images that it has too stay in their shards, new ones go behind.
-        run_jobs: does jobs, in any order and anywhere; yields the number of each and its result.
+        run_jobs: does jobs, in any order and anywhere; yields the number of each and its result, or None where it
+            wrote it.
         on_progress: called with (records done, records in all).
 
     Raises:
@@ -100,8 +101,9 @@ def _do(
     missing = store.missing()
     reused = done = len(store) - sum(sizes[index] for index in missing)
     show(done, len(store))
-    for number, table in run_jobs([jobs[index] for index in missing]):
-        store.put(missing[number], table)
+    for number, table in run_jobs([replace(jobs[index], to=store.path(index)) for index in missing]):
+        if table is not None:
+            store.put(missing[number], table)
         done += sizes[missing[number]]
         show(done, len(store))
     return reused

@@ -63,7 +63,7 @@ def samples(store: PartStore, plan: Plan, resolution: int) -> dict[str, NDArray[
     for label, name in enumerate(plan.class_names) if plan.class_names else [(-1, UNLABELLED_NAME)]:
         pngs = images_of(store, plan, train[labels == label][:SAMPLES_PER_CLASS], resolution)
         shape = (resolution, resolution, plan.channels)
-        found[name] = np.stack([decode_png(png, shape) for png in pngs.to_pylist()])
+        found[name] = np.stack([decode_png(png, shape) for png in pngs])
     return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gan.config import Crop, DataConfig, Filter
+from gan.data.arrow import to_arrow
+from gan.data.part_store import keep
 from gan.data.png import encode_pngs
 from gan.data.prepare import prepare
 from gan.data.records import Part, Reject, SourceImage
@@ -28,7 +31,7 @@ SCHEMA = pa.schema(
         ("label", pa.int32()),
         ("split", pa.int8()),  # the source's own: 0 train, 1 test, -1 none
         ("key", pa.uint64()),  # of the source pixels, to hold it out by
-        ("channels", pa.int8()),  # 0 or null: no image
+        ("channels", pa.int8()),  # 0: no image
         ("width", pa.int32()),  # of the source image
         ("height", pa.int32()),
         ("sha256", _DIGEST),  # of the prepared pixels
@@ -37,6 +40,10 @@ SCHEMA = pa.schema(
         ("png", pa.binary()),
     ]
 )
+# What a column holds where there is no image: no nulls, so that columns are plain memory.
+_NOTHING: dict[str, Any] = dict.fromkeys(("path", "reason", "detail"), "")
+_NOTHING |= dict.fromkeys(("label", "split", "key", "channels", "width", "height"), 0)
+_NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b""}
 _SPLITS = {None: -1, "train": 0, "test": 1}
 
 
@@ -73,10 +80,17 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Job:
-    """A part and what to make of it; `encode` does it in any process."""
+    """A part and what to make of it; `do` does it in any process.
+
+    Attributes:
+        part: what to read.
+        recipe: what to make of each image.
+        to: where the result goes, on a disk that the process sees; None: it is returned.
+    """
 
     part: Part
     recipe: Recipe
+    to: Path | None = None
 
     def key(self) -> str:
         """Return the name of the result: equal keys, equal results."""
@@ -84,7 +98,16 @@ class Job:
         return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def encode(job: Job) -> bytes:
+def do(job: Job) -> bytes | None:
+    """Do a job, and return its result or put it where the job says."""
+    table = encode(job)
+    if job.to is None:
+        return table.to_pybytes()  # type: ignore[no-any-return]
+    keep(job.to, table)
+    return None
+
+
+def encode(job: Job) -> pa.Buffer:
     """Read, judge, prepare and pack the records of a part.
 
     Returns:
@@ -96,7 +119,7 @@ def encode(job: Job) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_table(table)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -128,7 +151,7 @@ def _judged(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Reject:
 
 
 def _table(rows: Sequence[_Prepared | Reject], recipe: Recipe) -> pa.Table:
-    columns: dict[str, list[Any]] = {name: [None] * len(rows) for name in SCHEMA.names}
+    columns: dict[str, list[Any]] = {name: [_NOTHING[name]] * len(rows) for name in SCHEMA.names}
     for channels in (1, 3):
         found = [at for at, row in enumerate(rows) if isinstance(row, _Prepared) and row.pixels.shape[2] == channels]
         for name, values in _facts([rows[at] for at in found], recipe).items():  # type: ignore[misc]
@@ -140,8 +163,7 @@ def _table(rows: Sequence[_Prepared | Reject], recipe: Recipe) -> pa.Table:
             columns["path"][at], columns["reason"][at], columns["detail"][at] = row.path, row.reason, row.detail
         else:
             columns["path"][at] = row.source.path
-    arrays = [pa.array(columns[field.name], field.type) for field in SCHEMA]
-    return pa.table(arrays, SCHEMA)
+    return pa.table([to_arrow(columns[field.name], field.type) for field in SCHEMA], SCHEMA)
 
 
 def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]]:
@@ -163,7 +185,7 @@ def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]
         "width": [row.source.pixels.shape[1] for row in rows],
         "height": [row.source.pixels.shape[0] for row in rows],
         "sha256": digests(images),
-        "sha256_rgb": digests(images.repeat(3, axis=3)) if either else [None] * len(rows),
+        "sha256_rgb": digests(images.repeat(3, axis=3)) if either else [bytes(32)] * len(rows),
         "sums": sums(images),
         "png": encode_pngs(images),
     }

@@ -4,10 +4,20 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from gan.data.arrow import to_numpy
+
+
+def keep(path: Path, table: bytes | pa.Buffer) -> None:
+    """Write a finished part, complete or not at all."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(table)
+    os.replace(partial, path)
 
 
 class PartStore:
@@ -38,48 +48,37 @@ class PartStore:
 
     def put(self, index: int, table: bytes) -> None:
         """Keep the result of a job, complete or not at all."""
-        path = self._paths[index]
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(table)
-        os.replace(partial, path)
+        keep(self._paths[index], table)
+
+    def path(self, index: int) -> Path:
+        """Return where the result of a job belongs, for who can write there."""
+        return self._paths[index]
 
     def column(self, name: str) -> NDArray[np.generic]:
         """Return a column of numbers over all records, 0 where there is no image; a digest is `S32`."""
-        return np.concatenate([_numbers(self._table(index).column(name)) for index in range(len(self._paths))])
+        return np.concatenate([to_numpy(self._table(index).column(name)) for index in range(len(self._paths))])
 
     def total(self, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Add up a column of lists of numbers over the chosen ones of all records."""
         total = np.zeros(6, np.int64)
         for index, start in enumerate(self._starts[:-1]):
-            rows = _numbers(self._table(index).column(name)).astype(np.int64)
+            rows = to_numpy(self._table(index).column(name)).astype(np.int64)
             total += rows[chosen[start : start + len(rows)]].sum(axis=0)
         return total
 
-    def texts(self, name: str, records: NDArray[np.int64]) -> list[str]:
-        """Return a column of texts at some records."""
-        return self.take(name, records).to_pylist()  # type: ignore[no-any-return]
-
-    def take(self, name: str, records: NDArray[np.int64]) -> pa.Array:
+    def values(self, name: str, records: NDArray[np.int64]) -> list[Any]:
         """Return a column at some records, in their order; each table that they lie in is opened once."""
         parts = np.searchsorted(self._starts, records, side="right") - 1
-        order = np.argsort(parts, kind="stable")
-        found = []
+        found: list[Any] = [None] * len(records)
         for part in np.unique(parts):
-            rows = records[order][parts[order] == part] - self._starts[part]
-            found.append(self._table(int(part)).column(name).take(pa.array(rows)).combine_chunks())
-        back = np.empty(len(records), np.int64)
-        back[order] = np.arange(len(records))
-        return pa.concat_arrays(found).take(pa.array(back)) if found else pa.array([])
+            places = np.flatnonzero(parts == part)
+            rows = (records[places] - self._starts[part]).tolist()
+            column = self._table(int(part)).column(name)
+            # One value at a time where few are wanted: a picture is worth a thousand words.
+            values = column.to_pylist() if len(rows) * 8 > len(column) else None
+            for place, row in zip(places.tolist(), rows, strict=True):
+                found[place] = values[row] if values else column[row].as_py()
+        return found
 
     def _table(self, index: int) -> pa.Table:
         return pa.ipc.open_file(pa.memory_map(str(self._paths[index]))).read_all()
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.generic]:
-    array = column.combine_chunks()
-    if pa.types.is_fixed_size_binary(array.type):
-        return np.array([value or b"" for value in array.to_pylist()], "S32")
-    if pa.types.is_fixed_size_list(array.type):
-        flat = array.flatten() if not array.null_count else pa.concat_arrays([array.fill_null([0] * 6)]).flatten()
-        return flat.to_numpy().reshape(len(array), -1)  # type: ignore[no-any-return]
-    return array.fill_null(0).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]

@@ -31,9 +31,9 @@ def encode_pngs(images: NDArray[np.uint8]) -> list[bytes]:
     flat = images.reshape(count, height, width * channels)
     rows[:, 0, 1:] = flat[:, 0]
     np.subtract(flat[:, 1:], flat[:, :-1], out=rows[:, 1:, 1:])  # modulo 256, as PNG wants
-    before, after = _SIGNATURE + _chunk(b"IHDR", header), _chunk(b"IEND", b"")
+    before, after = _SIGNATURE + b"".join(_chunk(b"IHDR", header)), b"".join(_chunk(b"IEND", b""))
     packed = (imagecodecs.deflate_encode(each.tobytes(), level=1) for each in rows.reshape(count, -1))
-    return [b"".join((before, _chunk(b"IDAT", bytes(each)), after)) for each in packed]
+    return [b"".join((before, *_chunk(b"IDAT", each), after)) for each in packed]
 
 
 def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
@@ -64,5 +64,5 @@ def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     return np.asarray(pixels, dtype=np.uint8).reshape(shape)
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+def _chunk(name: bytes, body: bytes | bytearray) -> tuple[bytes, ...]:
+    return struct.pack(">I", len(body)), name, bytes(body), struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))

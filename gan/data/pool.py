@@ -7,54 +7,65 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
+from typing import Self
 
 from gan.data.build import in_this_process
 from gan.data.encode import Job
 from gan.errors import ResourcesError
 
-_TOO_FEW = 4  # starting processes takes longer than so many parts
 _AHEAD = 2  # jobs handed out for each core: enough to keep it busy, few enough to bound memory
 
 
-def on_all_cores(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes]]:
-    """Do jobs in as many processes as this one may use cores; yield the number of each and its result, as they come.
+class Pool:
+    """Processes that read parts, one for each core that this one may use.
 
-    Raises:
-        ResourcesError: a process was killed, for want of memory most likely.
+    They start at once, so that they are there when a source has been listed, and end with the block.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(jobs) < _TOO_FEW or cores == 1:
-        yield from in_this_process(jobs)
-        return
-    workers = [_Worker() for _ in range(cores)]
-    free: SimpleQueue[_Worker] = SimpleQueue()
-    for worker in workers:
-        free.put(worker)
 
-    def do(job: Job) -> bytes:
-        worker = free.get()
-        try:
-            return worker.encode(job)
-        finally:
+    def __init__(self) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._workers = [_Worker() for _ in range(cores)] if cores > 1 else []
+        self._threads = ThreadPoolExecutor(cores, "ingest")  # each waits for one process
+
+    def __enter__(self) -> Self:
+        """Return the pool."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes, whatever they are doing."""
+        for worker in self._workers:
+            worker.end()
+        self._threads.shutdown(cancel_futures=True)
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
+        """Do jobs; yield the number of each and what `gan.data.encode.do` returns, as they come.
+
+        Raises:
+            ResourcesError: a process was killed, for want of memory most likely.
+        """
+        if not self._workers or len(jobs) < 2:
+            yield from in_this_process(jobs)
+            return
+        free: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
             free.put(worker)
 
-    waiting = iter(enumerate(jobs))
-    running: dict[Future[bytes], int] = {}
-    threads = ThreadPoolExecutor(cores, "ingest")  # each waits for one process
-    try:
+        def do(job: Job) -> bytes | None:
+            worker = free.get()
+            try:
+                return worker.do(job)
+            finally:
+                free.put(worker)
+
+        waiting = iter(enumerate(jobs))
+        running: dict[Future[bytes | None], int] = {}
         while True:
-            for number, job in waiting:
-                running[threads.submit(do, job)] = number
-                if len(running) >= _AHEAD * cores:
-                    break
+            while len(running) < _AHEAD * len(self._workers) and (job := next(waiting, None)):
+                running[self._threads.submit(do, job[1])] = job[0]
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
-    finally:
-        for worker in workers:
-            worker.end()
-        threads.shutdown(cancel_futures=True)
 
 
 class _Worker:
@@ -72,7 +83,7 @@ class _Worker:
         assert self._process.stdout is not None
         self._jobs, self._results = self._process.stdin, self._process.stdout
 
-    def encode(self, job: Job) -> bytes:
+    def do(self, job: Job) -> bytes | None:
         """Hand a job over and wait for its result."""
         try:
             pickle.dump(job, self._jobs)
@@ -85,7 +96,7 @@ class _Worker:
             ) from None
         if isinstance(result, BaseException):
             raise result
-        assert isinstance(result, bytes)
+        assert result is None or isinstance(result, bytes)
         return result
 
     def end(self) -> None:

@@ -5,7 +5,7 @@ import pickle
 import signal
 import sys
 
-from gan.data.encode import encode
+from gan.data.encode import do
 from gan.errors import GanflowError
 
 
@@ -20,11 +20,11 @@ def main() -> None:
             except EOFError:
                 return
             try:
-                result: object = encode(job)
-            except GanflowError as error:
+                result: object = do(job)
+            except (GanflowError, OSError) as error:
                 result = error
             except Exception as error:  # told to the process that waits
-                result = RuntimeError(f"{type(error).__name__} while reading {job.part}: {error}"[:1000])
+                result = RuntimeError(f"{type(error).__name__}: {error}, while reading {str(job.part)[:500]}")
             try:
                 pickle.dump(result, results)
                 results.flush()

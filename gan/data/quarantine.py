@@ -46,7 +46,7 @@ def count_rejects(store: PartStore, plan: Plan) -> dict[str, int]:
     counts = Counter(reason for reason, _ in plan.rejects.values())
     records = _broken(store)
     for start in range(0, len(records), _BATCH):
-        counts.update(store.texts("reason", records[start : start + _BATCH]))
+        counts.update(store.values("reason", records[start : start + _BATCH]))
     return dict(sorted(counts.items()))
 
 
@@ -59,11 +59,11 @@ def _rejects(store: PartStore, plan: Plan) -> Iterator[Reject]:
     records = np.union1d(_broken(store), np.array(sorted(plan.rejects), np.int64))
     for start in range(0, len(records), _BATCH):
         batch = records[start : start + _BATCH]
-        paths = store.texts("path", batch)
-        reasons, details = store.texts("reason", batch), store.texts("detail", batch)
+        paths = store.values("path", batch)
+        reasons, details = store.values("reason", batch), store.values("detail", batch)
         originals = np.array([plan.rejects.get(int(record), ("", -1))[1] for record in batch])
         names = dict(
-            zip(originals[originals >= 0].tolist(), store.texts("path", originals[originals >= 0]), strict=True)
+            zip(originals[originals >= 0].tolist(), store.values("path", originals[originals >= 0]), strict=True)
         )
         for record, path, reason, detail in zip(batch.tolist(), paths, reasons, details, strict=True):
             if record in plan.rejects:

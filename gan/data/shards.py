@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from gan.data.arrow import to_arrow
 from gan.data.png import decode_png, encode_pngs
 from gan.errors import DatasetError
 
@@ -134,15 +135,18 @@ def write_shard(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> No
             writer.write_table(table, row_group_size=max(1, len(table)))
 
 
-def row_group(pngs: pa.Array, digests: Sequence[bytes], numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+def row_group(
+    pngs: Sequence[bytes], digests: Sequence[bytes], numbers: Mapping[str, Any], schema: pa.Schema
+) -> pa.Table:
     """Put encoded images, their digests and the columns of numbers together as a table of `dataset_schema`."""
     texts = [digest.hex() for digest in digests]
-    names = pa.array([f"{text[:16]}.png" for text in texts])
+    names = [f"{text[:16]}.png" for text in texts]
+    pictures = [to_arrow(pngs, pa.binary()), to_arrow(names, pa.string())]
     columns: dict[str, pa.Array] = {
-        "image": pa.StructArray.from_arrays([pngs, names], fields=list(_IMAGE_TYPE)),
-        "sha256": pa.array(texts),
+        "image": pa.StructArray.from_arrays(pictures, fields=list(_IMAGE_TYPE)),
+        "sha256": to_arrow(texts, pa.string()),
     }
-    columns |= {name: pa.array(np.asarray(values, dtype=np.int64)) for name, values in numbers.items()}
+    columns |= {name: to_arrow(values, pa.int64()) for name, values in numbers.items()}
     return pa.table([columns[name] for name in schema.names], schema)
 
 
@@ -221,7 +225,7 @@ def shard_paths(folder: Path, split: str) -> list[Path]:
 def _encoded(images: Any, numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     stack = np.stack(images) if isinstance(images, Sequence) else images
     digests = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in stack]
-    return row_group(pa.array(encode_pngs(stack), pa.binary()), digests, numbers, schema)
+    return row_group(encode_pngs(stack), digests, numbers, schema)
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -5,18 +5,13 @@ import pytest
 from PIL import Image
 
 from gan.config import DataConfig
-from gan.data.build import build_dataset, in_this_process
-from gan.data.pool import on_all_cores
+from gan.data.build import build_dataset
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
 from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
 
 pytestmark = pytest.mark.integration
-
-
-def test_without_a_cluster_the_cores_of_this_machine_are_used(tmp_path):
-    assert job_runner(Settings(ganflow_home=tmp_path, ray_address=None)) is on_all_cores
 
 
 def test_a_cluster_gives_the_same_bytes_as_this_process(tmp_path, monkeypatch):
@@ -28,12 +23,11 @@ def test_a_cluster_gives_the_same_bytes_as_this_process(tmp_path, monkeypatch):
     (tmp_path / "source" / "class0" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     source = open_source(SourceSpec(str(tmp_path / "source")), tmp_path / "scratch")
     assert len(source.parts()) > 5
-    cluster = job_runner(Settings(ganflow_home=tmp_path, ray_address="local"))
     built = {}
-    for name, run_jobs in (("here", in_this_process), ("ray", cluster)):
+    for name, address in (("here", None), ("ray", "local")):
         out = tmp_path / name
         work, quarantine = tmp_path / f"work-{name}", tmp_path / f"{name}.jsonl"
-        config = DataConfig(resolution=8)
-        build_dataset(source, config, out, work=work, quarantine=quarantine, run_jobs=run_jobs)
+        with job_runner(Settings(ganflow_home=tmp_path, ray_address=address)) as run_jobs:
+            build_dataset(source, DataConfig(resolution=8), out, work=work, quarantine=quarantine, run_jobs=run_jobs)
         built[name] = {path.name: path.read_bytes() for path in out.iterdir()} | {"rejects": quarantine.read_bytes()}
     assert built["ray"] == built["here"]

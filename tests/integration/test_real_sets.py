@@ -19,7 +19,7 @@ from PIL import Image
 from gan.config import DataConfig
 from gan.data.build import build_dataset, in_this_process
 from gan.data.dataset import DatasetInfo
-from gan.data.pool import on_all_cores
+from gan.data.pool import Pool
 from gan.data.shards import read_split
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
@@ -73,7 +73,8 @@ def ingested(tmp_path_factory):
 
     @cache
     def once(name):
-        return ingest(real_set(name), tmp_path_factory.mktemp(name), on_all_cores)
+        with Pool() as pool:
+            return ingest(real_set(name), tmp_path_factory.mktemp(name), pool.run)
 
     return once
 
@@ -205,6 +206,7 @@ def test_the_published_archive_of_cifar_10_makes_the_same_bytes_as_the_folder(ci
     with tarfile.open(archive, "w:gz", compresslevel=1) as packed:
         for path in sorted(cifar.source.glob("*.bin"), reverse=True):
             packed.add(path, f"cifar-10-batches-bin/{path.name}")
-    unpacked = ingest(archive, tmp_path / "made", on_all_cores)
+    with Pool() as pool:
+        unpacked = ingest(archive, tmp_path / "made", pool.run)
     first, second = cifar.files(), Ingested("cifar10", archive, unpacked.data, unpacked.info, ()).files()
     assert first == second

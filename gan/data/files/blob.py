@@ -5,7 +5,7 @@ import os
 import stat
 import struct
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_FILE_BYTES = 2**29
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member; the fields between repeat the central directory
@@ -23,8 +23,7 @@ class UnreadableError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """Where the bytes of one file lie.
 
     Attributes:
@@ -64,9 +63,9 @@ def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
             raise UnreadableError("empty file")
         if size > most:
             raise UnreadableError("too large", f"more than {most:,} bytes")
-        if blob.offset < 0:
-            return _exactly(descriptor, size, 0)
-        return _member(descriptor, blob) if blob.crc >= 0 else _exactly(descriptor, size, blob.offset)
+        if blob.crc >= 0:
+            return _member(descriptor, blob, state.st_size)
+        return _exactly(descriptor, size, max(blob.offset, 0), state.st_size)
     except OSError as error:
         raise _refused(error) from None
     finally:
@@ -81,8 +80,8 @@ def _refused(error: OSError) -> UnreadableError:
     return UnreadableError("cannot be read", os.strerror(error.errno or 0))
 
 
-def _exactly(descriptor: int, size: int, offset: int) -> bytes:
-    there = max(0, os.fstat(descriptor).st_size - offset)
+def _exactly(descriptor: int, size: int, offset: int, length: int) -> bytes:
+    there = max(0, length - offset)
     if offset < 0 or not 0 <= size <= there:  # before memory is asked for
         raise UnreadableError("cut short", f"{there} of {size} bytes are there")
     data = os.pread(descriptor, size, offset)
@@ -94,20 +93,20 @@ def _exactly(descriptor: int, size: int, offset: int) -> bytes:
     return data
 
 
-def _member(descriptor: int, blob: Blob) -> bytes:
+def _member(descriptor: int, blob: Blob, length: int) -> bytes:
     """Read a zip member; its sizes come from the central directory and are held against what is there."""
-    signature, name, extra = _LOCAL_HEADER.unpack(_exactly(descriptor, _LOCAL_HEADER.size, blob.offset))
+    signature, name, extra = _LOCAL_HEADER.unpack(_exactly(descriptor, _LOCAL_HEADER.size, blob.offset, length))
     if signature != _LOCAL_SIGNATURE:
         raise UnreadableError("broken archive member", "its header is not where the archive says")
     if blob.size < 0:
         raise UnreadableError("broken archive member", "its size is negative")
     begin = blob.offset + _LOCAL_HEADER.size + name + extra
     if blob.packed < 0:
-        data = _exactly(descriptor, blob.size, begin)
+        data = _exactly(descriptor, blob.size, begin, length)
     else:
         unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            data = unpacker.decompress(_exactly(descriptor, blob.packed, begin), blob.size + 1)
+            data = unpacker.decompress(_exactly(descriptor, blob.packed, begin, length), blob.size + 1)
         except zlib.error as error:
             raise UnreadableError("broken archive member", str(error)) from None
     if len(data) != blob.size or zlib.crc32(data) != blob.crc:

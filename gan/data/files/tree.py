@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gan.data.files.blob import Blob
 from gan.data.records import Reject
@@ -13,8 +14,7 @@ SYMBOLIC_LINK = "symbolic link"
 _MACOS = "__MACOSX"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file: its printable path within the collection, with `/` between parts, and where its bytes lie."""
 
     path: str

@@ -83,7 +83,7 @@ class CifarSource:
 
 def is_cifar(tree: Tree) -> bool:
     """Return whether a tree holds CIFAR's binary files."""
-    bases = [_base(entry) for entry in tree.entries]
+    bases = [_base(entry) for entry in tree.entries if entry.path.endswith(".bin")]
     hundred = [entry.blob.size for entry in tree.entries if _HUNDRED.fullmatch(_base(entry))]
     # Many a program calls its own files train.bin.
     return any(map(_TEN.fullmatch, bases)) or (bool(hundred) and not any(size % (_PIXEL_BYTES + 2) for size in hundred))

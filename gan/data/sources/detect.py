@@ -1,10 +1,12 @@
 """From what a user points at to a source: by its kind if that is given, else by what is found there."""
 
+import contextlib
 import errno
+import gc
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from gan.data.decode import is_image_name
@@ -36,6 +38,23 @@ def open_source(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], 
         ResourcesError: the disk is too full.
     """
     spec.require()
+    with _collector_paused():
+        return _open(spec, scratch, on_fetch)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python from looking for cycles, of which there are none, among the names of a million files."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _open(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None) -> Source:
     if spec.spec == "digits" or spec.kind == "digits":
         # Each loads a library that no other source needs.
         from gan.data.sources.digits import DigitsSource
@@ -112,7 +131,7 @@ def _found(tree: Tree) -> str:
     # Beside images a table says something about them; beside tables an image shows what they hold.
     if tree.is_parquet or (tables and tables >= sum(is_image_name(entry.path) for entry in tree.entries)):
         return "parquet"
-    if any(is_idx(entry.path) for entry in tree.entries):
+    if any(is_idx(entry.path) for entry in tree.entries if "-ubyte" in entry.path):
         return "idx"
     if is_cifar(tree):
         return "cifar"

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gan.data.decode import SUFFIXES, decode_image, is_image_name
 from gan.data.files.blob import Blob, UnreadableError, read_blob
@@ -17,8 +18,7 @@ from gan.errors import DatasetError
 _BESIDE_SPLITS = "lies beside the folders of the splits"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One record to be: an image file with its label, or the reason why it is none."""
 
     path: str
@@ -80,7 +80,10 @@ class FolderSource:
         use_labels: bool = True,
     ) -> None:
         tree = _without_wrapper(tree)
-        images = [entry for entry in tree.entries if is_image_name(entry.path)]
+        images: list[Entry] = []
+        others: list[Entry] = []
+        for entry in tree.entries:
+            (images if is_image_name(entry.path) else others).append(entry)
         if not images:
             raise DatasetError(
                 f"no image was found in {tree.where}: give a folder or an archive with one subfolder per class, "
@@ -91,7 +94,7 @@ class FolderSource:
         splits = split_names({entry.path.split("/", 1)[0] for entry in images if "/" in entry.path} or {""})
         self.has_split = splits is not None
         if labels is None and use_labels:
-            labels = _find_labels(tree, list(splits) if splits else [])
+            labels = _find_labels(others, list(splits) if splits else [], tree.where)
         if labels is not None:
             self.class_names, items = _by_label_file(images, labels, splits or {})
             self.notes: tuple[str, ...] = ()
@@ -127,17 +130,17 @@ def _without_wrapper(tree: Tree) -> Tree:
     return _without_wrapper(replace(tree, entries=inner, empty_folders=()))
 
 
-def _find_labels(tree: Tree, splits: Sequence[str]) -> LabelFile | None:
+def _find_labels(files: Sequence[Entry], splits: Sequence[str], where: str) -> LabelFile | None:
     """Read the well-known file of labels at the root, or those of the splits."""
     found = [
         (place, entry)
         for place in ["", *(f"{split}/" for split in splits)]
-        for entry in tree.entries
+        for entry in files
         if entry.path.startswith(place) and is_label_file(entry.path[len(place) :])
     ]
     if len({place for place, _ in found}) < len(found) or (len(found) > 1 and found[0][0] == ""):
         raise DatasetError(
-            f"{tree.where} has several files of labels ({', '.join(entry.path for _, entry in found)}): "
+            f"{where} has several files of labels ({', '.join(entry.path for _, entry in found)}): "
             "name one with --labels, or give `--labels none` to take subfolders as classes"
         )
     return _joined([(place, read_labels(entry.path, entry.blob)) for place, entry in found]) if found else None

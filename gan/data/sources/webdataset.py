@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from gan.data.decode import SUFFIXES, is_image_name
@@ -130,9 +130,9 @@ def _items(tree: Tree, tar: str, split: SplitName | None, use_labels: bool) -> I
                 yield image, _read_label(sample.labels) if use_labels else None
             except UnreadableError as error:
                 detail = f"{error.reason}, {error.detail}" if error.detail else error.reason
-                yield replace(image, blob=None, reason=BROKEN_LABEL, detail=detail), None
+                yield image._replace(blob=None, reason=BROKEN_LABEL, detail=detail), None
             for other in others:
-                yield replace(other, blob=None, reason=SECOND_IMAGE), None
+                yield other._replace(blob=None, reason=SECOND_IMAGE), None
         elif sample.labels and key not in rejected:  # whose image may be what was rejected
             yield Item(f"{tar}/{sample.labels[0].path}", UNLABELLED, split, None, NO_IMAGE), None
     for reject in tree.rejects:
@@ -196,9 +196,9 @@ def _labelled(found: list[tuple[Item, str | None]], name: str) -> tuple[tuple[st
         if item.blob is None:
             items.append(item)
         elif text is None:
-            items.append(replace(item, blob=None, reason=NO_LABEL))
+            items.append(item._replace(blob=None, reason=NO_LABEL))
         elif label is None:
-            items.append(replace(item, blob=None, reason=OUT_OF_RANGE, detail=text[:80]))
+            items.append(item._replace(blob=None, reason=OUT_OF_RANGE, detail=text[:80]))
         else:
-            items.append(replace(item, label=label))
+            items.append(item._replace(label=label))
     return classes.names, items

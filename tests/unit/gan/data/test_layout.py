@@ -27,7 +27,7 @@ def write(folder, groups, labels=None, schema=SCHEMA):
     folder.mkdir(parents=True)
     for index, numbers in enumerate(groups):
         digests = [digest.ljust(32, b"\0") for digest in digests_of(numbers).tolist()]
-        pngs = pa.array([b""] * len(numbers), pa.binary())
+        pngs = [b""] * len(numbers)
         own = [(labels or {}).get(number, 0) for number in np.asarray(numbers).tolist()]
         group = row_group(pngs, digests, {"label": own}, schema)
         write_shard(folder / shard_name("train", index, len(groups)), [group], schema)

@@ -59,9 +59,9 @@ def test_columns_run_through_all_parts_and_have_zeros_where_there_is_no_image(tm
     assert [bool(digest) for digest in digests] == [False, True, True, True, True, False]
     assert store.column("sums").shape == (6, 6)
     assert not store.column("sums")[[0, 5]].any()
-    assert store.texts("reason", np.array([5, 0])) == ["broken image", "empty file"]
-    assert store.texts("detail", np.array([0, 5])) == ["why", ""]
-    assert store.texts("path", np.array([], np.int64)) == []
+    assert store.values("reason", np.array([5, 0])) == ["broken image", "empty file"]
+    assert store.values("detail", np.array([0, 5])) == ["why", ""]
+    assert store.values("path", np.array([], np.int64)) == []
 
 
 def test_a_part_of_rejects_alone_has_columns_too(tmp_path, stored):
@@ -80,7 +80,7 @@ def test_records_are_taken_in_any_order_and_as_often_as_asked(tmp_path_factory, 
     for index, size in enumerate(sizes):
         store.put(index, table([{"path": str(next(names))} for _ in range(size)]))
     wanted = data.draw(st.lists(st.integers(0, sum(sizes) - 1), max_size=12))
-    assert store.texts("path", np.array(wanted, np.int64)) == [str(record) for record in wanted]
+    assert store.values("path", np.array(wanted, np.int64)) == [str(record) for record in wanted]
 
 
 def test_tables_are_mapped_and_not_read(tmp_path):
@@ -91,9 +91,9 @@ def test_tables_are_mapped_and_not_read(tmp_path):
     pa.set_memory_pool(watched)
     try:
         assert store.column("label").tolist() == [0, 1, 2, 3]
-        assert store.take("label", np.array([3, 0])).to_pylist() == [3, 0]
+        assert store.values("label", np.array([3, 0])) == [3, 0]
         assert watched.max_memory() < 2**20  # of 16 MiB
-        assert len(store.take("png", np.array([2]))[0].as_py()) == 2**22
+        assert len(store.values("png", np.array([2]))[0]) == 2**22
         assert watched.max_memory() < 2**24
     finally:
         pa.set_memory_pool(default)

@@ -159,7 +159,7 @@ def test_digests_are_of_the_pixels_as_they_will_be(plan_of, stored, tmp_path, no
         plan = plan_of(records, **changes)
         assert plan.channels == channels
         store = stored(records, tmp_path / "again", CONFIG.model_copy(update=changes))
-        for record, png in enumerate(store.take("png", np.arange(len(records))).to_pylist()):
+        for record, png in enumerate(store.values("png", np.arange(len(records)))):
             own = store.column("channels")[record]
             pixels = decode_png(png, (8, 8, own)).repeat(channels // own, axis=2)
             assert plan.digests[record] == hashlib.sha256(pixels.tobytes()).digest().rstrip(b"\0")

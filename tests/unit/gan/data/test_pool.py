@@ -13,12 +13,11 @@ import pytest
 from PIL import Image
 
 from gan.config import DataConfig
-from gan.data import pool
 from gan.data.build import build_dataset
 from gan.data.decode import WHITE
 from gan.data.encode import Job, Recipe
 from gan.data.files.tree import folder_tree
-from gan.data.pool import on_all_cores
+from gan.data.pool import Pool
 from gan.data.sources import folder
 from gan.data.sources.folder import FolderSource
 from gan.errors import DatasetError, ResourcesError
@@ -95,6 +94,11 @@ def jobs_of(part, count):
     return [Job(part(number), Recipe.of(CONFIG)) for number in range(count)]
 
 
+def on_all_cores(jobs):
+    with Pool() as workers:
+        yield from workers.run(jobs)
+
+
 def pids(results, count):
     tables = dict(results)
     assert set(tables) == set(range(count))
@@ -126,10 +130,11 @@ def test_every_job_is_done_once_in_one_of_the_processes_and_they_end(parts, star
     assert [process.poll() for process in started] == [-signal.SIGKILL] * 2
 
 
-def test_few_parts_or_one_core_stay_in_this_process(parts, monkeypatch, started):
-    few = pool._TOO_FEW - 1
-    assert pids(on_all_cores(jobs_of(parts.Process, few)), few) == {os.getpid()}
+def test_one_part_or_one_core_stays_in_this_process(parts, monkeypatch, started):
+    assert pids(on_all_cores(jobs_of(parts.Process, 1)), 1) == {os.getpid()}
     assert list(on_all_cores([])) == []
+    assert None not in [process.poll() for process in started]
+    started.clear()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     assert pids(on_all_cores(jobs_of(parts.Process, 8)), 8) == {os.getpid()}
     assert not started

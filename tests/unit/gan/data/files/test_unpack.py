@@ -9,7 +9,6 @@ import shutil
 import tarfile
 import zipfile
 from collections import namedtuple
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -138,7 +137,7 @@ def test_a_member_becomes_a_file_of_its_own_once(member, tmp_path):
     path.write_bytes(b"marked")
     assert own_file(member, "there", tmp_path / "scratch").read_bytes() == b"marked"
     assert [each.name for each in (tmp_path / "scratch").iterdir()] == [path.name]
-    assert own_file(replace(member, modified=1), "there", tmp_path / "scratch") != path
+    assert own_file(member._replace(modified=1), "there", tmp_path / "scratch") != path
 
 
 def test_a_file_is_its_own(tmp_path):
@@ -152,7 +151,7 @@ def test_a_broken_member_is_explained(tmp_path):
         made.writestr("inner", DATA)
     (entry,) = zip_tree(tmp_path / "a", "a").entries
     with pytest.raises(DatasetError, match=r"there is no usable file \(broken archive member\): fetch the archive"):
-        own_file(replace(entry.blob, crc=1), "there", tmp_path / "scratch")
+        own_file(entry.blob._replace(crc=1), "there", tmp_path / "scratch")
 
 
 def test_the_head_of_a_file_is_as_long_as_it_can_be(member, tmp_path):
