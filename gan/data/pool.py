@@ -4,16 +4,17 @@ import os
 import pickle
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Self
 
 from gan.data.build import in_this_process
 from gan.data.encode import Job
 from gan.errors import ResourcesError
 
-_AHEAD = 2  # jobs handed out for each core: enough to keep it busy, few enough to bound memory
+_AHEAD = 2  # jobs that each process has: one to do, and the next, so that it never waits
 
 
 class Pool:
@@ -25,7 +26,6 @@ class Pool:
     def __init__(self) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._workers = [_Worker() for _ in range(cores)] if cores > 1 else []
-        self._threads = ThreadPoolExecutor(cores, "ingest")  # each waits for one process
 
     def __enter__(self) -> Self:
         """Return the pool."""
@@ -35,7 +35,6 @@ class Pool:
         """End the processes, whatever they are doing."""
         for worker in self._workers:
             worker.end()
-        self._threads.shutdown(cancel_futures=True)
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
         """Do jobs; yield the number of each and what `gan.data.encode.do` returns, as they come.
@@ -46,26 +45,36 @@ class Pool:
         if not self._workers or len(jobs) < 2:
             yield from in_this_process(jobs)
             return
-        free: SimpleQueue[_Worker] = SimpleQueue()
-        for worker in self._workers:
-            free.put(worker)
-
-        def do(job: Job) -> bytes | None:
-            worker = free.get()
-            try:
-                return worker.do(job)
-            finally:
-                free.put(worker)
-
+        # A result that comes through the pipe may be large, and who hands over a job does not read it.
+        ahead = _AHEAD if all(job.to for job in jobs) else 1
         waiting = iter(enumerate(jobs))
-        running: dict[Future[bytes | None], int] = {}
-        while True:
-            while len(running) < _AHEAD * len(self._workers) and (job := next(waiting, None)):
-                running[self._threads.submit(do, job[1])] = job[0]
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
+        taking = Lock()
+        done: SimpleQueue[tuple[int, bytes | None] | Exception] = SimpleQueue()
+
+        def serve(worker: _Worker) -> None:
+            handed: deque[int] = deque()
+            try:
+                while True:
+                    while len(handed) < ahead:
+                        with taking:
+                            number, job = next(waiting, (-1, None))
+                        if job is None:
+                            break
+                        worker.send(job)
+                        handed.append(number)
+                    if not handed:
+                        return
+                    done.put((handed.popleft(), worker.receive()))
+            except Exception as error:
+                done.put(error)
+
+        for worker in self._workers:
+            Thread(target=serve, args=(worker,), daemon=True, name="ingest").start()
+        for _ in jobs:
+            result = done.get()
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
 
 class _Worker:
@@ -83,17 +92,20 @@ class _Worker:
         assert self._process.stdout is not None
         self._jobs, self._results = self._process.stdin, self._process.stdout
 
-    def do(self, job: Job) -> bytes | None:
-        """Hand a job over and wait for its result."""
+    def send(self, job: Job) -> None:
+        """Hand a job over; it may have to wait there for the one before."""
         try:
             pickle.dump(job, self._jobs)
             self._jobs.flush()
+        except OSError:
+            raise _killed() from None
+
+    def receive(self) -> bytes | None:
+        """Wait for the result of the job that was handed over first."""
+        try:
             result = pickle.load(self._results)  # noqa: S301 - from our own process, over a pipe of ours
         except (OSError, EOFError, pickle.UnpicklingError):
-            raise ResourcesError(
-                "a process that reads images was killed, most likely for want of memory: free some and run this "
-                "again, what is done is kept"
-            ) from None
+            raise _killed() from None
         if isinstance(result, BaseException):
             raise result
         assert result is None or isinstance(result, bytes)
@@ -108,3 +120,10 @@ class _Worker:
                 pipe.close()
             except OSError:  # what could not be handed over any more
                 continue
+
+
+def _killed() -> ResourcesError:
+    return ResourcesError(
+        "a process that reads images was killed, most likely for want of memory: free some and run this again, "
+        "what is done is kept"
+    )

@@ -1,5 +1,6 @@
 """A process of `gan.data.pool`: jobs from standard input to results on standard output, until the input ends."""
 
+import gc
 import os
 import pickle
 import signal
@@ -11,6 +12,7 @@ from gan.errors import GanflowError
 
 def main() -> None:
     """Do jobs until there are no more."""
+    gc.disable()  # what is read makes no cycles
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out the jobs
     with os.fdopen(os.dup(1), "wb") as results:
         os.dup2(2, 1)  # what a library prints must not come between results

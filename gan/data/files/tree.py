@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,7 @@ def folder_tree(root: Path) -> Tree:
         OSError: it, or a folder below it, cannot be listed.
     """
     rejects: list[Reject] = []
-    entries = sorted(_walk(str(root), "", rejects), key=lambda entry: entry.path)
+    entries = sorted(_walk(str(root), "", rejects), key=itemgetter(0))
     filled = {entry.path.split("/", 1)[0] for entry in entries if "/" in entry.path}
     folders = {printable(each.name) for each in os.scandir(root) if each.is_dir(follow_symlinks=False)}
     empty = sorted(name for name in folders - filled if not is_hidden(name))
@@ -74,7 +75,8 @@ def _walk(folder: str, prefix: str, rejects: list[Reject]) -> Iterator[Entry]:
                     rejects.append(Reject(printable(path), SYMBOLIC_LINK, "a linked folder"))
                 else:
                     state = each.stat(follow_symlinks=False)
-                    yield Entry(printable(path), Blob(each.path, state.st_size, modified=state.st_mtime_ns))
+                    blob = Blob(each.path, state.st_size, -1, -1, -1, state.st_mtime_ns)
+                    yield Entry(path if path.isascii() else printable(path), blob)
 
 
 def is_hidden(path: str) -> bool:

@@ -127,15 +127,21 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
 
 
 def _found(tree: Tree) -> str:
-    tables = sum(entry.path.lower().endswith(".parquet") for entry in tree.entries)
-    # Beside images a table says something about them; beside tables an image shows what they hold.
-    if tree.is_parquet or (tables and tables >= sum(is_image_name(entry.path) for entry in tree.entries)):
+    suffixes = {entry.path.rsplit(".", 1)[-1].lower() for entry in tree.entries}
+    if tree.is_parquet or ("parquet" in suffixes and _are_tables(tree)):
         return "parquet"
-    if any(is_idx(entry.path) for entry in tree.entries if "-ubyte" in entry.path):
+    may_be_idx = any(suffix == "gz" or suffix.endswith("-ubyte") for suffix in suffixes)
+    if may_be_idx and any(is_idx(entry.path) for entry in tree.entries):
         return "idx"
-    if is_cifar(tree):
+    if "bin" in suffixes and is_cifar(tree):
         return "cifar"
-    return "webdataset" if is_webdataset(tree) or _holds_tars(tree) else "folder"
+    return "webdataset" if is_webdataset(tree) or (suffixes & {"tar", "gz", "tgz"} and _holds_tars(tree)) else "folder"
+
+
+def _are_tables(tree: Tree) -> bool:
+    """Tell tables beside which an image shows what they hold from images that a table says something of."""
+    tables = sum(entry.path.lower().endswith(".parquet") for entry in tree.entries)
+    return tables >= sum(is_image_name(entry.path) for entry in tree.entries)
 
 
 def _holds_tars(tree: Tree) -> bool:
