@@ -38,6 +38,6 @@ def to_numpy(column: pa.ChunkedArray) -> NDArray[np.generic]:
     if pa.types.is_fixed_size_binary(array.type):
         return np.frombuffer(array.buffers()[1], "S32", len(array))
     if pa.types.is_fixed_size_list(array.type):
-        values = array.flatten()
+        values = array.values  # `flatten` would load all of Arrow's functions
         return np.frombuffer(values.buffers()[1], _DTYPES[values.type], len(values)).reshape(len(array), -1)
     return np.frombuffer(array.buffers()[1], _DTYPES[array.type], len(array))

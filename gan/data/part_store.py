@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gan.data.arrow import to_numpy
+
+_OPEN = 256
 
 
 def keep(path: Path, table: bytes | pa.Buffer) -> None:
@@ -30,6 +33,8 @@ class PartStore:
     """
 
     def __init__(self, folder: Path, keys: Sequence[str], sizes: Sequence[int]) -> None:
+        # Mapped, so they take no memory; some stay open, for plans look at them column by column.
+        self._table = lru_cache(_OPEN)(self._open)
         self._paths = [folder / f"{key}.arrow" for key in keys]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,5 +85,5 @@ class PartStore:
                 found[place] = values[row] if values else column[row].as_py()
         return found
 
-    def _table(self, index: int) -> pa.Table:
+    def _open(self, index: int) -> pa.Table:
         return pa.ipc.open_file(pa.memory_map(str(self._paths[index]))).read_all()
