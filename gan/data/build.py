@@ -58,7 +58,7 @@ def build_dataset(
 ) -> Built:
     """Decode, prepare, split and write a source as a dataset folder; equal input gives equal bytes.
 
-    Memory grows with the number of images by some 100 bytes for each, not with their size.
+    Memory grows with the number of images by some 200 bytes for each, not with their size.
 
     Args:
         source: where the images come from.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gan.data.arrow import to_numpy
 
-_OPEN = 256
+_OPEN = 64
 
 
 def keep(path: Path, table: bytes | pa.Buffer) -> None:
@@ -61,7 +61,8 @@ class PartStore:
 
     def column(self, name: str) -> NDArray[np.generic]:
         """Return a column of numbers over all records, 0 where there is no image; a digest is `S32`."""
-        return np.concatenate([to_numpy(self._table(index).column(name)) for index in range(len(self._paths))])
+        # Copied one by one: a view would keep its whole table mapped.
+        return np.concatenate([to_numpy(self._table(index).column(name)).copy() for index in range(len(self._paths))])
 
     def total(self, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Add up a column of lists of numbers over the chosen ones of all records."""
