@@ -42,7 +42,7 @@ Labels = Annotated[
 ]
 MaxRejectShare = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected. [default: 0.05]"),
+    typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected (default: 0.05)."),
 ]
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
 Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
@@ -114,8 +114,9 @@ def ingest(
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
 
-    Images that cannot be used go to a list of rejects with their reasons; what is there already stays where it is, new
-    images go behind. `ganflow dataset log` shows the versions.
+    Images that cannot be used go to a list of rejects with their reasons.
+    What is there already stays where it is, new images go behind.
+    `ganflow dataset log` shows the versions.
     """
     answer = Answer()
     changes = overrides if max_reject_share is None else [*overrides, f"data.max_reject_share={max_reject_share}"]

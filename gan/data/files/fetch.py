@@ -60,11 +60,13 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
     with _as_sentences(url):
         files, root = _open(url)
         found = _list(files, root)
+        single = len(found) == 1 and found[0]["name"].rstrip("/") == root.rstrip("/")
+        if not single:  # the dataset is called after the folder
+            target /= posixpath.basename(root.rstrip("/")) or "images"
         target.mkdir(parents=True, exist_ok=True)
         paths = {info["name"]: _below(target, info["name"], root) for info in found}
         _forget_others(target, set(paths.values()))
         _fetch_all(files, found, paths, target, on_progress or (lambda done, total: None), without_secrets(url))
-    single = len(found) == 1 and found[0]["name"].rstrip("/") == root.rstrip("/")
     return paths[found[0]["name"]] if single else target
 
 

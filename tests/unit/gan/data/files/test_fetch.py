@@ -80,6 +80,7 @@ def test_what_changed_is_fetched_again(server, tmp_path, before, after, body):
 def test_a_folder_comes_with_everything_below_it(folder, tmp_path):
     path = fetch(f"file://{folder}", tmp_path / "scratch")
     assert listed(path) == {name: f"set/{name}".encode() for name in listed(folder)}
+    assert path.name == folder.name  # by which the dataset is called
 
 
 def test_of_a_folder_only_what_changed_is_fetched_and_what_is_gone_goes(folder, tmp_path):
