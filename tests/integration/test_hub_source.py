@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 
 # In a process of its own: `datasets` reads its environment when it is imported.
 PROGRAM = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from gan.data.records import Reject, read_all
 from gan.data.sources.hub import open_hub
@@ -33,6 +33,9 @@ else:
     ]
     facts = {"name": source.name, "kind": source.kind, "classes": source.class_names, "split": source.has_split}
     print(json.dumps(facts | {"records": records, "identity": [part.identity() for part in source.parts()]}))
+# A thread of one of the libraries sometimes aborts Python's own end, when all has been said.
+sys.stdout.flush()
+os._exit(0)
 """
 
 
