@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from flows.configure import resolve_config, resolve_data
+from flows.compare_cli import compare
+from flows.configure import evaluation_overrides, resolve_config, resolve_data
 from flows.console import Answer, errors_as_sentences, prepare, read_settings
 from flows.dataset_cli import app as dataset_app
-from gan.config import Config
+from gan.config import Config, Precision, Resize
 from gan.data.sources.spec import AUTO, KINDS, SourceSpec
 from tasks.settings import Settings
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 
 app.add_typer(dataset_app)
+app.command()(compare)
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 SOURCE_HELP = (
@@ -49,6 +51,15 @@ Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of the registered model.")]
+ResizeOption = Annotated[
+    Resize | None,
+    typer.Option(help="To the network's 299x299: tf1 as FID's authors, clean as clean-fid, torch."),
+]
+PrecisionOption = Annotated[Precision | None, typer.Option(help="Of the feature network: bf16 is twice as fast.")]
+NetworkOption = Annotated[
+    Path | None,
+    typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID."),
+]
 RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
 
 
@@ -148,19 +159,45 @@ def train(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Alias or version of the registered model, or a run id.")] = "champion",
+    model: Annotated[
+        str, typer.Argument(help="Alias or version of the registered model, a run id, or a checkpoint folder.")
+    ] = "champion",
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Measure against these images instead: a dataset folder, a release, a folder or archive."),
+    ] = None,
+    resize: ResizeOption = None,
+    precision: PrecisionOption = None,
+    n: Annotated[int | None, typer.Option("--n", "-n", min=4, help="Generated images.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split to compare with: train or test.")] = None,
+    usefulness: Annotated[
+        bool, typer.Option("--usefulness", help="Train classifiers too: on generated, on real, on both (minutes).")
+    ] = False,
+    network: NetworkOption = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a registered model or a training run: FID and KID against the current dataset."""
-    answer = Answer()
-    _begin_with_data(preset, overrides)
-    from flows.evaluate import evaluate as flow
-    from flows.summary import evaluation_lines
+    """Measure a generator: FID, KID, precision, recall, density, coverage, copies, and a page to look at.
 
-    result = flow(model, preset, overrides)
-    answer.give(result, evaluation_lines(result), as_json)
+    Scores are compared with real images of the current dataset, or of --data.
+    The page goes to .ganflow/evaluations/ and to MLflow.
+    """
+    answer = Answer()
+    changes = [
+        *overrides,
+        *evaluation_overrides(resize=resize, precision=precision, num_images=n, reference_split=split),
+        *(["evaluation.usefulness_seeds=3"] if usefulness else []),
+    ]
+    if data is None:
+        _begin_with_data(preset, changes)
+    else:
+        _begin(preset, changes)
+    from flows.evaluate import evaluate as flow
+    from flows.summary import measured_lines
+
+    result = flow(model, preset, changes, *(str(path.absolute()) if path else None for path in (data, network)))
+    answer.give(result, measured_lines(result), as_json)
 
 
 @app.command()

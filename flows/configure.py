@@ -22,3 +22,8 @@ def resolve_data(preset: str, overrides: Sequence[str]) -> DataConfig:
         ConfigError: the preset or a key is unknown, or a value of `data` is out of range.
     """
     return apply_data_overrides(find_preset(preset), overrides)
+
+
+def evaluation_overrides(**values: str | int | None) -> list[str]:
+    """Return the overrides that set keys of `evaluation`, of those values that are given."""
+    return [f"evaluation.{key}={value}" for key, value in values.items() if value is not None]

@@ -6,12 +6,14 @@ from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
+from gan.config import Config
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
-from tasks.registry import champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
 from tasks.steps.register import promote_or_keep, register_generator
+from tasks.subjects import find_subject
 from tasks.tracking import run_dataset
 
 
@@ -24,6 +26,7 @@ class Registered(BaseModel):
     alias: str
     verdict: Decision
     evaluation: Evaluation
+    report: str
 
 
 @flow(name="register")
@@ -39,17 +42,24 @@ def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ())
     require_writable_home(settings)
     dataset_md5 = run_dataset(settings, run_id)
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
-    candidate = evaluate_generator(run_id, None, config, dataset_md5)
+    candidate = evaluate_generator(find_subject(settings, run_id), config, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
         rival = champion(settings)
         if rival is None or draws_the_same_classes(settings, rival, run_id):
-            measured = evaluate_generator(rival.run_id, rival.version, config, dataset_md5) if rival else None
-            verdict = decide(candidate, measured)
+            verdict = decide(candidate.evaluation, _measured(settings, rival, config, dataset_md5))
         else:
             reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
-            verdict = decide(candidate, None).model_copy(update={"reason": reason})
+            verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
         version = register_generator(run_id, candidate)
         alias = promote_or_keep(version, verdict)
-    return Registered(version=version, alias=alias, verdict=verdict, evaluation=candidate)
+    return Registered(
+        version=version, alias=alias, verdict=verdict, evaluation=candidate.evaluation, report=candidate.report
+    )
+
+
+def _measured(settings: Settings, rival: RegisteredModel | None, config: Config, dataset_md5: str) -> Evaluation | None:
+    if rival is None:
+        return None
+    return evaluate_generator(find_subject(settings, str(rival.version)), config, dataset_md5).evaluation

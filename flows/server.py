@@ -82,7 +82,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     if "PREFECT_API_URL" not in os.environ and (state := up_state(settings)):
-        defaults["PREFECT_API_URL"] = state.prefect_api_url
+        defaults |= {"PREFECT_API_URL": state.prefect_api_url, "GANFLOW_MLFLOW_PAGE": state.mlflow_url}
     return {name: value for name, value in defaults.items() if name not in os.environ}
 
 

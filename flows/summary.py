@@ -2,8 +2,9 @@
 
 from flows.pipeline import PipelineResult
 from flows.register import Registered
-from gan.evaluate import summary
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import Evaluation, Metric
+from tasks.comparing import Compared
+from tasks.measured import Measured
 from tasks.steps.generate import Released
 from tasks.steps.ingest import Ingested
 from tasks.steps.train import Trained
@@ -25,9 +26,10 @@ def dataset_lines(result: Ingested) -> list[str]:
 
 
 def training_lines(result: Trained) -> list[str]:
-    """Run id and length."""
+    """Run id, length, and which checkpoint was taken."""
+    picked = f", the best of {result.end_nimg / 1000:g} by kid {result.kid:.4g}" if result.kid is not None else ""
     return [
-        f"run       {result.run_id}: {result.cur_nimg / 1000:g} kimg on dataset {result.dataset_md5}",
+        f"run       {result.run_id}: {result.cur_nimg / 1000:g} kimg on dataset {result.dataset_md5}{picked}",
         f"          next: ganflow register {result.run_id}",
     ]
 
@@ -35,11 +37,29 @@ def training_lines(result: Trained) -> list[str]:
 def evaluation_lines(result: Evaluation) -> list[str]:
     """Metrics with intervals, protocol and warnings."""
     protocol = result.protocol
+    rows = [*result.metrics.items(), *((f"real {key}", metric) for key, metric in result.baseline.items())]
+    width = max(len(key) for key, _ in rows)
+    table = [f"{key:<{width}}  {_score(metric)}" for key, metric in rows]
     return [
-        f"metrics   {summary(result)}",
-        f"          {protocol.num_generated} generated against {protocol.num_reference} of {protocol.reference_split}, "
+        f"metrics   {table[0]}",
+        *(f"          {row}" for row in table[1:]),
+        f"          {protocol.num_generated} against {protocol.num_reference} of {protocol.reference_split}, "
         f"resize {protocol.resize}, {protocol.network} in {protocol.precision}",
         *(f"          {warning}" for warning in result.warnings),
+    ]
+
+
+def measured_lines(result: Measured) -> list[str]:
+    """An evaluation, and where its page is."""
+    return [*evaluation_lines(result.evaluation), f"report    {result.report}"]
+
+
+def compared_lines(result: Compared) -> list[str]:
+    """Two names, their scores, and where the page is."""
+    return [
+        f"compared  {result.a} with {result.b}",
+        *evaluation_lines(result.evaluation),
+        f"report    {result.report}",
     ]
 
 
@@ -47,6 +67,7 @@ def model_lines(result: Registered) -> list[str]:
     """Metrics, version, alias and the reason for it."""
     return [
         *evaluation_lines(result.evaluation),
+        f"report    {result.report}",
         f"model     gan-generator version {result.version} is {result.alias}: {result.verdict.reason}",
     ]
 
@@ -63,3 +84,8 @@ def release_lines(result: Released) -> list[str]:
 def pipeline_lines(result: PipelineResult) -> list[str]:
     """All of the chain."""
     return [*dataset_lines(result.dataset), *model_lines(result.model), *release_lines(result.release)]
+
+
+def _score(metric: Metric) -> str:
+    interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None and metric.high is not None else ""
+    return f"{metric.value:.4g}{interval}"

@@ -105,6 +105,7 @@ def _environment(settings: Settings, state: UpState) -> dict[str, str]:
         "GANFLOW_HOME": str(settings.home),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
         "PREFECT_API_URL": state.prefect_api_url,
+        "GANFLOW_MLFLOW_PAGE": state.mlflow_url,
         # Into the log files goes everything.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",

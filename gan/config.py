@@ -150,8 +150,30 @@ class EvaluationConfig(Frozen):
     )
     resize: Resize = Field("tf1", description="resampling to the network's 299x299")
     precision: Precision = Field("fp32", description="precision of the feature network")
-    batch_size: Annotated[int, Field(ge=1)] = Field(64, description="images per pass of the feature network")
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="images per pass of the feature network; null: 8 on a CPU, 256 on a GPU"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**62)] = Field(0, description="first seed of the generated images")
+    neighbours: Annotated[int, Field(ge=1, le=100)] = Field(
+        5, description="k of the nearest neighbours in precision, recall, density and coverage"
+    )
+    copy_images: Annotated[int, Field(ge=4, le=50_000)] = Field(
+        10_000, description="training images among which copies are looked for by features; by pixels among all"
+    )
+    watch_images: Annotated[int, Field(ge=0)] = Field(
+        1000, description="images of the KID measured beside training and picks the checkpoint; 0: the last"
+    )
+    usefulness_seeds: Annotated[int, Field(ge=0, le=20)] = Field(
+        0, description="classifiers trained for each arm of the usefulness scores, 2 or more; 0 leaves these out"
+    )
+
+    @model_validator(mode="after")
+    def _a_spread_needs_two(self) -> Self:
+        if 0 < self.watch_images < 4:
+            raise ValueError(f"evaluation.watch_images is {self.watch_images} but a KID needs 4 or more, and 0 is none")
+        if self.usefulness_seeds == 1:
+            raise ValueError("evaluation.usefulness_seeds is 1 but a spread needs 2 or more, and 0 leaves it out")
+        return self
 
 
 class ReleaseConfig(Frozen):

@@ -36,7 +36,7 @@ def debug() -> Config:
         network=NetworkConfig(widths=(32, 32), patch=2, expansion=1, group_width=32, latent_dim=32, embedding_dim=16),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-3),
         train=TrainConfig(total_kimg=2.0, batch_size=32, snapshot_kimg=1.0, checkpoint_kimg=1.0, log_kimg=0.25),
-        evaluation=EvaluationConfig(num_images=64, precision="bf16"),
+        evaluation=EvaluationConfig(num_images=64, copy_images=64, watch_images=0, precision="bf16"),
         release=ReleaseConfig(num_images=64, batch_size=64),
     )
 

@@ -1,11 +1,19 @@
 """Images from seeds: the function that training snapshots, the exported program and releases all share."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from gan.keyed_random import Purpose, integers, normal
 from gan.networks.generator import Generator
+
+Program = Callable[[Tensor], Tensor]
+"""Maps rows (seed, label) [N, 2] int64 to images [N, H, W, C] uint8: an exported generator."""
+
+DRAW_BATCH = 256
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -45,3 +53,23 @@ def sample_uint8(G: Generator, seeds: Tensor, labels: Tensor, device: torch.devi
     seeds, labels = seeds.to(device), labels.to(device)
     images = G(normal(seeds, Purpose.LATENT, G.latent_dim), resolve_labels(seeds, labels, G.num_classes))
     return to_uint8(images).cpu().numpy()
+
+
+def draw(
+    program: Program, seeds: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], batch_size: int = DRAW_BATCH
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Generate in batches.
+
+    Args:
+        program: maps [n, 2] int64 to [n, H, W, C] uint8.
+        seeds: [N] int64.
+        labels: [N] int64.
+        batch_size: n of all batches but the last.
+
+    Yields:
+        [n, H, W, C] uint8 in the order of the seeds.
+    """
+    rows = torch.from_numpy(np.stack([seeds, labels], axis=1))
+    with torch.no_grad():
+        for part in torch.split(rows, batch_size):
+            yield program(part).cpu().numpy()

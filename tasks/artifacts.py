@@ -21,7 +21,10 @@ from gan.data.quarantine import read_quarantine
 from gan.grids import image_grid
 from gan.metrics.evaluation import Evaluation
 from tasks.card import metrics_table
-from tasks.dataset_report import short, thumbnail_side, thumbnails, visible
+from tasks.measured import Measured
+from tasks.report_page import short, thumbnail_side, thumbnails, visible
+from tasks.settings import Settings
+from tasks.tracking import client
 
 CLASSES_PICTURED = 20
 REJECTS_LISTED = 50
@@ -113,6 +116,17 @@ def _cell(text: str) -> str:
 def metrics(evaluation: Evaluation, subject: str) -> None:
     """Show a table of metrics with their protocol."""
     create_markdown_artifact(key="metrics", markdown=f"# {subject}\n\n{metrics_table(evaluation)}", description=subject)
+
+
+def report(settings: Settings, measured: Measured) -> None:
+    """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
+    if settings.mlflow_page is None:
+        markdown = f"The page of this evaluation: `{measured.report}`"
+        create_markdown_artifact(key="evaluation-report", markdown=markdown, description="the page of this evaluation")
+        return
+    experiment = client(settings).get_run(measured.evaluation_run).info.experiment_id
+    address = f"{settings.mlflow_page}/#/experiments/{experiment}/runs/{measured.evaluation_run}"
+    link("evaluation-report", f"{address}/artifacts/report.html", "the page of this evaluation")
 
 
 def decision(markdown: str) -> None:

@@ -23,7 +23,8 @@ def _size_category(count: int) -> str:
 def metrics_table(evaluation: Evaluation) -> str:
     """A Markdown table of metrics with intervals, and the protocol under it."""
     lines = ["| metric | value | 95 % interval |", "|---|---|---|"]
-    for key, metric in evaluation.metrics.items():
+    real = {f"{key} of held out real images": metric for key, metric in evaluation.baseline.items()}
+    for key, metric in (evaluation.metrics | real).items():
         interval = "–" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
         lines.append(f"| {key} | {metric.value:.5g} | {interval} |")
     protocol = evaluation.protocol

@@ -1,25 +1,18 @@
 """The page about one ingest: what came in, how it looks, what was left out and why; one HTML file that stands alone."""
 
-import base64
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from numpy.typing import NDArray
 
 from gan.data.build import Built
 from gan.data.dataset import DatasetInfo
 from gan.data.encode import BLANK, TOO_SMALL, WRONG_ASPECT
 from gan.data.files.tree import SYMBOLIC_LINK
 from gan.data.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
-from gan.data.png import encode_pngs
-from gan.data.prepare import prepare
 from gan.data.quarantine import count_reasons, read_quarantine
 from gan.data.records import OUT_OF_RANGE, Reject
+from tasks.report_page import data_uris, render, thumbnail_side
 
 # Beyond these a page grows without telling more.
 CLASSES_LISTED = 2_000
@@ -27,7 +20,6 @@ CLASSES_PICTURED = 50
 REJECTS_LISTED = 1_000
 _NOTES_OPEN, _NOTES_LISTED = 10, 1_000
 _PIXEL_BYTES = 3_500_000  # of all pictures of a page, before PNG and base64
-_SIDES = (96, 64, 48, 32, 16)  # to which pictures may be shrunk
 
 _KINDS = {
     "digits": "scikit-learn's handwritten digits",
@@ -94,7 +86,9 @@ def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "
         notes=built.notes[:_NOTES_LISTED],
         more_notes=max(0, len(built.notes) - _NOTES_LISTED),
         classes=class_rows(info),
-        strips=[Strip(name, _uris(images, side)) for name, images in islice(built.samples.items(), CLASSES_PICTURED)],
+        strips=[
+            Strip(name, data_uris(images, side)) for name, images in islice(built.samples.items(), CLASSES_PICTURED)
+        ],
         side=side,
         shrunk=side < info.resolution,
         **_rejects(info.rejects, quarantine),
@@ -115,44 +109,11 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
     return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
 
 
-def visible(text: str) -> str:
-    """Show characters that a screen hides or obeys, such as U+202E which reverses what follows, as `<U+202E>`."""
-    return "".join(each if each.isprintable() else f"<U+{ord(each):04X}>" for each in text)
-
-
-def short(text: str, most: int) -> str:
-    """Leave out the middle of a text that is longer than `most` characters."""
-    half = most // 2
-    return text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
-
-
 def class_rows(info: DatasetInfo) -> list[ClassRow]:
     """Return the images per class, with bars beside each other's."""
     counts = [(name, train, info.counts["test"].get(name, 0)) for name, train in info.counts["train"].items()]
     unit = max(1, *(train + test for _, train, test in counts)) / 100
     return [ClassRow(name, train, test, train / unit, test / unit) for name, train, test in counts]
-
-
-def thumbnail_side(samples: Mapping[str, NDArray[np.uint8]], classes: int, most_bytes: int) -> int:
-    """Return to which side to shrink the images of the first classes so that their pixels take `most_bytes` at most."""
-    shown = list(islice(samples.values(), classes))
-    if not shown:
-        return 1
-    _, resolution, _, channels = shown[0].shape
-    pixels = sum(map(len, shown)) * channels
-    sides = [resolution] if resolution <= _SIDES[0] else []
-    sides += [side for side in _SIDES if side < resolution]
-    return next((side for side in sides if pixels * side**2 <= most_bytes), sides[-1])
-
-
-def thumbnails(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink `[N, R, R, C]` uint8 images to `[N, side, side, C]`; smaller ones stay as they are."""
-    _, resolution, _, channels = images.shape
-    if resolution <= side:
-        return images
-    return np.stack(
-        [prepare(image, resolution=side, crop="stretch", filter="lanczos", channels=channels) for image in images]
-    )
 
 
 def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
@@ -201,23 +162,5 @@ def _rejects(counts: Mapping[str, int], quarantine: Path) -> dict[str, Any]:
     }
 
 
-def _uris(images: NDArray[np.uint8], side: int) -> list[str]:
-    return ["data:image/png;base64," + base64.b64encode(png).decode() for png in encode_pngs(thumbnails(images, side))]
-
-
 def _render(**values: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        # Every text of the page comes by here before it is escaped, names of files and classes among them.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["number"] = "{:,}".format
-    environment.filters["short"] = short
-    environment.filters["width"] = "{:.2f}".format
-    template = environment.get_template("dataset_report.html")
-    return template.render(notes_open=_NOTES_OPEN, listed=CLASSES_LISTED, **values)
+    return render("dataset_report.html", notes_open=_NOTES_OPEN, listed=CLASSES_LISTED, **values)

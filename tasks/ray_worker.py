@@ -17,6 +17,7 @@ from gan.context import Progress
 from gan.errors import GanflowError
 from gan.loop import train
 from tasks.dataset import load_version
+from tasks.validation import NOT_MEASURED
 
 
 @dataclass(frozen=True)
@@ -38,32 +39,16 @@ class WorkerPayload:
     cpus: int
 
 
-@ray.remote(num_cpus=0)
-class Board:
-    """Holds what workers say until the driver collects it; never more than a few records."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-
-    def put(self, record: dict[str, Any]) -> None:
-        """Add a record."""
-        self.records.append(record)
-
-    def drain(self) -> list[dict[str, Any]]:
-        """Return and forget all records."""
-        records, self.records = self.records, []
-        return records
-
-
 class RayContext:
     """`gan.context.TrainContext` on Ray Train.
 
     Args:
         board: where rank 0 reports to.
         scratch: a folder of this worker's own, for checkpoints on their way.
+        watched: whether each checkpoint is scored beside training, as `tasks.validation` does.
     """
 
-    def __init__(self, board: Any, scratch: Path) -> None:
+    def __init__(self, board: Any, scratch: Path, *, watched: bool) -> None:
         import ray.train
         import ray.train.torch
 
@@ -73,6 +58,7 @@ class RayContext:
         self.device = ray.train.torch.get_device()
         self.board = board
         self.scratch = scratch
+        self.watched = watched
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Sum over ranks, in place."""
@@ -88,13 +74,18 @@ class RayContext:
         """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
         import ray.train
 
-        metrics = {"cur_nimg": cur_nimg}
+        # Ray Train keeps those of lowest KID: one that has none, or none yet, comes behind all others
+        metrics = {"cur_nimg": cur_nimg, "kid": NOT_MEASURED}
         if self.rank != 0:
             ray.train.report(metrics)
             return
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             write(Path(folder))
-            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(folder))
+            ray.train.report(
+                metrics,
+                checkpoint=ray.train.Checkpoint.from_directory(folder),
+                validation=self.watched and ray.train.ValidationTaskConfig(fn_kwargs={"cur_nimg": cur_nimg}),
+            )
 
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint from which Ray Train restarts this worker.
@@ -122,7 +113,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
     config = Config.model_validate(payload.config)
     with tempfile.TemporaryDirectory() as scratch:
-        context = RayContext(arguments["board"], Path(scratch))
+        context = RayContext(arguments["board"], Path(scratch), watched=config.evaluation.watch_images > 0)
         try:
             data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
             train(config, np.asarray(data.images), data.labels, context, payload.header)

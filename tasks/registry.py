@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,10 @@ from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
 from gan.config import parse_config
-from gan.data.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError
-from gan.evaluate import Program
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
+from gan.sampling import Program
 from tasks.settings import Settings
 from tasks.tracking import RunLog, client, run_artifact
 
@@ -188,25 +187,6 @@ def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: s
     """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
     header = load_header(run_artifact(settings, run_id, "checkpoint"))
     return not model.class_names or list(model.class_names) == header["class_names"]
-
-
-def run_classes(settings: Settings, run_id: str) -> tuple[str, ...]:
-    """The classes of a training run's generator; none if it is unconditional."""
-    header = load_header(run_artifact(settings, run_id, "checkpoint"))
-    return tuple(header["class_names"]) if header["num_classes"] else ()
-
-
-def require_classes(class_names: Sequence[str], info: DatasetInfo) -> None:
-    """Refuse to draw labels of a dataset from a model that knows other classes.
-
-    Raises:
-        ConfigError: the model has classes, and they are not the dataset's.
-    """
-    if class_names and tuple(class_names) != info.class_names:
-        raise ConfigError(
-            f"the model draws the classes {', '.join(class_names)} but the dataset has {', '.join(info.class_names)}: "
-            "train a new one with `ganflow retrain`"
-        )
 
 
 @contextlib.contextmanager

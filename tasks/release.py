@@ -16,9 +16,9 @@ import numpy as np
 from gan.config import ReleaseConfig
 from gan.data.shards import read_column, read_split, split_rows, write_shards
 from gan.errors import ReleaseError
-from gan.evaluate import Program, draw
 from gan.grids import class_grid_png
 from gan.metrics.evaluation import Evaluation
+from gan.sampling import Program, draw
 from tasks.card import dataset_card
 from tasks.registry import MODEL, RegisteredModel
 from tasks.settings import Settings

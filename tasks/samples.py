@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from gan.errors import InputError
-from gan.evaluate import draw
 from gan.grids import grid_png
+from gan.sampling import draw
 from tasks.registry import find_model, load_program, require_label
 from tasks.settings import Settings
 

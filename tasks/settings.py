@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     ganflow_home: Path = Field(default_factory=Path.cwd)
     ganflow_storage: str | None = None
     ganflow_inception_weights: Path | None = None
+    ganflow_mlflow_page: str | None = None
     mlflow_tracking_uri: str | None = None
     ray_address: str | None = None
 
@@ -65,6 +66,12 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """MLflow's tracking and registry address."""
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def mlflow_page(self) -> str | None:
+        """Where a browser finds MLflow's pages; `ganflow up` sets it. None where there is no server."""
+        page = self.ganflow_mlflow_page or self.tracking_uri
+        return page.rstrip("/") if page.startswith(("http://", "https://")) else None
 
 
 def require_writable_home(settings: Settings) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
+EVALUATIONS = "ganflow-evaluations"
 ANSWER_SECONDS = 5.0
 SQLITE = "sqlite:///"
 QUIET = {

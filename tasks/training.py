@@ -2,21 +2,26 @@
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan import errors
 from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import DatasetInfo
 from gan.errors import ConfigError, GanflowError, ResourcesError, ServiceError
+from gan.metrics.weights import find_inception_weights
 from tasks.settings import THREADS_SLEEP, Settings
 
-POLL_SECONDS = 0.5
+if TYPE_CHECKING:
+    from ray.train import Result, ValidationConfig
+    from ray.train.torch import TorchTrainer
+
+    from tasks.validation import OpenScore
+
 MAX_WORKER_FAILURES = 3
 # Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
 HEALTH_CHECK_SECONDS = "0.1"
@@ -27,12 +32,16 @@ class TrainingResult:
     """What a finished training leaves.
 
     Attributes:
-        checkpoint: local folder of the last checkpoint.
-        cur_nimg: images seen.
+        checkpoint: local folder of the best checkpoint by KID where that was measured, else of the last.
+        cur_nimg: images that it has seen.
+        end_nimg: images that the run has seen.
+        kid: of the checkpoint; None where it was not measured.
     """
 
     checkpoint: Path
     cur_nimg: int
+    end_nimg: int
+    kid: float | None
 
 
 def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> dict[str, Any]:
@@ -119,8 +128,12 @@ def train_on_ray(
     workers: int,
     destination: Path,
     on_progress: Callable[[Progress], None],
+    on_warning: Callable[[str], None],
+    open_score: "OpenScore | None" = None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint.
+
+    Unless `evaluation.watch_images` is 0, each checkpoint is scored beside training, and the best is taken.
 
     Args:
         config: the run's configuration.
@@ -128,42 +141,46 @@ def train_on_ray(
         settings: where data and storage are.
         name: folder of the run in the storage.
         workers: processes to train with, 1 or more.
-        destination: a new folder for the last checkpoint.
+        destination: a new folder for the checkpoint.
         on_progress: called on a thread of the driver with every record.
+        on_warning: called there with a sentence, once with each.
+        open_score: what scores checkpoints, called in the process beside training; None: KID.
 
     Raises:
+        WeightsError: checkpoints are to be scored, and the feature network's weights are not to be found.
         GanflowError: what a worker explained, or a sentence on why Ray gave up.
     """
+    watched = config.evaluation.watch_images > 0
+    # before anything starts: without the weights, no score would come of hours of training
+    weights = find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir) if watched else None
     with ray_cluster(settings) as nodes:
         import ray.train
-        import ray.train.torch
 
-        from tasks.ray_worker import Board, WorkerPayload, train_worker
+        from tasks.board import Board, collecting
+        from tasks.validation import ValidationPayload, open_kid, start_validator, validation_config
 
         share = share_out(nodes, workers)
-        payload = WorkerPayload(
-            config=header["config"],
-            header=header,
-            data_dir=str(settings.data_dir),
-            cache_dir=str(settings.resident_dir),
-            cpus=share["CPU"],
-        )
         board = Board.remote()
-        trainer = ray.train.torch.TorchTrainer(
-            train_worker,
-            train_loop_config={"payload": asdict(payload), "board": board},
-            scaling_config=ray.train.ScalingConfig(
-                num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
-            ),
-            run_config=ray.train.RunConfig(
-                name=name,
-                storage_path=settings.storage,
-                worker_runtime_env={"env_vars": THREADS_SLEEP},
-                checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-                failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
-            ),
+        validator = None
+        if weights is not None:
+            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]
+            told = ValidationPayload(header, str(settings.home), str(weights.absolute()))
+            validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
+        trainer = _trainer(
+            header,
+            settings,
+            name=name,
+            workers=workers,
+            share=share,
+            board=board,
+            validation=validation_config(config, validator, board) if validator else None,
         )
-        with _watch(board, on_progress) as failure:
+
+        def stop_scoring() -> None:
+            if validator is not None:  # Ray Train would wait for scores of a training that failed
+                ray.kill(validator)
+
+        with collecting(board, on_progress, on_warning, stop_scoring) as failure:
             try:
                 result = trainer.fit()
             except ray.train.TrainingFailedError as error:
@@ -173,44 +190,64 @@ def train_on_ray(
                 ) from error
         if failure:
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
-        assert result.checkpoint is not None
-        result.checkpoint.to_directory(str(destination))
-        return TrainingResult(destination, result.metrics["cur_nimg"])
+        return _taken(result, destination)
 
 
-@contextmanager
-def _watch(board: Any, on_progress: Callable[[Progress], None]) -> Iterator[list[dict[str, str]]]:
-    """Hand the board's records on from a thread while the block runs; yields the list of errors found on it."""
-    import ray
+def _trainer(
+    header: dict[str, Any],
+    settings: Settings,
+    *,
+    name: str,
+    workers: int,
+    share: dict[str, int],
+    board: Any,
+    validation: "ValidationConfig | None",
+) -> "TorchTrainer":
+    import ray.train
+    from ray.train.torch import TorchTrainer
 
-    failure: list[dict[str, str]] = []
-    crash: list[BaseException] = []
-    done = threading.Event()
+    from tasks.ray_worker import WorkerPayload, train_worker
 
-    def collect() -> None:
-        for record in ray.get(board.drain.remote()):
-            if "error" in record:
-                failure.append(record)
-            else:
-                on_progress(Progress(**record))
+    payload = WorkerPayload(
+        config=header["config"],
+        header=header,
+        data_dir=str(settings.data_dir),
+        cache_dir=str(settings.resident_dir),
+        cpus=share["CPU"],
+    )
+    return TorchTrainer(
+        train_worker,
+        train_loop_config={"payload": asdict(payload), "board": board},
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
+        ),
+        run_config=ray.train.RunConfig(
+            name=name,
+            storage_path=settings.storage,
+            worker_runtime_env={"env_vars": THREADS_SLEEP},
+            # the two best, the last, and whatever waits for its score; where none is scored, the last two
+            checkpoint_config=ray.train.CheckpointConfig(
+                num_to_keep=2, checkpoint_score_attribute="kid", checkpoint_score_order="min"
+            ),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
+        ),
+        validation_config=validation,
+    )
 
-    def poll() -> None:
-        try:
-            while not done.wait(POLL_SECONDS):
-                collect()
-            collect()
-        except Exception as error:  # shown by the driver's thread, below
-            crash.append(error)
 
-    thread = threading.Thread(target=poll, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield failure
-    finally:
-        done.set()
-        thread.join()
-    if crash:
-        raise crash[0]
+def _taken(result: "Result", destination: Path) -> TrainingResult:
+    """Fetch the best checkpoint, which is the last where none has a score."""
+    from tasks.validation import NOT_MEASURED
+
+    assert result.best_checkpoints
+    checkpoint, metrics = min(result.best_checkpoints, key=lambda each: (each[1]["kid"], -each[1]["cur_nimg"]))
+    checkpoint.to_directory(str(destination))
+    return TrainingResult(
+        checkpoint=destination,
+        cur_nimg=metrics["cur_nimg"],
+        end_nimg=result.metrics["cur_nimg"],
+        kid=metrics["kid"] if metrics["kid"] < NOT_MEASURED else None,
+    )
 
 
 def _last_line(error: BaseException) -> str:

@@ -3,19 +3,14 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field, FiniteFloat, ValidationError
 
 from gan.config import Frozen
 from gan.errors import InputError
-from gan.metrics.frechet import fid
-from gan.metrics.kid import kid
+from gan.metrics.estimate import Estimate
 from gan.metrics.protocol import Protocol, require_equal
-
-Features = npt.NDArray[np.floating[Any]]
 
 MIN_IMAGES_FOR_FID = 2048
 """Features have 2,048 dimensions: with fewer images their covariance is singular and FID's bias rules the score."""
@@ -29,14 +24,35 @@ class Metric(Frozen):
     high: FiniteFloat | None = None
     note: str = ""
 
+    @classmethod
+    def of(cls, estimate: Estimate, note: str = "") -> Self:
+        """Take an estimate over."""
+        return cls(value=estimate.value, low=estimate.low, high=estimate.high, note=note)
+
 
 class Evaluation(Frozen):
-    """Scores and the protocol that they hold under: the file evaluation.json."""
+    """Scores and the protocol that they hold under: the file evaluation.json.
 
-    format_version: Literal[1] = 1
+    Attributes:
+        format_version: 1 had no more than protocol, metrics and warnings, and is still read.
+        protocol: what the scores hold under.
+        metrics: by key; a key ends in the number of generated images that it is of.
+        per_class: KID by class name.
+        baseline: scores of held out real images in the place of generated ones: what a perfect generator would get.
+        warnings: what a person should know before believing a score.
+    """
+
+    format_version: Literal[1, 2] = 2
     protocol: Protocol
     metrics: dict[str, Metric]
+    per_class: dict[str, Metric] = Field(default_factory=dict)
+    baseline: dict[str, Metric] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The plain numbers by key."""
+        return {key: metric.value for key, metric in self.metrics.items()}
 
     def to_json(self, path: Path) -> None:
         """Write the record so that a reader sees the whole file or none of it."""
@@ -81,47 +97,6 @@ def metric_key(name: str, count: int) -> str:
     return f"{name}{count // 1000}k" if count % 1000 == 0 else f"{name}{count}"
 
 
-def evaluate_features(generated: Features, reference: Features, protocol: Protocol) -> Evaluation:
-    """Score the features of generated images against those of reference images.
-
-    Args:
-        generated: [protocol.num_generated, 2048] of any float dtype.
-        reference: [protocol.num_reference, 2048] of any float dtype.
-        protocol: what the features were made under.
-
-    Returns:
-        FID, without an interval, and KID with a 95 % interval.
-
-    Raises:
-        InputError: there are fewer than 4 images on a side, which gives no interval.
-        ValueError: there are more or fewer features than the protocol says.
-    """
-    counts = (len(generated), len(reference))
-    if counts != (protocol.num_generated, protocol.num_reference):
-        raise ValueError(
-            f"there are {counts[0]} generated and {counts[1]} reference features, but the protocol says "
-            f"{protocol.num_generated} and {protocol.num_reference}"
-        )
-    if min(counts) < 4:
-        raise InputError(
-            f"an evaluation needs at least 4 images on each side, but there are {counts[0]} generated and "
-            f"{counts[1]} reference images: raise evaluation.num_images or use a larger dataset"
-        )
-    kernel = kid(generated, reference)
-    half_width = 1.96 * kernel.standard_error
-    if kernel.interval_subset_size == kernel.subset_size:
-        note = f"mean over {kernel.subsets} subsets of {kernel.subset_size} images"
-    else:
-        note = f"all images at once; interval from {kernel.subsets} subsets of {kernel.interval_subset_size} images"
-    metrics = {
-        metric_key("fid", counts[0]): Metric(value=fid(generated, reference)),
-        metric_key("kid", counts[0]): Metric(
-            value=kernel.mean, low=kernel.mean - half_width, high=kernel.mean + half_width, note=note
-        ),
-    }
-    return Evaluation(protocol=protocol, metrics=metrics, warnings=_warnings(protocol))
-
-
 def decide(candidate: Evaluation, champion: Evaluation | None) -> Decision:
     """Compare by FID, or by KID below 2,048 generated or reference images; only a lower score is promoted.
 
@@ -129,7 +104,7 @@ def decide(candidate: Evaluation, champion: Evaluation | None) -> Decision:
         ProtocolMismatchError: the two evaluations hold under different protocols.
         InputError: an evaluation lacks the metric that decides.
     """
-    name = "kid" if _few(candidate.protocol) else "fid"
+    name = "kid" if too_few_for_fid(candidate.protocol) else "fid"
     key = metric_key(name, candidate.protocol.num_generated)
     value = _value(candidate, key)
     if champion is None:
@@ -142,7 +117,8 @@ def decide(candidate: Evaluation, champion: Evaluation | None) -> Decision:
     return Decision(promote=value < best, metric=key, reason=reason)
 
 
-def _few(protocol: Protocol) -> bool:
+def too_few_for_fid(protocol: Protocol) -> bool:
+    """Say whether a side has so few images that KID decides."""
     return min(protocol.num_generated, protocol.num_reference) < MIN_IMAGES_FOR_FID
 
 
@@ -150,12 +126,3 @@ def _value(evaluation: Evaluation, key: str) -> float:
     if key not in evaluation.metrics:
         raise InputError(f"the evaluation has no {key}, which decides here, but only {', '.join(evaluation.metrics)}")
     return evaluation.metrics[key].value
-
-
-def _warnings(protocol: Protocol) -> list[str]:
-    if not _few(protocol):
-        return []
-    return [
-        f"FID is strongly biased below {MIN_IMAGES_FOR_FID} images (here {protocol.num_generated} generated and "
-        f"{protocol.num_reference} reference): KID decides"
-    ]

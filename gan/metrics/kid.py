@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Features = npt.NDArray[np.floating[Any]]
-_BLOCK_ROWS = 1024
+_BLOCK_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ def kid(
     size = smaller // 2 if whole else subset_size
     rng = np.random.default_rng(seed)
     picks = [(rng.permutation(len(features_a))[:size], rng.permutation(len(features_b))[:size]) for _ in range(subsets)]
-    estimates = _estimates(features_a, features_b, picks)
-    std = float(estimates.std(ddof=1))
-    mean = _estimate_all(features_a, features_b) if whole else float(estimates.mean())
+    everything = [(np.arange(len(features_a)), np.arange(len(features_b)))] if whole else []
+    estimates = _estimates(features_a, features_b, picks + everything)
+    std = float(estimates[:subsets].std(ddof=1))
+    mean = float(estimates[subsets:].mean() if whole else estimates.mean())
     drawing = 0.0 if whole else 1.0 / subsets
     return KidResult(
         mean=mean,
@@ -70,46 +71,95 @@ def kid(
     )
 
 
+def kid_per_class(
+    features_a: Features,
+    labels_a: npt.NDArray[np.int64],
+    features_b: Features,
+    labels_b: npt.NDArray[np.int64],
+    *,
+    subsets: int = 100,
+    subset_size: int = 1000,
+    seed: int = 0,
+) -> dict[int, KidResult]:
+    """Return KID within each class, in the order of the labels.
+
+    Classes with fewer than 4 features on a side, and features without a label (-1), are left out.
+
+    Args:
+        features_a: [N_a, D] of any float dtype.
+        labels_a: [N_a] int64, -1 for none.
+        features_b: [N_b, D] likewise.
+        labels_b: [N_b] likewise.
+        subsets: as `kid` takes it, in each class.
+        subset_size: likewise.
+        seed: likewise; a class has the same result whatever the others are.
+
+    Raises:
+        ValueError: there is not one label for each feature, or as `kid` does.
+    """
+    if len(features_a) != len(labels_a) or len(features_b) != len(labels_b):
+        raise ValueError(
+            f"there are {len(labels_a)} and {len(labels_b)} labels for {len(features_a)} and {len(features_b)} features"
+        )
+    results = {}
+    for label in np.intersect1d(labels_a, labels_b).tolist():
+        a, b = features_a[labels_a == label], features_b[labels_b == label]
+        if label >= 0 and min(len(a), len(b)) >= 4:
+            results[label] = kid(a, b, subsets=subsets, subset_size=subset_size, seed=seed)
+    return results
+
+
+Array = npt.NDArray[np.float64]
 Picks = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 
-def _estimates(a: Features, b: Features, picks: Picks) -> npt.NDArray[np.float64]:
+def _estimates(a: Features, b: Features, picks: Picks) -> Array:
     # one kernel matrix of everything serves all subsets, and is cheaper unless the sets are far larger than these
-    size, most = len(picks[0][0]), max(len(a), len(b))
-    if most * most > len(picks) * size * size:
-        return np.array([_estimate_all(a[i], b[j]) for i, j in picks])
-    in_a, in_b = _membership([i for i, _ in picks], len(a)), _membership([j for _, j in picks], len(b))
-    within = (_sums(a, a, in_a, in_a) - _diagonal(a) @ in_a) + (_sums(b, b, in_b, in_b) - _diagonal(b) @ in_b)
-    result: npt.NDArray[np.float64] = within / (size * (size - 1)) - 2.0 * _sums(a, b, in_a, in_b) / size**2
+    if len(a) ** 2 + len(b) ** 2 > sum(len(i) ** 2 + len(j) ** 2 for i, j in picks):
+        return np.array([_estimate(a[i], b[j], np.ones((len(i), 1)), np.ones((len(j), 1)))[0] for i, j in picks])
+    return _estimate(a, b, _membership([i for i, _ in picks], len(a)), _membership([j for _, j in picks], len(b)))
+
+
+def _estimate(a: Features, b: Features, in_a: Array, in_b: Array) -> Array:
+    # entry k: of the rows of a and of b that in_a[:, k] and in_b[:, k] mark with 1
+    size_a, size_b = in_a.sum(axis=0), in_b.sum(axis=0)
+    within_a = (_sums_within(a, in_a) - _diagonal(a) @ in_a) / (size_a * (size_a - 1))
+    within_b = (_sums_within(b, in_b) - _diagonal(b) @ in_b) / (size_b * (size_b - 1))
+    between = sum(_sum(a, rows, in_a, b, columns, in_b) for rows in _blocks(a) for columns in _blocks(b))
+    result: Array = within_a + within_b - 2.0 * between / (size_a * size_b)
     return result
 
 
-def _estimate_all(a: Features, b: Features) -> float:
-    every_a, every_b = np.ones((len(a), 1)), np.ones((len(b), 1))
-    within_a = (_sums(a, a, every_a, every_a)[0] - _diagonal(a).sum()) / (len(a) * (len(a) - 1))
-    within_b = (_sums(b, b, every_b, every_b)[0] - _diagonal(b).sum()) / (len(b) * (len(b) - 1))
-    return float(within_a + within_b - 2.0 * _sums(a, b, every_a, every_b)[0] / (len(a) * len(b)))
-
-
-def _sums(
-    a: Features, b: Features, in_a: npt.NDArray[np.float64], in_b: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    # column k: sum of the kernel over the rows of a and of b that in_a[:, k] and in_b[:, k] mark
+def _sums_within(a: Features, in_a: Array) -> Array:
+    # the kernel is symmetric: what lies below the diagonal's blocks counts twice
     total = np.zeros(in_a.shape[1])
-    for start in range(0, len(a), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        kernel = ((a[rows] @ b.T) / a.shape[1] + 1.0).astype(np.float64) ** 3
-        total += ((kernel @ in_b) * in_a[rows]).sum(axis=0)
+    for rows in _blocks(a):
+        for columns in _blocks(a):
+            if columns.start <= rows.start:
+                total += (1.0 if columns == rows else 2.0) * _sum(a, rows, in_a, a, columns, in_a)
     return total
 
 
-def _diagonal(features: Features) -> npt.NDArray[np.float64]:
-    rows = features.astype(np.float64)
-    result: npt.NDArray[np.float64] = ((rows * rows).sum(axis=1) / rows.shape[1] + 1.0) ** 3
+def _sum(a: Features, rows: slice, in_a: Array, b: Features, columns: slice, in_b: Array) -> Array:
+    kernel = (a[rows] @ b[columns].T).astype(np.float64)
+    kernel /= a.shape[1]
+    kernel += 1.0
+    kernel *= kernel * kernel
+    result: Array = ((kernel @ in_b[columns]) * in_a[rows]).sum(axis=0)
     return result
 
 
-def _membership(picks: list[npt.NDArray[np.int64]], count: int) -> npt.NDArray[np.float64]:
+def _blocks(features: Features) -> list[slice]:
+    return [slice(start, start + _BLOCK_ROWS) for start in range(0, len(features), _BLOCK_ROWS)]
+
+
+def _diagonal(features: Features) -> Array:
+    squares: Array = np.einsum("nd,nd->n", features, features, dtype=np.float64)
+    result: Array = (squares / features.shape[1] + 1.0) ** 3
+    return result
+
+
+def _membership(picks: list[npt.NDArray[np.int64]], count: int) -> Array:
     marks = np.zeros((count, len(picks)))
     for column, pick in enumerate(picks):
         marks[pick, column] = 1.0

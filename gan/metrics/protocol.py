@@ -7,21 +7,41 @@ from pydantic import Field
 from gan.config import Frozen, Precision, Resize
 from gan.errors import ProtocolMismatchError
 
-METRICS_VERSION = 1  # raised with every change of this package that changes a score
+ReferenceSplit = Literal["train", "test", "all"]
+METRICS_VERSION = 2  # raised with every change of this package that changes a score
 
 
 class Protocol(Frozen):
-    """Everything that moves a score besides the generator."""
+    """Everything that moves a score besides the generator.
+
+    Attributes:
+        num_generated: generated images.
+        num_reference: real images that they are compared with.
+        reference_split: where these come from; `all` is every image of a set that has no splits.
+        resize: resampling to the network's input.
+        network: name of the feature network.
+        network_sha256: of its file.
+        precision: of the network.
+        dataset_md5: the reference's version, or the digest of its pixels where it has none.
+        seed: of the generated images, and of the choice of reference images.
+        neighbours: k of the nearest neighbours in precision, recall, density and coverage.
+        num_training: training images among which copies were looked for; 0 where that was not done.
+        num_holdout: held out images that say how near an image that is no copy comes.
+        code_version: of the metrics.
+    """
 
     num_generated: Annotated[int, Field(ge=2)]
     num_reference: Annotated[int, Field(ge=2)]
-    reference_split: Literal["train", "test"]
+    reference_split: ReferenceSplit
     resize: Resize
     network: str
     network_sha256: str
     precision: Precision
     dataset_md5: str
     seed: int
+    neighbours: int = 0
+    num_training: int = 0
+    num_holdout: int = 0
     code_version: int = METRICS_VERSION
 
 

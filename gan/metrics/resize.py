@@ -36,7 +36,7 @@ def resize_images(images: Tensor, mode: Resize, size: int = INPUT_SIZE) -> Tenso
 
         resized = resize_clean(pixels, size)
     elif mode == "tf1":
-        resized = _resize_tf1(pixels.float(), size)
+        return _resize_tf1(images, size)
     else:
         # three planes before, not after, so that grey and its RGB copy take the same kernel and come out equal
         planes = pixels.float().expand(-1, 3, -1, -1).contiguous()
@@ -44,18 +44,26 @@ def resize_images(images: Tensor, mode: Resize, size: int = INPUT_SIZE) -> Tenso
     return resized.expand(-1, 3, -1, -1)
 
 
-def _resize_tf1(pixels: Tensor, size: int) -> Tensor:
-    # columns before rows, as TensorFlow's kernel orders them: the result is then equal in every bit
-    return _lerp_tf1(_lerp_tf1(pixels, 3, size), 2, size)
+def _resize_tf1(images: Tensor, size: int) -> Tensor:
+    columns, rows = (_sources_tf1(length, size, images.device) for length in (images.shape[2], images.shape[1]))
+    # channels last, as they come and as the network wants them
+    resized = torch.empty(len(images), size, size, 3, dtype=torch.float32, device=images.device)
+    # a CPU's caches hold one image
+    block = 1 if images.device.type == "cpu" else max(1, len(images))
+    for part, place in zip(torch.split(images, block), torch.split(resized, block), strict=True):
+        # columns before rows, as TensorFlow's kernel orders them: the result is then equal in every bit
+        place.copy_(_lerp(_lerp(part.float(), 2, *columns), 1, *rows))
+    return resized.permute(0, 3, 1, 2)
 
 
-def _lerp_tf1(pixels: Tensor, dim: int, size: int) -> Tensor:
-    length = pixels.shape[dim]
+def _sources_tf1(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     # source = target * scale: corners coincide at the top left only, no half-pixel centres
-    scale = torch.tensor(length / size, dtype=torch.float32, device=pixels.device)
-    source = torch.arange(size, dtype=torch.float32, device=pixels.device) * scale
+    scale = torch.tensor(length / size, dtype=torch.float32, device=device)
+    source = torch.arange(size, dtype=torch.float32, device=device) * scale
     low = source.long()
-    weight = (source - low).view(-1, *[1] * (3 - dim))
+    return low, (low + 1).clamp_max(length - 1), source - low
+
+
+def _lerp(pixels: Tensor, dim: int, low: Tensor, high: Tensor, weight: Tensor) -> Tensor:
     below = pixels.index_select(dim, low)
-    above = pixels.index_select(dim, (low + 1).clamp_max(length - 1))
-    return above.sub_(below).mul_(weight).add_(below)
+    return pixels.index_select(dim, high).sub_(below).mul_(weight.view(-1, *[1] * (3 - dim))).add_(below)

@@ -1,39 +1,39 @@
-"""The step `evaluate`: scores under a protocol."""
+"""The step `evaluate`: scores under a protocol, and a page to look at."""
 
 import hashlib
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import torch
 from prefect import get_run_logger, task
 from prefect.cache_policies import CacheKeyFnPolicy
 
+from gan.checkpoint import HASHES
 from gan.config import Config
-from gan.evaluate import Evaluator
-from gan.export import export_program
-from gan.metrics.evaluation import Evaluation
+from gan.evaluation.evaluator import Evaluator
+from gan.evaluation.real import RealFeatures
 from gan.metrics.protocol import METRICS_VERSION
-from gan.metrics.weights import find_inception_weights
 from tasks import artifacts
+from tasks.features import open_extraction
+from tasks.measured import Measured, keep
 from tasks.progress import progress
-from tasks.registry import (
-    find_model,
-    load_generator,
-    load_program,
-)
+from tasks.references import dataset_version, image_folder
 from tasks.settings import Settings
-from tasks.tracking import run_artifact
+from tasks.subjects import Subject
 
 
-def device() -> torch.device:
-    """Where features are computed."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str:
+def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
+    subject: Subject = parameters["subject"]
     config: Config = parameters["config"]
+    if parameters["data"] or parameters["network"]:
+        return None  # what a path holds may change
+    weights = (subject.checkpoint / HASHES).read_text() if subject.checkpoint else None
     facts = [
-        parameters["run_id"],
+        subject.run_id,
+        subject.version,
+        weights,
         parameters["dataset_md5"],
         config.evaluation.model_dump(mode="json"),
         METRICS_VERSION,
@@ -43,30 +43,41 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str:
 
 
 @task(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True, result_serializer="json")
-def evaluate_generator(run_id: str, version: int | None, config: Config, dataset_md5: str) -> Evaluation:
-    """Score a run's generator, as registered version or from its checkpoint. Buys a cache.
+def evaluate_generator(
+    subject: Subject, config: Config, dataset_md5: str, data: str | None = None, network: str | None = None
+) -> Measured:
+    """Score a generator against a version of the dataset, or other images. Buys a cache and artifacts.
 
-    The key is the training run, the dataset, the evaluation's settings and the metrics' code version, so a champion
+    The key is the generator, the dataset, the evaluation's settings and the metrics' code version, so a champion
     that was scored under the very protocol of a candidate is not passed through the network again.
+
+    Args:
+        subject: what is measured.
+        config: its section `evaluation` says how.
+        dataset_md5: the version that it is measured against.
+        data: a path of other images instead.
+        network: a TorchScript file instead of Inception.
     """
     settings, logger = Settings(), get_run_logger()
-    if version is None:
-        program: Any = export_program(load_generator(run_artifact(settings, run_id, "checkpoint"))).module()
-        subject = f"run {run_id}"
-    else:
-        program = load_program(settings, find_model(settings, str(version)))
-        subject = f"version {version}"
-    # One evaluator at a time: it is dropped, with the network's 90 MB, when the task ends.
-    evaluator = Evaluator(
-        config.evaluation,
-        data_dir=settings.data_dir,
-        dataset_md5=dataset_md5,
-        weights=find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir),
-        cache_dir=settings.cache_dir,
-        device=device(),
+    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="evaluation-") as scratch:
+        if data:
+            real = image_folder(Path(data), subject.class_names, Path(scratch))
+        else:
+            real = dataset_version(settings, dataset_md5, subject.class_names)
+        extraction = open_extraction(settings, config.evaluation, network=Path(network) if network else None)
+        features = RealFeatures(real, extraction, settings.cache_dir, config.evaluation.seed)
+        evaluator = Evaluator(config.evaluation, real=real, features=features)
+        with progress("evaluating", evaluator.images_to_pass, logger) as update:
+            evaluator.on_progress = update
+            evaluated = evaluator.evaluate(subject.program(settings))
+    measured = keep(
+        settings,
+        evaluated,
+        title=subject.title,
+        facts=subject.facts,
+        step=subject.cur_nimg,
+        training_run=subject.run_id,
     )
-    with progress("evaluating", evaluator.images_to_pass, logger) as update:
-        evaluator.on_progress = update
-        evaluation = evaluator.evaluate(program)
-    artifacts.metrics(evaluation, f"evaluation of {subject}")
-    return evaluation
+    artifacts.metrics(measured.evaluation, f"evaluation of {subject.title}")
+    artifacts.report(settings, measured)
+    return measured

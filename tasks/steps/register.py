@@ -7,10 +7,10 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from gan.evaluate import metrics_of
-from gan.metrics.evaluation import Decision, Evaluation
+from gan.metrics.evaluation import Decision
 from tasks import artifacts
 from tasks.card import model_card
+from tasks.measured import Measured
 from tasks.registry import (
     find_model,
     load_generator,
@@ -22,9 +22,9 @@ from tasks.tracking import RunLog, client, run_artifact, run_tags
 
 
 @task(cache_policy=NO_CACHE)
-def register_generator(run_id: str, evaluation: Evaluation) -> int:
+def register_generator(run_id: str, measured: Measured) -> int:
     """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page."""
-    settings = Settings()
+    settings, evaluation = Settings(), measured.evaluation
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
     header = json.loads((checkpoint / "header.json").read_text())
@@ -32,12 +32,15 @@ def register_generator(run_id: str, evaluation: Evaluation) -> int:
     names = header["class_names"] if header["num_classes"] else []
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}
     card = model_card(class_names=names, tags=facts, evaluation=evaluation, kimg=header["cur_nimg"] / 1000)
-    log.metrics(metrics_of(evaluation), step=header["cur_nimg"])
+    log.metrics(evaluation.values, step=header["cur_nimg"])
     with tempfile.TemporaryDirectory() as folder:
         evaluation.to_json(Path(folder) / "evaluation.json")
         log.file(Path(folder) / "evaluation.json")
+    if Path(measured.report).exists():  # a cached evaluation outlives its page on this machine
+        log.file(Path(measured.report))
+    log.tags({"evaluation_run": measured.evaluation_run})
     log.text(card, "model_card.md")
-    scores = {key: f"{value:.6g}" for key, value in metrics_of(evaluation).items()}
+    scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
     model = register(settings, log, load_generator(checkpoint), tags=facts | scores, card=card)
     log.tags({"model_version": str(model.version)})
     return model.version

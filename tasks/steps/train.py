@@ -25,13 +25,40 @@ TRAINING_DIGESTS = "training_images.sha256"
 
 
 class Trained(BaseModel):
-    """What `train_generator` made: an MLflow run with the checkpoint as its artifact."""
+    """What `train_generator` made: an MLflow run with the checkpoint as its artifact.
+
+    Attributes:
+        run_id: the MLflow run.
+        cur_nimg: images that the checkpoint has seen.
+        dataset_md5: what it was trained on.
+        end_nimg: images that the run has seen: more, if an earlier checkpoint was better.
+        kid: of the checkpoint, by which it was picked; None where the last was taken.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     run_id: str
     cur_nimg: int
     dataset_md5: str
+    end_nimg: int
+    kid: float | None
+
+
+class Line:
+    """What the progress bar says: images seen, the last losses, and the last KID, which comes later than they do."""
+
+    def __init__(self) -> None:
+        self.reached = 0
+        self.words = {"losses": "", "kid": ""}
+
+    def after(self, record: Progress) -> tuple[int, str]:
+        """Return the bar's place and note after one more record of metrics."""
+        self.reached = max(self.reached, record.cur_nimg)
+        if "kid" in record.metrics:
+            self.words["kid"] = f"kid {record.metrics['kid']:.4f}"
+        else:
+            self.words["losses"] = "  ".join(f"{key} {record.metrics[key]:.3f}" for key in ("D_loss", "G_loss"))
+        return self.reached, "  ".join(filter(None, self.words.values()))
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
@@ -42,21 +69,37 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     dataset_md5 = header["dataset_md5"]
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
     last_grid: list[bytes] = []
+    line = Line()
     with progress("training", config.train.total_images, logger) as update:
 
         def show(record: Progress) -> None:
             if record.metrics:
                 log.metrics(record.metrics, step=record.cur_nimg)
-                update(record.cur_nimg, "  ".join(f"{k} {record.metrics[k]:.3f}" for k in ("D_loss", "G_loss")))
+                update(*line.after(record))
             if record.samples is not None:
                 last_grid[:] = [grid_png(record.samples, SAMPLE_COLUMNS)]
                 log.bytes(last_grid[0], f"samples/samples-{record.cur_nimg:012d}.png")
 
         with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="checkpoint-") as folder:
             result = train_on_ray(
-                config, header, settings, name=run_id, workers=workers, destination=Path(folder), on_progress=show
+                config,
+                header,
+                settings,
+                name=run_id,
+                workers=workers,
+                destination=Path(folder),
+                on_progress=show,
+                on_warning=logger.warning,
             )
             log.folder(result.checkpoint, "checkpoint")
+    if result.kid is not None:
+        log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, step=result.cur_nimg)
     if last_grid:
-        artifacts.picture("training-samples", last_grid[0], f"G_ema after {result.cur_nimg} images")
-    return Trained(run_id=run_id, cur_nimg=result.cur_nimg, dataset_md5=dataset_md5)
+        artifacts.picture("training-samples", last_grid[0], f"G_ema after {result.end_nimg} images")
+    return Trained(
+        run_id=run_id,
+        cur_nimg=result.cur_nimg,
+        dataset_md5=dataset_md5,
+        end_nimg=result.end_nimg,
+        kid=result.kid,
+    )

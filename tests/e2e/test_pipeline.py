@@ -16,6 +16,15 @@ from gan.metrics.evaluation import Evaluation
 from gan.presets import debug
 
 pytestmark = pytest.mark.e2e
+EXPECTED_ARTIFACTS = {
+    "dataset",
+    "dataset-samples",
+    "training-samples",
+    "metrics",
+    "evaluation-report",
+    "decision",
+    "release-samples",
+}
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -53,7 +62,15 @@ def test_mlflow_holds_curves_grids_checkpoint_and_model(home):
     assert run.data.tags["dataset_md5"] == home.result["dataset"]["md5"]
     there = {item.path for item in client.list_artifacts(version.run_id)}
     assert run.data.params["train.seed"] == "0"
-    assert {"checkpoint", "samples", "config.json", "data.dvc", "evaluation.json", "model_card.md"} <= there
+    assert {
+        "checkpoint",
+        "samples",
+        "config.json",
+        "data.dvc",
+        "evaluation.json",
+        "model_card.md",
+        "report.html",
+    } <= there
     stored = client.download_artifacts(version.run_id, "evaluation.json")
     assert Evaluation.from_json(Path(stored)).model_dump(mode="json") == home.result["model"]["evaluation"]
 
@@ -63,7 +80,7 @@ def test_prefect_holds_the_runs_and_their_artifacts(home):
         states = dict(database.execute("select flow.name, state_type from flow_run join flow on flow.id = flow_id"))
         artifacts = {key for (key,) in database.execute("select key from artifact where key is not null")}
     assert states == dict.fromkeys(["run", "ingest", "retrain", "train", "register", "generate"], "COMPLETED")
-    assert {"dataset", "dataset-samples", "training-samples", "metrics", "decision", "release-samples"} <= artifacts
+    assert artifacts >= EXPECTED_ARTIFACTS
 
 
 def test_no_pickle_in_any_artifact(home):
@@ -84,6 +101,28 @@ def test_a_second_pipeline_decides_and_says_why(home):
     better = result["evaluation"]["metrics"][key]["value"] < home.result["model"]["evaluation"]["metrics"][key]["value"]
     assert result["alias"] == ("champion" if better else "challenger")
     assert ("is lower than" if better else "is not lower than") in result["verdict"]["reason"]
+
+
+def test_a_checkpoint_is_measured_against_other_images(home):
+    """The release serves as those images; nothing is held out there, so usefulness is refused with that reason."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    champion = client.get_model_version("gan-generator", "1")
+    folder = client.download_artifacts(champion.run_id, "checkpoint", str(home.path / ".ganflow"))
+    release = home.result["release"]["path"]
+    options = ("--preset", "debug", "--n", "32", "--split", "train", "--usefulness", "--json")
+    done = home.ganflow("evaluate", folder, "--data", release, *options)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout)
+    protocol = measured["evaluation"]["protocol"]
+    assert (protocol["num_generated"], protocol["num_reference"], protocol["reference_split"]) == (32, 32, "all")
+    assert len(protocol["dataset_md5"]) == 64
+    assert "usefulness is not measured: no images are held out" in measured["evaluation"]["warnings"]
+    kept = client.get_run(measured["evaluation_run"])
+    assert kept.data.metrics["kid32"] == measured["evaluation"]["metrics"]["kid32"]["value"]
+    assert {item.path for item in client.list_artifacts(kept.info.run_id)} == {"report.html", "evaluation.json"}
+    assert "<script" not in Path(measured["report"]).read_text()
 
 
 def test_generate_again_makes_the_next_release_with_other_images(home):

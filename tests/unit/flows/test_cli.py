@@ -14,12 +14,14 @@ from gan.config import Config
 from gan.presets import PRESETS
 
 COMMON = {"--preset", "-p", "--set", "--json", "--help"}
+MEASURE = {"--n", "-n", "--split", "--resize", "--precision", "--network"}
 VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels"},
     "ingest": COMMON | {"--source-kind", "--labels", "--max-reject-share"},
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w"},
-    "evaluate": COMMON,
+    "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},
+    "compare": MEASURE | {"--holdout", "--split-a", "--split-b", "--report", "--json", "--help"},
     "register": COMMON,
     "retrain": COMMON | {"--workers", "-w"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
@@ -151,6 +153,10 @@ def test_a_home_that_cannot_be_written_is_refused(ganflow, monkeypatch, tmp_path
         ("generate", "--seed", "-1"),
         ("generate", "--seed", "x"),
         ("train", "--workers", "0"),
+        ("compare", "a"),
+        ("compare", "a", "b", "--resize", "lanczos"),
+        ("compare", "a", "b", "--precision", "int8"),
+        ("compare", "a", "b", "--n", "3"),
         ("train", "--worker", "2"),
         ("trian",),
         ("register",),

@@ -7,7 +7,7 @@ import torch
 from gan.config import NetworkConfig
 from gan.keyed_random import Purpose, normal
 from gan.networks.build import build_generator
-from gan.sampling import resolve_labels, sample_uint8, to_uint8
+from gan.sampling import draw, resolve_labels, sample_uint8, to_uint8
 
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
 
@@ -68,3 +68,35 @@ def test_sample_uint8(num_classes):
         wanted = to_uint8(G(normal(seeds, Purpose.LATENT, 4), resolve_labels(seeds, labels, num_classes)))
     np.testing.assert_array_equal(found, wanted.numpy())
     assert len({image.tobytes() for image in found}) == 3
+
+
+def test_draw_keeps_the_order_and_the_batch_size():
+    seen = []
+
+    def program(rows):
+        seen.append(len(rows))
+        assert rows.dtype == torch.int64
+        assert not torch.is_grad_enabled()
+        return (rows[:, 0] * 10 + rows[:, 1]).to(torch.uint8)[:, None, None, None]
+
+    found = list(draw(program, np.arange(7), np.arange(7) % 3, 3))
+    assert seen == [3, 3, 1]
+    assert np.concatenate(found).flatten().tolist() == [0, 11, 22, 30, 41, 52, 60]
+    assert all(isinstance(batch, np.ndarray) and batch.dtype == np.uint8 for batch in found)
+    seen.clear()
+    list(draw(program, np.arange(300), np.zeros(300, dtype=np.int64)))
+    assert seen == [256, 44]
+
+
+def test_draw_is_lazy_and_keeps_large_seeds():
+    seeds = []
+
+    def program(rows):
+        seeds.extend(rows[:, 0].tolist())
+        return torch.zeros(len(rows), 1, 1, 1, dtype=torch.uint8)
+
+    batches = draw(program, np.array([2**62 + 1, -(2**63), 0]), np.full(3, -1), 1)
+    next(batches)
+    assert seeds == [2**62 + 1]
+    list(batches)
+    assert seeds == [2**62 + 1, -(2**63), 0]

@@ -12,7 +12,8 @@ from gan.data.build import Built
 from gan.data.dataset import DatasetInfo
 from gan.data.png import decode_png
 from tasks import artifacts
-from tasks.dataset_report import failure_html, report_html, thumbnail_side, thumbnails, visible
+from tasks.dataset_report import failure_html, report_html
+from tasks.report_page import thumbnail_side, thumbnails, visible
 
 HOSTILE = (
     "<script>alert(1)</script>",

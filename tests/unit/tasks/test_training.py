@@ -1,11 +1,17 @@
-"""What is decided before Ray starts: the header of checkpoints and each worker's share."""
+"""What is decided around Ray: header, shares, which checkpoint is taken, and what the bar says."""
+
+from types import SimpleNamespace
 
 import pytest
 
+from gan.context import Progress
 from gan.data.dataset import DatasetInfo
-from gan.errors import ConfigError, ResourcesError
+from gan.errors import ConfigError, ResourcesError, WeightsError
 from gan.presets import preset
-from tasks.training import checkpoint_header, share_out
+from tasks.settings import Settings
+from tasks.steps.train import Line
+from tasks.training import TrainingResult, _taken, checkpoint_header, share_out, train_on_ray
+from tasks.validation import NOT_MEASURED
 
 
 @pytest.mark.parametrize(
@@ -86,3 +92,64 @@ def test_another_resolution_is_refused_with_both_numbers_and_the_way_out():
     sentence = r"the dataset is 32 px but preset digits makes 16 px: ingest again with --set data\.resolution=16"
     with pytest.raises(ConfigError, match=sentence):
         checkpoint_header(preset("digits"), info(resolution=32), "abc")
+
+
+@pytest.mark.parametrize(
+    ("kids", "cur_nimg", "kid"),
+    [
+        ({100: 0.3, 200: 0.1, 300: 0.2}, 200, 0.1),
+        ({100: -0.001, 200: 0.0, 300: NOT_MEASURED}, 100, -0.001),
+        ({100: 0.2, 200: 0.2}, 200, 0.2),
+        ({100: NOT_MEASURED, 200: NOT_MEASURED}, 200, None),
+    ],
+)
+def test_the_checkpoint_of_lowest_kid_is_taken_or_else_the_last(tmp_path, kids, cur_nimg, kid):
+    fetched = []
+    checkpoints = [
+        (
+            SimpleNamespace(to_directory=lambda folder, nimg=nimg: fetched.append((nimg, folder))),
+            {"cur_nimg": nimg, "kid": kid},
+        )
+        for nimg, kid in kids.items()
+    ]
+    result = SimpleNamespace(best_checkpoints=checkpoints, metrics=checkpoints[-1][1])
+    assert _taken(result, tmp_path) == TrainingResult(tmp_path, cur_nimg, max(kids), kid)
+    assert fetched == [(cur_nimg, str(tmp_path))]
+
+
+def test_missing_weights_are_told_before_anything_starts(tmp_path):
+    import ray
+
+    config = preset("digits")
+    assert config.evaluation.watch_images > 0
+    settings = Settings(ganflow_home=tmp_path, ganflow_inception_weights=tmp_path / "away.pt")
+    with pytest.raises(WeightsError, match=r"the Inception weights .*away\.pt cannot be read"):
+        train_on_ray(
+            config,
+            checkpoint_header(config, info(), "abc"),
+            settings,
+            name="n",
+            workers=1,
+            destination=tmp_path / "out",
+            on_progress=lambda record: None,
+            on_warning=lambda sentence: None,
+        )
+    assert not ray.is_initialized()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_line_keeps_the_last_losses_and_the_last_kid():
+    line = Line()
+
+    def losses(cur_nimg, value):
+        return Progress(cur_nimg, 100, {"D_loss": value, "G_loss": 2 * value, "R1": 5.0})
+
+    def kid(cur_nimg, value):
+        return Progress(cur_nimg, 100, {"kid": value, "kid_low": value - 1, "kid_high": value + 1})
+
+    assert line.after(losses(20, 0.5)) == (20, "D_loss 0.500  G_loss 1.000")
+    assert line.after(losses(30, 0.25)) == (30, "D_loss 0.250  G_loss 0.500")
+    assert line.after(kid(10, 0.04921)) == (30, "D_loss 0.250  G_loss 0.500  kid 0.0492")
+    assert line.after(losses(40, 0.125)) == (40, "D_loss 0.125  G_loss 0.250  kid 0.0492")
+    assert line.after(kid(30, -0.0004)) == (40, "D_loss 0.125  G_loss 0.250  kid -0.0004")
+    assert Line().after(kid(10, 0.5)) == (10, "kid 0.5000")

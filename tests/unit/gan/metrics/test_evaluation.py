@@ -4,14 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gan.errors import InputError, ProtocolMismatchError
 from gan.metrics import evaluation
-from gan.metrics.evaluation import Evaluation, Metric, decide, evaluate_features, metric_key
-from gan.metrics.frechet import fid
-from gan.metrics.kid import kid
+from gan.metrics.evaluation import Evaluation, Metric, decide, metric_key
 from gan.metrics.protocol import Protocol
 
 
@@ -37,37 +34,18 @@ def test_metric_key(count: int, key: str) -> None:
     assert metric_key("fid", count) == key
 
 
-def test_evaluate_features() -> None:
-    """FID without an interval, KID with 1.96 standard errors to each side, and a warning with few images."""
-    rng = np.random.default_rng(0)
-    generated = rng.random((40, 6)).astype(np.float32)
-    reference = rng.random((30, 6)).astype(np.float32)
-    found = evaluate_features(generated, reference, protocol(40, 30))
-    assert found.metrics["fid40"] == Metric(value=fid(generated, reference))
-    wanted = kid(generated, reference)
-    score = found.metrics["kid40"]
-    assert score.value == wanted.mean
-    assert score.low == pytest.approx(wanted.mean - 1.96 * wanted.standard_error)
-    assert score.high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error)
-    assert "interval from 100 subsets of 15 images" in score.note
-    assert len(found.warnings) == 1
-    assert "KID decides" in found.warnings[0]
-
-
-def test_no_warning_with_enough_images() -> None:
-    """From 2,048 images on each side FID needs no warning."""
-    rng = np.random.default_rng(0)
-    found = evaluate_features(rng.random((2048, 3)), rng.random((2048, 3)), protocol(2048, 2048))
-    assert found.warnings == []
-    assert found.metrics["kid2048"].note == "mean over 100 subsets of 1000 images"
-
-
-def test_counts_must_be_the_protocols() -> None:
-    """Features of other numbers of images than the protocol says are a mistake; three images are too few."""
-    with pytest.raises(ValueError, match="40 and 30"):
-        evaluate_features(np.zeros((30, 3)), np.zeros((40, 3)), protocol(40, 30))
-    with pytest.raises(InputError, match=r"at least 4 images.*evaluation\.num_images"):
-        evaluate_features(np.zeros((3, 3)), np.zeros((40, 3)), protocol(3, 40))
+def test_a_record_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """Versions that were registered before the record knew classes and a baseline can still be released."""
+    record = json.loads(scored(1.0, 0.1, protocol()).model_dump_json())
+    for key in ("per_class", "baseline"):
+        del record[key]
+    for key in ("neighbours", "num_training", "num_holdout"):
+        del record["protocol"][key]
+    path = tmp_path / "evaluation.json"
+    path.write_text(json.dumps(record | {"format_version": 1}))
+    found = Evaluation.from_json(path)
+    assert found.values == {"fid10k": 1.0, "kid10k": 0.1}
+    assert (found.per_class, found.baseline, found.protocol.num_training) == ({}, {}, 0)
 
 
 def test_json_round_trip(tmp_path: Path) -> None:
@@ -97,7 +75,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert [entry.name for entry in tmp_path.iterdir()] == ["evaluation.json"]
 
 
-@pytest.mark.parametrize("change", [{"format_version": 2}, {"host": "here"}, {"metrics": {"fid10k": {"value": None}}}])
+@pytest.mark.parametrize("change", [{"format_version": 3}, {"host": "here"}, {"metrics": {"fid10k": {"value": None}}}])
 def test_other_files_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """A later format, an unknown field or a missing score is refused with a sentence that names the place."""
     path = tmp_path / "evaluation.json"

@@ -1,6 +1,6 @@
 """Batching around the network, with a network that only averages pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.errors import DatasetError
-from gan.metrics import features
-from gan.metrics.features import FeatureExtractor
+from gan.config import Precision
+from gan.errors import DatasetError, ResourcesError
+from gan.metrics import network as networks
+from gan.metrics.features import FeatureExtractor, require_precision
+from gan.metrics.network import FeatureNetwork, inception
 
 
 class MeanNetwork(nn.Module):
@@ -30,7 +32,7 @@ class MeanNetwork(nn.Module):
 def network(monkeypatch: pytest.MonkeyPatch) -> MeanNetwork:
     """The network that extractors of this test load."""
     stand_in = MeanNetwork()
-    monkeypatch.setattr(features, "load_inception", lambda *_args, **_kwargs: stand_in)
+    monkeypatch.setattr(networks, "load_inception", lambda *_args, **_kwargs: stand_in)
     return stand_in
 
 
@@ -42,7 +44,7 @@ def images(*levels: int) -> np.ndarray:
 def test_batches_are_regrouped_in_order(network: MeanNetwork) -> None:
     """Batches of 5, 0, 1 and 2 become 3, 3 and 2, and each image keeps its place."""
     seen: list[int] = []
-    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=3)
+    extractor = FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="tf1", batch_size=3)
     parts = [images(0, 1, 2, 3, 4), images(), images(5), images(6, 7)]
     found = extractor.extract(parts, on_progress=seen.append)
     assert [len(batch) for batch in network.batches] == [3, 3, 2]
@@ -54,7 +56,7 @@ def test_batches_are_regrouped_in_order(network: MeanNetwork) -> None:
 
 def test_precision_and_layout(network: MeanNetwork) -> None:
     """The network gets bf16 in channels_last; what comes back is float32."""
-    extractor = FeatureExtractor(Path("unused"), resize="torch", precision="bf16", batch_size=2)
+    extractor = FeatureExtractor(inception(Path("unused"), precision="bf16"), resize="torch", batch_size=2)
     found = extractor.extract([images(0, 255)])
     assert network.batches[0].dtype == torch.bfloat16
     assert network.batches[0].is_contiguous(memory_format=torch.channels_last)
@@ -69,14 +71,14 @@ def test_total_stops_reading(network: MeanNetwork) -> None:
         yield images(3, 4, 5)
         pytest.fail("read on")
 
-    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=4)
+    extractor = FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="tf1", batch_size=4)
     assert len(extractor.extract(batches(), total=5)) == 5
 
 
 @pytest.mark.parametrize(("parts", "total"), [([images(1, 2)], 3), ([], None), ([images()], 1)])
 def test_too_few_images(network: MeanNetwork, parts: list[np.ndarray], total: int | None) -> None:
     """Fewer images than asked for is an error, not a smaller protocol."""
-    extractor = FeatureExtractor(Path("unused"), resize="tf1", precision="fp32", batch_size=2)
+    extractor = FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="tf1", batch_size=2)
     with pytest.raises(DatasetError, match=r"only [02] images came"):
         extractor.extract(parts, total=total)
 
@@ -85,7 +87,7 @@ def test_read_only_memory_is_accepted(network: MeanNetwork) -> None:
     """A memory-mapped dataset cannot be written to, and needs not."""
     part = images(1, 2)
     part.setflags(write=False)
-    extractor = FeatureExtractor(Path("unused"), resize="clean", precision="fp32", batch_size=2)
+    extractor = FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="clean", batch_size=2)
     assert len(extractor.extract([part])) == 2
 
 
@@ -96,8 +98,29 @@ def test_tensor_float_32_is_off_inside_alone(network: MeanNetwork) -> None:
     before = torch.backends.cudnn.conv.fp32_precision
     torch.backends.cudnn.conv.fp32_precision = "tf32"
     try:
-        FeatureExtractor(Path("unused"), resize="tf1", precision="fp32").extract([images(1)])
+        FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="tf1").extract([images(1)])
         assert torch.backends.cudnn.conv.fp32_precision == "tf32"
     finally:
         torch.backends.cudnn.conv.fp32_precision = before
     assert seen == ["ieee"]
+
+
+def drawing(precision: Precision, run: Callable[[Tensor], Tensor]) -> FeatureExtractor:
+    """An extractor whose network is a function."""
+    return FeatureExtractor(FeatureNetwork("f", "0", precision, torch.device("cpu"), 8, run), resize="torch")
+
+
+def test_a_precision_that_is_far_off_is_refused() -> None:
+    """The sentence says how far, and what to do; a small deviation is returned; NaN is far off too."""
+    full = drawing("fp32", lambda x: x.mean(dim=(2, 3)))
+    assert require_precision(drawing("bf16", lambda x: 1.02 * x.mean(dim=(2, 3))), full, images(5, 9)) == (
+        pytest.approx(0.02)
+    )
+    for wrong in (2.0, float("nan")):
+        with pytest.raises(ResourcesError, match=r"in bf16 this machine's cpu .* evaluation.precision=fp32"):
+            require_precision(drawing("bf16", lambda x, wrong=wrong: wrong * x.mean(dim=(2, 3))), full, images(5, 9))
+
+
+def test_a_batch_of_its_own_for_each_device() -> None:
+    """Eight images on a CPU, unless the configuration says otherwise."""
+    assert drawing("fp32", lambda x: x).batch_size == 8

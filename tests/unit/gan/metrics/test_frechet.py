@@ -1,5 +1,7 @@
 """Fréchet distance of known Gaussians, and that every way to compute it agrees."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,6 +99,50 @@ def test_merging_leaves_the_other_alone() -> None:
     np.testing.assert_array_equal(source.cov, before)
 
 
+def test_cut_of_the_rows_does_not_matter() -> None:
+    """Batches of any size, over several blocks, and 1 or 4 workers in any order give the same moments."""
+    features = (draw(5000, 6, 0) + 50.0).astype(np.float32)
+    whole = Moments(6)
+    whole.update(features)
+    for size in (1, 7, 64, 1024, 1025, 3000):
+        pieces = [features[start : start + size] for start in range(0, len(features), size)]
+        streamed, workers = Moments(6), [Moments(6) for _ in range(4)]
+        for index, piece in enumerate(pieces):
+            streamed.update(piece)
+            workers[index % 4].update(piece)
+            if index == 2:  # a look in between
+                np.testing.assert_allclose(streamed.mean, features[: 3 * size].mean(axis=0, dtype=np.float64))
+        merged = Moments(6)
+        for worker in reversed(workers):
+            merged.merge(worker)
+        for found in (streamed, merged):
+            assert found.count == 5000
+            np.testing.assert_allclose(found.mean, whole.mean, rtol=1e-12)
+            np.testing.assert_allclose(found.scatter, whole.scatter, rtol=1e-9, atol=1e-9 * whole.scatter.max())
+    np.testing.assert_allclose(whole.cov, np.cov(features.astype(np.float64), rowvar=False), rtol=1e-9)
+
+
+def test_state_is_plain_and_a_copy(tmp_path: Path) -> None:
+    """Saved as .npz without pickle, read back and continued; what is added later leaves neither copy changed."""
+    features = draw(1500, 3, 0)
+    first = Moments(3)
+    first.update(features[:1100])
+    state, mean = first.state(), first.mean
+    np.savez(tmp_path / "moments.npz", **state)
+    first.update(features[1100:])
+    for before in (state["mean"], mean):
+        np.testing.assert_allclose(before, features[:1100].mean(axis=0), rtol=1e-12)
+    with np.load(tmp_path / "moments.npz", allow_pickle=False) as saved:
+        second = Moments.from_state(saved)
+    second.update(features[1100:])
+    assert second.count == first.count == 1500
+    np.testing.assert_allclose(second.mean, first.mean, rtol=1e-12)
+    np.testing.assert_allclose(second.cov, first.cov, rtol=1e-12)
+    restored = Moments.from_state(state)
+    restored.update(features)
+    np.testing.assert_allclose(state["scatter"], np.cov(features[:1100], rowvar=False) * 1099, rtol=1e-9)
+
+
 def test_too_few_or_unlike() -> None:
     """One feature has no covariance; different widths cannot be compared."""
     with pytest.raises(ValueError, match="at least 2 features"):
@@ -105,3 +151,6 @@ def test_too_few_or_unlike() -> None:
         fid(np.zeros((1, 3)), np.zeros((5, 3)))
     with pytest.raises(ValueError, match="expected"):
         fid(np.zeros((5, 3)), np.zeros((5, 4)))
+    for unlike in (np.zeros((5, 1)), np.zeros(3)):
+        with pytest.raises(ValueError, match="expected"):
+            Moments(3).update(unlike)

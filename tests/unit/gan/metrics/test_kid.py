@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan.metrics.kid import kid
+from gan.metrics.kid import kid, kid_per_class
 
 
 def draw(count: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -61,14 +61,49 @@ def test_float32_is_close_to_float64() -> None:
     assert abs(single.mean - double.mean) < 1e-3 * double.standard_error
 
 
-def test_unbiased_and_honest_error() -> None:
+def test_honest_error() -> None:
     """Over fresh draws the score of equal distributions averages to 0, and the error bar is the spread that is seen."""
-    equal = [kid(draw(40, 2 * i), draw(40, 2 * i + 1), subsets=30).mean for i in range(200)]
-    assert abs(np.mean(equal)) < 3 * np.std(equal) / np.sqrt(200)
+    equal = [kid(draw(40, 2 * i), draw(40, 2 * i + 1), subsets=30) for i in range(200)]
+    seen = np.std([each.mean for each in equal])
+    assert abs(np.mean([each.mean for each in equal])) < 3 * seen / np.sqrt(200)
+    # where both are of one distribution subsets spread more than they should: too wide, never too narrow
+    assert 1.0 < np.mean([each.standard_error for each in equal]) / seen < 2.5
+    assert np.mean([abs(each.mean) < 1.96 * each.standard_error for each in equal]) > 0.95
     for size in (1000, 20, 30):
         results = [kid(draw(40, 2 * i), draw(40, 2 * i + 1, 0.7), subsets=30, subset_size=size) for i in range(200)]
         seen = np.std([result.mean for result in results])
         assert 0.75 < np.mean([result.standard_error for result in results]) / seen < 1.5
+
+
+def test_sets_larger_than_a_block() -> None:
+    """Kernels are taken in blocks, those within a set by half: the same as all at once, also beyond one block."""
+    a, b = draw(2500, 0), draw(4200, 1, 0.5)
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        cubes: np.ndarray = (x @ y.T / 8 + 1.0) ** 3
+        return cubes
+
+    within = sum((kernel(x, x).sum() - np.diag(kernel(x, x)).sum()) / (len(x) * (len(x) - 1)) for x in (a, b))
+    result = kid(a, b, subset_size=2500, subsets=4)
+    assert result.mean == pytest.approx(within - 2 * kernel(a, b).mean(), rel=1e-9)
+    rng = np.random.default_rng(0)
+    picks = [(rng.permutation(2500)[:1250], rng.permutation(4200)[:1250]) for _ in range(4)]
+    estimates = [kid(a[i], b[j], subsets=2, subset_size=1250).mean for i, j in picks]
+    assert result.std == pytest.approx(np.std(estimates, ddof=1), rel=1e-9)
+
+
+def test_per_class() -> None:
+    """Each class as if it were alone; without a label, or with too few on a side, it is left out."""
+    a, b = draw(60, 0), draw(50, 1, 0.5)
+    labels_a = np.repeat(np.array([7, 2, -1, 5, 9]), [20, 25, 5, 3, 7])
+    labels_b = np.repeat(np.array([2, 7, -1, 5, 8]), [10, 20, 5, 8, 7])
+    results = kid_per_class(a, labels_a, b, labels_b, subsets=10, subset_size=8, seed=1)
+    assert list(results) == [2, 7]
+    for label, found in results.items():
+        assert found == kid(a[labels_a == label], b[labels_b == label], subsets=10, subset_size=8, seed=1)
+    assert kid_per_class(a, np.full(60, -1), b, np.full(50, -1)) == {}
+    with pytest.raises(ValueError, match="59 and 50 labels for 60 and 50 features"):
+        kid_per_class(a, labels_a[:59], b, labels_b)
 
 
 def test_farther_is_larger() -> None:

@@ -18,6 +18,9 @@ FIELDS: dict[str, Any] = {
     "precision": "fp32",
     "dataset_md5": "abc",
     "seed": 0,
+    "neighbours": 5,
+    "num_training": 1000,
+    "num_holdout": 362,
     "code_version": METRICS_VERSION,
 }
 OTHERS: dict[str, Any] = {
@@ -30,6 +33,9 @@ OTHERS: dict[str, Any] = {
     "precision": "bf16",
     "dataset_md5": "def",
     "seed": 1,
+    "neighbours": 3,
+    "num_training": 1435,
+    "num_holdout": 0,
     "code_version": METRICS_VERSION + 1,
 }
 

@@ -53,11 +53,13 @@ def test_clean_is_pillow_per_channel_clipped() -> None:
     np.testing.assert_array_equal(found, raw.clip(0.0, 255.0))
 
 
-def reference_tf1(image: np.ndarray, size: int) -> np.ndarray:
+def reference_tf1(images: np.ndarray, size: int) -> np.ndarray:
     """TensorFlow 1's kernel, a pixel at a time: columns are interpolated in two rows, then the rows."""
-    height, width = image.shape
     f32 = np.float32
-    pixels, out = image.astype(f32), np.empty((size, size), f32)
+    # [H, W, N, C]: one place of all images at once
+    pixels = images.transpose(1, 2, 0, 3).astype(f32)
+    height, width = pixels.shape[:2]
+    out = np.empty((size, size, *pixels.shape[2:]), f32)
     for y in range(size):
         source_y = f32(y) * f32(height / size)
         top, bottom = int(source_y), min(int(source_y) + 1, height - 1)
@@ -67,16 +69,28 @@ def reference_tf1(image: np.ndarray, size: int) -> np.ndarray:
             upper = pixels[top, left] + (pixels[top, right] - pixels[top, left]) * dx
             lower = pixels[bottom, left] + (pixels[bottom, right] - pixels[bottom, left]) * dx
             out[y, x] = upper + (lower - upper) * (source_y - f32(int(source_y)))
-    return out
+    return out.transpose(2, 3, 0, 1)
 
 
 @settings(deadline=None, max_examples=25)
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 24), st.integers(0, 2**32 - 1))
-def test_tf1_equals_the_kernel_bitwise(height: int, width: int, size: int, seed: int) -> None:
-    """Separable gathering gives the same bits as the kernel does pixel by pixel."""
-    image = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    found = resize_images(torch.from_numpy(image[None, :, :, None]), "tf1", size)
-    np.testing.assert_array_equal(found[0, 0].numpy(), reference_tf1(image, size))
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 24), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1))
+def test_tf1_equals_the_kernel_bitwise(height: int, width: int, size: int, channels: int, seed: int) -> None:
+    """Separable gathering gives the same bits as the kernel does pixel by pixel, in each image and channel."""
+    images = np.random.default_rng(seed).integers(0, 256, (3, height, width, channels), dtype=np.uint8)
+    found = resize_images(torch.from_numpy(images), "tf1", size).numpy()
+    np.testing.assert_array_equal(found, np.broadcast_to(reference_tf1(images, size), found.shape))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tf1_comes_in_the_layout_of_the_network(channels: int) -> None:
+    """Channels last, grey too: scaling and rounding then move no pixel to another place."""
+    images = torch.zeros(2, 8, 8, channels, dtype=torch.uint8)
+    assert resize_images(images, "tf1", 16).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_no_images() -> None:
+    """An empty batch stays one."""
+    assert resize_images(torch.zeros(0, 8, 8, 1, dtype=torch.uint8), "tf1", 16).shape == (0, 3, 16, 16)
 
 
 @pytest.mark.parametrize("mode", MODES)

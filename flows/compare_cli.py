@@ -1,0 +1,61 @@
+"""`ganflow compare`: all metrics between two sets of images; it needs no server, registry or dataset."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.configure import evaluation_overrides, resolve_config
+from flows.console import Answer, prepare
+from gan.config import Precision, Resize
+
+_SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help=f"The images to judge. {_SET}")],
+    b: Annotated[Path, typer.Argument(help="The images to compare them with; likewise.")],
+    holdout: Annotated[
+        Path | None,
+        typer.Option(help="Images like B's that A cannot have seen: with them copies of B in A are counted."),
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option("--n", "-n", min=4, help="Images of each, a fixed random choice; all if not given.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Of both, where they have splits: train or test.")] = None,
+    split_a: Annotated[str | None, typer.Option(help="Of A alone.")] = None,
+    split_b: Annotated[str | None, typer.Option(help="Of B alone.")] = None,
+    resize: Annotated[
+        Resize, typer.Option(help="To 299x299: tf1 as FID's authors, clean as clean-fid, torch as PyTorch.")
+    ] = "tf1",
+    precision: Annotated[Precision, typer.Option(help="Of the feature network: bf16 is twice as fast.")] = "fp32",
+    network: Annotated[
+        Path | None, typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID.")
+    ] = None,
+    report: Annotated[Path, typer.Option(help="HTML page to write.")] = Path("comparison.html"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")] = False,
+) -> None:
+    """Measure how alike two sets of images are: FID, KID, precision, recall, density, coverage, copies.
+
+    The features of each set are kept in .ganflow/cache/, so that a set is passed through the network once.
+    """
+    answer = Answer()
+    settings = prepare()
+    config = resolve_config("digits", evaluation_overrides(resize=resize, precision=precision)).evaluation
+    from flows.summary import compared_lines
+    from tasks.comparing import compare_paths
+
+    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="compare-") as scratch:
+        result = compare_paths(
+            settings,
+            (a, split_a or split),
+            (b, split_b or split),
+            holdout,
+            config=config,
+            n=n,
+            network=network,
+            report=report,
+            scratch=Path(scratch),
+        )
+    answer.give(result, compared_lines(result), as_json)

@@ -1,0 +1,105 @@
+"""Copies of training images among generated ones, by features and by pixels, ready to be reported."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.evaluation.extraction import KEPT_BYTES
+from gan.evaluation.pictures import Pair
+from gan.evaluation.side import Side
+from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies, find_pixel_copies
+from gan.metrics.evaluation import Metric
+from gan.metrics.feature_set import KEPT
+
+Rows = npt.NDArray[np.int64]
+Names = Callable[[int], str]
+
+FEATURES, PIXELS = "copies", "pixel_copies"
+LEVEL = 0.005
+"""Of honest images that may be flagged by chance; at twice that, 1 % of copies among 1,000 images drowns in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Copying:
+    """What was found; metrics under names without a number of images."""
+
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    feature_pairs: Sequence[Pair] = ()
+    pixel_pairs: Sequence[Pair] = ()
+
+
+def look_for_copies(
+    generated: Side, training: Side, holdout: Side | None, *, name: Names = str, device: str = "cpu"
+) -> Copying:
+    """Count generated images that are nearer to a training image than held out images are.
+
+    Features are looked at as far as there are any; pixels of all training images, up to 50,000. Without a holdout of
+    at least 20 images there is nothing to count by: authenticity and the nearest pairs are left.
+
+    Args:
+        generated: what is judged.
+        training: what may have been copied.
+        holdout: real images that were not trained on.
+        name: what a generated image is called, by its index.
+        device: where distances are taken.
+    """
+    warnings: list[str] = []
+    if holdout is not None and len(holdout) < MIN_HOLDOUT:
+        warnings.append(f"copies are not counted: {len(holdout)} images are held out, and {MIN_HOLDOUT} are needed")
+        holdout = None
+    by_features = find_copies(
+        generated.features.features,
+        training.features.features,
+        holdout.features.features if holdout else None,
+        level=LEVEL,
+        device=device,
+    )
+    feature_pairs = [
+        Pair(name(pair.generated), generated.image(pair.generated), training.image(pair.training), pair.score)
+        for pair in by_features.pairs
+        if generated.rows[pair.generated] < len(generated.images)
+    ]
+    metrics = {"authenticity": Metric.of(by_features.authenticity)}
+    metrics |= _share(FEATURES, by_features, len(training.features.features))
+    warnings += _alarm(by_features, "by features")
+    sizes = {side.images.shape[1:] for side in (generated, training, holdout) if side}
+    if len(sizes) > 1:
+        warnings.append(f"pixels are not compared: there are images of {' and '.join(map(_size, sorted(sizes)))}")
+        return Copying(metrics, warnings, feature_pairs)
+    images, originals = generated.images[generated.kept(KEPT_BYTES)[:KEPT]], _most(training)
+    by_pixels = find_pixel_copies(images, originals, _most(holdout) if holdout else None, level=LEVEL, device=device)
+    pixel_pairs = [
+        Pair(name(pair.generated), images[pair.generated], np.asarray(originals[pair.training]), pair.score)
+        for pair in by_pixels.pairs
+    ]
+    metrics |= _share(PIXELS, by_pixels, len(originals))
+    warnings += _alarm(by_pixels, "by pixels")
+    return Copying(metrics, warnings, feature_pairs, pixel_pairs)
+
+
+def _most(side: Side) -> npt.NDArray[np.uint8]:
+    return side.images if len(side.images) <= KEPT else side.images[np.sort(side.rows)[:KEPT]]
+
+
+def _share(name: str, found: CopiesResult, among: int) -> dict[str, Metric]:
+    if found.share is None:
+        return {}
+    note = f"{LEVEL:.1%} by chance, {found.holdout_share:.1%} of the holdout; {among:,} training images"
+    return {name: Metric.of(found.share, note)}
+
+
+def _alarm(found: CopiesResult, how: str) -> list[str]:
+    # a holdout that has near copies of training images itself sets the mark
+    if found.share is None or found.share.low <= max(LEVEL, found.holdout_share or 0.0):
+        return []
+    return [
+        f"{found.share.value:.1%} of the generated images are nearer to a training image than held out images are, "
+        f"{how}: look at the pairs"
+    ]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

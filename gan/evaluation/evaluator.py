@@ -1,0 +1,198 @@
+"""Score a program that maps (seed, label) to images against a dataset: quality, variety, copies, usefulness."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.config import EvaluationConfig
+from gan.errors import ConfigError
+from gan.evaluation.copying import Copying, look_for_copies
+from gan.evaluation.extraction import Extraction
+from gan.evaluation.pictures import NEIGHBOURS, Pictures, called, neighbours, strips
+from gan.evaluation.real import RealFeatures, RealImages
+from gan.evaluation.scores import (
+    LEAST_IMAGES,
+    class_scores,
+    distribution_scores,
+    kid_metric,
+    names,
+    require_enough,
+    size_warnings,
+)
+from gan.evaluation.side import Side
+from gan.evaluation.usefulness import usefulness_scores
+from gan.metrics.evaluation import Evaluation, Metric, metric_key
+from gan.metrics.kid import kid
+from gan.metrics.protocol import Protocol, ReferenceSplit
+from gan.sampling import Program
+
+OnProgress = Callable[[int, str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """An evaluation, and what a person would rather look at."""
+
+    evaluation: Evaluation
+    pictures: Pictures
+
+
+def paired_labels(labels: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Labels [count] for generated images with the reference's shares of classes."""
+    return np.resize(labels, count)
+
+
+class Evaluator:
+    """Evaluates programs under one protocol; the real side is computed once and cached.
+
+    Args:
+        config: what protocol is asked for.
+        real: the dataset.
+        features: of the dataset, with the network that makes them.
+        on_progress: called with (images done, what is being done).
+
+    Raises:
+        ConfigError: the dataset lacks the split that the configuration asks for.
+        InputError: that split has fewer than 4 images.
+    """
+
+    def __init__(
+        self,
+        config: EvaluationConfig,
+        *,
+        real: RealImages,
+        features: RealFeatures,
+        on_progress: OnProgress = lambda done, what: None,
+    ) -> None:
+        self.config = config
+        self.real = real
+        self.features = features
+        self.on_progress = on_progress
+        # a set without splits is both: what is compared with, and what may have been copied
+        self.split: ReferenceSplit = "all" if "all" in real.splits else config.reference_split
+        self.training_split = "all" if "all" in real.splits else "train"
+        if self.split not in real.splits:
+            raise ConfigError(
+                f"evaluation.reference_split is {self.split} but the data has {', '.join(real.splits)} alone"
+            )
+        self.holdout_split = "test" if "test" in real.splits and len(real.splits["test"]) else None
+        self.rows = features.rows(self.split, config.num_images)
+        require_enough(config.num_images, len(self.rows))
+        self.done = 0
+
+    @property
+    def extraction(self) -> Extraction:
+        """How features are made."""
+        return self.features.extraction
+
+    @property
+    def images_to_pass(self) -> int:
+        """Images that the network sees for one program: the generated, and the real ones that are not cached."""
+        return self.config.num_images + sum(self.features.missing(*wanted) for wanted in self._wanted())
+
+    def evaluate(self, program: Program) -> Evaluated:
+        """Score `config.num_images` images of a program."""
+        count, network = self.config.num_images, self.extraction.extractor.network
+        real = {split: self._real(split, most) for split, most in self._wanted()}
+        reference = real[self.split].head(len(self.rows))
+        generated = self._draw(program, paired_labels(reference.labels, count))
+        metrics = distribution_scores(
+            generated.features, reference.features, network, neighbours=self.config.neighbours
+        )
+        training, holdout = real[self.training_split], real.get(self.holdout_split or "")
+        self.on_progress(self.done, "copies")
+        copying = look_for_copies(
+            generated, training, holdout, name=partial(self._called, generated), device=str(network.device)
+        )
+        useful, complaints = self._usefulness(generated, training, holdout)
+        counted = copying.metrics | useful
+        evaluation = Evaluation(
+            protocol=self._protocol(len(training), len(holdout) if holdout else 0),
+            metrics=metrics | {metric_key(name, count): metric for name, metric in counted.items()},
+            per_class=class_scores(generated, reference, self.real.class_names),
+            baseline=self._baseline(reference, holdout),
+            warnings=[*size_warnings(count, len(reference), network), *copying.warnings, *complaints],
+        )
+        return Evaluated(evaluation, self._pictures(generated, reference, training, copying))
+
+    def _usefulness(self, generated: Side, training: Side, holdout: Side | None) -> tuple[dict[str, Metric], list[str]]:
+        if not self.config.usefulness_seeds:
+            return {}, []
+        return usefulness_scores(
+            generated,
+            training,
+            holdout,
+            self.real.class_names,
+            seeds=self.config.usefulness_seeds,
+            device=str(self.extraction.extractor.network.device),
+            on_progress=lambda note: self.on_progress(self.done, note),
+        )
+
+    def _wanted(self) -> list[tuple[str, int]]:
+        count = self.config.num_images
+        wanted: dict[str, int] = {self.split: count}
+        # copies are looked for among at least those training images whose features are there anyway
+        wanted[self.training_split] = max(self.config.copy_images, wanted.get(self.training_split, 0))
+        if self.holdout_split:
+            wanted.setdefault(self.holdout_split, count)
+        return list(wanted.items())
+
+    def _real(self, split: str, count: int) -> Side:
+        features = self.features.of(split, count, self._counting("real images"))
+        rows, images = self.features.rows(split, count), self.real.splits[split]
+        return Side(images.images, rows, np.asarray(images.labels)[rows], features)
+
+    def _draw(self, program: Program, labels: npt.NDArray[np.int64]) -> Side:
+        count = len(labels)
+        seeds = np.arange(self.config.seed, self.config.seed + count, dtype=np.int64)
+        features, images = self.extraction.of_program(program, seeds, labels, self._counting("generated images"))
+        return Side(images, np.arange(count), labels, features)
+
+    def _counting(self, what: str) -> Callable[[int], None]:
+        before = self.done
+
+        def count(done: int) -> None:
+            self.done = before + done
+            self.on_progress(self.done, what)
+
+        return count
+
+    def _baseline(self, reference: Side, holdout: Side | None) -> dict[str, Metric]:
+        if holdout is None or self.holdout_split == self.split or len(holdout) < LEAST_IMAGES:
+            return {}
+        key = metric_key(names(self.extraction.extractor.network)[1], len(holdout))
+        return {key: kid_metric(kid(holdout.features.features, reference.features.features))}
+
+    def _called(self, generated: Side, index: int) -> str:
+        return called(index, generated.labels, self.real.class_names, self.config.seed)
+
+    def _pictures(self, generated: Side, reference: Side, training: Side, copying: Copying) -> Pictures:
+        shown = [self._called(generated, index) for index in range(min(NEIGHBOURS, len(generated)))]
+        return Pictures(
+            strips=list(strips(reference, generated, self.real.class_names)),
+            neighbours=list(neighbours(generated, training, shown)),
+            feature_copies=copying.feature_pairs,
+            pixel_copies=copying.pixel_pairs,
+        )
+
+    def _protocol(self, training: int, holdout: int) -> Protocol:
+        extractor = self.extraction.extractor
+        return Protocol.model_validate(
+            {
+                "num_generated": self.config.num_images,
+                "num_reference": len(self.rows),
+                "reference_split": self.split,
+                "resize": extractor.resize,
+                "network": extractor.network.name,
+                "network_sha256": extractor.network.sha256,
+                "precision": extractor.network.precision,
+                "dataset_md5": self.real.version,
+                "seed": self.config.seed,
+                "neighbours": self.config.neighbours,
+                "num_training": training,
+                "num_holdout": holdout,
+            }
+        )

@@ -1,0 +1,144 @@
+"""The real side: which images serve, and their features, computed once for each protocol."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.data.resident import Resident
+from gan.evaluation.extraction import Extraction, OnProgress
+from gan.keyed_random import epoch_order
+from gan.metrics.feature_set import FeatureSet, collect
+from gan.metrics.protocol import METRICS_VERSION
+
+Rows = npt.NDArray[np.int64]
+Features = npt.NDArray[np.float32]
+PART = 4096
+"""Images whose features are kept as soon as they are there: two minutes' work of a small machine."""
+
+
+@dataclass(frozen=True, eq=False)
+class RealImages:
+    """A dataset as evaluation sees it.
+
+    Attributes:
+        version: the dataset's md5, or the digest of its pixels; names it in the protocol.
+        splits: images and labels by the split's name: `train` and `test`, or `all`.
+        class_names: by label; empty where there are none.
+        sequence: names the images in their very order, in the cache; the version where that fixes the order.
+    """
+
+    version: str
+    splits: dict[str, Resident]
+    class_names: tuple[str, ...]
+    sequence: str = ""
+
+
+def chosen_rows(seed: int, size: int, count: int) -> Rows:
+    """Return a keyed choice of `count` of `size` rows, [min(count, size)]; that of fewer rows begins it."""
+    order: Rows = epoch_order(seed, 0, size).numpy()
+    return order[:count]
+
+
+class RealFeatures:
+    """Features of real images, from the cache if the very same were made before.
+
+    Args:
+        real: the dataset.
+        extraction: how features are made.
+        cache_dir: where they are kept; safe to delete.
+        seed: of the choice of images.
+    """
+
+    def __init__(self, real: RealImages, extraction: Extraction, cache_dir: Path, seed: int) -> None:
+        self.real = real
+        self.extraction = extraction
+        self.folder = cache_dir / "features" / (real.sequence or real.version)
+        self.seed = seed
+
+    def rows(self, split: str, count: int) -> Rows:
+        """The rows of a split that serve when `count` are wanted, in the order of their features."""
+        return chosen_rows(self.seed, len(self.real.splits[split]), count)
+
+    def missing(self, split: str, count: int) -> int:
+        """How many images the network would have to see."""
+        rows = self.rows(split, count)
+        if self._cached(split, len(rows)):
+            return 0
+        return sum(len(part) for start, part in _parts(rows) if not self._part_path(split, start, len(part)).exists())
+
+    def of(self, split: str, count: int, on_progress: OnProgress) -> FeatureSet:
+        """Return the features of at most `count` images of a split; a killed call goes on where it was."""
+        rows = self.rows(split, count)
+        if (found := self._cached(split, len(rows))) is not None:
+            return found
+        features = collect(self._pieces(split, rows, on_progress))
+        self._keep(self.folder / self._name(split, len(rows)), features)
+        shutil.rmtree(self._part_path(split, 0, 0).parent, ignore_errors=True)
+        return features
+
+    def _pieces(self, split: str, rows: Rows, on_progress: OnProgress) -> Iterator[Features]:
+        done = 0
+        for start, part in _parts(rows):
+
+            def count(more: int, before: int = done) -> None:
+                on_progress(before + more)
+
+            piece = self._part(split, start, part, count)
+            done += len(part)
+            yield piece
+
+    def _name(self, split: str, count: int | str) -> str:
+        extractor = self.extraction.extractor
+        network = extractor.network
+        facts = [split, count, extractor.resize, network.precision, self.seed, METRICS_VERSION, network.sha256[:16]]
+        return "-".join(str(fact) for fact in facts)
+
+    def _cached(self, split: str, count: int) -> FeatureSet | None:
+        # those of more images begin with the features of fewer
+        larger = sorted(self.folder.glob(self._name(split, "*")), key=lambda path: int(path.name.split("-")[1]))
+        for path in larger:
+            try:
+                if int(path.name.split("-")[1]) >= count:
+                    return FeatureSet.load(path).head(count)
+            except (OSError, ValueError, EOFError):
+                continue  # cut short, or not so many are kept
+        return None
+
+    def _part_path(self, split: str, start: int, count: int) -> Path:
+        return self.folder / f".{self._name(split, 'parts')}" / f"{start}-{count}.npy"
+
+    def _part(self, split: str, start: int, rows: Rows, on_progress: OnProgress) -> Features:
+        path = self._part_path(split, start, len(rows))
+        try:
+            found: Features = np.load(path, allow_pickle=False)
+            return found
+        except (OSError, ValueError, EOFError):
+            made = self.extraction.of_images(self.real.splits[split].images, rows, on_progress).features
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"{secrets.token_hex(8)}.npy")
+        np.save(partial, made, allow_pickle=False)
+        os.replace(partial, path)
+        return made
+
+    def _keep(self, path: Path, features: FeatureSet) -> None:
+        partial = path.with_name(f".{secrets.token_hex(8)}")
+        partial.mkdir(parents=True)
+        try:
+            features.save(partial)
+            if path.exists():  # broken, or another process was faster
+                path.rename(partial.with_suffix(".old"))
+            os.replace(partial, path)
+        finally:
+            for left in (partial, partial.with_suffix(".old")):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _parts(rows: Rows) -> Iterator[tuple[int, Rows]]:
+    for start in range(0, len(rows), PART):
+        yield start, rows[start : start + PART]

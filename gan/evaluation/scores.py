@@ -1,0 +1,96 @@
+"""All metrics between two sets of features, under the names they are reported by."""
+
+from collections.abc import Sequence
+
+from gan.errors import InputError
+from gan.evaluation.side import Side
+from gan.metrics.evaluation import MIN_IMAGES_FOR_FID, Metric, metric_key
+from gan.metrics.feature_set import FeatureSet
+from gan.metrics.fid_interval import fid_estimate
+from gan.metrics.kid import KidResult, kid, kid_per_class
+from gan.metrics.manifold import manifold
+from gan.metrics.network import FeatureNetwork
+
+LEAST_IMAGES = 4
+
+
+def distribution_scores(
+    generated: FeatureSet, reference: FeatureSet, network: FeatureNetwork, *, neighbours: int
+) -> dict[str, Metric]:
+    """Return FID, KID, precision, recall, density and coverage, each with its interval.
+
+    With another network than Inception the first two are called `fd_<network>_` and `kd_<network>_`.
+
+    Args:
+        generated: features of the images that are judged.
+        reference: features of real images.
+        network: what the features are of.
+        neighbours: k of the last four; lowered to what the smaller set allows.
+
+    Raises:
+        InputError: a side has fewer than 4 images.
+    """
+    require_enough(len(generated), len(reference))
+    count = len(generated)
+    fd, kd = names(network)
+    k = min(neighbours, len(generated) - 1, len(reference) - 1)
+    near = manifold(generated.features, reference.features, k=k, device=str(network.device))
+    note = f"k = {near.k}, {near.num_generated} generated and {near.num_reference} real images"
+    estimate = fid_estimate(
+        generated.features, reference.features, moments_a=generated.moments, moments_b=reference.moments
+    )
+    return {
+        metric_key(fd, count): Metric.of(estimate),
+        metric_key(kd, count): kid_metric(kid(generated.features, reference.features)),
+    } | {
+        metric_key(name, count): Metric.of(getattr(near, name), note)
+        for name in ("precision", "recall", "density", "coverage")
+    }
+
+
+def class_scores(generated: Side, reference: Side, class_names: Sequence[str]) -> dict[str, Metric]:
+    """Return KID by class name, of the classes with at least 4 images on each side."""
+    if not class_names:
+        return {}
+    a, b = generated.features.features, reference.features.features
+    found = kid_per_class(a, generated.labels[: len(a)], b, reference.labels[: len(b)])
+    return {class_names[label]: kid_metric(result) for label, result in found.items()}
+
+
+def names(network: FeatureNetwork) -> tuple[str, str]:
+    """Return what the Fréchet and the kernel distance are called: FID and KID with Inception alone."""
+    return ("fid", "kid") if network.is_inception else (f"fd_{network.name}_", f"kd_{network.name}_")
+
+
+def require_enough(generated: int, reference: int) -> None:
+    """Refuse sets too small for any score.
+
+    Raises:
+        InputError: a side has fewer than 4 images.
+    """
+    if min(generated, reference) < LEAST_IMAGES:
+        raise InputError(
+            f"scores need at least {LEAST_IMAGES} images on each side, but there are {generated} and {reference}: "
+            "take more images"
+        )
+
+
+def kid_metric(result: KidResult) -> Metric:
+    """Return a KID with its interval and how it was computed."""
+    half_width = 1.96 * result.standard_error
+    if result.interval_subset_size == result.subset_size:
+        note = f"mean over {result.subsets} subsets of {result.subset_size} images"
+    else:
+        note = f"all images at once; interval from {result.subsets} subsets of {result.interval_subset_size} images"
+    return Metric(value=result.mean, low=result.mean - half_width, high=result.mean + half_width, note=note)
+
+
+def size_warnings(generated: int, reference: int, network: FeatureNetwork) -> list[str]:
+    """Say where a Fréchet distance should not be believed."""
+    if min(generated, reference) >= MIN_IMAGES_FOR_FID:
+        return []
+    fd, kd = ("FID", "KID") if network.is_inception else ("the Fréchet distance", "the kernel distance")
+    return [
+        f"{fd} is strongly biased below {MIN_IMAGES_FOR_FID} images (here {generated} generated and "
+        f"{reference} reference): {kd} decides"
+    ]

@@ -1,0 +1,85 @@
+"""The board: what the processes of a training say, until the driver collects it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+
+from gan.context import Progress
+
+POLL_SECONDS = 0.5
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Holds what is said until the driver collects it; never more than a few records.
+
+    A record is a `Progress` as a dict, {"warning": sentence}, or {"error": sentence, "kind": class in gan.errors}.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def put(self, record: dict[str, Any]) -> None:
+        """Add a record."""
+        self.records.append(record)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Return and forget all records."""
+        records, self.records = self.records, []
+        return records
+
+
+@contextmanager
+def collecting(
+    board: Any,
+    on_progress: Callable[[Progress], None],
+    on_warning: Callable[[str], None],
+    on_error: Callable[[], None] = lambda: None,
+) -> Iterator[list[dict[str, str]]]:
+    """Hand the board's records on from a thread while the block runs.
+
+    Args:
+        board: the actor.
+        on_progress: called with every progress record.
+        on_warning: called with every sentence once; not after an error, which explains enough.
+        on_error: called when an error was found.
+
+    Yields:
+        The list of errors found.
+    """
+    errors: list[dict[str, str]] = []
+    warned: set[str] = set()
+    crash: list[BaseException] = []
+    done = threading.Event()
+
+    def collect() -> None:
+        for record in ray.get(board.drain.remote()):
+            if "error" in record:
+                errors.append(record)
+                on_error()
+            elif "warning" not in record:
+                on_progress(Progress(**record))
+            elif not errors and record["warning"] not in warned:
+                warned.add(record["warning"])
+                on_warning(record["warning"])
+
+    def poll() -> None:
+        try:
+            while not done.wait(POLL_SECONDS):
+                collect()
+            collect()
+        except Exception as error:  # shown by the driver's thread, below
+            crash.append(error)
+
+    thread = threading.Thread(target=poll, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield errors
+    finally:
+        done.set()
+        thread.join()
+    if crash:
+        raise crash[0]

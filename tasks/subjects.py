@@ -1,0 +1,87 @@
+"""What can be evaluated: a registered version, a training run, a checkpoint folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gan.checkpoint import load_header
+from gan.errors import InputError
+from gan.export import export_program
+from gan.sampling import Program
+from tasks.registry import find_model, load_generator, load_program
+from tasks.settings import Settings
+from tasks.tracking import run_artifact
+
+RUN_ID_LENGTH = 32
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A generator that is to be measured.
+
+    Attributes:
+        title: what people call it.
+        class_names: of the images it draws, by label; empty for an unconditional one.
+        dataset_md5: what it was trained on.
+        run_id: the training run that it came from; None of a checkpoint folder.
+        version: of the registered model; None of a run or a folder.
+        checkpoint: the folder with its weights; None of a registered model.
+        cur_nimg: images that it was trained with; 0 where that is not known.
+        facts: more to be said about it.
+    """
+
+    title: str
+    class_names: tuple[str, ...]
+    dataset_md5: str
+    run_id: str | None = None
+    version: int | None = None
+    checkpoint: Path | None = None
+    cur_nimg: int = 0
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def program(self, settings: Settings) -> Program:
+        """Load the function (seed, label) -> images, on the CPU; of a checkpoint, the graph that would be exported."""
+        if self.version is not None:
+            return load_program(settings, find_model(settings, str(self.version)))
+        assert self.checkpoint is not None
+        program: Program = export_program(load_generator(self.checkpoint)).module()
+        return program
+
+
+def find_subject(settings: Settings, name: str) -> Subject:
+    """Tell what a name means: a checkpoint folder, the id of a training run, an alias or version of the model.
+
+    Raises:
+        InputError: there is no such thing.
+        CheckpointError: the folder is no complete checkpoint.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _of_checkpoint(folder.absolute(), f"checkpoint {folder.name}", None)
+    if len(name) == RUN_ID_LENGTH and name.isalnum():
+        return _of_checkpoint(run_artifact(settings, name, CHECKPOINT), f"run {name[:8]}", name)
+    if "/" in name:
+        raise InputError(f"there is no checkpoint folder {name}: name one, a run id, or an alias or version")
+    model = find_model(settings, name)
+    return Subject(
+        title=f"version {model.version}",
+        class_names=model.class_names,
+        dataset_md5=model.dataset_md5,
+        run_id=model.run_id,
+        version=model.version,
+        facts={"model version": str(model.version), "training run": model.run_id},
+    )
+
+
+def _of_checkpoint(folder: Path, title: str, run_id: str | None) -> Subject:
+    header = load_header(folder)
+    facts = {"training run": run_id} if run_id else {"checkpoint": folder.name}
+    return Subject(
+        title=title,
+        class_names=tuple(header["class_names"]) if header["num_classes"] else (),
+        dataset_md5=header["dataset_md5"],
+        run_id=run_id,
+        checkpoint=folder,
+        cur_nimg=header["cur_nimg"],
+        facts=facts | {"images trained with": f"{header['cur_nimg']:,}"},
+    )

@@ -1,0 +1,173 @@
+"""The metric beside training: Ray Train hands each checkpoint to an actor of low priority while the loop goes on."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from gan.errors import GanflowError
+from tasks.settings import THREADS_SLEEP, Settings
+
+if TYPE_CHECKING:  # the process that only waits for a score shall not load torch
+    from ray.train import Checkpoint, ValidationConfig
+
+    from gan.config import Config
+    from gan.metrics.evaluation import Metric
+
+# The KID of a checkpoint without one: worse than any, and finite, for Ray Train keeps it as JSON.
+NOT_MEASURED = sys.float_info.max
+MOST_THREADS = 8  # they yield to the loop, and have the processor to themselves when it has ended
+# Far beyond what one slow core needs: what has not come by then never will.
+SECONDS, SECONDS_AN_IMAGE = 600.0, 4.0
+
+
+@dataclass(frozen=True)
+class ValidationPayload:
+    """All that the scoring process is told; plain values only.
+
+    Attributes:
+        header: what every checkpoint of this run carries.
+        home: `GANFLOW_HOME` of the driver.
+        weights: the feature network's file as the driver found it.
+    """
+
+    header: dict[str, Any]
+    home: str
+    weights: str
+
+
+Score = Callable[[Path], "Metric"]
+"""Maps a checkpoint's folder to its score; lower is better."""
+OpenScore = Callable[[ValidationPayload], Score]
+
+
+def open_kid(payload: ValidationPayload) -> Score:
+    """Load the feature network, and return what scores a checkpoint's G_ema by KID against the training images.
+
+    Raises:
+        GanflowError: network or dataset cannot be read here.
+    """
+    from gan.config import Config
+    from gan.evaluation.real import RealFeatures
+    from gan.evaluation.watch import Watch
+    from tasks.features import open_extraction
+    from tasks.references import dataset_version
+    from tasks.registry import load_generator
+
+    # another node may have the file elsewhere; and whatever cluster there is, this is done here
+    weights = Path(payload.weights) if Path(payload.weights).is_file() else None
+    settings = Settings(ganflow_home=Path(payload.home), ganflow_inception_weights=weights, ray_address=None)
+    header, config = payload.header, Config.model_validate(payload.header["config"]).evaluation
+    real = dataset_version(settings, header["dataset_md5"], header["class_names"])
+    features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
+    watch = Watch(features, config.watch_images)
+    return lambda checkpoint: watch.score(load_generator(checkpoint))
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=1)
+class Validator:
+    """Scores checkpoints in a process of its own, which takes what the loop leaves of the processor.
+
+    Args:
+        open_score: called once, before the first checkpoint.
+        payload: what it is called with.
+    """
+
+    def __init__(self, open_score: OpenScore, payload: ValidationPayload) -> None:
+        import torch
+
+        _step_back()
+        torch.set_num_threads(max(1, min(MOST_THREADS, _cpus_of_this_node())))
+        self.open_score = open_score
+        self.payload = payload
+        self._score: Score | None = None
+
+    def score(self, checkpoint: "Checkpoint") -> "Metric":
+        """Fetch a checkpoint from the storage and score it."""
+        self._score = self._score or self.open_score(self.payload)
+        with checkpoint.as_directory() as folder:
+            return self._score(Path(folder))
+
+
+def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: bool) -> Any:
+    """Start the process that scores, on this node if it can be, and return its handle.
+
+    Args:
+        payload: what it is told.
+        open_score: what scores.
+        gpu: whether a GPU is free for it.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    no_gpu = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
+    return Validator.options(
+        num_gpus=int(gpu),
+        scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True),
+        runtime_env={"env_vars": THREADS_SLEEP | no_gpu},
+    ).remote(open_score, payload)
+
+
+def validation_config(config: "Config", validator: Any, board: Any) -> "ValidationConfig":
+    """Say to Ray Train how a checkpoint is scored.
+
+    Args:
+        config: the run's configuration.
+        validator: from `start_validator`.
+        board: where scores and warnings are put for the driver.
+    """
+    from ray.train import ValidationConfig, ValidationTaskConfig
+
+    arguments = {
+        "validator": validator,
+        "board": board,
+        "total_nimg": config.train.total_images,
+        "seconds": SECONDS + SECONDS_AN_IMAGE * config.evaluation.watch_images,
+    }
+    return ValidationConfig(
+        validate, task_config=ValidationTaskConfig(fn_kwargs=arguments), ray_remote_kwargs={"num_cpus": 0}
+    )
+
+
+def validate(
+    checkpoint: "Checkpoint", *, validator: Any, board: Any, cur_nimg: int, total_nimg: int, seconds: float
+) -> dict[str, float]:
+    """What Ray Train calls with each checkpoint, in a process of its own: tell the driver, and return the metrics.
+
+    Nothing that goes wrong here may end the training, so it is a warning, and the checkpoint stays unscored.
+    """
+    try:
+        metric = ray.get(validator.score.remote(checkpoint), timeout=seconds)
+    except Exception as error:  # a lost process or node, too
+        sentence = f"the KID beside training cannot be measured ({_reason(error)}): training goes on without it"
+        ray.get(board.put.remote({"warning": sentence}))
+        return {}
+    metrics = {"kid": metric.value, "kid_low": metric.low, "kid_high": metric.high}
+    ray.get(board.put.remote({"cur_nimg": cur_nimg, "total_nimg": total_nimg, "metrics": metrics}))
+    return metrics
+
+
+def _reason(error: Exception) -> str:
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, GanflowError):
+        return str(cause)
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return f"{type(cause).__name__}: {lines[-1][:200]}" if lines else type(cause).__name__
+
+
+def _step_back() -> None:
+    """Leave the processor to whoever else wants it; what Ray starts has a low priority already, the workers too."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except (AttributeError, OSError):  # not on Linux, or forbidden
+        with contextlib.suppress(OSError):
+            os.nice(19)
+
+
+def _cpus_of_this_node() -> int:
+    here = ray.get_runtime_context().get_node_id()
+    return next((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here), 1)

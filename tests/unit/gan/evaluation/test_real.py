@@ -1,0 +1,85 @@
+"""Features of real images: made once, whatever happens in between."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan.evaluation import real as module
+from gan.evaluation.real import RealFeatures, RealImages, chosen_rows
+
+from .conftest import Counting
+
+
+@pytest.fixture
+def features(real: RealImages, extraction: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RealFeatures:
+    monkeypatch.setattr(module, "PART", 16)
+    return RealFeatures(real, extraction, tmp_path, 3)
+
+
+def nothing(_: int) -> None:
+    """Told of no progress."""
+
+
+def test_the_choice_is_keyed_and_grows_at_its_end() -> None:
+    assert sorted(chosen_rows(0, 7, 100).tolist()) == list(range(7))
+    few, more = chosen_rows(0, 100, 20).tolist(), chosen_rows(0, 100, 30).tolist()
+    assert more[:20] == few
+    assert len(set(more)) == 30
+    assert few != chosen_rows(1, 100, 20).tolist()
+
+
+def test_features_follow_the_rows(features: RealFeatures, real: RealImages) -> None:
+    found = features.of("train", 50, nothing)
+    wanted = real.splits["train"].images[features.rows("train", 50)].reshape(50, 16)
+    assert found.features.shape[0] == 50
+    resized = found.features.reshape(50, 4, 4)
+    np.testing.assert_array_equal(resized.reshape(50, 16), wanted)
+    assert len(found) == 50
+
+
+def test_fewer_images_come_from_the_features_of_more(features: RealFeatures, extraction: Counting) -> None:
+    whole = features.of("train", 60, nothing)
+    assert features.missing("train", 20) == 0
+    few = features.of("train", 20, nothing)
+    np.testing.assert_array_equal(few.features, whole.features[:20])
+    np.testing.assert_allclose(few.moments.mean, whole.features[:20].mean(axis=0), rtol=1e-6)
+    assert extraction.passed == 60
+    assert features.missing("test", 20) == 20
+
+
+def test_a_killed_pass_goes_on_where_it_was(
+    features: RealFeatures, extraction: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts that were finished are not passed again; progress counts them; in the end no part is left."""
+    whole, passed = extraction.of_images, 0
+
+    def killed(*arguments):  # type: ignore[no-untyped-def]
+        nonlocal passed
+        passed += 1
+        if passed == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(extraction, "of_images", killed)
+    with pytest.raises(KeyboardInterrupt):
+        features.of("train", 60, nothing)
+    assert extraction.passed == 32
+    assert features.missing("train", 60) == 28
+    told: list[int] = []
+    found = features.of("train", 60, told.append)
+    assert extraction.passed == 60
+    assert told[-1] == 60
+    assert len(found.features) == 60
+    assert not [path for path in (tmp_path / "features" / "abc").iterdir() if path.name.startswith(".")]
+
+
+def test_a_part_cut_short_is_made_anew(features: RealFeatures, extraction: Counting, tmp_path: Path) -> None:
+    whole = features.of("train", 60, nothing).features.copy()
+    (entry,) = (tmp_path / "features" / "abc").iterdir()
+    entry.joinpath("features.npy").write_bytes(b"")
+    folder = entry.with_name(f".{entry.name.replace('-60-', '-parts-')}")
+    folder.mkdir()
+    folder.joinpath("0-16.npy").write_bytes(b"\x93NUMPY")
+    np.testing.assert_array_equal(features.of("train", 60, nothing).features, whole)
+    assert extraction.passed == 120

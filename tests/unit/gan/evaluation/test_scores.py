@@ -1,0 +1,64 @@
+"""Names, notes and warnings of the scores between two sets of features."""
+
+import numpy as np
+import pytest
+
+from gan.errors import InputError
+from gan.evaluation.scores import class_scores, distribution_scores, kid_metric, require_enough, size_warnings
+from gan.evaluation.side import Side
+from gan.metrics.feature_set import FeatureSet, collect
+from gan.metrics.frechet import fid
+from gan.metrics.kid import kid
+
+from .conftest import Counting
+
+
+def features(count: int, seed: int) -> FeatureSet:
+    return collect([np.random.default_rng(seed).random((count, 6)).astype(np.float32)])
+
+
+def test_values_are_those_of_each_metric() -> None:
+    """FID and KID as their own functions give them, each inside its interval; k is said."""
+    a, b = features(40, 0), features(30, 1)
+    found = distribution_scores(a, b, Counting().extractor.network, neighbours=3)
+    assert found["fid40"].value == pytest.approx(fid(a.features, b.features), rel=1e-9)
+    wanted = kid(a.features, b.features)
+    assert found["kid40"] == kid_metric(wanted)
+    assert found["kid40"].high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error)
+    assert "interval from 100 subsets of 15 images" in found["kid40"].note
+    assert found["recall40"].note == "k = 3, 40 generated and 30 real images"
+    for metric in found.values():
+        assert metric.low is not None
+        assert metric.high is not None
+        assert metric.low <= metric.value <= metric.high
+
+
+def test_the_smallest_sets() -> None:
+    """Four images are enough for every score, whatever k was asked for."""
+    found = distribution_scores(features(4, 0), features(4, 1), Counting().extractor.network, neighbours=5)
+    assert len(found) == 6
+    with pytest.raises(InputError, match="at least 4 images on each side, but there are 3 and 40"):
+        require_enough(3, 40)
+
+
+def test_classes_are_scored_apart() -> None:
+    """A class that is drawn wrong is seen in its own KID alone."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    real, drawn = (rng.normal(size=(60, 6)).astype(np.float32) for _ in range(2))
+    drawn[labels == 1] += 3
+
+    def side(rows: np.ndarray) -> Side:
+        return Side(np.zeros((60, 1, 1, 1), dtype=np.uint8), np.arange(60), labels, collect([rows]))
+
+    found = class_scores(side(drawn), side(real), ("a", "b", "c"))
+    assert list(found) == ["a", "b", "c"]
+    assert found["b"].value > 10 * max(abs(found["a"].value), abs(found["c"].value))
+    assert class_scores(side(drawn), side(real), ()) == {}
+
+
+def test_few_images_are_said() -> None:
+    network = Counting().extractor.network
+    assert size_warnings(2048, 2048, network) == []
+    (warning,) = size_warnings(2047, 5000, network)
+    assert warning == "FID is strongly biased below 2048 images (here 2047 generated and 5000 reference): KID decides"

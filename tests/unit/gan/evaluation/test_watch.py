@@ -1,0 +1,98 @@
+"""The score that watches a run: the same conditions for every checkpoint, and the KID that they give."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan.data.resident import Resident
+from gan.errors import InputError
+from gan.evaluation.extraction import LocalExtraction
+from gan.evaluation.real import RealFeatures, RealImages
+from gan.evaluation.watch import Watch
+from gan.metrics.features import FeatureExtractor
+from gan.metrics.kid import kid
+from gan.metrics.network import FeatureNetwork
+
+SHAPE = (6, 6, 3)
+
+
+def pixels(images):
+    """A network whose features are pixels."""
+    return images.flatten(1)
+
+
+def watch(folder, *, train, count, passes=None):
+    """A watch over `train` random images whose classes are 0, 1, 2, 0, 1, 2 and so on."""
+
+    def run(images):
+        if passes is not None:
+            passes.append(len(images))
+        return pixels(images)
+
+    network = FeatureNetwork("pixels", "0" * 64, "fp32", torch.device("cpu"), 6, run)
+    extraction = LocalExtraction(FeatureExtractor(network, resize="torch"))
+    images = np.random.default_rng(0).integers(0, 256, (train, *SHAPE), dtype=np.uint8)
+    splits = {"train": Resident(images, np.arange(train) % 3), "test": Resident(images[:4], np.arange(4) % 3)}
+    real = RealImages("md5", splits, ("a", "b", "c"))
+    return Watch(RealFeatures(real, extraction, folder, seed=3), count), images
+
+
+def constant(grey, seen=None):
+    def program(rows):
+        if seen is not None:
+            seen.append(rows.clone())
+        return torch.full((len(rows), *SHAPE), grey, dtype=torch.uint8)
+
+    return program
+
+
+def test_it_is_the_kid_of_fixed_seeds_against_training_images_with_its_interval(tmp_path):
+    watching, images = watch(tmp_path, train=50, count=20)
+    noise = np.random.default_rng(1).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
+
+    def program(rows):
+        return torch.from_numpy(noise[20 + rows[:, 0].numpy()])
+
+    found = watching.score(program)
+    chosen = watching.features.rows("train", 20)
+    wanted = kid(noise.reshape(20, -1).astype(np.float32), images[chosen].reshape(20, -1).astype(np.float32))
+    assert found.value == pytest.approx(wanted.mean, rel=1e-9)
+    assert found.low == pytest.approx(wanted.mean - 1.96 * wanted.standard_error, rel=1e-9)
+    assert found.high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error, rel=1e-9)
+
+
+def test_every_checkpoint_is_asked_for_the_same_seeds_which_no_evaluation_draws(tmp_path):
+    watching, _ = watch(tmp_path, train=50, count=300)
+    seen = [[], []]
+    for rows in seen:
+        watching.score(constant(9, rows))
+    first, second = (torch.cat(rows) for rows in seen)
+    assert torch.equal(first, second)
+    assert first[:, 0].tolist() == list(range(-300, 0))
+    # the shares of the classes are those of the training images, again and again where these are fewer
+    labels = np.arange(50)[watching.features.rows("train", 300)] % 3
+    assert first[:, 1].tolist() == np.resize(labels, 300).tolist()
+
+
+def test_what_is_nearer_to_the_training_images_scores_lower(tmp_path):
+    watching, images = watch(tmp_path, train=50, count=50)
+    scores = [watching.score(program).value for program in (lambda rows: torch.from_numpy(images), constant(0))]
+    assert scores[0] < 0.01 * scores[1]
+
+
+def test_training_images_pass_the_network_once_and_then_come_from_the_cache(tmp_path):
+    passes = []
+    watching, _ = watch(tmp_path, train=50, count=20, passes=passes)
+    assert passes == []
+    watching.score(constant(1))
+    watching.score(constant(2))
+    assert sum(passes) == 3 * 20
+    again, _ = watch(tmp_path, train=50, count=20, passes=passes)
+    again.score(constant(1))
+    assert sum(passes) == 4 * 20
+
+
+@pytest.mark.parametrize(("train", "count"), [(3, 10), (10, 3)])
+def test_too_few_images_are_refused_with_both_numbers(tmp_path, train, count):
+    with pytest.raises(InputError, match=f"there are {count} and 3: take more images"):
+        watch(tmp_path, train=train, count=count)

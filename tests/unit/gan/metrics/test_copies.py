@@ -1,0 +1,205 @@
+"""Planted copies among honest images: found at 1 %, and nothing found where nothing was planted."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies, find_pixel_copies
+
+
+def draw_features(count: int, seed: int) -> np.ndarray:
+    """Features like Inception's: of few intrinsic dimensions, never negative, and of unequal density."""
+    rng = np.random.default_rng(seed)
+    latent = rng.standard_normal((count, 12)) * rng.choice([0.3, 1.0], (count, 1))
+    mixing = np.random.default_rng(99).standard_normal((12, 48))
+    return np.maximum(latent @ mixing + 1.0, 0.0).astype(np.float32)
+
+
+def draw_images(count: int, seed: int, channels: int = 3, size: int = 32) -> np.ndarray:
+    """Pictures of three soft blobs on a gradient; every tenth is an almost flat sky, which all look alike."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:size, 0:size] / size
+    slope = rng.uniform(-50, 50, (count, 1, 1, channels)) * x[..., None]
+    blobs = np.zeros((count, size, size, channels))
+    for _ in range(3):
+        at, width = rng.uniform(0, 1, (2, count, 1, 1)), rng.uniform(0.05, 0.25, (count, 1, 1))
+        bump = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * width**2))
+        blobs += bump[..., None] * rng.uniform(-110, 110, (count, 1, 1, channels))
+    blobs[::10] *= 0.02
+    return (128 + slope + blobs + rng.normal(0, 2, blobs.shape)).clip(0, 255).astype(np.uint8)
+
+
+def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Real digits, enlarged to 16 x 16: 900 of training, 450 generated, 447 held out."""
+    images = np.kron(load_digits().images, np.ones((1, 2, 2)))[..., None] * 15.9
+    order = np.random.default_rng(0).permutation(len(images))
+    return tuple(np.split(images.astype(np.uint8)[order], [900, 1350]))
+
+
+def shift(images: np.ndarray) -> np.ndarray:
+    return np.pad(images, ((0, 0), (2, 0), (0, 2), (0, 0)), mode="edge")[:, :-2, 2:]
+
+
+def recompress(images: np.ndarray) -> np.ndarray:
+    copies = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image.squeeze()).save(file, "JPEG", quality=75)
+        copies.append(np.asarray(Image.open(file)).reshape(image.shape))
+    return np.stack(copies)
+
+
+def add_noise(images: np.ndarray) -> np.ndarray:
+    return (images + np.random.default_rng(5).normal(0, 5, images.shape)).clip(0, 255).astype(np.uint8)
+
+
+ALTERATIONS = {
+    "exact": lambda images: images,
+    "shifted": shift,
+    "mirrored": lambda images: images[:, :, ::-1],
+    "recompressed": recompress,
+    "noised": add_noise,
+    "brighter": lambda images: (images.astype(int) + 8).clip(0, 255).astype(np.uint8),
+}
+
+
+def assert_found(result: CopiesResult, count: int) -> None:
+    """The first `count` generated images are copies of the first training images: on top, and in the share."""
+    assert result.share is not None
+    assert result.expected is not None
+    assert result.share.low > result.expected
+    top = result.pairs[:count]
+    assert [pair.generated for pair in sorted(top, key=lambda pair: pair.generated)] == list(range(count))
+    assert all(pair.training == pair.generated for pair in top)
+    assert result.threshold is not None
+    assert max(pair.score for pair in top) < result.threshold
+
+
+def test_planted_features() -> None:
+    """Ten copies, a little moved, among a thousand."""
+    generated, training = draw_features(1000, 0), draw_features(3000, 1)
+    generated[:10] = training[:10] * 1.5 + np.random.default_rng(2).normal(0, 0.1, (10, 48))
+    assert_found(find_copies(generated, training, draw_features(1000, 3)), 10)
+
+
+def test_copies_in_training_and_holdout() -> None:
+    """Neither images that the training set holds three times nor near copies of it in the holdout hide copies."""
+    generated, training, holdout = draw_features(1000, 0), draw_features(3000, 1), draw_features(1000, 3)
+    training[1000:2000] = training[2000:3000] = training[:1000]
+    moved = np.random.default_rng(2).normal(0, 0.1, (60, 48))
+    holdout[:30] = training[100:130] + moved[30:]
+    generated[:10] = training[:10] + moved[:10]
+    result = find_copies(generated, training, holdout)
+    assert sorted(pair.generated for pair in result.pairs[:10]) == list(range(10))
+    assert all(pair.training % 1000 == pair.generated for pair in result.pairs[:10])
+    assert result.share is not None
+    assert result.share.low > result.expected == 0.005
+    assert result.holdout_share is not None
+    assert 0.03 <= result.holdout_share < 0.045
+
+
+def test_no_false_alarms() -> None:
+    """Where generated and held out images are of one kind, chance flags the level, and the interval says so."""
+    training = draw_features(1000, 1)
+    shares = []
+    for seed in range(12):
+        result = find_copies(draw_features(400, 100 + seed), training, draw_features(400, 200 + seed), level=0.02)
+        assert result.share is not None
+        shares.append(result.share)
+    assert sum(share.low > 0.02 for share in shares) <= 1
+    assert 0.01 < np.mean([share.value for share in shares]) < 0.035
+
+
+def test_tiny_holdout() -> None:
+    """50 images have no 0.5 % quantile: copies are found, honest images are not, and the interval is wider."""
+    generated, training, holdout = draw_features(1000, 0), draw_features(1000, 1), draw_features(1000, 3)
+    many = find_copies(generated, training, holdout).share
+    few = [find_copies(generated, training, holdout[start : start + 50]).share for start in range(0, 1000, 100)]
+    assert many is not None
+    assert np.mean([share.value for share in few if share is not None]) < 0.012
+    assert np.mean([share.high - share.low for share in few if share is not None]) > 1.5 * (many.high - many.low)
+    generated[:20] = training[:20]
+    assert_found(find_copies(generated, training, holdout[:50]), 20)
+
+
+def test_authenticity() -> None:
+    """Alaa et al.'s definition, as loops over unit vectors; about half of new images are authentic, no copy is."""
+    generated, training = draw_features(40, 0), draw_features(60, 1)
+    generated[:4] = training[:4]
+    g, t = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (generated, training))
+    count = 0
+    for each in g:
+        distances = np.linalg.norm(t - each, axis=1)
+        nearest = distances.argmin()
+        count += distances.min() > np.delete(np.linalg.norm(t - t[nearest], axis=1), nearest).min()
+    result = find_copies(generated, training, None)
+    assert result.authenticity.value == count / 40
+    assert result.authenticity.low < count / 40 < result.authenticity.high
+    assert result.share is result.expected is result.holdout_share is result.threshold is None
+    assert find_copies(training, training, None).authenticity.value == 0.0
+    assert abs(find_copies(draw_features(500, 4), draw_features(500, 5), None).authenticity.value - 0.5) < 0.2
+
+
+def test_score() -> None:
+    """Distance to the nearest over the mean distance to those behind it; the most suspicious come first."""
+    training = np.stack([np.cos([0.0, 0.3, 1.0]), np.sin([0.0, 0.3, 1.0])], axis=1)
+    generated = np.array([[np.cos(0.1), np.sin(0.1)], [3.0, 0.0]])
+    chord = lambda angle: 2 * np.sin(angle / 2)  # noqa: E731
+    first, second = find_copies(generated, training, None).pairs
+    assert (first.generated, first.training, first.score) == (1, 0, 0.0)
+    assert (second.generated, second.training) == (0, 0)
+    assert second.score == pytest.approx(chord(0.1) / ((chord(0.2) + chord(0.9)) / 2), rel=1e-5)
+    assert find_copies(generated, training, None, pairs=1).pairs == (first,)
+
+
+def test_more_equal_training_images_than_neighbours() -> None:
+    """An image that equals twenty training images is a copy, not a division by zero."""
+    training = np.concatenate([np.ones((20, 3)), draw_features(30, 0)[:, :3] + 0.1])
+    assert find_copies(np.ones((1, 3)), training, None).pairs[0].score == 0.0
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_planted_pixels(channels: int) -> None:
+    """Two copies of each kind make twelve among a thousand."""
+    training = draw_images(1000, 1, channels)
+    training[:12] = np.delete(draw_images(14, 4, channels), [0, 10], axis=0)  # none of them flat
+    generated = draw_images(1000, 0, channels)
+    generated[:12] = np.concatenate(
+        [alter(training[2 * i : 2 * i + 2]) for i, alter in enumerate(ALTERATIONS.values())]
+    )
+    assert_found(find_pixel_copies(generated, training, draw_images(600, 3, channels)), 12)
+
+
+def test_digits() -> None:
+    """Real images that are much alike give no alarm; shifted, mirrored and noised copies do."""
+    training, generated, holdout = digits()
+    honest = find_pixel_copies(generated, training, holdout)
+    assert honest.share is not None
+    assert honest.share.low < 0.005
+    assert honest.share.value < 0.015
+    generated[:6] = np.concatenate([alter(training[i : i + 1]) for i, alter in enumerate(ALTERATIONS.values())])
+    assert_found(find_pixel_copies(generated, training, holdout), 6)
+
+
+def test_wrong_input() -> None:
+    """What cannot be compared is refused."""
+    few, many = draw_features(MIN_HOLDOUT - 1, 0), draw_features(60, 1)
+    for generated, training, holdout in ((many[:0], many, None), (many, many[:1], None), (many, many, few)):
+        with pytest.raises(ValueError, match="are needed"):
+            find_copies(generated, training, holdout)
+    with pytest.raises(ValueError, match="expected"):
+        find_copies(many[:, :4], many, None)
+    with pytest.raises(ValueError, match="expected"):
+        find_copies(many[0], many, None)
+    with pytest.raises(ValueError, match="finite"):
+        find_copies(many * np.nan, many, None)
+    for level, pairs in ((0.0, 1), (0.2, 1), (0.01, -1)):
+        with pytest.raises(ValueError, match="level"):
+            find_copies(many, many, None, level=level, pairs=pairs)
+    images = draw_images(30, 0)
+    for other in (images[:, :16], images[..., :1]):
+        with pytest.raises(ValueError, match="one size"):
+            find_pixel_copies(images, images, other)

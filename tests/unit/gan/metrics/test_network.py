@@ -1,0 +1,101 @@
+"""Networks from files: what they are called, what they take, and what is said of one that cannot be used."""
+
+import hashlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan.errors import WeightsError
+from gan.metrics.features import FeatureExtractor
+from gan.metrics.network import inception, other_network
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
+
+class Means(nn.Module):
+    """Mean of each channel, of images of 16 pixels."""
+
+    input_size: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_size = 16
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=[2, 3]) * self.scale
+
+
+class Flat(nn.Module):
+    """Returns images instead of features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Narrow(nn.Module):
+    """Takes nothing but 8 pixels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], 3 * 8 * 8)
+
+
+def saved(module: nn.Module, path: Path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.script(module), str(path))
+    return path
+
+
+def test_another_network(tmp_path: Path) -> None:
+    """It is named after its file, takes images in [0, 1] of the size that it asks for, and is no Inception."""
+    path = saved(Means(), tmp_path / "Dino V2-small.pt")
+    found = other_network(path, precision="fp32")
+    assert (found.name, found.input_size, found.is_inception) == ("dinov2small", 16, False)
+    assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    image = np.full((2, 4, 4, 3), 51, dtype=np.uint8)
+    features = FeatureExtractor(found, resize="torch").extract([image])
+    np.testing.assert_allclose(features, np.full((2, 3), 0.2), rtol=1e-6)
+    half = FeatureExtractor(other_network(path, precision="bf16"), resize="torch").extract([image])
+    assert half.dtype == np.float32
+    np.testing.assert_allclose(half, features, rtol=0.01)
+
+
+def test_one_that_returns_no_features(tmp_path: Path) -> None:
+    network = other_network(saved(Flat(), tmp_path / "flat.pt"), precision="fp32")
+    assert network.input_size == 224
+    with pytest.raises(WeightsError, match=r"flat.pt returns \(2, 3, 224, 224\) for 2 images, expected \[2, D\]$"):
+        network.run(torch.zeros(2, 3, 224, 224))
+
+
+def test_one_that_cannot_take_the_images(tmp_path: Path) -> None:
+    network = other_network(saved(Narrow(), tmp_path / "narrow.pt"), precision="fp32")
+    with pytest.raises(WeightsError, match=r"narrow.pt cannot take \[N, 3, 224, 224\] images \(.*input_size"):
+        network.run(torch.zeros(2, 3, 224, 224))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a program", b"PK\x03\x04 cut short"])
+def test_a_file_that_is_no_program(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.pt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"broken.pt is no TorchScript program \(.*\): save one with torch.jit.save"):
+        other_network(path, precision="fp32")
+
+
+def test_a_pickle_is_not_run(tmp_path: Path) -> None:
+    """What torch.save writes is no program, and nothing in it is called."""
+    path = tmp_path / "pickle.pt"
+    torch.save({"a": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match="is no TorchScript program"):
+        other_network(path, precision="fp32")
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"the feature network .*none.pt cannot be read \(No such file"):
+        other_network(tmp_path / "none.pt", precision="fp32")
+    with pytest.raises(WeightsError, match=r"the Inception weights .*none.pt cannot be read"):
+        inception(tmp_path / "none.pt", precision="fp32")
