@@ -53,12 +53,9 @@ def keep(
         training_run: the run whose curves go onto the page.
     """
     evaluation, pictures = evaluated.evaluation, evaluated.pictures
+    curves, best = _training_curves(settings, training_run) if training_run else ((), None)
     page = evaluation_html(
-        title=title,
-        subject=facts,
-        evaluation=evaluation,
-        pictures=pictures,
-        curves=_training_curves(settings, training_run) if training_run else (),
+        title=title, subject=facts, evaluation=evaluation, pictures=pictures, curves=curves, best_kimg=best
     )
     folder = settings.state_dir / "evaluations" / _folder_name(title, evaluation)
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,11 +74,13 @@ def _folder_name(title: str, evaluation: Evaluation) -> str:
     return f"{re.sub(r'[^A-Za-z0-9.-]+', '-', title).strip('-.') or 'evaluation'}-{protocol}"
 
 
-def _training_curves(settings: Settings, run_id: str) -> Sequence[Curve]:
+def _training_curves(settings: Settings, run_id: str) -> tuple[Sequence[Curve], float | None]:
+    """The curves of a training run, and the thousands of images at which its best checkpoint was written."""
     mlflow_client = client(settings)
     found = []
     for key in _CURVES:
         history = sorted(mlflow_client.get_metric_history(run_id, key), key=lambda point: point.step)
         if history:
             found.append(Curve(key, [point.step / 1000 for point in history], [point.value for point in history]))
-    return found
+    best = mlflow_client.get_run(run_id).data.metrics.get("best_nimg")
+    return found, best / 1000 if best else None

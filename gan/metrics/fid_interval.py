@@ -44,8 +44,9 @@ def fid_estimate(
     """
     if features_a.shape[1:] != features_b.shape[1:] or min(len(features_a), len(features_b)) < 2:
         raise ValueError(f"features are {features_a.shape} and {features_b.shape}, expected [N, D] with N from 2 up")
-    streamed = moments_a is not None or moments_b is not None
-    if not streamed and max(len(features_a), len(features_b)) < features_a.shape[1]:
+    sets = ((features_a, moments_a), (features_b, moments_b))
+    whole = all(moments is None or moments.count == len(features) for features, moments in sets)
+    if whole and max(len(features_a), len(features_b)) < features_a.shape[1]:
         value, influences_a, influences_b = _by_products(features_a, features_b)
         return _estimate(value, influences_a, len(features_a), influences_b, len(features_b))
     all_a, all_b = _all(features_a, moments_a), _all(features_b, moments_b)

@@ -21,23 +21,26 @@ _BATCHNORM_EPS = 1e-3
 class Conv(nn.Conv2d):
     """Convolution whose bias stands for the folded BatchNorm.
 
-    On a CPU with oneDNN the weights are packed once and what follows is fused into the convolution: 8 % faster.
+    With `fused`, on a CPU with oneDNN, weights are packed once and what follows is fused into the convolution: 8 %
+    faster.
     """
 
     activation = "none"
-    packed: Tensor | None = None
-
-    def pack(self) -> None:
-        """Lay the weights out as oneDNN multiplies them; for a network on the CPU that will not move any more."""
-        place = (self.padding, self.stride, self.dilation, self.groups)
-        self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *place, [])
+    fused = False
+    packed: Tensor
+    packed_for: tuple[int, ...] = ()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to [N, out, H', W']."""
-        if self.packed is None:
+        if not self.fused:
             y = super().forward(x)
             return y.relu_() if self.activation == "relu" else y
         place = (self.padding, self.stride, self.dilation, self.groups)
+        # oneDNN wants another layout for another shape or number of threads, and repacks a packed one very slowly
+        wanted = (*x.shape, torch.get_num_threads())
+        if wanted != self.packed_for:
+            self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *place, list(x.shape))
+            self.packed_for = wanted
         fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.packed, self.bias, *place, self.activation, [], ""
         )
@@ -157,7 +160,7 @@ def load_inception(path: Path, *, device: str | torch.device = "cpu", dtype: tor
     if torch.device(device).type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in network.modules():
             if isinstance(module, Conv):
-                module.pack()
+                module.fused = True
     return network
 
 

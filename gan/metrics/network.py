@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gan.config import Precision
 from gan.errors import WeightsError
+from gan.metrics.allocator import keep_freed_memory
 from gan.metrics.inception import INPUT_SIZE, NETWORK, load_inception
 from gan.metrics.weights import INCEPTION_SHA256
 
@@ -59,6 +60,8 @@ def inception(weights: Path, *, precision: Precision, device: str | torch.device
         WeightsError: the file is missing or is another one.
     """
     dtype = DTYPES[precision]
+    if torch.device(device).type == "cpu":
+        keep_freed_memory()
     network = load_inception(weights, device=device, dtype=dtype)
 
     def run(images: Tensor) -> Tensor:
