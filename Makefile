@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Packages that benchmarks compare with; apart, because they may not change what ganflow runs on.
+RIVALS := $(VENV)/rivals
 # The reason why a Python cannot be used, as a program that takes its path from the recipe.
 CHECK := import sys; v = sys.version_info; \
 	(3, 11) <= v[:2] < (3, 13) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]} but ganflow needs 3.11 or 3.12: \
@@ -37,7 +39,8 @@ lint: $(STAMP) ## style, types and the direction of imports
 	$(BIN)/lint-imports
 
 bench: $(STAMP) ## every benchmark, each printing JSON
-	@set -e; for file in benchmarks/*.py; do [ -e "$$file" ] || continue; echo "# $$file"; $(BIN)/python "$$file"; done
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(RIVALS) torch-fidelity==0.4.0 pytorch-fid==0.3.0
+	@set -e; export PYTHONPATH=$(RIVALS); for file in benchmarks/*.py; do [ -e "$$file" ] || continue; echo "# $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove caches and build files; keeps data, models, releases and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
