@@ -43,7 +43,7 @@ def distribution_scores(
         metric_key(fd, count): Metric.of(estimate),
         metric_key(kd, count): kid_metric(kid(generated.features, reference.features)),
     } | {
-        metric_key(name, count): Metric.of(getattr(near, name), note)
+        metric_key(name, near.num_generated): Metric.of(getattr(near, name), note)
         for name in ("precision", "recall", "density", "coverage")
     }
 

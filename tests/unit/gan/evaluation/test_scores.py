@@ -17,6 +17,10 @@ def features(count: int, seed: int) -> FeatureSet:
     return collect([np.random.default_rng(seed).random((count, 6)).astype(np.float32)])
 
 
+def features_of_two(count: int) -> FeatureSet:
+    return collect([np.random.default_rng(1).random((count, 2)).astype(np.float32)])
+
+
 def test_values_are_those_of_each_metric() -> None:
     """FID and KID as their own functions give them, each inside its interval; k is said."""
     a, b = features(40, 0), features(30, 1)
@@ -31,6 +35,13 @@ def test_values_are_those_of_each_metric() -> None:
         assert metric.low is not None
         assert metric.high is not None
         assert metric.low <= metric.value <= metric.high
+
+
+def test_keys_carry_the_number_that_was_looked_at() -> None:
+    """Neighbours are looked for among 10,000 images at most; their keys do not claim more."""
+    a = collect([np.random.default_rng(0).random((10_500, 2)).astype(np.float32)])
+    found = distribution_scores(a, features_of_two(60), Counting().extractor.network, neighbours=3)
+    assert {"fid10500", "kid10500", "precision10k", "coverage10k"} <= set(found)
 
 
 def test_the_smallest_sets() -> None:
