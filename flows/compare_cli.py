@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from flows.configure import evaluation_overrides, resolve_config
 from flows.console import Answer, prepare
-from gan.config import Precision, Resize
+from flows.options import Json, NetworkOption, PrecisionOption, ResizeOption
+from gan.config import EvaluationConfig
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -26,15 +26,11 @@ def compare(
     split: Annotated[str | None, typer.Option(help="Of both, where they have splits: train or test.")] = None,
     split_a: Annotated[str | None, typer.Option(help="Of A alone.")] = None,
     split_b: Annotated[str | None, typer.Option(help="Of B alone.")] = None,
-    resize: Annotated[
-        Resize, typer.Option(help="To 299x299: tf1 as FID's authors, clean as clean-fid, torch as PyTorch.")
-    ] = "tf1",
-    precision: Annotated[Precision, typer.Option(help="Of the feature network: bf16 is twice as fast.")] = "fp32",
-    network: Annotated[
-        Path | None, typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID.")
-    ] = None,
+    resize: ResizeOption = None,
+    precision: PrecisionOption = None,
+    network: NetworkOption = None,
     report: Annotated[Path, typer.Option(help="HTML page to write.")] = Path("comparison.html"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure how alike two sets of images are: FID, KID, precision, recall, density, coverage, copies.
 
@@ -42,7 +38,7 @@ def compare(
     """
     answer = Answer()
     settings = prepare()
-    config = resolve_config("digits", evaluation_overrides(resize=resize, precision=precision)).evaluation
+    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "fp32")
     from flows.summary import compared_lines
     from tasks.comparing import compare_paths
 

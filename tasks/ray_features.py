@@ -15,7 +15,7 @@ from gan.config import EvaluationConfig
 from gan.errors import GanflowError, ResourcesError
 from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.metrics.feature_set import FeatureSet, collect
-from gan.metrics.features import FeatureExtractor
+from gan.metrics.features import FeatureExtractor, default_batch_size
 from gan.sampling import Program, draw
 from tasks.settings import THREADS_SLEEP, Settings
 from tasks.training import ray_cluster
@@ -23,7 +23,6 @@ from tasks.training import ray_cluster
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
 _SLICES = 4  # for each slot at least, so that none waits long for the last
 _MOST_IMAGES = 256  # in a slice, unless the batch is larger
-CPU_BATCH, GPU_BATCH = 8, 256
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,8 @@ class RayExtraction:
             import ray
 
             cpus, gpus = (int(sum(node.get(kind, 0) for node in nodes)) for kind in ("CPU", "GPU"))
-            slots, batch = max(1, gpus or cpus), self.config.batch_size or (GPU_BATCH if gpus else CPU_BATCH)
+            slots = max(1, gpus or cpus)
+            batch = self.config.batch_size or default_batch_size("cuda" if gpus else "cpu")
             network = NetworkPayload(
                 content=ray.put(np.fromfile(self.weights, np.uint8)),
                 name=self.weights.name,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from gan.data.resident import Resident
 from gan.evaluation.extraction import Extraction, OnProgress
 from gan.keyed_random import epoch_order
-from gan.metrics.feature_set import FeatureSet, collect
+from gan.metrics.feature_set import KEPT, FeatureSet, collect
 from gan.metrics.protocol import METRICS_VERSION
 
 Rows = npt.NDArray[np.int64]
@@ -68,15 +68,15 @@ class RealFeatures:
     def missing(self, split: str, count: int) -> int:
         """How many images the network would have to see."""
         rows = self.rows(split, count)
-        if self._cached(split, len(rows)):
+        if self._stored(split, len(rows)):
             return 0
         return sum(len(part) for start, part in _parts(rows) if not self._part_path(split, start, len(part)).exists())
 
     def of(self, split: str, count: int, on_progress: OnProgress) -> FeatureSet:
         """Return the features of at most `count` images of a split; a killed call goes on where it was."""
         rows = self.rows(split, count)
-        if (found := self._cached(split, len(rows))) is not None:
-            return found
+        if (found := self._stored(split, len(rows))) is not None:
+            return found.head(len(rows))
         features = collect(self._pieces(split, rows, on_progress))
         self._keep(self.folder / self._name(split, len(rows)), features)
         shutil.rmtree(self._part_path(split, 0, 0).parent, ignore_errors=True)
@@ -99,15 +99,14 @@ class RealFeatures:
         facts = [split, count, extractor.resize, network.precision, self.seed, METRICS_VERSION, network.sha256[:16]]
         return "-".join(str(fact) for fact in facts)
 
-    def _cached(self, split: str, count: int) -> FeatureSet | None:
-        # those of more images begin with the features of fewer
-        larger = sorted(self.folder.glob(self._name(split, "*")), key=lambda path: int(path.name.split("-")[1]))
-        for path in larger:
-            try:
-                if int(path.name.split("-")[1]) >= count:
-                    return FeatureSet.load(path).head(count)
-            except (OSError, ValueError, EOFError):
-                continue  # cut short, or not so many are kept
+    def _stored(self, split: str, count: int) -> FeatureSet | None:
+        # those of more images begin with the features of fewer, as far as they are kept
+        for path in sorted(self.folder.glob(self._name(split, "*")), key=_count):
+            if _count(path) == count or (_count(path) > count and count <= KEPT):
+                try:
+                    return FeatureSet.load(path)
+                except (OSError, ValueError, EOFError):
+                    continue  # cut short
         return None
 
     def _part_path(self, split: str, start: int, count: int) -> Path:
@@ -142,3 +141,7 @@ class RealFeatures:
 def _parts(rows: Rows) -> Iterator[tuple[int, Rows]]:
     for start in range(0, len(rows), PART):
         yield start, rows[start : start + PART]
+
+
+def _count(entry: Path) -> int:
+    return int(entry.name.split("-")[1])

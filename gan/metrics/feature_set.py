@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,17 +85,3 @@ def collect(pieces: Iterable[npt.NDArray[np.float32]], on_progress: Callable[[in
     if moments is None:
         raise ValueError("no features came")
     return FeatureSet(np.concatenate(kept), moments)
-
-
-def join(parts: Sequence[FeatureSet]) -> FeatureSet:
-    """Put the sets of several workers together, in their order."""
-    moments = Moments(parts[0].features.shape[1])
-    for part in parts:
-        moments.merge(part.moments)
-    # a part that kept fewer rows than it saw ends the rows: those behind would not be the first
-    kept: list[npt.NDArray[np.float32]] = []
-    for part in parts:
-        kept.append(part.features)
-        if len(part.features) < len(part):
-            break
-    return FeatureSet(np.concatenate(kept)[:KEPT], moments)

@@ -26,13 +26,13 @@ class FeatureExtractor:
     Args:
         network: from `gan.metrics.network`.
         resize: `tf1`, `clean` or `torch`, see `resize_images`.
-        batch_size: images per pass of the network; None: 8 on a CPU, whose caches hold as many, 256 elsewhere.
+        batch_size: images per pass of the network; None: `default_batch_size`.
     """
 
     def __init__(self, network: FeatureNetwork, *, resize: Resize, batch_size: int | None = None) -> None:
         self.network = network
         self.resize: Resize = resize
-        self.batch_size = batch_size or (8 if network.device.type == "cpu" else 256)
+        self.batch_size = batch_size or default_batch_size(network.device.type)
 
     def pieces(self, batches: Iterable[Images], total: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
         """Yield the features of the images, in their order, a batch at a time.
@@ -71,6 +71,11 @@ class FeatureExtractor:
     def _features(self, images: Tensor) -> Tensor:
         with _full_fp32():
             return self.network.run(resize_images(images.to(self.network.device), self.resize, self.network.input_size))
+
+
+def default_batch_size(device_type: str) -> int:
+    """Return images per pass: 8 on a CPU, whose caches hold as many, 256 elsewhere."""
+    return 8 if device_type == "cpu" else 256
 
 
 def require_precision(reduced: FeatureExtractor, full: FeatureExtractor, images: Images) -> float:

@@ -1,4 +1,4 @@
-"""Features that come in pieces, from one worker or several, and lie on disk between two evaluations."""
+"""Features that come in pieces, and lie on disk between two evaluations."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan.metrics import feature_set
-from gan.metrics.feature_set import FeatureSet, collect, join
+from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.frechet import moments
 
 
@@ -34,21 +34,6 @@ def test_pieces_are_the_whole(few_kept: None, cuts: list[int]) -> None:
     whole = rows(25)
     assert_same(collect(np.split(whole, cuts), seen.append), whole, 10)
     assert seen == [len(part) for part in (whole[:cut] for cut in [*cuts, 25])]
-
-
-@pytest.mark.parametrize("cuts", [[5], [2, 4, 6], [12], [3, 20]])
-def test_workers_are_the_whole(few_kept: None, cuts: list[int]) -> None:
-    """Parts of any size, each with its own first rows, give what one worker gives."""
-    whole = rows(25)
-    assert_same(join([collect([part]) for part in np.split(whole, cuts)]), whole, 10)
-
-
-def test_kept_rows_are_the_first_ones(few_kept: None) -> None:
-    """A part that dropped rows ends the kept ones: those of the next part are not the next ones."""
-    whole = rows(25)
-    monkey = join([FeatureSet(whole[:4], collect([whole[:12]]).moments), collect([whole[12:]])])
-    np.testing.assert_array_equal(monkey.features, whole[:4])
-    assert len(monkey) == 25
 
 
 def test_head(few_kept: None) -> None:

@@ -1,0 +1,44 @@
+"""Arguments and options that verbs of `ganflow` share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan.config import Precision, Resize
+from gan.data.sources.spec import KINDS
+
+SOURCE_HELP = (
+    "`digits`; a folder of images with a subfolder per class, with a CSV or JSON file of labels, or flat; a zip or tar "
+    "of one; MNIST's or CIFAR's binary files; Parquet; WebDataset tars; a URL of any of these; or, with --source-kind "
+    "huggingface, the name of a dataset."
+)
+Source = Annotated[str, typer.Option("--source", "-s", help=SOURCE_HELP)]
+SourceKind = Annotated[
+    str, typer.Option(help=f"What the source is: {', '.join(KINDS)}. Found by looking if not given.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="CSV or JSON file of labels for a folder of images; `none`: subfolders, whatever file lies there."
+    ),
+]
+MaxRejectShare = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected (default: 0.05)."),
+]
+Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
+Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
+Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of the registered model.")]
+ResizeOption = Annotated[
+    Resize | None,
+    typer.Option(help="To the network's 299x299: tf1 as FID's authors (the default), clean as clean-fid, torch."),
+]
+PrecisionOption = Annotated[Precision | None, typer.Option(help="Of the feature network: fp32; bf16 is twice as fast.")]
+NetworkOption = Annotated[
+    Path | None,
+    typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID."),
+]
+RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
