@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 
 from gan.errors import CheckpointError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TENSORS = "tensors.pt"
 HEADER = "header.json"
 HASHES = "sha256.json"
@@ -96,6 +96,21 @@ def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path],
     return final
 
 
-def read_checkpoint_folder(parent: Path) -> Path | None:
-    """Return the newest complete `checkpoint-*` under `parent`, or None."""
-    return next((path for path in sorted(parent.glob("checkpoint-*"), reverse=True) if is_complete(path)), None)
+def newest_complete(newest_first: Iterable[Path], on_warning: Callable[[str], None]) -> Path | None:
+    """Return the first complete checkpoint, or None; every one that is passed over is warned of."""
+    for folder in newest_first:
+        if is_complete(folder):
+            return folder
+        on_warning(f"{folder.name} is cut short or altered: training goes on from the checkpoint before it")
+    return None
+
+
+def first_difference(found: Any, wanted: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first key, in the order of `wanted`, where two JSON trees differ, and its values; None: they agree."""
+    if not (isinstance(found, dict) and isinstance(wanted, dict)):
+        return None if found == wanted else (path, found, wanted)
+    for key in [*wanted, *(key for key in found if key not in wanted)]:
+        difference = first_difference(found.get(key), wanted.get(key), f"{path}.{key}" if path else key)
+        if difference:
+            return difference
+    return None

@@ -7,14 +7,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from gan.augment import Operation
 from gan.errors import ConfigError
-from gan.networks.resolution import resolution_of
+from gan.losses import LossKind
+from gan.networks.dcgan import Normalisation
+from gan.networks.resolution import Architecture, resolution_of
 from gan.schedules import total_images
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
 Resize = Literal["tf1", "clean", "torch"]
 Precision = Literal["fp32", "bf16"]
+
+
+TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
 
 
 class Frozen(BaseModel):
@@ -56,9 +62,12 @@ class DataConfig(Frozen):
     )
 
     @model_validator(mode="after")
-    def _power_of_two(self) -> Self:
-        if self.resolution & (self.resolution - 1):
-            raise ValueError(f"data.resolution is {self.resolution} but must be a power of two, 4 to 1024")
+    def _reachable_by_doubling(self) -> Self:
+        rest = self.resolution // (self.resolution & -self.resolution)
+        if rest not in {1, 7}:
+            raise ValueError(
+                f"data.resolution is {self.resolution} but must be a power of two, or 7 times one, from 4 to 1024"
+            )
         return self
 
     @property
@@ -76,40 +85,99 @@ class DataConfig(Frozen):
 class NetworkConfig(Frozen):
     """Shape of generator and discriminator."""
 
+    architecture: Architecture = Field("r3gan", description="r3gan: residual, without normalisation; or dcgan")
     latent_dim: Annotated[int, Field(ge=1)] = Field(64, description="dimensions of z")
     embedding_dim: Annotated[int, Field(ge=1)] = Field(32, description="dimensions of the class embedding")
+    base: Literal[4, 7] = Field(4, description="side of the first stage in pixels; 7 makes 28, 56, 112 px")
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (128, 96, 64), description="channels per stage, from 4x4 up; each stage doubles the resolution"
+        (128, 96, 64), min_length=1, description="channels per stage, from the first up; each doubles the resolution"
     )
-    blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="residual blocks in each stage")
-    group_width: Annotated[int, Field(ge=1)] = Field(16, description="channels per group of the 3x3 convolutions")
+    blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="r3gan: residual blocks in each stage")
+    group_width: Annotated[int, Field(ge=1)] = Field(
+        16,
+        description="r3gan: channels per group of the 3x3 convolutions; dense from a block's inner width on",
+    )
     expansion: Annotated[int, Field(ge=1)] = Field(
-        2, description="inner width of a residual block over its outer width"
+        2, description="r3gan: inner width of a residual block over its outer width"
     )
-    patch: Literal[1, 2, 4] = Field(1, description="side of the pixel patches folded into channels at the image end")
+    patch: Literal[1, 2, 4] = Field(
+        1,
+        description="r3gan: side of the pixel patches folded into channels at the image end; 2 is much faster on CPUs",
+    )
     conditional: bool = Field(True, description="class-conditional, if the dataset has classes")
+    max_classes: Annotated[int, Field(ge=1)] = Field(1000, description="more classes in the dataset are refused")
+    discriminator_normalisation: Normalisation = Field(
+        "none", description="dcgan: batch (as published), spectral, or none (for gradient penalties)"
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="dcgan: share of the discriminator's channels that is dropped"
+    )
 
     @model_validator(mode="after")
-    def _groups_divide(self) -> Self:
-        for width in self.widths:
-            if (width * self.expansion) % self.group_width:
+    def _fits_the_architecture(self) -> Self:
+        if self.architecture == "dcgan":
+            foreign: tuple[str, ...] = ("patch", "blocks_per_stage", "group_width", "expansion")
+        else:
+            foreign = ("discriminator_normalisation", "dropout")
+            for width in self.widths:
+                inner = width * self.expansion
+                if inner > self.group_width and inner % self.group_width:
+                    raise ValueError(
+                        f"network.widths has {width}, whose inner width {inner} is no multiple of "
+                        f"network.group_width = {self.group_width}"
+                    )
+        for key in foreign:
+            value, default = getattr(self, key), type(self).model_fields[key].default
+            if value != default:
                 raise ValueError(
-                    f"network.widths has {width}, whose inner width {width * self.expansion} is no multiple of "
-                    f"network.group_width = {self.group_width}"
+                    f"network.{key} is {value} but network.architecture {self.architecture} has no such thing: "
+                    f"leave it at {default}"
                 )
         return self
 
     @property
     def resolution(self) -> int:
         """Side in pixels of the images that these widths make."""
-        return resolution_of(len(self.widths), self.patch)
+        return resolution_of(self.architecture, len(self.widths), base=self.base, patch=self.patch)
+
+
+Gamma = Annotated[float, Field(ge=0.0)]
 
 
 class LossConfig(Frozen):
-    """The adversarial objective and its penalties."""
+    """The adversarial objective and its penalties; `final_` values hold at the end of the run, on a cosine between."""
 
-    r1_gamma: Annotated[float, Field(ge=0.0)] = Field(1.0, description="weight of the gradient penalty on real images")
-    r2_gamma: Annotated[float, Field(ge=0.0)] = Field(1.0, description="weight of the gradient penalty on fake images")
+    kind: LossKind = Field("relativistic", description="relativistic, nonsaturating, minimax, hinge or wasserstein")
+    r1_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on real images, at the start")
+    final_r1_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    r2_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on fake images, at the start")
+    final_r2_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    gradient_penalty: Gamma = Field(0.0, description="weight of the gradient penalty between real and fake (WGAN-GP)")
+    penalty_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="penalties are computed at every so many steps, and weigh as much more there"
+    )
+
+    @property
+    def zero_centred(self) -> bool:
+        """Whether there is a penalty R1 or R2 at any time."""
+        return any((self.r1_gamma, self.r2_gamma, self.final_r1_gamma, self.final_r2_gamma))
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty."""
+        return self.zero_centred or self.gradient_penalty > 0
+
+
+class AugmentConfig(Frozen):
+    """Differentiable augmentation of real and fake images on their way into the discriminator."""
+
+    operations: tuple[Operation, ...] = Field((), description="of flip, colour, translation, cutout; none by default")
+    probability: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        1.0, description="of each operation for each image, at the start"
+    )
+    final_probability: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
 
 
 class OptimizerConfig(Frozen):
@@ -118,7 +186,12 @@ class OptimizerConfig(Frozen):
     lr: Annotated[float, Field(gt=0.0)] = Field(2e-4, description="learning rate at the start")
     final_lr: Annotated[float, Field(gt=0.0)] = Field(5e-5, description="learning rate at the end")
     beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Adam's decay of the first moment")
-    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.99, description="Adam's decay of the second moment")
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.99, description="Adam's decay of the second moment, at the start"
+    )
+    final_beta2: Annotated[float, Field(ge=0.0, lt=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
 
 
 class TrainConfig(Frozen):
@@ -126,10 +199,19 @@ class TrainConfig(Frozen):
 
     total_kimg: Annotated[float, Field(gt=0.0)] = Field(100.0, description="length of the run, in thousands of images")
     batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per step over all workers together")
+    generator_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="the generator is trained at every so many steps of the discriminator"
+    )
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of every random draw")
-    ema_halflife_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="half-life of G_ema")
-    flip: bool = Field(False, description="mirror half of the images left to right")
-    snapshot_kimg: Annotated[float, Field(gt=0.0)] = Field(20.0, description="a sample grid this often")
+    ema_halflife_kimg: Annotated[float, Field(ge=0.0)] = Field(2.0, description="half-life of G_ema, at the start")
+    final_ema_halflife_kimg: Annotated[float, Field(ge=0.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+    flip: bool = Field(False, description="mirror half of the real images left to right")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of the convolutions; auto: bf16 where a probe at the start finds it clearly faster"
+    )
+    compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
     checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
     log_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="mean losses are reported this often")
 
@@ -190,6 +272,7 @@ class Config(Frozen):
     data: DataConfig = DataConfig()
     network: NetworkConfig = NetworkConfig()
     loss: LossConfig = LossConfig()
+    augment: AugmentConfig = AugmentConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -197,16 +280,28 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _resolutions_agree(self) -> Self:
-        if self.network.resolution != self.data.resolution:
+        network = self.network
+        if network.resolution != self.data.resolution:
+            patch = f" and network.patch = {network.patch}" if network.patch > 1 else ""
             raise ValueError(
-                f"network.widths has {len(self.network.widths)} stages with network.patch = {self.network.patch}, "
-                f"which makes {self.network.resolution} px, but data.resolution is {self.data.resolution} px"
+                f"network.widths has {len(network.widths)} stages from network.base = {network.base} px{patch}, "
+                f"which makes {network.resolution} px, but data.resolution is {self.data.resolution} px"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _penalties_see_single_images(self) -> Self:
+        if self.network.discriminator_normalisation == "batch" and self.loss.penalised:
+            raise ValueError(
+                "a penalty on the gradient of single images is not defined where "
+                "network.discriminator_normalisation is batch: set it to spectral or none, or loss.r1_gamma, "
+                "loss.r2_gamma and loss.gradient_penalty to 0"
             )
         return self
 
     def training_hash(self) -> str:
-        """Hash of what decides a training's result beside its dataset: network, loss, optimizer and train."""
-        parts = self.model_dump(mode="json", include={"network", "loss", "optimizer", "train"})
+        """Hash of what decides a training's result beside its dataset: the sections that shape it."""
+        parts = self.model_dump(mode="json", include=set(TRAINING_SECTIONS))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def recipe_hash(self) -> str:

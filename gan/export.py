@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.keyed_random import Purpose, normal
-from gan.networks.generator import Generator
+from gan.networks.interface import Generator
 from gan.sampling import resolve_labels, to_uint8
 
 # Changes whenever the same (seed, label) would give another z.

@@ -25,6 +25,10 @@ class Purpose(IntEnum):
     ORDER = 3
     FLIP = 4
     IMAGE_KEY = 5
+    DROPOUT = 6
+    FAKE_KEY = 7
+    AUGMENT = 8
+    INTERPOLATE = 9
 
 
 def _rotate_left(x: Tensor, distance: int) -> Tensor:
@@ -95,6 +99,27 @@ def normal(seeds: Tensor, purpose: Purpose, dimensions: int) -> Tensor:
     word0, word1 = random_bits(seeds, purpose, dimensions)
     radius = torch.sqrt(-2.0 * torch.log((word0.double() + 1.0) * 2.0**-32))
     return (radius * torch.cos(word1.double() * (2.0 * math.pi * 2.0**-32))).float()
+
+
+def uniform(seeds: Tensor, purpose: Purpose, dimensions: int) -> Tensor:
+    """Uniform draws.
+
+    Args:
+        seeds: [N] int64.
+        purpose: what the draw is for.
+        dimensions: D.
+
+    Returns:
+        [N, D] float32 in [0, 1), multiples of 2**-24.
+    """
+    word, _ = random_bits(seeds, purpose, dimensions)
+    return (word >> 8).float() * 2.0**-24
+
+
+def derive(seeds: Tensor, purpose: Purpose) -> Tensor:
+    """Return new seeds [N] int64, one for each of `seeds`, so that what belongs together can draw apart."""
+    word0, word1 = random_bits(seeds, purpose, 1)
+    return (word1[:, 0] << 32) | word0[:, 0]
 
 
 def integers(seeds: Tensor, purpose: Purpose, bound: int) -> Tensor:

@@ -1,25 +1,32 @@
 """The training loop: one training, any number of workers, resumable at every checkpoint."""
 
 import copy
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from gan.checkpoint import load_header, load_tensors, save_checkpoint
+from gan.checkpoint import first_difference, load_header, load_tensors, save_checkpoint
 from gan.context import Progress, TrainContext
 from gan.errors import CheckpointError
 from gan.feed import Feed, worker_slice
+from gan.losses import LOSSES
 from gan.networks.build import build_discriminator, build_generator
+from gan.objective import Objective
+from gan.probe import Choice, choose
 from gan.sampling import sample_uint8
-from gan.schedules import cosine, ema_decay, total_images
-from gan.step import Networks, StepSettings, train_step
+from gan.schedules import step_settings, total_images
+from gan.step import Networks, Step
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.config import Config
 
 SAMPLE_COLUMNS = 10
+FIRST_SNAPSHOT = 1024
+SHAPE_KEYS = ("channels", "num_classes")
 
 
 class Means:
@@ -27,33 +34,34 @@ class Means:
 
     def __init__(self) -> None:
         self.sums: dict[str, torch.Tensor] = {}
-        self.images = 0
+        self.images: dict[str, int] = {}
 
     def add(self, terms: dict[str, torch.Tensor], images: int) -> None:
-        """Add one step's sums; `images` is the global batch."""
+        """Add one step's sums; `images` is the global batch. Terms that only some steps have are means over those."""
         for name, value in terms.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
-        self.images += images
+            self.images[name] = self.images.get(name, 0) + images
 
     def flush(self, context: TrainContext) -> dict[str, float]:
         """Means per image over all workers since the last flush; every rank must call it."""
         names = sorted(self.sums)
-        flat = torch.stack([self.sums[name].float() for name in names])
+        flat = torch.stack([self.sums[name].float() / self.images[name] for name in names])
         context.all_reduce(flat)
-        means = dict(zip(names, (flat / self.images).tolist(), strict=True))
-        self.sums, self.images = {}, 0
+        means = dict(zip(names, flat.tolist(), strict=True))
+        self.sums, self.images = {}, {}
         return means
 
 
 class Run:
-    """A training run's state on one worker: networks, optimizers and the count of images seen."""
+    """A training run's state on one worker: networks, optimizers, the count of images seen, how steps are computed."""
 
     def __init__(self, config: "Config", context: TrainContext, header: dict[str, Any]) -> None:
         self.config = config
         self.context = context
         self.header = header
         self.cur_nimg = 0
-        shape = {"channels": header["channels"], "num_classes": header["num_classes"]}
+        self.choice: Choice | None = None
+        shape = {key: header[key] for key in SHAPE_KEYS}
         torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
         G = build_generator(config.network, **shape).to(context.device)
         D = build_discriminator(config.network, **shape).to(context.device)
@@ -64,6 +72,12 @@ class Run:
 
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         self.nets = Networks(G, D, G_ema, adam(G), adam(D))
+        self.objective = Objective(
+            LOSSES[config.loss.kind],
+            config.augment.operations,
+            zero_centred=config.loss.zero_centred,
+            between=config.loss.gradient_penalty > 0,
+        )
 
     def _parts(self) -> dict[str, Any]:
         nets = self.nets
@@ -77,8 +91,9 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write this run's checkpoint into an existing folder."""
+        assert self.choice is not None
         tensors = {name: part.state_dict() for name, part in self._parts().items()}
-        save_checkpoint(folder, self.header | {"cur_nimg": self.cur_nimg}, tensors)
+        save_checkpoint(folder, self.header | {"cur_nimg": self.cur_nimg, "choice": self.choice.as_header()}, tensors)
 
     def restore(self, folder: Path) -> None:
         """Continue from a checkpoint.
@@ -87,16 +102,40 @@ class Run:
             CheckpointError: it was made under another configuration or from another dataset.
         """
         found = load_header(folder)
-        for key, wanted in self.header.items():
-            if key != "config" and found.get(key) != wanted:
-                raise CheckpointError(
-                    f"{folder} cannot be resumed: its {key} is {found.get(key)} but this run's is {wanted}: "
-                    "start a new run instead"
-                )
+        if found.get("training_hash") == self.header["training_hash"]:
+            # equal hashes: the rest of the configuration does not shape the training and may differ
+            found = found | {"config": self.header["config"]}
+        known = {key: found.get(key) for key in self.header}
+        if difference := first_difference(known, self.header):
+            key, there, here = difference
+            raise CheckpointError(
+                f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"
+            )
+        self._load(folder)
+        self.cur_nimg = found["cur_nimg"]
+        self.choice = Choice(**found["choice"])
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the networks, averages and optimizers of another run's checkpoint, at image 0.
+
+        Raises:
+            CheckpointError: its networks have other shapes.
+        """
+        found = load_header(folder)
+        networks = {key: found[key] for key in SHAPE_KEYS} | {"network": found["config"].get("network")}
+        wanted = {key: self.header[key] for key in SHAPE_KEYS} | {"network": self.header["config"]["network"]}
+        if difference := first_difference(networks, wanted):
+            key, there, here = difference
+            raise CheckpointError(
+                f"training cannot start from {folder}: its {key} is {there} but this run's is {here}: "
+                "train without a warm start, or with the configuration of that model"
+            )
+        self._load(folder)
+
+    def _load(self, folder: Path) -> None:
         tensors = load_tensors(folder, self.context.device)
         for name, part in self._parts().items():
             part.load_state_dict(tensors[name])
-        self.cur_nimg = found["cur_nimg"]
 
     def samples(self) -> np.ndarray:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
@@ -106,27 +145,24 @@ class Run:
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
 
 
-def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
-    """The schedules' values at an image count."""
-    train, optimizer = config.train, config.optimizer
-    total = total_images(train.total_kimg, train.batch_size)
-    return StepSettings(
-        batch_size=train.batch_size,
-        r1_gamma=config.loss.r1_gamma,
-        r2_gamma=config.loss.r2_gamma,
-        lr=cosine(optimizer.lr, optimizer.final_lr, cur_nimg, total),
-        ema_decay=ema_decay(train.batch_size, train.ema_halflife_kimg, cur_nimg),
-    )
-
-
 def crossed(cur_nimg: int, batch_size: int, every_kimg: float) -> bool:
     """Whether the last step passed a multiple of `every_kimg`."""
     every = max(int(every_kimg * 1000), 1)
     return cur_nimg // every > (cur_nimg - batch_size) // every
 
 
+def doubled(cur_nimg: int, batch_size: int) -> bool:
+    """Whether the last step passed a power of two, from `FIRST_SNAPSHOT` on."""
+    return cur_nimg >= FIRST_SNAPSHOT and cur_nimg.bit_length() > (cur_nimg - batch_size).bit_length()
+
+
 def train(
-    config: "Config", images: np.ndarray, labels: np.ndarray, context: TrainContext, header: dict[str, Any]
+    config: "Config",
+    images: np.ndarray,
+    labels: np.ndarray,
+    context: TrainContext,
+    header: dict[str, Any],
+    start_from: Path | None = None,
 ) -> Run:
     """Train until `config.train.total_kimg`, from the newest checkpoint if the context has one.
 
@@ -136,30 +172,44 @@ def train(
         labels: [N] int64, -1 where there are none.
         context: this worker's place in the run.
         header: what every checkpoint carries: config, training_hash, dataset_md5, channels, num_classes.
+        start_from: checkpoint of another run to begin with, where this one has none of its own yet.
 
     Returns:
         The finished run.
 
     Raises:
         NonFiniteLossError: a loss or gradient is not finite; the last checkpoint stands.
-        CheckpointError: the checkpoint to resume from belongs to another run.
+        CheckpointError: the checkpoint belongs to another run, or its networks have other shapes.
     """
     run = Run(config, context, header)
     if (folder := context.latest_checkpoint()) is not None:
         run.restore(folder)
+    elif start_from is not None:
+        run.start_from(start_from)
     feed = Feed(images, labels, seed=config.train.seed, flip=config.train.flip, device=context.device)
     settings, size = config.train, config.train.batch_size
     total = total_images(settings.total_kimg, size)
-    means = Means()
+
+    def share() -> tuple[int, int]:
+        return worker_slice(run.cur_nimg, size, context.rank, context.world_size)
+
+    if run.choice is None:
+        run.choice = choose(config, run.nets, run.objective, feed, context, share())
+    step = Step(run.nets, replace(run.objective, bf16=run.choice.bf16), context, compiled=run.choice.compiled)
+    context.report(Progress(run.cur_nimg, total, choice=str(run.choice)))
+    means, since = Means(), time.perf_counter()
+    logged = run.cur_nimg
     while run.cur_nimg < total:
-        batch = feed.batch(*worker_slice(run.cur_nimg, size, context.rank, context.world_size))
-        terms = train_step(run.nets, batch, step_settings(config, run.cur_nimg), context, run.cur_nimg)
+        terms = step(feed.batch(*share()), step_settings(config, run.cur_nimg), run.cur_nimg)
         run.cur_nimg += size
         means.add(terms, size)
         done = run.cur_nimg >= total
         if done or crossed(run.cur_nimg, size, settings.log_kimg):
-            context.report(Progress(run.cur_nimg, total, means.flush(context)))
-        if context.rank == 0 and (done or crossed(run.cur_nimg, size, settings.snapshot_kimg)):
+            found, now = means.flush(context), time.perf_counter()
+            rate = (run.cur_nimg - logged) / (now - since)
+            context.report(Progress(run.cur_nimg, total, found | {"images_per_second": rate}))
+            logged, since = run.cur_nimg, now
+        if context.rank == 0 and (done or doubled(run.cur_nimg, size)):
             context.report(Progress(run.cur_nimg, total, samples=run.samples()))
         if done or crossed(run.cur_nimg, size, settings.checkpoint_kimg):
             context.save_checkpoint(run.cur_nimg, run.save)

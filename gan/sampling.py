@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gan.keyed_random import Purpose, integers, normal
-from gan.networks.generator import Generator
+from gan.networks.interface import Generator
 
 Program = Callable[[Tensor], Tensor]
 """Maps rows (seed, label) [N, 2] int64 to images [N, H, W, C] uint8: an exported generator."""

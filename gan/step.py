@@ -1,6 +1,6 @@
-"""One training step: a discriminator phase, a generator phase, the moving average."""
+"""One training step: the discriminator's phase, the generator's phase, the moving average."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +11,9 @@ from gan.ema import update_ema
 from gan.errors import NonFiniteLossError
 from gan.feed import Batch
 from gan.keyed_random import Purpose, normal
-from gan.losses import discriminator_loss, generator_loss
-from gan.networks.discriminator import Discriminator
-from gan.networks.generator import Generator
-from gan.penalties import gradient_norms
+from gan.networks.interface import Discriminator, Generator
+from gan.objective import Objective, PenaltyWeights, Shown, Terms
+from gan.schedules import StepSettings
 
 
 @dataclass
@@ -28,71 +27,12 @@ class Networks:
     D_optimizer: torch.optim.Optimizer
 
 
-@dataclass(frozen=True)
-class StepSettings:
-    """Values that hold for one step.
-
-    Attributes:
-        batch_size: images in the global batch; sums of losses are divided by it.
-        r1_gamma: weight of the penalty on real images.
-        r2_gamma: weight of the penalty on fake images.
-        lr: learning rate of both optimizers.
-        ema_decay: decay of G_ema.
-    """
-
-    batch_size: int
-    r1_gamma: float
-    r2_gamma: float
-    lr: float
-    ema_decay: float
-
-
-def discriminator_phase(nets: Networks, batch: Batch, z: Tensor, settings: StepSettings) -> dict[str, Tensor]:
-    """Accumulate D's gradients over this worker's slice of n images, from noise z [n, latent_dim].
-
-    Returns:
-        Sums over the slice, each a float32 scalar: D_loss, r1, r2, real_logits, fake_logits.
-
-    Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
-    """
-    with torch.no_grad():
-        fake_images = nets.G(z, batch.labels)
-    count = len(batch.labels)
-    images = torch.cat([batch.real_images, fake_images]).requires_grad_(True)
-    logits = nets.D(images, batch.labels.repeat(2))
-    real_logits, fake_logits = logits[:count], logits[count:]
-    loss = discriminator_loss(real_logits, fake_logits).sum()
-    total = loss
-    r1 = r2 = torch.zeros((), device=logits.device)
-    if settings.r1_gamma or settings.r2_gamma:
-        norms = gradient_norms(logits, images)
-        r1, r2 = norms[:count].sum(), norms[count:].sum()
-        total = loss + 0.5 * settings.r1_gamma * r1 + 0.5 * settings.r2_gamma * r2
-    (total / settings.batch_size).backward()  # type: ignore[no-untyped-call]
-    terms = {"D_loss": loss, "r1": r1, "r2": r2, "real_logits": real_logits.sum(), "fake_logits": fake_logits.sum()}
-    return {name: value.detach() for name, value in terms.items()}
-
-
-def generator_phase(nets: Networks, batch: Batch, z: Tensor, settings: StepSettings) -> dict[str, Tensor]:
-    """Accumulate G's gradients over this worker's slice of n images, from noise z [n, latent_dim]; D stays as it is.
-
-    Returns:
-        The sum of G_loss over the slice, a float32 scalar.
-    """
-    nets.D.requires_grad_(False)
-    try:
-        fake_logits = nets.D(nets.G(z, batch.labels), batch.labels)
-        with torch.no_grad():
-            real_logits = nets.D(batch.real_images, batch.labels)
-        loss = generator_loss(real_logits, fake_logits).sum()
-        (loss / settings.batch_size).backward()  # type: ignore[no-untyped-call]
-    finally:
-        nets.D.requires_grad_(True)
-    return {"G_loss": loss.detach()}
-
-
 def apply_gradients(
-    network: nn.Module, optimizer: torch.optim.Optimizer, lr: float, all_reduce: Callable[[Tensor], None]
+    network: nn.Module,
+    gradients: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    settings: StepSettings,
+    context: TrainContext,
 ) -> bool:
     """Sum the gradients over all workers in one flat all_reduce and take the step.
 
@@ -100,48 +40,101 @@ def apply_gradients(
         False, with nothing changed, if any gradient on any worker is not finite. Every rank sees the same sum and
         so decides alike.
     """
-    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    all_reduce(flat)
-    if not torch.isfinite(flat).all():
+    if context.world_size > 1:
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        context.all_reduce(flat)
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        torch._foreach_copy_(
+            gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]
+        )
+    # the largest entry of each is finite exactly if all are
+    if not torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all():
         return False
-    offset = 0
-    for gradient in gradients:
-        gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
-        offset += gradient.numel()
+    for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+        parameter.grad = gradient
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
     optimizer.step()
+    network.zero_grad(set_to_none=True)
     return True
 
 
-def train_step(
-    nets: Networks, batch: Batch, settings: StepSettings, context: TrainContext, cur_nimg: int
-) -> dict[str, Tensor]:
-    """Train D once, then G once, then move G_ema.
+class Step:
+    """A training step on one worker.
 
-    Returns:
-        This worker's sums over its slice: D_loss, G_loss, r1, r2, real_logits, fake_logits.
-
-    Raises:
-        NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
+    Args:
+        nets: what it changes.
+        objective: what the networks minimise.
+        context: this worker's place in the run.
+        compiled: whether to compile networks and objective; the first steps then take minutes.
     """
-    terms: dict[str, Tensor] = {}
-    z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
-    phases: Iterable[tuple[str, nn.Module, torch.optim.Optimizer, Callable[..., dict[str, Tensor]]]] = (
-        ("D", nets.D, nets.D_optimizer, discriminator_phase),
-        ("G", nets.G, nets.G_optimizer, generator_phase),
-    )
-    for name, network, optimizer, phase in phases:
-        network.zero_grad(set_to_none=True)
-        terms |= phase(nets, batch, z, settings)
-        if not apply_gradients(network, optimizer, settings.lr, context.all_reduce):
-            bad = [term for term, value in terms.items() if not torch.isfinite(value)]
-            # Every rank stops here; one whose own terms are sound must not be blamed.
-            where = f"{', '.join(bad)} on rank {context.rank}" if bad else f"the gradient of {name}"
-            raise NonFiniteLossError(
-                f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
-                "lower optimizer.lr or raise loss.r1_gamma, then train again"
-            )
-    update_ema(nets.G_ema, nets.G, settings.ema_decay)
-    return terms
+
+    def __init__(self, nets: Networks, objective: Objective, context: TrainContext, *, compiled: bool = False) -> None:
+        self.nets = nets
+        self.objective = objective
+        self.context = context
+        self._generate: Callable[[Tensor, Tensor], Tensor] = nets.G
+        self._discriminator_gradients = objective.discriminator_gradients
+        self._image_gradients = objective.image_gradients
+        if compiled:
+            # the gradients of gradients are taken within the region that is compiled
+            torch._dynamo.config.trace_autograd_ops = True
+            self._generate = torch.compile(nets.G)
+            self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
+            self._image_gradients = torch.compile(objective.image_gradients)
+
+    def __call__(self, batch: Batch, settings: StepSettings, cur_nimg: int) -> Terms:
+        """Train D, then G, then move G_ema.
+
+        G does not change while D is trained, so one pass of G serves both phases.
+
+        Returns:
+            This worker's sums over its slice: D_loss, G_loss, real_logits, fake_logits, D_sign, and penalties.
+
+        Raises:
+            NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
+        """
+        nets, objective = self.nets, self.objective
+        z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
+        with torch.set_grad_enabled(settings.generator_too), objective.precision(z.device):
+            fake_images = self._generate(z, batch.labels).float()
+        shown = Shown(
+            batch.real_images,
+            fake_images.detach(),
+            batch.labels,
+            batch.seeds,
+            torch.tensor(settings.augment_probability, device=z.device),
+        )
+        gradients, terms = self._discriminator_gradients(
+            nets.D, shown, settings.batch_size, _weights(settings, z.device)
+        )
+        self._take("D", gradients, settings, terms, cur_nimg)
+        if settings.generator_too:
+            by_images, losses = self._image_gradients(nets.D, shown, settings.batch_size)
+            terms |= losses
+            parameters = list(nets.G.parameters())
+            found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
+            self._take("G", list(found), settings, terms, cur_nimg)
+            update_ema(nets.G_ema, nets.G, settings.ema_decay)
+        return terms
+
+    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, terms: Terms, cur_nimg: int) -> None:
+        network: nn.Module = getattr(self.nets, name)
+        optimizer: torch.optim.Optimizer = getattr(self.nets, f"{name}_optimizer")
+        if apply_gradients(network, gradients, optimizer, settings, self.context):
+            return
+        bad = [term for term, value in terms.items() if not torch.isfinite(value)]
+        # Every rank stops here; one whose own terms are sound must not be blamed.
+        where = f"{', '.join(bad)} on rank {self.context.rank}" if bad else f"the gradient of {name}"
+        raise NonFiniteLossError(
+            f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
+            "lower optimizer.lr or raise loss.r1_gamma, then train again"
+        )
+
+
+def _weights(settings: StepSettings, device: torch.device) -> PenaltyWeights | None:
+    """The penalties' weights as tensors: a compiled step would be compiled anew for every other number."""
+    if not settings.penalised:
+        return None
+    values = (settings.r1_gamma, settings.r2_gamma, settings.gradient_penalty)
+    return PenaltyWeights(*(torch.tensor(value * settings.penalty_scale, device=device) for value in values))

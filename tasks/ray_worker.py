@@ -70,6 +70,11 @@ class RayContext:
         if self.rank == 0:
             self.board.put.remote(asdict(progress))
 
+    def warn(self, sentence: str) -> None:
+        """Tell the driver, from rank 0."""
+        if self.rank == 0:
+            self.board.put.remote({"warning": sentence})
+
     def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
         """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
         import ray.train

@@ -55,6 +55,11 @@ def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> di
             f"the dataset is {info.resolution} px but preset {config.preset} makes {config.network.resolution} px: "
             f"ingest again with --set data.resolution={config.network.resolution}, or choose another preset"
         )
+    if config.network.conditional and info.num_classes > config.network.max_classes:
+        raise ConfigError(
+            f"the dataset has {info.num_classes} classes but network.max_classes is {config.network.max_classes}: "
+            "raise it, merge classes with data.class_map and ingest again, or set network.conditional=false"
+        )
     return {
         "config": config.model_dump(mode="json"),
         "training_hash": config.training_hash(),

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from gan.networks.discriminator import Discriminator
-from gan.networks.generator import Generator
-from gan.networks.resolution import resolution_of
+from gan.networks.dcgan import DCDiscriminator, DCGenerator
+from gan.networks.interface import Discriminator, Generator
+from gan.networks.r3gan import R3Discriminator, R3Generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.config import NetworkConfig
@@ -15,26 +15,40 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 
 def build_generator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Generator:
     """Return a new generator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    generator = Generator(latent_dim=network.latent_dim, **_shape(network, channels, num_classes))
+    shape = _common(network, channels, num_classes) | {"latent_dim": network.latent_dim}
+    dcgan = network.architecture == "dcgan"
+    generator: Generator = DCGenerator(**shape) if dcgan else R3Generator(**shape, **_residual(network))
     _use_channels_last(generator)
     return generator
 
 
 def build_discriminator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Discriminator:
     """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
-    discriminator = Discriminator(**_shape(network, channels, num_classes))
+    shape = _common(network, channels, num_classes)
+    discriminator: Discriminator
+    if network.architecture == "dcgan":
+        discriminator = DCDiscriminator(
+            **shape, normalisation=network.discriminator_normalisation, dropout=network.dropout
+        )
+    else:
+        discriminator = R3Discriminator(**shape, **_residual(network))
     _use_channels_last(discriminator)
     return discriminator
 
 
-def _shape(network: "NetworkConfig", channels: int, num_classes: int) -> dict[str, Any]:
-    """The arguments that both networks take."""
+def _common(network: "NetworkConfig", channels: int, num_classes: int) -> dict[str, Any]:
+    """The arguments that all four networks take."""
     return {
-        "resolution": resolution_of(len(network.widths), network.patch),
+        "base": network.base,
         "channels": channels,
         "num_classes": num_classes,
         "embedding_dim": network.embedding_dim,
         "widths": network.widths,
+    }
+
+
+def _residual(network: "NetworkConfig") -> dict[str, Any]:
+    return {
         "blocks_per_stage": network.blocks_per_stage,
         "group_width": network.group_width,
         "expansion": network.expansion,

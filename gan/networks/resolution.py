@@ -1,6 +1,17 @@
-"""How stages and patches make a resolution."""
+"""How stages make a resolution."""
+
+from typing import Literal
+
+Architecture = Literal["r3gan", "dcgan"]
 
 
-def resolution_of(stages: int, patch: int) -> int:
-    """Side in pixels of the images of a network that begins at 4x4 and doubles with every stage after the first."""
-    return int(4 * 2 ** (stages - 1) * patch)
+def resolution_of(architecture: Architecture, stages: int, *, base: int, patch: int) -> int:
+    """Side in pixels of the images of a network.
+
+    Args:
+        architecture: R3GAN's last stage has the image's resolution, over `patch`; DCGAN's has half of it.
+        stages: number of stages; every one after the first doubles the resolution.
+        base: side of the first stage, 4 or 7.
+        patch: side of the pixel patches at the image end, R3GAN only.
+    """
+    return int(base * 2**stages if architecture == "dcgan" else base * 2 ** (stages - 1) * patch)

@@ -8,7 +8,7 @@ import torch
 
 from gan.errors import LabelError, ModelNotFoundError
 from gan.export import SeededGenerator
-from gan.networks.generator import Generator
+from gan.networks.interface import Generator
 from gan.presets import debug
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings

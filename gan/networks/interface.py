@@ -1,0 +1,55 @@
+"""What the rest of ganflow knows of a network, whatever its architecture."""
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """Maps noise and class to an image.
+
+    Attributes:
+        latent_dim: dimensions of z.
+        num_classes: classes, 0 for an unconditional generator.
+    """
+
+    latent_dim: int
+    num_classes: int
+
+    @abstractmethod
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Generate images.
+
+        Args:
+            z: [N, latent_dim] float32, standard normal.
+            labels: [N] int64 in [0, num_classes); ignored by an unconditional generator.
+
+        Returns:
+            [N, C, H, W] float32, trained towards [-1, 1]; not clamped, unless the architecture ends in tanh.
+        """
+
+
+class Discriminator(nn.Module):
+    """Maps an image and its class to one logit; larger means more like a real image.
+
+    Attributes:
+        num_classes: classes, 0 for an unconditional discriminator.
+        mixes_images: whether a logit depends on the other images of its batch, as with batch normalisation. Real and
+            generated images then pass apart, and no penalty on single images' gradients is defined.
+    """
+
+    num_classes: int
+    mixes_images: bool = False
+
+    @abstractmethod
+    def forward(self, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
+        """Score images.
+
+        Args:
+            images: [N, C, H, W] float32 in about [-1, 1].
+            labels: [N] int64 in [0, num_classes); ignored by an unconditional discriminator.
+            seeds: [N] int64, key of whatever the network draws (dropout); ignored by one that draws nothing.
+
+        Returns:
+            [N] logits, float32 outside of autocast.
+        """

@@ -1,0 +1,27 @@
+"""Doubling and halving the resolution with the bilinear kernel.
+
+Reference: Huang et al., NeurIPS 2024, section 3.2: bilinear interpolation in both networks; as a filter that is
+(1, 3, 3, 1) / 8 along each side (Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020,
+appendix B).
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+TAPS = (1.0, 3.0, 3.0, 1.0)
+
+
+def upsample2(x: Tensor) -> Tensor:
+    """Double the resolution with the (1, 3, 3, 1) kernel, edges repeated: [N, C, H, W] -> [N, C, 2H, 2W]."""
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def downsample2(x: Tensor) -> Tensor:
+    """Halve the resolution with the (1, 3, 3, 1) kernel, zeros beyond the edges: [N, C, H, W] -> [N, C, H/2, W/2]."""
+    # On CPUs a depthwise convolution is the fastest way there and back in fp32, and has no kernel at all in bf16.
+    values = x.float() if x.device.type == "cpu" else x
+    taps = torch.tensor(TAPS, dtype=values.dtype, device=x.device) / sum(TAPS)
+    kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv2d(values, kernel, stride=2, padding=1, groups=x.shape[1]).to(x.dtype)

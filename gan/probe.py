@@ -1,0 +1,126 @@
+"""The start-up probe: which precision, and whether to compile, is faster here.
+
+It takes a second or two, and on a GPU the time of compiling.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gan.context import Alone, TrainContext
+from gan.feed import Feed
+from gan.objective import Objective
+from gan.schedules import step_settings
+from gan.step import Networks, Step
+
+if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
+    from gan.config import Config
+
+SECONDS = 0.5
+"""Measured of each candidate, and at least one round of steps with every penalty in it."""
+MARGIN = 1.1
+"""Times that a candidate must be faster than the one before it: its rounding, or its minutes of compiling, cost too."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a run computes its steps; a run keeps it when it is resumed.
+
+    Attributes:
+        bf16: whether networks run in bfloat16.
+        compiled: whether the step is compiled.
+        rates: images a second of this worker's that the probe measured, by candidate; empty where nothing was measured.
+    """
+
+    bf16: bool
+    compiled: bool
+    rates: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return ("bf16" if self.bf16 else "fp32") + (" compiled" if self.compiled else "")
+
+    def __str__(self) -> str:
+        """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
+        rates = ", ".join(f"{name} {rate:.0f}" for name, rate in self.rates.items())
+        return f"{self.name} (img/s: {rates})" if rates else self.name
+
+    def as_header(self) -> dict[str, Any]:
+        """What a checkpoint says of it."""
+        return asdict(self)
+
+
+def candidates(config: "Config", device: torch.device) -> list[Choice]:
+    """Return what the configuration leaves open on a device, the plainest first."""
+    precisions = {"auto": [False, True], "fp32": [False], "bf16": [True]}[config.train.precision]
+    wanted = config.train.compile
+    ways = {True: [True], False: [False], None: [False, True] if device.type == "cuda" else [False]}[wanted]
+    return [Choice(bf16, compiled, {}) for compiled in ways for bf16 in precisions]
+
+
+def choose(
+    config: "Config", nets: Networks, objective: Objective, feed: Feed, context: TrainContext, share: tuple[int, int]
+) -> Choice:
+    """Measure steps on copies of the networks, and return the fastest candidate, the same on every rank.
+
+    Args:
+        config: the run's configuration.
+        nets: as they are at the start; left alone.
+        objective: the run's, in any precision.
+        feed: the run's.
+        context: this worker's place in the run.
+        share: the images [first, last) of the first batch that fall to this worker.
+    """
+    open_choices = candidates(config, context.device)
+    if len(open_choices) == 1:
+        return open_choices[0]
+    seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
+    for index, choice in enumerate(open_choices):
+        step = Step(
+            copy.deepcopy(nets), replace(objective, bf16=choice.bf16), Alone(context.device), compiled=choice.compiled
+        )
+        seconds[index] = _seconds_a_step(config, step, feed, share)
+    context.all_reduce(seconds)  # all ranks must decide alike
+    return _fastest(open_choices, (seconds / context.world_size).tolist(), share[1] - share[0])
+
+
+def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: int) -> Choice:
+    rates = {choice.name: round(images / taken, 1) for choice, taken in zip(open_choices, seconds, strict=True)}
+    best = 0
+    for index in range(1, len(open_choices)):
+        if seconds[index] * MARGIN < seconds[best]:
+            best = index
+    return replace(open_choices[best], rates=rates)
+
+
+def _seconds_a_step(config: "Config", step: Step, feed: Feed, share: tuple[int, int]) -> float:
+    """Mean over whole rounds, so that a lazy penalty counts for what it is."""
+    batch = feed.batch(*share)
+    size = config.train.batch_size
+    round_of_steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
+    done = 0
+
+    def once(index: int) -> None:
+        step(batch, step_settings(config, index * size), index * size)
+
+    once(0)  # warm
+    start = _now(step.context.device)
+    while True:
+        for _ in range(round_of_steps):
+            once(done)
+            done += 1
+        taken = _now(step.context.device) - start
+        if taken > SECONDS:
+            return taken / done
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
