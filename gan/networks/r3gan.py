@@ -64,7 +64,7 @@ class R3Generator(Generator):
             stage(width, blocks_per_stage, expansion=expansion, group_width=group_width, depth=depth)
             for width in widths
         )
-        self.to_image = he_normal(nn.Conv2d(widths[-1], channels * patch**2, 1))
+        self.to_image = he_normal(_image_conv(widths[-1], channels * patch**2, patch))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """As `Generator.forward`; not clamped."""
@@ -115,7 +115,7 @@ class R3Discriminator(Discriminator):
         self.patch = patch
         depth = len(widths) * blocks_per_stage
         down = list(reversed(widths))
-        self.from_image = he_normal(nn.Conv2d(channels * patch**2, down[0], 1, bias=False))
+        self.from_image = he_normal(_image_conv(channels * patch**2, down[0], patch))
         self.stages = nn.ModuleList(
             stage(width, blocks_per_stage, expansion=expansion, group_width=group_width, depth=depth) for width in down
         )
@@ -137,6 +137,12 @@ class R3Discriminator(Discriminator):
             x = blocks(x)
         features: Tensor = self.output(self.head(x).flatten(1))
         return project(features, self.embedding, labels)
+
+
+def _image_conv(before: int, after: int, patch: int) -> nn.Conv2d:
+    """The convolution next to the image: 1x1 as published; over patches 3x3, or their edges would show."""
+    side = 1 if patch == 1 else 3
+    return nn.Conv2d(before, after, side, padding=side // 2, bias=False)
 
 
 def project(features: Tensor, embedding: nn.Embedding | None, labels: Tensor) -> Tensor:
