@@ -51,7 +51,9 @@ def apply_gradients(
     if not torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all():
         return False
     for parameter, gradient in zip(network.parameters(), gradients, strict=True):
-        parameter.grad = gradient
+        # a fused optimizer walks through memory, and second derivatives come in another order than the weights lie in
+        alike = gradient.stride() == parameter.stride()
+        parameter.grad = gradient if alike else torch.empty_like(parameter).copy_(gradient)
     for group in optimizer.param_groups:
         group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
     optimizer.step()
