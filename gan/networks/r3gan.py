@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks.grouped_conv import GroupedConv2d
 from gan.networks.initialisation import he_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.resampling import downsample2, upsample2
@@ -123,7 +124,7 @@ class R3Discriminator(Discriminator):
             he_normal(nn.Conv2d(before, after, 1, bias=False)) for before, after in itertools.pairwise(down)
         )
         # A depthwise kernel as large as the last stage reads each channel once; the linear layer mixes what it found.
-        self.head = he_normal(nn.Conv2d(down[-1], down[-1], base, groups=down[-1], bias=False))
+        self.head = he_normal(GroupedConv2d(down[-1], base, groups=down[-1]))
         self.output = he_normal(nn.Linear(down[-1], embedding_dim if num_classes else 1, bias=False))
         self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
 

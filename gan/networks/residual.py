@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks.grouped_conv import GroupedConv2d
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 
 
@@ -29,7 +30,7 @@ class ResidualBlock(nn.Module):
         groups = max(1, inner // group_width)
         gain = LEAKY_GAIN * depth**-0.25
         self.conv1 = he_normal(nn.Conv2d(channels, inner, 1), gain)
-        self.conv2 = he_normal(nn.Conv2d(inner, inner, 3, padding=1, groups=groups), gain)
+        self.conv2 = he_normal(GroupedConv2d(inner, 3, groups=groups, padding=1, bias=True), gain)
         self.conv3 = he_normal(nn.Conv2d(inner, channels, 1, bias=False), 0.0)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""A grouped convolution whose gradients of gradients are grouped convolutions too.
+
+PyTorch takes the second derivative of a grouped convolution group by group, in hundreds of small calls a layer. But a
+convolution and its two gradients are each linear in each of two tensors, so each one's gradients are the other two.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Geometry = tuple[int, int]
+"""Padding and groups of a convolution with stride 1."""
+
+
+def _input_gradient(gy: Tensor, weight: Tensor, x: Tensor, geometry: Geometry) -> Tensor:
+    """Gradient of <conv(x, weight), gy> by x, of which only the shape counts."""
+    return _gradients(gy, x, weight, geometry, by_input=True)[0]
+
+
+def _weight_gradient(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """Gradient of <conv(x, weight), gy> by the weight, of which only the shape counts."""
+    return _gradients(gy, x, weight, geometry, by_input=False)[1]
+
+
+def _gradients(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, *, by_input: bool) -> tuple[Tensor, Tensor]:
+    padding, groups = geometry
+    found = torch.ops.aten.convolution_backward(
+        gy, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], groups, [by_input, not by_input, False]
+    )
+    return found[0], found[1]
+
+
+class _Conv(torch.autograd.Function):
+    """conv(x, w)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = geometry
+        return F.conv2d(x, weight, padding=geometry[0], groups=geometry[1])
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, weight = ctx.saved_tensors
+        by_x, by_weight, _ = ctx.needs_input_grad
+        return (
+            _InputGradient.apply(gy, weight, x, ctx.geometry) if by_x else None,  # type: ignore[no-untyped-call]
+            _WeightGradient.apply(gy, x, weight, ctx.geometry) if by_weight else None,  # type: ignore[no-untyped-call]
+            None,
+        )
+
+
+class _InputGradient(torch.autograd.Function):
+    """The gradient by x as a function of gy and w: <its cotangent c, it> = <conv(c, w), gy>."""
+
+    @staticmethod
+    def forward(ctx: Any, gy: Tensor, weight: Tensor, x: Tensor, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(gy, weight)
+        ctx.geometry = geometry
+        return _input_gradient(gy, weight, x, geometry)
+
+    @staticmethod
+    def backward(ctx: Any, c: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        gy, weight = ctx.saved_tensors
+        by_gy, by_weight = ctx.needs_input_grad[:2]
+        return (
+            _Conv.apply(c, weight, ctx.geometry) if by_gy else None,  # type: ignore[no-untyped-call]
+            _WeightGradient.apply(gy, c, weight, ctx.geometry) if by_weight else None,  # type: ignore[no-untyped-call]
+            None,
+            None,
+        )
+
+
+class _WeightGradient(torch.autograd.Function):
+    """The gradient by w as a function of gy and x: <its cotangent c, it> = <conv(x, c), gy>."""
+
+    @staticmethod
+    def forward(ctx: Any, gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(gy, x)
+        ctx.geometry = geometry
+        return _weight_gradient(gy, x, weight, geometry)
+
+    @staticmethod
+    def backward(ctx: Any, c: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        gy, x = ctx.saved_tensors
+        by_gy, by_x = ctx.needs_input_grad[:2]
+        return (
+            _Conv.apply(x, c, ctx.geometry) if by_gy else None,  # type: ignore[no-untyped-call]
+            _InputGradient.apply(gy, c, x, ctx.geometry) if by_x else None,  # type: ignore[no-untyped-call]
+            None,
+            None,
+        )
+
+
+class GroupedConv2d(nn.Conv2d):
+    """`nn.Conv2d` with stride 1, fast in second derivatives; where no gradient is taken, or with one group, it is that.
+
+    Args:
+        channels: C, of input and output.
+        kernel_size: side of the kernel.
+        groups: groups of channels; C for a depthwise convolution.
+        padding: zeros around the image.
+        bias: whether there is one.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, *, groups: int, padding: int = 0, bias: bool = False) -> None:
+        super().__init__(channels, channels, kernel_size, padding=padding, groups=groups, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, C, H', W']."""
+        if self.groups == 1 or not torch.is_grad_enabled():
+            return super().forward(x)
+        weight, bias = self.weight, self.bias
+        if torch.is_autocast_enabled(x.device.type):
+            x, weight = (each.to(torch.get_autocast_dtype(x.device.type)) for each in (x, weight))
+        geometry = (self.padding[0], self.groups)
+        y: Tensor = _Conv.apply(x, weight, geometry)  # type: ignore[no-untyped-call]
+        return y if bias is None else y + bias.to(y.dtype)[:, None, None]
