@@ -26,7 +26,7 @@ from flows.options import (
     SourceKind,
     Workers,
 )
-from gan.config import Config
+from flows.presets_cli import presets
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings
 
@@ -41,6 +41,7 @@ app = typer.Typer(
 
 app.add_typer(dataset_app)
 app.command()(compare)
+app.command()(presets)
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 
@@ -260,23 +261,6 @@ def sample(
     version = write_samples(settings, model, output, label=label, count=n, seed=seed)
     facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}
     answer.give(facts, [f"samples   {output}: {n} images of version {version}"], as_json)
-
-
-@app.command()
-def presets(
-    keys: Annotated[bool, typer.Option("--keys", help="Show every key with its meaning and default.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List the presets, or the keys that --set knows."""
-    from gan.presets import PRESETS
-
-    answer = Answer()
-    if keys:
-        rows = dict(Config.keys_with_meaning())
-        answer.give(rows, [f"{key:<28} {meaning}" for key, meaning in rows.items()], as_json)
-        return
-    described = {name: (make.__doc__ or "").strip() for name, make in PRESETS.items()}
-    answer.give(described, [f"{name:<12} {text}" for name, text in described.items()], as_json)
 
 
 @app.command()

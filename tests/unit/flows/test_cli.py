@@ -105,7 +105,7 @@ CONFIGURED = [
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--preset", "digit"), "ganflow: unknown preset «digit»: choose one of debug, digits\n"),
+        (("--preset", "digit"), f"ganflow: unknown preset «digit»: choose one of {', '.join(sorted(PRESETS))}\n"),
         (
             ("--set", "train.kimg=5"),
             "ganflow: --set train.kimg=5: unknown key «train.kimg» (known keys: `ganflow presets --keys`)\n",
@@ -173,10 +173,36 @@ def test_wrong_options_are_refused(ganflow, tmp_path, arguments):
 def test_presets_are_listed(ganflow, tmp_path):
     status, out, _ = ganflow("presets")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(PRESETS)
+    assert [line.split()[0] for line in out.split("\n\n")[0].splitlines()] == ["preset", *PRESETS]
     status, out, _ = ganflow("presets", "--json")
     assert set(json.loads(out)) == set(PRESETS)
     assert not (tmp_path / "home").exists()
+
+
+def test_one_preset_is_shown_wholly(ganflow):
+    status, out, _ = ganflow("presets", "wgan-gp-32")
+    assert status == 0
+    assert "\nloss.gradient_penalty = 10.0 " in out
+    status, out, _ = ganflow("presets", "wgan-gp-32", "--json")
+    tree = json.loads(out)
+    assert (tree["preset"], tree["resolution"]) == ("wgan-gp-32", 32)
+    changed = {change["key"]: change["value"] for change in tree["changes"]}
+    assert changed["train.generator_every"] == 5
+    assert "train.seed" not in changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("digit",), "ganflow: unknown preset «digit»: choose one of "),
+        (("digits", "--keys"), "ganflow: --keys lists the keys of all presets: leave it or «digits» out\n"),
+    ],
+)
+def test_a_preset_that_cannot_be_shown_is_refused(ganflow, arguments, sentence):
+    status, out, err = ganflow("presets", *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
 
 
 def test_keys_are_listed(ganflow):

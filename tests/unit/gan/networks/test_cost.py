@@ -1,0 +1,207 @@
+"""What training costs: operations by hand and against a real step, bytes by hand and against what autograd keeps."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from gan.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.context import Alone
+from gan.feed import Feed
+from gan.losses import LOSSES
+from gan.networks.build import build_discriminator, build_generator
+from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
+from gan.objective import Objective, PenaltyWeights, Shown
+from gan.presets import PRESETS
+from gan.schedules import step_settings
+from gan.step import Networks, Step
+
+CPU = torch.device("cpu")
+RESIDUAL = NetworkConfig(widths=(8, 4), latent_dim=3, embedding_dim=2, group_width=4, expansion=2)
+PLAIN = NetworkConfig(architecture="dcgan", widths=(6, 4), latent_dim=4)
+NO_PENALTY = {"r1_gamma": 0.0, "r2_gamma": 0.0}
+
+
+def tiny(network=RESIDUAL, *, batch_size=4, generator_every=1, operations=(), **loss):
+    return Config(
+        data=DataConfig(resolution=network.resolution),
+        network=network,
+        loss=LossConfig(**loss),
+        augment=AugmentConfig(operations=operations),
+        train=TrainConfig(batch_size=batch_size, generator_every=generator_every, total_kimg=1.0),
+    )
+
+
+def conv(side, inputs, outputs, kernel, groups=1):
+    """`side` is that of the output; of the input where the convolution is transposed."""
+    return 2 * side**2 * kernel**2 * (inputs // groups) * outputs
+
+
+def block(side, width, groups):
+    inner = 2 * width
+    return conv(side, width, inner, 1) + conv(side, inner, inner, 3, groups) + conv(side, inner, width, 1)
+
+
+def test_operations_of_the_residual_networks_by_hand():
+    cost = network_cost(tiny(), 1, 5)
+    assert cost.generator_flops == (
+        2 * (3 + 2) * 8 + block(4, 8, groups=4) + conv(4, 8, 4, 1) + block(8, 4, groups=2) + conv(8, 4, 1, 1)
+    )
+    down = conv(4, 4, 4, 4, groups=4)
+    assert cost.discriminator_flops == (
+        (conv(8, 1, 4, 1) + block(8, 4, groups=2) + down + conv(4, 4, 8, 1) + block(4, 8, groups=4))
+        + (conv(1, 8, 8, 4, groups=8) + 2 * 8 * 2)
+    )
+
+
+def test_operations_of_dcgan_by_hand():
+    cost = network_cost(tiny(PLAIN, **NO_PENALTY), 3, 0)
+    assert cost.generator_flops == conv(1, 4, 6, 4) + conv(4, 6, 4, 4) + conv(8, 4, 3, 4)
+    assert cost.discriminator_flops == conv(8, 3, 4, 4) + conv(4, 4, 6, 4) + conv(1, 6, 1, 4)
+
+
+@pytest.mark.parametrize("num_classes", [0, 5])
+@pytest.mark.parametrize("network", [RESIDUAL, PLAIN], ids=["r3gan", "dcgan"])
+def test_parameters_are_those_of_the_networks(network, num_classes):
+    cost = network_cost(tiny(network), 3, num_classes)
+    G, D = (build(network, channels=3, num_classes=num_classes) for build in (build_generator, build_discriminator))
+    assert cost.generator_parameters == sum(parameter.numel() for parameter in G.parameters())
+    assert cost.discriminator_parameters == sum(parameter.numel() for parameter in D.parameters())
+
+
+@pytest.mark.parametrize(
+    ("changes", "of_G", "of_D"),
+    [
+        # D: forth and back for a pair; then G back, D forth and back for its phase, and forth for pairs
+        ({"kind": "hinge", **NO_PENALTY}, 3, 6 + 2),
+        ({"kind": "relativistic", **NO_PENALTY}, 3, 6 + 3),
+        ({"kind": "relativistic"}, 3, 6 + 6 + 3),
+        ({"kind": "relativistic", "r2_gamma": 0.0}, 3, 6 + 6 + 3),
+        ({"kind": "relativistic", "penalty_every": 4}, 3, 6 + 6 / 4 + 3),
+        ({"kind": "hinge", "generator_every": 5, **NO_PENALTY}, 1 + 2 / 5, 6 + 2 / 5),
+        ({"kind": "wasserstein", "gradient_penalty": 10.0, "generator_every": 5, **NO_PENALTY}, 1.4, 6 + 6 + 2 / 5),
+        ({"kind": "hinge", "gradient_penalty": 1.0, "penalty_every": 2}, 3, 6 + (6 + 6) / 2 + 2),
+    ],
+)
+def test_a_training_step_in_forward_passes(changes, of_G, of_D):
+    cost = network_cost(tiny(**changes), 1, 5)
+    assert cost.training_flops == pytest.approx(of_G * cost.generator_flops + of_D * cost.discriminator_flops, abs=1)
+
+
+class Counted(TorchDispatchMode):
+    """Operations that are really asked for; PyTorch's formula for gradients forgets the groups of a convolution."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if func._overloadpacket is torch.ops.aten.convolution_backward:
+            gradient, x, weight, *_, transposed, _, _, wanted = args
+            places = math.prod((x if transposed else gradient).shape[2:])
+            self.count += 2 * len(x) * places * weight.numel() * (wanted[0] + wanted[1])
+        elif formula := flop_registry.get(func._overloadpacket):
+            self.count += formula(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def real_run(config):
+    torch.manual_seed(0)
+    G = build_generator(config.network, channels=1, num_classes=5)
+    D = build_discriminator(config.network, channels=1, num_classes=5)
+    optimizers = [torch.optim.Adam(network.parameters()) for network in (G, D)]
+    objective = Objective(
+        LOSSES[config.loss.kind],
+        config.augment.operations,
+        zero_centred=config.loss.zero_centred,
+        between=config.loss.gradient_penalty > 0,
+    )
+    return Networks(G, D, copy.deepcopy(G).requires_grad_(False), *optimizers), objective
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        tiny(penalty_every=2),
+        tiny(kind="hinge", generator_every=2, **NO_PENALTY),
+        tiny(PLAIN, kind="wasserstein", gradient_penalty=10.0, generator_every=3, **NO_PENALTY),
+        tiny(PLAIN.model_copy(update={"discriminator_normalisation": "batch"}), kind="nonsaturating", **NO_PENALTY),
+        tiny(PLAIN.model_copy(update={"discriminator_normalisation": "spectral"}), kind="hinge"),
+    ],
+    ids=["r3gan lazy", "hinge", "wgan-gp", "batch norm", "spectral"],
+)
+def test_a_real_step_asks_for_as_many_operations(config):
+    nets, objective = real_run(config)
+    side, size = config.network.resolution, config.train.batch_size
+    images = torch.randint(256, (size, side, side, 1), dtype=torch.uint8).numpy()
+    batch = Feed(images, torch.arange(size).numpy(), seed=0, flip=False, device=CPU).batch(0, size)
+    step, steps = Step(nets, objective, Alone(CPU)), 6
+    with Counted() as counted:
+        for index in range(steps):
+            step(batch, step_settings(config, index * size), index * size)
+    # what the ends of a network need not do weighs more in a tiny one
+    assert network_cost(config, 1, 5).training_flops == pytest.approx(counted.count / (steps * size), rel=0.12)
+
+
+def kept_bytes(config, cost):
+    weights = G_COPIES * cost.generator_parameters + D_COPIES * cost.discriminator_parameters
+    return cost.training_bytes - FP32_BYTES * weights
+
+
+def test_bytes_kept_by_hand():
+    network = NetworkConfig(architecture="dcgan", widths=(2,), latent_dim=3)
+    config = tiny(network, batch_size=2, kind="hinge", **NO_PENALTY)
+    stage = 2 * 2 * 4 * 4  # floats: a batch of two, two channels of 4x4 pixels
+    in_G = 2 * 3 + stage + 4 * 2 + stage + 2 * 8 * 8  # z, into the norm, its statistics, out of ReLU, out of tanh
+    in_D = 4 * 8 * 8 + 2 * stage + 2 * stage  # both batches of images, into and out of leaky ReLU
+    assert kept_bytes(config, network_cost(config, 1, 0)) == 4 * (in_G + in_D)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        tiny(operations=("colour", "translation")),
+        tiny(r1_gamma=0.0),
+        tiny(kind="hinge", **NO_PENALTY),
+        tiny(PLAIN, kind="wasserstein", gradient_penalty=10.0, **NO_PENALTY),
+        tiny(PLAIN, kind="hinge", gradient_penalty=1.0),
+        tiny(PLAIN.model_copy(update={"discriminator_normalisation": "batch"}), kind="nonsaturating", **NO_PENALTY),
+    ],
+    ids=["r1 and r2", "r2", "no penalty", "wgan-gp", "all penalties", "batch norm"],
+)
+def test_bytes_kept_are_those_of_the_discriminators_phase(config):
+    nets, objective = real_run(config)
+    size, parameters = config.train.batch_size, [*nets.G.parameters(), *nets.D.parameters()]
+    weights = {parameter.untyped_storage().data_ptr() for parameter in parameters}
+    kept = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage
+        return tensor
+
+    labels, one = torch.arange(size) % 5, torch.ones(())
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        fake_images = nets.G(torch.randn(size, nets.G.latent_dim), labels)
+        shown = Shown(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, one)
+        penalties = PenaltyWeights(one, one, one) if config.loss.penalised else None
+        objective.discriminator_gradients(nets.D, shown, size, penalties)
+    real = sum(storage.nbytes() for storage in kept.values())
+    # the losses' own few numbers are not in the estimate
+    assert kept_bytes(config, network_cost(config, 1, 5)) == pytest.approx(real, rel=0.05)
+
+
+def test_what_is_kept_grows_with_the_batch_and_weights_do_not():
+    one, two, four = (network_cost(tiny(batch_size=size), 1, 5) for size in (2, 4, 8))
+    assert four.training_bytes - two.training_bytes == pytest.approx(2 * (two.training_bytes - one.training_bytes))
+    assert one.training_flops == four.training_flops
+
+
+def test_nothing_is_drawn_or_computed():
+    before = torch.get_rng_state()
+    cost = network_cost(PRESETS["r3gan-256"](), 3, 0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert cost.training_bytes > 1e11  # more than this machine has
