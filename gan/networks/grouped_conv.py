@@ -10,8 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Geometry = tuple[int, int]
-"""Padding and groups of a convolution with stride 1."""
+Geometry = tuple[int, int, int]
+"""Stride, padding and groups of a convolution."""
+
+
+def _plain(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    stride, padding, groups = geometry
+    return F.conv2d(x, weight, stride=stride, padding=padding, groups=groups)
 
 
 def _input_gradient(gy: Tensor, weight: Tensor, x: Tensor, geometry: Geometry) -> Tensor:
@@ -25,9 +30,9 @@ def _weight_gradient(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry) 
 
 
 def _gradients(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, *, by_input: bool) -> tuple[Tensor, Tensor]:
-    padding, groups = geometry
+    stride, padding, groups = geometry
     found = torch.ops.aten.convolution_backward(
-        gy, x, weight, None, [1, 1], [padding] * 2, [1, 1], False, [0, 0], groups, [by_input, not by_input, False]
+        gy, x, weight, None, [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, [by_input, not by_input, False]
     )
     return found[0], found[1]
 
@@ -39,7 +44,7 @@ class _Conv(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = geometry
-        return F.conv2d(x, weight, padding=geometry[0], groups=geometry[1])
+        return _plain(x, weight, geometry)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -94,8 +99,30 @@ class _WeightGradient(torch.autograd.Function):
         )
 
 
+def grouped_conv2d(x: Tensor, weight: Tensor, *, stride: int = 1, padding: int = 0, groups: int) -> Tensor:
+    """As `torch.nn.functional.conv2d`, which it is where no gradient is taken or there is one group.
+
+    Args:
+        x: [N, C, H, W].
+        weight: [C', C / groups, K, K].
+        stride: of the kernel.
+        padding: zeros around the image.
+        groups: groups of channels; C for a depthwise convolution.
+
+    Returns:
+        [N, C', H', W'].
+    """
+    geometry = (stride, padding, groups)
+    if groups == 1 or not torch.is_grad_enabled():
+        return _plain(x, weight, geometry)
+    if torch.is_autocast_enabled(x.device.type):
+        x, weight = (each.to(torch.get_autocast_dtype(x.device.type)) for each in (x, weight))
+    y: Tensor = _Conv.apply(x, weight, geometry)  # type: ignore[no-untyped-call]
+    return y
+
+
 class GroupedConv2d(nn.Conv2d):
-    """`nn.Conv2d` with stride 1, fast in second derivatives; where no gradient is taken, or with one group, it is that.
+    """`nn.Conv2d` by `grouped_conv2d`.
 
     Args:
         channels: C, of input and output.
@@ -110,11 +137,7 @@ class GroupedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to [N, C, H', W']."""
-        if self.groups == 1 or not torch.is_grad_enabled():
+        if self.groups == 1:
             return super().forward(x)
-        weight, bias = self.weight, self.bias
-        if torch.is_autocast_enabled(x.device.type):
-            x, weight = (each.to(torch.get_autocast_dtype(x.device.type)) for each in (x, weight))
-        geometry = (self.padding[0], self.groups)
-        y: Tensor = _Conv.apply(x, weight, geometry)  # type: ignore[no-untyped-call]
-        return y if bias is None else y + bias.to(y.dtype)[:, None, None]
+        y = grouped_conv2d(x, self.weight, padding=int(self.padding[0]), groups=self.groups)
+        return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.networks.grouped_conv import grouped_conv2d
+
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
@@ -24,4 +26,4 @@ def downsample2(x: Tensor) -> Tensor:
     taps = torch.tensor(TAPS, dtype=values.dtype, device=x.device) / sum(TAPS)
     kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
     with torch.autocast(x.device.type, enabled=False):
-        return F.conv2d(values, kernel, stride=2, padding=1, groups=x.shape[1]).to(x.dtype)
+        return grouped_conv2d(values, kernel, stride=2, padding=1, groups=x.shape[1]).to(x.dtype)
