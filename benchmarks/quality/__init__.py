@@ -1,0 +1,1 @@
+"""The benchmark `quality.py`: trainings that can be stopped and taken up again, and what they are compared by."""

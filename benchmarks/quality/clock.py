@@ -1,0 +1,96 @@
+"""Seconds of training: over several starts of one run, and without those that compiling takes."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from gan.context import LocalContext, Progress
+from quality.kept import read_json, write_json
+
+
+class Clock:
+    """Counts seconds by images seen, and keeps them beside the checkpoints.
+
+    What a killed run did after its last checkpoint is done again and so counts once. In a compiled run the images up to
+    the first record of each start count as if they had been as fast as those after them.
+
+    Attributes:
+        starts: that came as far as a checkpoint.
+
+    Args:
+        path: where they are kept.
+        compiled: whether steps are compiled when a run starts.
+        now: seconds from any moment on.
+    """
+
+    def __init__(self, path: Path, *, compiled: bool, now: Callable[[], float] = time.perf_counter) -> None:
+        self.path = path
+        self.compiled = compiled
+        self.now = now
+        found = read_json(path) or {"starts": 0, "seconds": {}}
+        self.starts: int = found["starts"]
+        self._kept = {int(cur_nimg): seconds for cur_nimg, seconds in found["seconds"].items()}
+        self._began = self._warm = (0, 0.0)
+        self._counted = True
+
+    def start(self, cur_nimg: int) -> None:
+        """Begin to count, where a run has `cur_nimg` images behind it."""
+        self._began = self._warm = (cur_nimg, self.now())
+        self._counted = False
+
+    def record(self, cur_nimg: int) -> None:
+        """Take note of a record of progress."""
+        if self.compiled and self._warm == self._began:
+            self._warm = (cur_nimg, self.now())
+
+    def seconds(self, cur_nimg: int) -> float:
+        """Return the seconds of training up to now, at `cur_nimg` images."""
+        (began, since), (warm, later) = self._began, self._warm
+        if began < warm < cur_nimg:
+            measured = (self.now() - later) * (cur_nimg - began) / (cur_nimg - warm)
+        else:
+            measured = self.now() - since
+        return self._kept.get(began, 0.0) + measured
+
+    def keep(self, cur_nimg: int) -> None:
+        """Keep the count for a checkpoint that is about to be written."""
+        self._kept[cur_nimg] = self.seconds(cur_nimg)
+        self.starts += not self._counted
+        self._counted = True
+        write_json(self.path, {"starts": self.starts, "seconds": self._kept})
+
+    def at(self, cur_nimg: int) -> float:
+        """Return the seconds that a checkpoint took."""
+        return self._kept[cur_nimg]
+
+
+class TimedContext(LocalContext):
+    """A run in this process whose seconds are counted, and which says how far it is.
+
+    Args:
+        folder: where checkpoints go, and the count beside them.
+        clock: that counts.
+        say: told a line of progress with every record.
+        device: where to train.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, say: Callable[[str], None], device: torch.device) -> None:
+        super().__init__(folder, self._heard, device)
+        self.clock = clock
+        self.say = say
+
+    def _heard(self, progress: Progress) -> None:
+        if progress.choice:
+            self.clock.start(progress.cur_nimg)
+        elif progress.metrics:
+            self.clock.record(progress.cur_nimg)
+            rate = progress.metrics["images_per_second"]
+            left = (progress.total_nimg - progress.cur_nimg) / rate
+            self.say(f"{progress.cur_nimg:,} of {progress.total_nimg:,} images, {rate:,.0f} img/s, {left:,.0f} s left")
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Keep the count first: a checkpoint without one could not be gone on from."""
+        self.clock.keep(cur_nimg)
+        super().save_checkpoint(cur_nimg, write)

@@ -1,0 +1,174 @@
+"""The training of one cell: its budget in images, then a run that goes on where a killed one was."""
+
+import contextlib
+import importlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan.checkpoint import first_difference
+from gan.config import Config, apply_overrides
+from gan.context import Alone, Progress
+from gan.errors import ConfigError
+from gan.feed import Feed
+from gan.loop import Run, train
+from gan.probe import choose
+from quality.cells import Budget, Cell
+from quality.clock import Clock, TimedContext
+from quality.data import Data
+from quality.kept import kept, read_json, write_json
+
+PROBE_SECONDS = 20.0
+CHECKPOINTS, RECORDS = 20, 60
+ENDLESS_KIMG = 1e9
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        run: with the networks.
+        record: what is told of it.
+    """
+
+    run: Run
+    record: dict[str, Any]
+
+
+class _Measured(Exception):  # noqa: N818 - no error
+    """The speed is known."""
+
+
+class _Stopwatch(Alone):
+    """Ends a run that has gone on for some seconds after its first record, and knows its speed."""
+
+    def __init__(self, device: torch.device, seconds: float) -> None:
+        super().__init__(device)
+        self.limit = seconds
+        self.first: tuple[int, float] | None = None
+        self.images_per_second = 0.0
+
+    def report(self, progress: Progress) -> None:
+        if not progress.metrics:
+            return
+        now = time.perf_counter()
+        if self.first is None:  # kernels are chosen and steps compiled before it
+            self.first = (progress.cur_nimg, now)
+            return
+        images, seconds = progress.cur_nimg - self.first[0], now - self.first[1]
+        if seconds >= self.limit:
+            self.images_per_second = images / seconds
+            raise _Measured
+
+
+def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: Say) -> Trained:
+    """Train a cell, or what is left of its training.
+
+    Args:
+        cell: what to train.
+        data: of the cell.
+        folder: of the cell.
+        device: where to train.
+        say: told how far it is.
+
+    Raises:
+        NonFiniteLossError: the training broke down.
+    """
+    config = cell.config()
+    header = header_of(config, data)
+    budget = kept(folder / "budget.json", lambda: measure(config, cell.budget, data, device, say))
+    chosen = within(config, budget)
+    header |= {"config": chosen.model_dump(mode="json"), "training_hash": chosen.training_hash()}
+    clock = Clock(folder / "training" / "clock.json", compiled=budget["compiled"])
+    context = TimedContext(folder / "training", clock, say, device)
+    importlib.import_module("torch._dynamo")  # seconds, which the optimizers' first step would take
+    run = train(chosen, data.train.images, data.train.labels, context, header)
+    torch.compiler.reset()
+    seconds = clock.at(run.cur_nimg)
+    record = budget | {"images": run.cur_nimg, "seconds": round(seconds, 2), "starts": clock.starts}
+    return Trained(run, record | {"images_per_second": round(run.cur_nimg / seconds, 1)})
+
+
+def header_of(config: Config, data: Data) -> dict[str, Any]:
+    """Return what checkpoints say of a training."""
+    return {
+        "config": config.model_dump(mode="json"),
+        "training_hash": config.training_hash(),
+        "dataset_md5": data.train.digest,
+        "channels": data.train.images.shape[3],
+        "num_classes": data.num_classes if config.network.conditional else 0,
+        "class_names": [str(label) for label in range(data.num_classes)],
+    }
+
+
+def measure(config: Config, budget: Budget, data: Data, device: torch.device, say: Say) -> dict[str, Any]:
+    """Return how steps are computed here, and how many images the budget pays for.
+
+    The images are fixed before the training, because its schedules end with it.
+    """
+    header, size = header_of(config, data), config.train.batch_size
+    fresh = Run(config, Alone(device), header)
+    feed = Feed(data.train.images, data.train.labels, seed=config.train.seed, flip=config.train.flip, device=device)
+    choice = choose(config, fresh.nets, fresh.objective, feed, Alone(device), (0, size))
+    torch.compiler.reset()  # shapes of the next network would count as changes of this one's
+    found = {"bf16": choice.bf16, "compiled": choice.compiled, "rates": choice.rates}
+    if budget.seconds is None:
+        return found | {"total_kimg": budget.kimg, "probed_images_per_second": None}
+    # whole rounds of steps between records, so that a lazy penalty counts for what it is
+    steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
+    endless = apply_overrides(
+        _fixed(config, found),
+        [f"train.total_kimg={ENDLESS_KIMG}", f"train.log_kimg={steps * math.ceil(8 / steps) * size / 1000}"],
+    )
+    watch = _Stopwatch(device, min(PROBE_SECONDS, budget.seconds))
+    say(f"{choice}; its speed is measured for {watch.limit:.0f} s")
+    with contextlib.suppress(_Measured):
+        train(endless, data.train.images, data.train.labels, watch, header)
+    torch.compiler.reset()
+    kimg = max(budget.seconds * watch.images_per_second, size) / 1000
+    return found | {"total_kimg": round(kimg, 3), "probed_images_per_second": round(watch.images_per_second, 1)}
+
+
+def within(config: Config, budget: dict[str, Any]) -> Config:
+    """Return the configuration of the run itself: its length, its rhythm, and how steps are computed."""
+    total = budget["total_kimg"]
+    least = config.train.batch_size / 1000
+    return apply_overrides(
+        _fixed(config, budget),
+        [
+            f"train.total_kimg={total}",
+            f"train.checkpoint_kimg={max(total / CHECKPOINTS, least)}",
+            f"train.log_kimg={max(total / RECORDS, least)}",
+        ],
+    )
+
+
+def _fixed(config: Config, found: dict[str, Any]) -> Config:
+    precision, compiled = "bf16" if found["bf16"] else "fp32", "true" if found["compiled"] else "false"
+    return apply_overrides(config, [f"train.precision={precision}", f"train.compile={compiled}"])
+
+
+def require_same(cell: Cell, data: Data, folder: Path) -> None:
+    """Say in a new folder what it is of, and check that one that is there already is of that.
+
+    Raises:
+        ConfigError: the folder holds another training.
+    """
+    path = folder / "plan.json"
+    plan = {"config": cell.config().model_dump(mode="json"), "dataset": data.train.digest}
+    found = read_json(path)
+    if found is None:
+        write_json(path, plan)
+    elif difference := first_difference(found, plan):
+        key, there, here = difference
+        raise ConfigError(
+            f"{folder} holds a training whose {key} is {there}, but here it is {here}: remove that folder, or name "
+            "another by --out"
+        )
