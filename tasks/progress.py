@@ -3,14 +3,15 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 LOG_EVERY_SECONDS = 10.0
 LOG_EVERY_SHARE = 0.02  # of the time so far: a day's work shall not fill the log
@@ -103,6 +104,15 @@ class Lines:
             self.logger.info("%s", place.sentence(self.description))
 
 
+class Bar(Progress):
+    """A bar with its note below: beside it, the figures of one would push those of the other off a narrow terminal."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, and the note if there is one."""
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text(task.fields["note"]) for task in self.tasks if task.fields["note"])
+
+
 @contextmanager
 def progress(
     description: str, total: int, logger: logging.Logger | None = None, *, unit: str = "images"
@@ -136,9 +146,8 @@ def progress(
         DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TextColumn("{task.fields[speed]:>11}"),
         TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, note="", speed="", left="")
 
         def show(*given: Any, **named: Any) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,37 +97,10 @@ class Validator:
         self._score = self._score or self.open_score(self.payload)
         with checkpoint.as_directory() as folder:
             watched = self._score(Path(folder))
-        found = collapses(watched, self.payload.header["class_names"], cur_nimg)
+        found = watched.collapses(self.payload.header["class_names"], cur_nimg)
         new = [sentence for label, sentence in found.items() if label not in self._told]
         self._told |= found.keys()
-        return watched_metrics(watched), new
-
-
-def watched_metrics(watched: "Watched") -> dict[str, float]:
-    """Return what is logged of a checkpoint; `variety` is that of its narrowest class, where there is any."""
-    kid, ratios = watched.kid, [each.ratio for each in watched.variety.values()]
-    found = {"kid": kid.value, "kid_low": kid.low, "kid_high": kid.high, "variety": min(ratios, default=None)}
-    return {key: value for key, value in found.items() if value is not None}
-
-
-def collapses(watched: "Watched", class_names: Sequence[str], cur_nimg: int) -> dict[int, str]:
-    """Return a sentence for each class that has lost its variety, by label.
-
-    Args:
-        watched: of a checkpoint.
-        class_names: by label; -1 is not among them.
-        cur_nimg: images that the checkpoint has seen.
-    """
-    sentences = {}
-    for label, found in watched.variety.items():
-        if found.collapsed:
-            who, of_it = (f"class {class_names[label]}", " of it") if label >= 0 else ("the generator", "")
-            sentences[label] = (
-                f"{who} seems to collapse: at {cur_nimg:,} images, {found.generated} generated images{of_it} vary "
-                f"{found.ratio:.2g} times as much as {found.real} real ones: train with more images{of_it}, with "
-                "augmentation (augment.operations), or with stronger penalties (such as loss.r1_gamma)"
-            )
-    return sentences
+        return watched.metrics, new
 
 
 def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: bool) -> Any:

@@ -1,5 +1,6 @@
 """What watches a training run: KID and variety of one checkpoint after another, all under the same conditions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +28,32 @@ class Watched:
 
     kid: Metric
     variety: dict[int, Variety]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is logged; `variety` is that of the narrowest class, where any has enough images."""
+        ratios = [each.ratio for each in self.variety.values()]
+        kid = {"kid": self.kid.value, "kid_low": self.kid.low, "kid_high": self.kid.high}
+        found = kid | {"variety": min(ratios, default=None)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def collapses(self, class_names: Sequence[str], cur_nimg: int) -> dict[int, str]:
+        """Return a sentence for each class that has lost its variety, by label.
+
+        Args:
+            class_names: by label.
+            cur_nimg: images that the checkpoint has seen.
+        """
+        sentences = {}
+        for label, found in self.variety.items():
+            if found.collapsed:
+                who, of_it = (f"class {class_names[label]}", " of it") if label >= 0 else ("the generator", "")
+                sentences[label] = (
+                    f"{who} seems to collapse: at {cur_nimg:,} images, {found.generated} generated images{of_it} vary "
+                    f"{found.ratio:.2g} times as much as {found.real} real ones: train with more images{of_it}, with "
+                    "augmentation (augment.operations), or with stronger penalties (such as loss.r1_gamma)"
+                )
+        return sentences
 
 
 class Watch:

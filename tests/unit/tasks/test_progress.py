@@ -75,12 +75,13 @@ def test_the_bar_shows_place_speed_time_left_and_note(monkeypatch):
 
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
+    note = "D_loss 0.412  G_loss 1.141  D_sign +0.97  kid 0.0492 at 50,048"
     with progress("training", 100_000) as update:
-        update(51_200, "kid 0.05", rate=312.4)
+        update(51_200, note, rate=312.4)
     shown = terminal.getvalue()
-    for words in ("training", "51200/100000", "312 img/s", "0:02:36 left", "kid 0.05"):
+    for words in ("training", "51200/100000", "312 img/s", "0:02:36 left", note):
         assert words in shown, shown
 
 

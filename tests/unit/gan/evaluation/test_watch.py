@@ -8,10 +8,12 @@ from gan.data.resident import Resident
 from gan.errors import InputError
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealFeatures, RealImages
-from gan.evaluation.watch import Watch
+from gan.evaluation.watch import Watch, Watched
+from gan.metrics.evaluation import Metric
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.kid import kid
 from gan.metrics.network import FeatureNetwork
+from gan.metrics.variety import Variety
 
 SHAPE = (6, 6, 3)
 
@@ -120,3 +122,33 @@ def test_training_images_pass_the_network_once_and_then_come_from_the_cache(tmp_
 def test_too_few_images_are_refused_with_both_numbers(tmp_path, train, count):
     with pytest.raises(InputError, match=f"there are {count} and 3: take more images"):
         watch(tmp_path, train=train, count=count)
+
+
+def watched(*ratios):
+    variety = {label: Variety(ratio, 100, 90) for label, ratio in enumerate(ratios)}
+    return Watched(Metric(value=0.05, low=0.04, high=0.06), variety)
+
+
+def test_the_narrowest_class_is_logged_beside_the_kid():
+    found = watched(0.9, 0.7, 1.1).metrics
+    assert found == {"kid": 0.05, "kid_low": 0.04, "kid_high": 0.06, "variety": 0.7}
+
+
+def test_without_a_class_of_enough_images_there_is_no_variety():
+    assert watched().metrics == {"kid": 0.05, "kid_low": 0.04, "kid_high": 0.06}
+
+
+def test_a_collapsed_class_is_named_with_its_figure_and_what_to_do():
+    assert watched(0.9, 0.0312).collapses(["boot", "coat"], 50_048) == {
+        1: "class coat seems to collapse: at 50,048 images, 100 generated images of it vary 0.031 times as much as 90 "
+        "real ones: train with more images of it, with augmentation (augment.operations), or with stronger penalties "
+        "(such as loss.r1_gamma)"
+    }
+
+
+def test_a_generator_without_classes_collapses_as_a_whole():
+    found = Watched(Metric(value=0.5), {-1: Variety(0.0, 100, 100)})
+    (sentence,) = found.collapses([], 64).values()
+    assert sentence.startswith(
+        "the generator seems to collapse: at 64 images, 100 generated images vary 0 times as much"
+    )
