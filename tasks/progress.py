@@ -1,22 +1,123 @@
-"""Progress of long work: a bar on a terminal, a line in the log every few seconds elsewhere."""
+"""Progress of long work: a bar on a terminal, a line in the log now and then elsewhere."""
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 LOG_EVERY_SECONDS = 10.0
+LOG_EVERY_SHARE = 0.02  # of the time so far: a day's work shall not fill the log
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a piece of work is.
+
+    Attributes:
+        done: how many are done.
+        total: how many in all; 0 where nobody knows.
+        rate: how many a second; None while that is not known.
+        unit: what is counted: `images` or `bytes`.
+        note: a few words more.
+    """
+
+    done: int
+    total: int
+    rate: float | None
+    unit: str
+    note: str = ""
+
+    @property
+    def speed(self) -> str:
+        """The rate in words."""
+        if self.rate is None:
+            return ""
+        return f"{self.rate / 1e6:,.1f} MB/s" if self.unit == "bytes" else f"{self.rate:,.0f} img/s"
+
+    @property
+    def left(self) -> str:
+        """The time that is left, as in «0:02:36 left»."""
+        if not self.rate or self.done >= self.total:
+            return ""
+        return f"{timedelta(seconds=round((self.total - self.done) / self.rate))} left"
+
+    def sentence(self, description: str) -> str:
+        """All of it in a line."""
+        goal = f" of {self.total:,}" if self.total else ""
+        words = ", ".join(filter(None, [f"{self.done:,}{goal} {self.unit}", self.speed, self.left]))
+        return f"{description}: {words}" + (f" ({self.note})" if self.note else "")
+
+
+class Pace:
+    """How fast work goes, from the first place that it told: what an earlier process did counts for nothing.
+
+    Args:
+        clock: seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.first: tuple[int, float] | None = None
+
+    def at(self, done: int) -> float | None:
+        """Return how many a second there were; None at the first call."""
+        now = self.clock()
+        if self.first is None:
+            self.first = done, now
+        more, seconds = done - self.first[0], now - self.first[1]
+        return more / seconds if more > 0 and seconds > 0 else None
+
+
+class Lines:
+    """A log of places: a line every few seconds, ever less often as time goes by, and one at the end of long work.
+
+    Args:
+        description: what is done.
+        logger: where lines go.
+        clock: seconds.
+    """
+
+    def __init__(
+        self, description: str, logger: logging.Logger | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.description = description
+        self.logger = logger
+        self.clock = clock
+        self.begun = self.last = clock()
+        self.ended = True  # nothing to end yet
+
+    def show(self, place: Place) -> None:
+        """Log a place if it is time for it."""
+        now = self.clock()
+        due = now - self.last >= max(LOG_EVERY_SECONDS, LOG_EVERY_SHARE * (now - self.begun))
+        ends = place.done >= place.total > 0
+        if self.logger and (due or (ends and not self.ended)):
+            self.last, self.ended = now, ends
+            self.logger.info("%s", place.sentence(self.description))
+
+
+class Bar(Progress):
+    """A bar with its note below: beside it, the figures of one would push those of the other off a narrow terminal."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The bar, and the note if there is one."""
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text(task.fields["note"]) for task in self.tasks if task.fields["note"])
 
 
 @contextmanager
 def progress(
     description: str, total: int, logger: logging.Logger | None = None, *, unit: str = "images"
 ) -> Iterator[Callable[..., None]]:
-    """Show how far a piece of work is.
+    """Show how far a piece of work is, how fast it goes, and how long it will take.
 
     Args:
         description: what is done, as in «training».
@@ -25,34 +126,32 @@ def progress(
         unit: what is counted: `images` or `bytes`.
 
     Yields:
-        `update(done, note="", total=None)`: how many are done, a few words behind the bar, and how many there are now.
+        `update(done, note="", *, total=None, rate=None)`: how many are done, a few words more, how many there are now,
+        and how many a second, which is measured here where it is not given.
     """
-    if sys.stderr.isatty():
-        columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:>11}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(description, total=total, note="", rate="")
-            started = time.monotonic()
+    pace, whole = Pace(), total
 
-            def show(done: int, note: str = "", total: int | None = None) -> None:
-                rate = done / max(time.monotonic() - started, 1e-9)
-                text = f"{rate / 1e6:,.1f} MB/s" if unit == "bytes" else f"{rate:,.0f} img/s"
-                bar.update(task, completed=done, note=note, rate=text, total=total)
+    def place(done: int, note: str = "", *, total: int | None = None, rate: float | None = None) -> Place:
+        nonlocal whole
+        whole, measured = whole if total is None else total, pace.at(done)
+        return Place(done, whole, measured if rate is None else rate, unit, note)
 
-            yield show
+    if not sys.stderr.isatty():
+        lines = Lines(description, logger)
+        yield lambda *given, **named: lines.show(place(*given, **named))
         return
-    last, whole = time.monotonic(), total
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]:>11}"),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total, note="", speed="", left="")
 
-    def log(done: int, note: str = "", total: int | None = None) -> None:
-        nonlocal last
-        if logger and time.monotonic() - last >= LOG_EVERY_SECONDS:
-            last = time.monotonic()
-            logger.info("%s: %d of %d %s%s", description, done, total or whole, unit, f" ({note})" if note else "")
+        def show(*given: Any, **named: Any) -> None:
+            now = place(*given, **named)
+            bar.update(task, completed=now.done, total=now.total, note=now.note, speed=now.speed, left=now.left)
 
-    yield log
+        yield show

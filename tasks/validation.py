@@ -1,4 +1,4 @@
-"""The metric beside training: Ray Train hands each checkpoint to an actor of low priority while the loop goes on."""
+"""The metrics beside training: Ray Train hands each checkpoint to an actor of low priority while the loop goes on."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the process that only waits for a score shall not load torc
     from ray.train import Checkpoint, ValidationConfig
 
     from gan.config import Config
-    from gan.metrics.evaluation import Metric
+    from gan.evaluation.watch import Watched
 
 # The KID of a checkpoint without one: worse than any, and finite, for Ray Train keeps it as JSON.
 NOT_MEASURED = sys.float_info.max
@@ -41,13 +41,13 @@ class ValidationPayload:
     weights: str
 
 
-Score = Callable[[Path], "Metric"]
-"""Maps a checkpoint's folder to its score; lower is better."""
+Score = Callable[[Path], "Watched"]
+"""Maps a checkpoint's folder to its KID, of which lower is better, and the variety of its classes."""
 OpenScore = Callable[[ValidationPayload], Score]
 
 
 def open_kid(payload: ValidationPayload) -> Score:
-    """Load the feature network, and return what scores a checkpoint's G_ema by KID against the training images.
+    """Load the feature network, and return what scores a checkpoint's G_ema against the training images.
 
     Raises:
         GanflowError: network or dataset cannot be read here.
@@ -65,7 +65,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     header, config = payload.header, Config.model_validate(payload.header["config"]).evaluation
     real = dataset_version(settings, header["dataset_md5"], header["class_names"])
     features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
-    watch = Watch(features, config.watch_images)
+    watch = Watch(features, config.watch_images, conditional=header["num_classes"] > 0)
     return lambda checkpoint: watch.score(load_generator(checkpoint))
 
 
@@ -86,12 +86,21 @@ class Validator:
         self.open_score = open_score
         self.payload = payload
         self._score: Score | None = None
+        self._told: set[int] = set()
 
-    def score(self, checkpoint: "Checkpoint") -> "Metric":
-        """Fetch a checkpoint from the storage and score it."""
+    def score(self, checkpoint: "Checkpoint", cur_nimg: int) -> tuple[dict[str, float], list[str]]:
+        """Fetch a checkpoint from the storage and score it.
+
+        Returns:
+            Metrics by name; and a sentence for each class that has collapsed and has not been told of before.
+        """
         self._score = self._score or self.open_score(self.payload)
         with checkpoint.as_directory() as folder:
-            return self._score(Path(folder))
+            watched = self._score(Path(folder))
+        found = watched.collapses(self.payload.header["class_names"], cur_nimg)
+        new = [sentence for label, sentence in found.items() if label not in self._told]
+        self._told |= found.keys()
+        return watched.metrics, new
 
 
 def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: bool) -> Any:
@@ -141,14 +150,15 @@ def validate(
     Nothing that goes wrong here may end the training, so it is a warning, and the checkpoint stays unscored.
     """
     try:
-        metric = ray.get(validator.score.remote(checkpoint), timeout=seconds)
+        metrics, warnings = ray.get(validator.score.remote(checkpoint, cur_nimg), timeout=seconds)
     except Exception as error:  # a lost process or node, too
         sentence = f"the KID beside training cannot be measured ({_reason(error)}): training goes on without it"
         ray.get(board.put.remote({"warning": sentence}))
         return {}
-    metrics = {"kid": metric.value, "kid_low": metric.low, "kid_high": metric.high}
+    ray.get([board.put.remote({"warning": sentence}) for sentence in warnings])
     ray.get(board.put.remote({"cur_nimg": cur_nimg, "total_nimg": total_nimg, "metrics": metrics}))
-    return metrics
+    found: dict[str, float] = metrics
+    return found
 
 
 def _reason(error: Exception) -> str:

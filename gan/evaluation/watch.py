@@ -1,5 +1,7 @@
-"""The score that watches a training run: KID of one checkpoint after another, all under the same conditions."""
+"""What watches a training run: KID and variety of one checkpoint after another, all under the same conditions."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -9,9 +11,49 @@ from gan.evaluation.scores import kid_metric, require_enough
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import FeatureSet
 from gan.metrics.kid import kid
+from gan.metrics.variety import Variety, class_variety
 from gan.sampling import Program
 
 SPLIT = "train"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is known of one checkpoint.
+
+    Attributes:
+        kid: with its interval; the lower, the better.
+        variety: by label, of classes with enough images; a single one called -1 where the generator has no classes.
+    """
+
+    kid: Metric
+    variety: dict[int, Variety]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is logged; `variety` is that of the narrowest class, where any has enough images."""
+        ratios = [each.ratio for each in self.variety.values()]
+        kid = {"kid": self.kid.value, "kid_low": self.kid.low, "kid_high": self.kid.high}
+        found = kid | {"variety": min(ratios, default=None)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def collapses(self, class_names: Sequence[str], cur_nimg: int) -> dict[int, str]:
+        """Return a sentence for each class that has lost its variety, by label.
+
+        Args:
+            class_names: by label.
+            cur_nimg: images that the checkpoint has seen.
+        """
+        sentences = {}
+        for label, found in self.variety.items():
+            if found.collapsed:
+                who, of_it = (f"class {class_names[label]}", " of it") if label >= 0 else ("the generator", "")
+                sentences[label] = (
+                    f"{who} seems to collapse: at {cur_nimg:,} images, {found.generated} generated images{of_it} vary "
+                    f"{found.ratio:.2g} times as much as {found.real} real ones: train with more images{of_it}, with "
+                    "augmentation (augment.operations), or with stronger penalties (such as loss.r1_gamma)"
+                )
+        return sentences
 
 
 class Watch:
@@ -23,27 +65,34 @@ class Watch:
     Args:
         features: of the dataset, with the network that makes them; computed at the first score unless cached.
         count: generated images, and at most as many training images.
+        conditional: whether the generator draws the class that it is asked for; else its images are one class.
 
     Raises:
         InputError: either would be fewer than 4 images.
     """
 
-    def __init__(self, features: RealFeatures, count: int) -> None:
+    def __init__(self, features: RealFeatures, count: int, *, conditional: bool) -> None:
         rows = features.rows(SPLIT, count)
         require_enough(count, len(rows))
         self.features = features
         self.count = count
         self.seeds = np.arange(-count, 0, dtype=np.int64)
-        self.labels = np.resize(np.asarray(features.real.splits[SPLIT].labels)[rows], count)
+        self.conditional = conditional
+        self.real_labels = np.asarray(features.real.splits[SPLIT].labels, dtype=np.int64)[rows]
+        self.labels = np.resize(self.real_labels, count)
 
-    def score(self, program: Program) -> Metric:
-        """Return KID with its interval.
+    def score(self, program: Program) -> Watched:
+        """Return KID with its interval, and the variety of each class.
 
         Args:
             program: maps rows (seed, label) [n, 2] int64 to images [n, H, W, C] uint8.
         """
         generated, _ = self.features.extraction.of_program(program, self.seeds, self.labels, lambda done: None)
-        return kid_metric(kid(generated.features, self._real.features))
+        a, b = generated.features, self._real.features
+        classes_a, classes_b = self.labels[: len(a)], self.real_labels[: len(b)]
+        if not self.conditional:
+            classes_a, classes_b = np.full_like(classes_a, -1), np.full_like(classes_b, -1)
+        return Watched(kid=kid_metric(kid(a, b)), variety=class_variety(a, classes_a, b, classes_b))
 
     @cached_property
     def _real(self) -> FeatureSet:

@@ -1,20 +1,24 @@
 """The step `train`: a checkpoint in an MLflow run."""
 
+import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.config import Config
 from gan.context import Progress
-from gan.grids import grid_png
+from gan.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.loop import SAMPLE_COLUMNS
 from tasks import artifacts
 from tasks.dataset import training_digests
 from tasks.progress import progress
+from tasks.report_page import fitting_side, thumbnails
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
 from tasks.tracking import RunLog, client
@@ -22,6 +26,9 @@ from tasks.training import train_on_ray
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
 TRAINING_DIGESTS = "training_images.sha256"
+SAMPLES, FILM = "samples", "samples/film.png"
+MARKS = 5  # over which the speed is averaged
+_PICTURE_BYTES = 2_000_000  # on Prefect's page, before they are enlarged and packed
 
 
 class Trained(BaseModel):
@@ -45,20 +52,32 @@ class Trained(BaseModel):
 
 
 class Line:
-    """What the progress bar says: images seen, the last losses, and the last KID, which comes later than they do."""
+    """What the progress bar says: images seen, how fast, the last losses and sign of D, and the last KID.
+
+    A record holds what there was to tell: losses and speed at every mark, a KID long after the losses beside it, the
+    generator's loss only where it took a step. What a record lacks stays as it was.
+    """
 
     def __init__(self) -> None:
         self.reached = 0
-        self.words = {"losses": "", "kid": ""}
+        self.seconds: list[float] = []  # an image took, at the last marks
+        self.words: dict[str, str] = {}
 
-    def after(self, record: Progress) -> tuple[int, str]:
-        """Return the bar's place and note after one more record of metrics."""
+    def after(self, record: Progress) -> tuple[int, str, float | None]:
+        """Return images seen, the note, and images a second, after one more record of metrics."""
+        found = record.metrics
+        if rate := found.get("images_per_second"):
+            self.reached = record.cur_nimg  # less than before where workers began again from a checkpoint
+            self.seconds = [*self.seconds[1 - MARKS :], 1 / rate]
         self.reached = max(self.reached, record.cur_nimg)
-        if "kid" in record.metrics:
-            self.words["kid"] = f"kid {record.metrics['kid']:.4f}"
-        else:
-            self.words["losses"] = "  ".join(f"{key} {record.metrics[key]:.3f}" for key in ("D_loss", "G_loss"))
-        return self.reached, "  ".join(filter(None, self.words.values()))
+        self.words |= {key: f"{key} {found[key]:.3f}" for key in ("D_loss", "G_loss") if key in found}
+        if "D_sign" in found:
+            self.words["D_sign"] = f"D_sign {found['D_sign']:+.2f}"
+        if "kid" in found:
+            self.words["kid"] = f"kid {found['kid']:.4f} at {record.cur_nimg:,}"
+        order = ("D_loss", "G_loss", "D_sign", "kid")
+        note = "  ".join(self.words[key] for key in order if key in self.words)
+        return self.reached, note, len(self.seconds) / sum(self.seconds) if self.seconds else None
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
@@ -68,17 +87,17 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     log = RunLog(client(settings), run_id)
     dataset_md5 = header["dataset_md5"]
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
-    last_grid: list[bytes] = []
     line = Line()
     with progress("training", config.train.total_images, logger) as update:
 
         def show(record: Progress) -> None:
             if record.metrics:
                 log.metrics(record.metrics, step=record.cur_nimg)
-                update(*line.after(record))
+                done, note, rate = line.after(record)
+                update(done, note, rate=rate)
             if record.samples is not None:
-                last_grid[:] = [grid_png(record.samples, SAMPLE_COLUMNS)]
-                log.bytes(last_grid[0], f"samples/samples-{record.cur_nimg:012d}.png")
+                grid = grid_png(record.samples, SAMPLE_COLUMNS)
+                log.bytes(grid, f"{SAMPLES}/samples-{record.cur_nimg:012d}.png")
 
         with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="checkpoint-") as folder:
             result = train_on_ray(
@@ -94,8 +113,7 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
             log.folder(result.checkpoint, "checkpoint")
     if result.kid is not None:
         log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, step=result.cur_nimg)
-    if last_grid:
-        artifacts.picture("training-samples", last_grid[0], f"G_ema after {result.end_nimg} images")
+    show_snapshots(read_snapshots(log, config, header, logger.warning), log)
     return Trained(
         run_id=run_id,
         cur_nimg=result.cur_nimg,
@@ -103,3 +121,52 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
         end_nimg=result.end_nimg,
         kid=result.kid,
     )
+
+
+def read_snapshots(
+    log: RunLog, config: Config, header: dict[str, Any], on_warning: Callable[[str], None]
+) -> dict[int, np.ndarray]:
+    """Read the sample grids of a run back, those logged before a resume too.
+
+    Args:
+        log: the run.
+        config: its configuration.
+        header: of its checkpoints.
+        on_warning: called with a sentence for each grid that cannot be read, and is left out.
+
+    Returns:
+        By images seen, in that order: [N, H, W, C] uint8, a row of `SAMPLE_COLUMNS` for each of the first classes.
+    """
+    side = config.network.resolution
+    rows = min(header["num_classes"] or ROWS, ROWS)
+    shape = (rows * SAMPLE_COLUMNS, side, side, header["channels"])
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in sorted(each.path for each in log.client.list_artifacts(log.run_id, SAMPLES)):
+            if not (name := re.fullmatch(rf"{SAMPLES}/samples-(\d+)\.png", path)):
+                continue
+            try:
+                data = Path(log.client.download_artifacts(log.run_id, path, folder)).read_bytes()
+                found[int(name[1])] = read_grid_png(data, shape, SAMPLE_COLUMNS)
+            except Exception as error:  # each artifact store has errors of its own
+                reason = " ".join(str(error).split())[:200]
+                on_warning(f"{path} of run {log.run_id} cannot be read ({reason}): it is left out of the film strip")
+    return found
+
+
+def show_snapshots(snapshots: dict[int, np.ndarray], log: RunLog) -> None:
+    """Log the film strip of a training, and show it and the last samples on Prefect's page."""
+    if not snapshots:
+        return
+    seen, last = list(snapshots), list(snapshots.values())[-1]
+    film = film_strip(list(snapshots.values()), SAMPLE_COLUMNS)
+    columns, frames = film.shape[1], film.reshape(-1, *film.shape[2:])
+    log.bytes(grid_png(frames, columns), FILM)
+    artifacts.picture("training-samples", _on_a_page(last, SAMPLE_COLUMNS), f"G_ema after {seen[-1]:,} images")
+    marks = ", ".join(f"{nimg:,}" for nimg in seen)
+    artifacts.picture("training-film", _on_a_page(frames, columns), f"G_ema, from the top, after {marks} images")
+
+
+def _on_a_page(images: np.ndarray, columns: int) -> bytes:
+    side = fitting_side(images.shape[1], len(images) * images.shape[3], _PICTURE_BYTES)
+    return grid_png(thumbnails(images, side), columns)

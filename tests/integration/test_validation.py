@@ -11,13 +11,17 @@ from prefect.logging import disable_run_logger
 from gan.checkpoint import load_header
 from gan.config import apply_overrides
 from gan.errors import DatasetError, NonFiniteLossError
+from gan.evaluation.watch import Watched
+from gan.grids import grid_png, read_grid_png
+from gan.loop import SAMPLE_COLUMNS
 from gan.metrics.evaluation import Metric
+from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
 from gan.presets import debug
 from tasks import artifacts
 from tasks.settings import Settings
 from tasks.steps.train import train_generator
-from tasks.tracking import TRAINING, client, experiment_id
+from tasks.tracking import TRAINING, RunLog, client, experiment_id
 from tasks.training import ray_cluster, train_on_ray
 from tasks.validation import ValidationPayload, open_kid
 
@@ -98,7 +102,8 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
                 os._exit(1)
             if value == "raise":
                 raise DatasetError("the images are gone: bring them back")
-            return Metric(value=value, low=value - 0.05, high=value + 0.05)
+            kid = Metric(value=value, low=value - 0.05, high=value + 0.05)
+            return Watched(kid, {0: Variety(0.9, 8, 8), 1: Variety(value / 10, 8, 8)})
 
         return score
 
@@ -113,6 +118,11 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
     measured = {record.cur_nimg: record.metrics for record in records if "kid" in record.metrics}
     assert {nimg: metrics["kid"] for nimg, metrics in measured.items()} == {128: 0.3, 192: 0.1, 320: 0.2, 384: 0.4}
     assert (measured[192]["kid_low"], measured[192]["kid_high"]) == (0.1 - 0.05, 0.1 + 0.05)
+    assert {nimg: metrics["variety"] for nimg, metrics in measured.items()} == {
+        nimg: pytest.approx(scores[nimg] / 10) for nimg in measured
+    }
+    collapse, *warnings = sorted(warnings, key=lambda sentence: "collapse" not in sentence)
+    assert collapse.startswith("class b seems to collapse: at 128 images, 8 generated images of it vary 0.03 times")
     assert len(warnings) == 2, warnings
     assert "cannot be measured (Actor" in warnings[0], warnings
     assert warnings[1] == (
@@ -160,9 +170,15 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     monkeypatch.setenv("GANFLOW_HOME", str(settings.home))
     for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "GANFLOW_STORAGE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(artifacts, "picture", lambda *arguments: None)
+    shown = {}
+    monkeypatch.setattr(artifacts, "picture", lambda key, png, description: shown.update({key: (png, description)}))
     run = client(settings).create_run(experiment_id(client(settings), settings, TRAINING))
     small = config(2)
+    # what another process left of this run before it was resumed
+    earlier = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 1), dtype=np.uint8)
+    log = RunLog(client(settings), run.info.run_id)
+    log.bytes(grid_png(earlier, SAMPLE_COLUMNS), "samples/samples-000000000032.png")
+    log.bytes(b"cut short", "samples/samples-000000000064.png")
     with disable_run_logger():
         trained = train_generator.fn(run.info.run_id, small, header(small), workers=1)
     mlflow = MlflowClient(settings.tracking_uri)
@@ -173,10 +189,20 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     metrics = mlflow.get_run(run.info.run_id).data.metrics
     assert (metrics["best_nimg"], metrics["best_kid"]) == (best, found[best])
     assert metrics["kid_low"] < metrics["kid"] < metrics["kid_high"]
+    assert {point.step for point in mlflow.get_metric_history(run.info.run_id, "variety")} == {64, 128}
+
+    # the film strip holds what was sampled before, and only what can be read; 5 images of each of the 2 classes
+    stored = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "samples"
+    film = read_grid_png((stored / "film.png").read_bytes(), (20, 16, 16, 1), 10)
+    last = read_grid_png((stored / "samples-000000000128.png").read_bytes(), (20, 16, 16, 1), SAMPLE_COLUMNS)
+    picked = [*range(5), *range(10, 15)]
+    np.testing.assert_array_equal(film, np.concatenate([earlier[picked], last[picked]]))
+    assert shown["training-film"] == ((stored / "film.png").read_bytes(), "G_ema, from the top, after 32, 128 images")
+    assert shown["training-samples"][0] == (stored / "samples-000000000128.png").read_bytes()
 
     # the very same number comes of the checkpoint beside the run, in this process
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
     assert load_header(checkpoint)["cur_nimg"] == best
     weights = find_inception_weights(None, settings.cache_dir)
     score = open_kid(ValidationPayload(header(small), str(settings.home), str(weights)))
-    assert score(checkpoint).value == pytest.approx(found[best], rel=1e-6)
+    assert score(checkpoint).kid.value == pytest.approx(found[best], rel=1e-6)

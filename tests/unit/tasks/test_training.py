@@ -1,15 +1,13 @@
-"""What is decided around Ray: header, shares, which checkpoint is taken, and what the bar says."""
+"""What is decided around Ray: header, shares, and which checkpoint is taken."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from gan.context import Progress
 from gan.data.dataset import DatasetInfo
 from gan.errors import ConfigError, ResourcesError, WeightsError
 from gan.presets import preset
 from tasks.settings import Settings
-from tasks.steps.train import Line
 from tasks.training import TrainingResult, _taken, checkpoint_header, share_out, train_on_ray
 from tasks.validation import NOT_MEASURED
 
@@ -136,20 +134,3 @@ def test_missing_weights_are_told_before_anything_starts(tmp_path):
         )
     assert not ray.is_initialized()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_line_keeps_the_last_losses_and_the_last_kid():
-    line = Line()
-
-    def losses(cur_nimg, value):
-        return Progress(cur_nimg, 100, {"D_loss": value, "G_loss": 2 * value, "R1": 5.0})
-
-    def kid(cur_nimg, value):
-        return Progress(cur_nimg, 100, {"kid": value, "kid_low": value - 1, "kid_high": value + 1})
-
-    assert line.after(losses(20, 0.5)) == (20, "D_loss 0.500  G_loss 1.000")
-    assert line.after(losses(30, 0.25)) == (30, "D_loss 0.250  G_loss 0.500")
-    assert line.after(kid(10, 0.04921)) == (30, "D_loss 0.250  G_loss 0.500  kid 0.0492")
-    assert line.after(losses(40, 0.125)) == (40, "D_loss 0.125  G_loss 0.250  kid 0.0492")
-    assert line.after(kid(30, -0.0004)) == (40, "D_loss 0.125  G_loss 0.250  kid -0.0004")
-    assert Line().after(kid(10, 0.5)) == (10, "kid 0.5000")

@@ -1,4 +1,4 @@
-"""The score that watches a run: the same conditions for every checkpoint, and the KID that they give."""
+"""What watches a run: the same conditions for every checkpoint, and the KID and the variety that they give."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,12 @@ from gan.data.resident import Resident
 from gan.errors import InputError
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealFeatures, RealImages
-from gan.evaluation.watch import Watch
+from gan.evaluation.watch import Watch, Watched
+from gan.metrics.evaluation import Metric
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.kid import kid
 from gan.metrics.network import FeatureNetwork
+from gan.metrics.variety import Variety
 
 SHAPE = (6, 6, 3)
 
@@ -21,7 +23,7 @@ def pixels(images):
     return images.flatten(1)
 
 
-def watch(folder, *, train, count, passes=None):
+def watch(folder, *, train, count, passes=None, conditional=True):
     """A watch over `train` random images whose classes are 0, 1, 2, 0, 1, 2 and so on."""
 
     def run(images):
@@ -34,7 +36,7 @@ def watch(folder, *, train, count, passes=None):
     images = np.random.default_rng(0).integers(0, 256, (train, *SHAPE), dtype=np.uint8)
     splits = {"train": Resident(images, np.arange(train) % 3), "test": Resident(images[:4], np.arange(4) % 3)}
     real = RealImages("md5", splits, ("a", "b", "c"))
-    return Watch(RealFeatures(real, extraction, folder, seed=3), count), images
+    return Watch(RealFeatures(real, extraction, folder, seed=3), count, conditional=conditional), images
 
 
 def constant(grey, seen=None):
@@ -53,7 +55,7 @@ def test_it_is_the_kid_of_fixed_seeds_against_training_images_with_its_interval(
     def program(rows):
         return torch.from_numpy(noise[20 + rows[:, 0].numpy()])
 
-    found = watching.score(program)
+    found = watching.score(program).kid
     chosen = watching.features.rows("train", 20)
     wanted = kid(noise.reshape(20, -1).astype(np.float32), images[chosen].reshape(20, -1).astype(np.float32))
     assert found.value == pytest.approx(wanted.mean, rel=1e-9)
@@ -76,8 +78,32 @@ def test_every_checkpoint_is_asked_for_the_same_seeds_which_no_evaluation_draws(
 
 def test_what_is_nearer_to_the_training_images_scores_lower(tmp_path):
     watching, images = watch(tmp_path, train=50, count=50)
-    scores = [watching.score(program).value for program in (lambda rows: torch.from_numpy(images), constant(0))]
+    scores = [watching.score(program).kid.value for program in (lambda rows: torch.from_numpy(images), constant(0))]
     assert scores[0] < 0.01 * scores[1]
+
+
+def test_the_class_that_draws_a_single_image_is_found(tmp_path):
+    watching, images = watch(tmp_path, train=50, count=60)
+
+    def program(rows):
+        noise = np.random.default_rng(1).integers(0, 256, (60, *SHAPE), dtype=np.uint8)[60 + rows[:, 0].numpy()]
+        noise[rows[:, 1].numpy() == 2] = images[0]
+        return torch.from_numpy(noise)
+
+    found = watching.score(program).variety
+    # 50 training images, 0 1 2 0 1 2 …, whose labels are asked for again from the first on
+    rows = watching.features.rows("train", 60)
+    assert {label: each.real for label, each in found.items()} == {0: 17, 1: 17, 2: 16}
+    assert [found[label].generated for label in range(3)] == np.bincount(np.resize(rows % 3, 60)).tolist()
+    assert [label for label, each in found.items() if each.collapsed] == [2]
+
+
+def test_a_generator_without_classes_is_watched_as_one(tmp_path):
+    watching, images = watch(tmp_path, train=50, count=20, conditional=False)
+    found = watching.score(lambda rows: torch.from_numpy(images[20 + rows[:, 0].numpy()]))
+    assert {label: (each.generated, each.real) for label, each in found.variety.items()} == {-1: (20, 20)}
+    assert not found.variety[-1].collapsed
+    assert watching.score(constant(3)).variety[-1].collapsed
 
 
 def test_training_images_pass_the_network_once_and_then_come_from_the_cache(tmp_path):
@@ -96,3 +122,33 @@ def test_training_images_pass_the_network_once_and_then_come_from_the_cache(tmp_
 def test_too_few_images_are_refused_with_both_numbers(tmp_path, train, count):
     with pytest.raises(InputError, match=f"there are {count} and 3: take more images"):
         watch(tmp_path, train=train, count=count)
+
+
+def watched(*ratios):
+    variety = {label: Variety(ratio, 100, 90) for label, ratio in enumerate(ratios)}
+    return Watched(Metric(value=0.05, low=0.04, high=0.06), variety)
+
+
+def test_the_narrowest_class_is_logged_beside_the_kid():
+    found = watched(0.9, 0.7, 1.1).metrics
+    assert found == {"kid": 0.05, "kid_low": 0.04, "kid_high": 0.06, "variety": 0.7}
+
+
+def test_without_a_class_of_enough_images_there_is_no_variety():
+    assert watched().metrics == {"kid": 0.05, "kid_low": 0.04, "kid_high": 0.06}
+
+
+def test_a_collapsed_class_is_named_with_its_figure_and_what_to_do():
+    assert watched(0.9, 0.0312).collapses(["boot", "coat"], 50_048) == {
+        1: "class coat seems to collapse: at 50,048 images, 100 generated images of it vary 0.031 times as much as 90 "
+        "real ones: train with more images of it, with augmentation (augment.operations), or with stronger penalties "
+        "(such as loss.r1_gamma)"
+    }
+
+
+def test_a_generator_without_classes_collapses_as_a_whole():
+    found = Watched(Metric(value=0.5), {-1: Variety(0.0, 100, 100)})
+    (sentence,) = found.collapses([], 64).values()
+    assert sentence.startswith(
+        "the generator seems to collapse: at 64 images, 100 generated images vary 0 times as much"
+    )
