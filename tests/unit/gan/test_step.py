@@ -10,26 +10,57 @@ import torch
 from torch import nn
 
 from gan.config import NetworkConfig
-from gan.context import LocalContext
+from gan.context import Alone
 from gan.errors import NonFiniteLossError
 from gan.feed import Feed
 from gan.keyed_random import Purpose, normal
-from gan.losses import discriminator_loss, generator_loss
+from gan.losses import LOSSES
 from gan.networks.build import build_discriminator, build_generator
-from gan.step import Networks, StepSettings, apply_gradients, discriminator_phase, generator_phase, train_step
+from gan.objective import Objective
+from gan.schedules import StepSettings
+from gan.step import Networks, Step, apply_gradients
 
 CPU = torch.device("cpu")
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
-SETTINGS = StepSettings(batch_size=6, r1_gamma=0.7, r2_gamma=0.3, lr=1e-3, ema_decay=0.5)
+DCGAN = NetworkConfig(architecture="dcgan", widths=(8,), latent_dim=4, discriminator_normalisation="batch", dropout=0.2)
+RELATIVISTIC = Objective(LOSSES["relativistic"])
+SETTINGS = StepSettings(
+    batch_size=6,
+    r1_gamma=0.7,
+    r2_gamma=0.3,
+    gradient_penalty=10.0,
+    penalised=True,
+    penalty_scale=1.0,
+    generator_too=True,
+    augment_probability=0.5,
+    lr=1e-3,
+    beta2=0.99,
+    ema_decay=0.5,
+)
 
 
-def networks():
+class Recorder(Alone):
+    """One worker that remembers what was summed over workers."""
+
+    world_size = 2  # so that gradients are flattened and summed; the other worker has none
+
+    def __init__(self, factor=1.0):
+        super().__init__(CPU)
+        self.factor = factor
+        self.reduced = []
+
+    def all_reduce(self, tensor):
+        self.reduced.append(tensor.clone())
+        tensor.mul_(self.factor)
+
+
+def networks(network=NETWORK):
     torch.manual_seed(0)
-    G = build_generator(NETWORK, channels=1, num_classes=3)
-    D = build_discriminator(NETWORK, channels=1, num_classes=3)
+    G = build_generator(network, channels=1, num_classes=3)
+    D = build_discriminator(network, channels=1, num_classes=3)
     for parameter in (*G.parameters(), *D.parameters()):
-        nn.init.normal_(parameter, std=0.3)
-    optimizers = [torch.optim.Adam(network.parameters(), betas=(0.0, 0.99)) for network in (G, D)]
+        nn.init.normal_(parameter, std=0.4)
+    optimizers = [torch.optim.Adam(part.parameters(), betas=(0.0, 0.99), fused=True) for part in (G, D)]
     return Networks(G, D, copy.deepcopy(G).requires_grad_(False), *optimizers)
 
 
@@ -40,182 +71,282 @@ def feed():
     return Feed(images, rng.integers(0, 3, 9), seed=0, flip=True, device=CPU)
 
 
-@pytest.fixture
-def local(tmp_path):
-    return LocalContext(tmp_path, device=CPU)
-
-
-def noise(batch):
-    return normal(batch.seeds, Purpose.LATENT, NETWORK.latent_dim)
-
-
-def gradients(network):
-    return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
-
-
 def state(nets):
     parts = (nets.G, nets.D, nets.G_ema, nets.G_optimizer, nets.D_optimizer)
     return copy.deepcopy([part.state_dict() for part in parts])
 
 
-def same(one, other):
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
+def assert_same_bits(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def gradients_of(nets, batch, settings=SETTINGS, objective=RELATIVISTIC):
+    """The flat gradients [D's, G's] that a step sums over workers, and its terms."""
+    context = Recorder()
+    terms = Step(nets, objective, context)(batch, settings, 0)
+    return context.reduced, terms
+
+
+FULL = Objective(LOSSES["relativistic"], ("flip", "colour", "translation", "cutout"), between=True)
 
 
 @pytest.mark.parametrize("cuts", [(0, 3, 6), (0, 1, 6), (0, 2, 4, 6), (0, 0, 6)])
-def test_gradients_of_slices_add_up_to_those_of_the_batch(feed, cuts):
-    whole, parts = networks(), networks()
-    terms = discriminator_phase(whole, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS) | generator_phase(
-        whole, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS
-    )
+@pytest.mark.parametrize("objective", [RELATIVISTIC, FULL, replace(FULL, loss=LOSSES["hinge"])])
+def test_gradients_of_slices_add_up_to_those_of_the_batch(feed, cuts, objective):
+    # without a step of D in between: the generator meets the same D in every slice
+    still = replace(SETTINGS, lr=0.0)
+    wanted, terms = gradients_of(networks(), feed.batch(0, 6), still, objective)
+    found = [torch.zeros_like(part) for part in wanted]
     sums = dict.fromkeys(terms, 0.0)
     for start, stop in pairwise(cuts):
-        batch = feed.batch(start, stop)
-        for phase in (discriminator_phase, generator_phase):
-            for name, value in phase(parts, batch, noise(batch), SETTINGS).items():
-                sums[name] += value.item()
-    for name in ("G", "D"):
-        wanted = gradients(getattr(whole, name))
-        assert wanted.abs().max() > 1e-2
-        torch.testing.assert_close(gradients(getattr(parts, name)), wanted, rtol=1e-4, atol=1e-5)
-    assert sums == pytest.approx({name: value.item() for name, value in terms.items()}, rel=1e-4)
-    assert set(sums) == {"D_loss", "G_loss", "r1", "r2", "real_logits", "fake_logits"}
+        parts, some = gradients_of(networks(), feed.batch(start, stop), still, objective)
+        for total, part in zip(found, parts, strict=True):
+            total += part
+        for name, value in some.items():
+            sums[name] += value.item()
+    for one, other in zip(found, wanted, strict=True):
+        assert other.abs().max() > 1e-3
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5 * other.abs().max().item())
+    assert sums == pytest.approx({name: value.item() for name, value in terms.items()}, rel=1e-3, abs=1e-4)
 
 
-def test_the_phases_are_the_papers_objectives(feed):
-    nets, plain = networks(), networks()
-    batch = feed.batch(0, 6)
-    discriminator_phase(nets, batch, noise(batch), SETTINGS)
-    generator_phase(nets, batch, noise(batch), SETTINGS)
-
-    fakes = plain.G(noise(batch), batch.labels)
+def by_hand(nets, batch, settings=SETTINGS):
+    """The papers' objective with a pass of G for each network; returns both gradients, D's step taken in between."""
+    z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
+    fakes = nets.G(z, batch.labels)
     real, fake = (images.detach().clone().requires_grad_(True) for images in (batch.real_images, fakes))
-    real_logits, fake_logits = plain.D(real, batch.labels), plain.D(fake, batch.labels)
-    (by_real,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
-    (by_fake,) = torch.autograd.grad(fake_logits.sum(), fake, create_graph=True)
-    penalty = 0.7 / 2 * by_real.square().sum() + 0.3 / 2 * by_fake.square().sum()
-    D_loss = (discriminator_loss(real_logits, fake_logits).sum() + penalty) / 6
-    wanted = torch.autograd.grad(D_loss, list(plain.D.parameters()))
-    for found, expected in zip(nets.D.parameters(), wanted, strict=True):
-        torch.testing.assert_close(found.grad, expected, rtol=1e-4, atol=1e-5)
+    real_logits, fake_logits = (nets.D(images, batch.labels, batch.seeds) for images in (real, fake))
+    loss = torch.log1p(torch.exp(fake_logits - real_logits)).sum()
+    if settings.penalised:
+        for gamma, logits, images in ((settings.r1_gamma, real_logits, real), (settings.r2_gamma, fake_logits, fake)):
+            (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+            loss = loss + settings.penalty_scale * gamma / 2 * slope.square().sum()
+    D_gradients = torch.autograd.grad(loss / 6, list(nets.D.parameters()))
+    optimizer = torch.optim.Adam(nets.D.parameters(), lr=settings.lr, betas=(0.0, settings.beta2), foreach=True)
+    for parameter, gradient in zip(nets.D.parameters(), D_gradients, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    real_logits = nets.D(batch.real_images, batch.labels, batch.seeds)
+    fake_logits = nets.D(nets.G(z, batch.labels), batch.labels, batch.seeds)
+    loss = torch.log1p(torch.exp(real_logits - fake_logits)).sum()
+    return D_gradients, torch.autograd.grad(loss / 6, list(nets.G.parameters()))
 
-    G_loss = generator_loss(plain.D(batch.real_images, batch.labels), plain.D(fakes, batch.labels)).mean()
-    wanted = torch.autograd.grad(G_loss, list(plain.G.parameters()))
-    for found, expected in zip(nets.G.parameters(), wanted, strict=True):
-        torch.testing.assert_close(found.grad, expected, rtol=1e-4, atol=1e-5)
+
+def flat(gradients):
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
-def test_without_penalties_none_is_computed(feed):
+def test_one_pass_of_the_generator_serves_both_networks(feed):
     nets = networks()
-    terms = discriminator_phase(
-        nets, feed.batch(0, 6), noise(feed.batch(0, 6)), replace(SETTINGS, r1_gamma=0.0, r2_gamma=0.0)
-    )
-    assert (terms["r1"].item(), terms["r2"].item()) == (0.0, 0.0)
-    assert gradients(nets.D).abs().max() > 0
+    passes = []
+    nets.G.register_forward_hook(lambda module, inputs, output: passes.append(output.requires_grad))
+    found, _ = gradients_of(nets, feed.batch(0, 6))
+    assert passes == [True]
+    for one, other in zip(found, by_hand(networks(), feed.batch(0, 6)), strict=True):
+        wanted = flat(other)
+        assert wanted.abs().max() > 1e-2
+        torch.testing.assert_close(one, wanted, rtol=1e-3, atol=1e-5 * wanted.abs().max().item())
 
 
-def test_each_phase_leaves_the_other_network_alone(feed):
-    nets = networks()
-    discriminator_phase(nets, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS)
-    assert all(parameter.grad is None for parameter in nets.G.parameters())
-    before = gradients(nets.D).clone()
-    generator_phase(nets, feed.batch(0, 6), noise(feed.batch(0, 6)), SETTINGS)
-    assert torch.equal(gradients(nets.D), before)
-    assert all(parameter.requires_grad for parameter in nets.D.parameters())
+@pytest.mark.parametrize("group_width", [4, 1000])
+def test_a_fused_optimizer_takes_every_gradient_where_its_weight_lies(feed, group_width):
+    # gradients of gradients come in another memory order than the weights, and a fused Adam does not look
+    network = NETWORK.model_copy(update={"group_width": group_width})
+    nets, plain = networks(network), networks(network)
+    Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    D_gradients, _ = by_hand(plain, feed.batch(0, 6))
+    assert any(g.stride() != p.stride() for g, p in zip(D_gradients, plain.D.parameters(), strict=True))
+    for one, other, gradient in zip(nets.D.parameters(), plain.D.parameters(), D_gradients, strict=True):
+        # the first step of Adam is the sign of the gradient, which is rounding where that is about zero
+        clear = gradient.abs() > 1e-5
+        torch.testing.assert_close(one[clear], other[clear], rtol=1e-4, atol=1e-5)
 
 
-def test_a_step_moves_both_networks_and_then_the_average(feed, local):
+def test_a_step_moves_both_networks_and_then_the_average(feed):
     nets = networks()
     G, D, G_ema = (copy.deepcopy(network) for network in (nets.G, nets.D, nets.G_ema))
-    train_step(nets, feed.batch(0, 6), SETTINGS, local, 0)
+    terms = Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    assert set(terms) == {"D_loss", "G_loss", "r1", "r2", "real_logits", "fake_logits", "D_sign"}
     befores, afters = (*G.parameters(), *D.parameters()), (*nets.G.parameters(), *nets.D.parameters())
     for before, after in zip(befores, afters, strict=True):
         # Adam's first step without momentum has length lr wherever there is a gradient.
         assert (after - before).abs().max().item() == pytest.approx(1e-3, rel=0.01)
+        assert after.grad is None
     for start, value, average in zip(G_ema.parameters(), nets.G.parameters(), nets.G_ema.parameters(), strict=True):
         torch.testing.assert_close(average, (start + value) / 2)
+        assert not torch.equal(average, start)
 
 
-def test_the_generator_meets_the_discriminator_after_its_step(feed, local):
-    nets, by_hand = networks(), networks()
-    batch = feed.batch(0, 6)
-    train_step(nets, batch, SETTINGS, local, 0)
-    discriminator_phase(by_hand, batch, noise(batch), SETTINGS)
-    assert apply_gradients(by_hand.D, by_hand.D_optimizer, 1e-3, local.all_reduce)
-    generator_phase(by_hand, batch, noise(batch), SETTINGS)
-    assert torch.equal(gradients(nets.G), gradients(by_hand.G))
+def test_learning_rate_and_decay_are_those_of_the_step(feed):
+    nets = networks()
+    Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), replace(SETTINGS, lr=0.25, beta2=0.7), 0)
+    for optimizer in (nets.G_optimizer, nets.D_optimizer):
+        assert [(group["lr"], group["betas"]) for group in optimizer.param_groups] == [(0.25, (0.0, 0.7))]
 
 
-def test_gradients_do_not_pile_up_over_steps(feed, local):
+def test_without_its_turn_the_generator_stays(feed):
+    nets, both = networks(), networks()
+    before = state(nets)
+    passes = []
+    nets.G.register_forward_hook(lambda module, inputs, output: passes.append(output.requires_grad))
+    terms = Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), replace(SETTINGS, generator_too=False), 0)
+    assert passes == [False]
+    assert "G_loss" not in terms
+    after = state(nets)
+    for index in (0, 2, 3):  # G, G_ema, G_optimizer
+        assert_same_bits(after[index], before[index])
+    Step(both, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    assert_same_bits(after[1], both.D.state_dict())
+
+
+def test_lazy_penalties_weigh_as_much_as_the_steps_they_stand_for(feed):
+    def D_gradients(**changes):
+        return gradients_of(networks(), feed.batch(0, 6), replace(SETTINGS, **changes))[0][0]
+
+    bare, once, lazy = D_gradients(penalised=False), D_gradients(), D_gradients(penalty_scale=8.0)
+    assert (once - bare).abs().max() > 1e-3
+    torch.testing.assert_close(lazy - bare, 8 * (once - bare), rtol=1e-3, atol=1e-4)
+    _, terms = gradients_of(networks(), feed.batch(0, 6), replace(SETTINGS, penalised=False))
+    assert not {"r1", "r2"} & set(terms)
+
+
+def test_the_gradient_penalty_has_the_settings_weight(feed):
+    objective = Objective(LOSSES["wasserstein"], zero_centred=False, between=True)
+
+    def found(weight):
+        settings = replace(SETTINGS, gradient_penalty=weight)
+        return gradients_of(networks(), feed.batch(0, 6), settings, objective)
+
+    none, one, ten = (found(weight)[0][0] for weight in (0.0, 1.0, 10.0))
+    assert (one - none).abs().max() > 1e-3
+    torch.testing.assert_close(ten - none, 10 * (one - none), rtol=1e-3, atol=1e-4)
+    assert set(found(1.0)[1]) == {"D_loss", "G_loss", "gradient_penalty", "real_logits", "fake_logits", "D_sign"}
+
+
+def test_the_probability_of_augmentation_is_the_settings(feed):
+    objective = replace(RELATIVISTIC, operations=("colour",))
+    found = {
+        probability: gradients_of(
+            networks(), feed.batch(0, 6), replace(SETTINGS, augment_probability=probability), objective
+        )[0][0]
+        for probability in (0.0, 1.0)
+    }
+    plain, _ = gradients_of(networks(), feed.batch(0, 6))
+    torch.testing.assert_close(found[0.0], plain[0])
+    assert not torch.allclose(found[1.0], plain[0], atol=1e-3)
+
+
+def test_gradients_do_not_pile_up_over_steps(feed):
     nets, again = networks(), networks()
     for start in (0, 6):
-        train_step(nets, feed.batch(start, start + 6), SETTINGS, local, start)
-    train_step(again, feed.batch(0, 6), SETTINGS, local, 0)
-    again.G.zero_grad(), again.D.zero_grad()
-    train_step(again, feed.batch(6, 12), SETTINGS, local, 6)
-    assert same(state(nets), state(again))
+        Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(start, start + 6), SETTINGS, start)
+    step = Step(again, RELATIVISTIC, Alone(CPU))
+    for start in (0, 6):
+        step(feed.batch(start, start + 6), SETTINGS, start)
+    assert_same_bits(state(nets), state(again))
 
 
-def test_a_nan_image_stops_the_step_and_nothing_has_changed(feed, local):
+def test_a_step_in_bf16_keeps_everything_in_fp32_and_comes_near(feed):
+    # D's second phase sees another D where its own step went another way: no step in between
+    still = replace(SETTINGS, lr=0.0)
+    exact, _ = gradients_of(networks(), feed.batch(0, 6), still)
     nets = networks()
-    train_step(nets, feed.batch(0, 6), SETTINGS, local, 0)
+    rounded, terms = gradients_of(nets, feed.batch(0, 6), still, replace(RELATIVISTIC, bf16=True))
+    for one, other in zip(rounded, exact, strict=True):
+        assert one.dtype == torch.float32
+        assert ((one - other).norm() / other.norm()).item() < 0.15
+    assert {value.dtype for value in terms.values()} == {torch.float32}
+    assert {value.dtype for part in (nets.G, nets.D) for value in part.state_dict().values()} == {torch.float32}
+
+
+def test_dcgan_with_batch_normalisation_and_dropout(feed):
+    objective = Objective(LOSSES["nonsaturating"], zero_centred=False)
+    nets, again = networks(DCGAN), networks(DCGAN)
+    settings = replace(SETTINGS, penalised=False)
+    terms = Step(nets, objective, Alone(CPU))(feed.batch(0, 6), settings, 0)
+    assert set(terms) == {"D_loss", "G_loss", "real_logits", "fake_logits", "D_sign"}
+    Step(again, objective, Alone(CPU))(feed.batch(0, 6), settings, 0)
+    assert_same_bits(state(nets), state(again))
+    # the average takes G's running statistics over
+    for name, value in nets.G.named_buffers():
+        assert torch.equal(nets.G_ema.get_buffer(name), value)
+
+
+def test_a_nan_image_stops_the_step_and_nothing_has_changed(feed):
+    nets = networks()
+    step = Step(nets, RELATIVISTIC, Alone(CPU))
+    step(feed.batch(0, 6), SETTINGS, 0)
     before = state(nets)
     batch = feed.batch(6, 12)
     batch.real_images[2, 0, 3, 3] = float("nan")
     with pytest.raises(NonFiniteLossError, match=r"D_loss.* on rank 0 .*at image 6.*optimizer\.lr.*loss\.r1_gamma"):
-        train_step(nets, batch, SETTINGS, local, 6)
-    assert same(state(nets), before)
+        step(batch, SETTINGS, 6)
+    assert_same_bits(state(nets), before)
 
 
-def test_another_workers_infinity_stops_this_one_too(feed, local):
+def test_another_workers_infinity_stops_this_one_too(feed):
     nets = networks()
     before = state(nets)
 
-    class Other(LocalContext):
+    class Other(Recorder):
+        rank = 1
+
         def all_reduce(self, tensor):
             tensor[-1] += float("inf")
 
-    with pytest.raises(NonFiniteLossError, match="the gradient of D became NaN or infinite at image 0"):
-        train_step(nets, feed.batch(0, 6), SETTINGS, Other(local.folder, device=CPU), 0)
-    assert same(state(nets), before)
+    with pytest.raises(NonFiniteLossError, match="the gradient of D became NaN or infinite at image 12"):
+        Step(nets, RELATIVISTIC, Other())(feed.batch(0, 6), SETTINGS, 12)
+    assert_same_bits(state(nets), before)
+
+
+def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
+    nets, sound = networks(), networks()
+    before = state(nets)
+
+    class Late(Recorder):
+        def all_reduce(self, tensor):
+            super().all_reduce(tensor)
+            if len(self.reduced) == 2:
+                tensor[0] = float("nan")
+
+    with pytest.raises(NonFiniteLossError, match="the gradient of G became NaN or infinite at image 0"):
+        Step(nets, RELATIVISTIC, Late())(feed.batch(0, 6), SETTINGS, 0)
+    after = state(nets)
+    for index in (0, 2, 3):
+        assert_same_bits(after[index], before[index])
+    Step(sound, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    assert_same_bits(after[1], sound.D.state_dict())
 
 
 def test_apply_gradients_sums_over_workers_in_one_reduction():
-    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
-    unused = nn.Linear(1, 1)
-    network.register_module("unused", unused)
+    network = nn.Sequential(nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last), nn.Linear(2, 1))
     start = copy.deepcopy(network)
-    for number, parameter in enumerate((*network[0].parameters(), *network[1].parameters())):
-        parameter.grad = torch.full_like(parameter, number + 1.0)
+    gradients = [torch.randn(parameter.shape) for parameter in network.parameters()]
+    wanted = [gradient.clone() for gradient in gradients]
+    context = Recorder(factor=3.0)
     optimizer = torch.optim.SGD(network.parameters(), lr=123.0)
-    reduced = []
-
-    def three_workers(flat):
-        reduced.append(flat.clone())
-        flat.mul_(3)
-
-    assert apply_gradients(network, optimizer, 0.5, three_workers)
-    assert [flat.tolist() for flat in reduced] == [[1.0] * 4 + [2.0] * 2 + [3.0] * 2 + [4.0]]
-    for number, (before, after) in enumerate(zip(start[:2].parameters(), network[:2].parameters(), strict=True)):
-        torch.testing.assert_close(after, before - 0.5 * 3 * (number + 1))
-    assert torch.equal(unused.weight, start.unused.weight)
+    for group in optimizer.param_groups:
+        group["betas"] = (0.0, 0.9)
+    assert apply_gradients(network, gradients, optimizer, replace(SETTINGS, lr=0.5), context)
+    assert len(context.reduced) == 1
+    assert torch.equal(context.reduced[0], flat(wanted))
+    for before, after, gradient in zip(start.parameters(), network.parameters(), wanted, strict=True):
+        torch.testing.assert_close(after, before - 0.5 * 3 * gradient)
+        assert after.grad is None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-def test_apply_gradients_refuses_what_is_not_finite(bad):
+@pytest.mark.parametrize("world_size", [1, 2])
+def test_apply_gradients_refuses_what_is_not_finite(bad, world_size):
     network = nn.Linear(2, 1)
     start = copy.deepcopy(network)
-    for parameter in network.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    network.bias.grad[0] = bad
+    gradients = [torch.ones_like(parameter) for parameter in network.parameters()]
+    gradients[1][0] = bad
     optimizer = torch.optim.Adam(network.parameters(), lr=1.0)
-    assert not apply_gradients(network, optimizer, 0.5, lambda flat: None)
-    assert same(network.state_dict(), start.state_dict())
+    context = Recorder()
+    context.world_size = world_size
+    assert not apply_gradients(network, gradients, optimizer, SETTINGS, context)
+    assert_same_bits(network.state_dict(), start.state_dict())
     assert not optimizer.state
     assert optimizer.param_groups[0]["lr"] == 1.0
+    assert all(parameter.grad is None for parameter in network.parameters())

@@ -1,0 +1,157 @@
+"""The start-up probe: what it may choose from, by how much a candidate must win, and that it leaves all as it was."""
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gan import probe
+from gan.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.context import Alone
+from gan.feed import Feed
+from gan.losses import LOSSES
+from gan.networks.build import build_discriminator, build_generator
+from gan.objective import Objective
+from gan.probe import Choice, candidates, choose
+from gan.step import Networks
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def config(**train):
+    return Config(
+        data=DataConfig(resolution=8),
+        network=NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1),
+        loss=LossConfig(penalty_every=2),
+        train=TrainConfig(**{"batch_size": 4, "generator_every": 3} | train),
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "compiled", "names"),
+    [
+        (CPU, "auto", None, ["fp32", "bf16"]),
+        (CPU, "fp32", None, ["fp32"]),
+        (CPU, "bf16", None, ["bf16"]),
+        (CPU, "auto", True, ["fp32 compiled", "bf16 compiled"]),
+        (CPU, "fp32", False, ["fp32"]),
+        (CUDA, "auto", None, ["fp32", "bf16", "fp32 compiled", "bf16 compiled"]),
+        (CUDA, "bf16", None, ["bf16", "bf16 compiled"]),
+        (CUDA, "auto", False, ["fp32", "bf16"]),
+        (CUDA, "fp32", True, ["fp32 compiled"]),
+    ],
+)
+def test_what_is_left_open(device, precision, compiled, names):
+    found = candidates(config(precision=precision, compile=compiled), device)
+    assert [choice.name for choice in found] == names
+    assert all(choice.rates == {} for choice in found)
+
+
+PLAIN, ROUNDED, COMPILED = Choice(False, False, {}), Choice(True, False, {}), Choice(True, True, {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [
+        ([1.0, 1.0, 1.0], "fp32"),
+        ([1.0, 0.92, 0.92], "fp32"),
+        ([1.0, 0.9, 0.9], "bf16"),
+        ([1.0, 0.9, 0.83], "bf16"),
+        ([1.0, 0.9, 0.8], "bf16 compiled"),
+        ([1.0, 0.95, 0.9], "bf16 compiled"),
+        ([1.0, 2.0, 3.0], "fp32"),
+        ([1.0, 2.0, 0.5], "bf16 compiled"),
+    ],
+)
+def test_a_candidate_must_be_a_tenth_faster_than_the_one_before_it(seconds, wanted):
+    assert probe._fastest([PLAIN, ROUNDED, COMPILED], seconds, 64).name == wanted
+
+
+def test_a_choice_says_what_was_measured():
+    found = probe._fastest([PLAIN, ROUNDED], [0.4, 0.2], 64)
+    assert found == Choice(True, False, {"fp32": 160.0, "bf16": 320.0})
+    assert str(found) == "bf16 (img/s: fp32 160, bf16 320)"
+    assert str(PLAIN) == "fp32"
+    assert str(COMPILED) == "bf16 compiled"
+    assert Choice(**json.loads(json.dumps(found.as_header()))) == found
+
+
+def networks(network):
+    torch.manual_seed(0)
+    G = build_generator(network, channels=1, num_classes=3)
+    D = build_discriminator(network, channels=1, num_classes=3)
+    optimizers = [torch.optim.Adam(part.parameters(), fused=True) for part in (G, D)]
+    return Networks(G, D, copy.deepcopy(G), *optimizers)
+
+
+@pytest.fixture
+def feed():
+    rng = np.random.default_rng(0)
+    return Feed(
+        rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8), rng.integers(0, 3, 9), seed=0, flip=True, device=CPU
+    )
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(probe, "SECONDS", 0.0)
+
+
+def state(nets):
+    parts = (nets.G, nets.D, nets.G_ema, nets.G_optimizer, nets.D_optimizer)
+    return [copy.deepcopy(part.state_dict()) for part in parts]
+
+
+def test_measuring_leaves_the_networks_alone(feed, brief):
+    nets = networks(config().network)
+    before = state(nets)
+    objective = Objective(LOSSES["relativistic"])
+    found = choose(config(), nets, objective, feed, Alone(CPU), (0, 4))
+    assert list(found.rates) == ["fp32", "bf16"]
+    assert min(found.rates.values()) > 0
+    assert found.compiled is False
+    torch.testing.assert_close(state(nets), before, rtol=0, atol=0)
+    assert not objective.bf16
+    assert all(parameter.grad is None for parameter in nets.D.parameters())
+
+
+def test_what_is_decided_is_not_measured(feed, monkeypatch):
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
+        decided = config(precision=precision)
+        assert choose(decided, networks(decided.network), None, feed, Alone(CPU), (0, 4)) == wanted
+
+
+def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, monkeypatch):
+    steps = []
+
+    class Watched(probe.Step):
+        def __call__(self, batch, settings, cur_nimg):
+            steps.append((self.objective.bf16, settings.penalised, settings.generator_too, len(batch.rows)))
+            return super().__call__(batch, settings, cur_nimg)
+
+    monkeypatch.setattr(probe, "Step", Watched)
+    choose(config(), networks(config().network), Objective(LOSSES["relativistic"]), feed, Alone(CPU), (0, 4))
+    # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
+    kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
+    wanted = [kinds[0], *kinds]
+    assert steps == [(bf16, *kind, 4) for bf16 in (False, True) for kind in wanted]
+
+
+def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
+    class Two(Alone):
+        world_size = 2
+
+        def all_reduce(self, tensor):
+            assert tensor.shape == (2,)
+            tensor += torch.tensor([0.1, 9.0])  # the other rank found bf16 slow
+
+    own = iter([0.1, 0.01])
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: next(own))
+    found = choose(config(), networks(config().network), Objective(LOSSES["hinge"]), feed, Two(CPU), (0, 2))
+    assert found.name == "fp32"
+    assert found.rates["fp32"] == 20.0
+    assert replace(found, rates={}) == PLAIN
