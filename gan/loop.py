@@ -18,7 +18,7 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.objective import Objective
 from gan.probe import Choice, choose
 from gan.sampling import sample_uint8
-from gan.schedules import step_settings, total_images
+from gan.schedules import step_settings, total_images, zero_centred
 from gan.step import Networks, Step
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
@@ -75,7 +75,7 @@ class Run:
         self.objective = Objective(
             LOSSES[config.loss.kind],
             config.augment.operations,
-            zero_centred=config.loss.zero_centred,
+            zero_centred=zero_centred(config.loss),
             between=config.loss.gradient_penalty > 0,
         )
 
@@ -131,6 +131,9 @@ class Run:
                 "train without a warm start, or with the configuration of that model"
             )
         self._load(folder)
+        for optimizer in (self.nets.G_optimizer, self.nets.D_optimizer):
+            for group in optimizer.param_groups:  # how the steps go on is for this run to say
+                group["betas"] = (self.config.optimizer.beta1, self.config.optimizer.beta2)
 
     def _load(self, folder: Path) -> None:
         tensors = load_tensors(folder, self.context.device)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
-    from gan.config import Config
+    from gan.config import Config, LossConfig
 
 
 def total_images(total_kimg: float, batch_size: int) -> int:
@@ -47,6 +47,16 @@ def ema_decay(batch_size: int, halflife_kimg: float, cur_nimg: int) -> float:
     """
     halflife_nimg = min(halflife_kimg * 1000.0, (cur_nimg + batch_size) * 0.1)
     return float(0.5 ** (batch_size / halflife_nimg)) if halflife_nimg else 0.0
+
+
+def zero_centred(loss: "LossConfig") -> bool:
+    """Whether there is a penalty R1 or R2 at any time of the run."""
+    return any((loss.r1_gamma, loss.r2_gamma, loss.final_r1_gamma, loss.final_r2_gamma))
+
+
+def penalised(loss: "LossConfig") -> bool:
+    """Whether there is any penalty at any time of the run."""
+    return zero_centred(loss) or loss.gradient_penalty > 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
         r1_gamma=at(loss.r1_gamma, loss.final_r1_gamma),
         r2_gamma=at(loss.r2_gamma, loss.final_r2_gamma),
         gradient_penalty=loss.gradient_penalty,
-        penalised=loss.penalised and step % loss.penalty_every == 0,
+        penalised=penalised(loss) and step % loss.penalty_every == 0,
         penalty_scale=float(loss.penalty_every),
         generator_too=(step + 1) % train.generator_every == 0,
         augment_probability=at(augment.probability, augment.final_probability),

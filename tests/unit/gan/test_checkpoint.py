@@ -9,10 +9,11 @@ from gan.checkpoint import (
     HASHES,
     HEADER,
     TENSORS,
+    first_difference,
     is_complete,
     load_header,
     load_tensors,
-    read_checkpoint_folder,
+    newest_complete,
     save_checkpoint,
     write_checkpoint_folder,
 )
@@ -35,7 +36,7 @@ def write(folder):
 
 def test_round_trip(folder):
     assert is_complete(folder)
-    assert load_header(folder) == {"format_version": 1, "cur_nimg": 7, "class_names": ["é"]}
+    assert load_header(folder) == {"format_version": 2, "cur_nimg": 7, "class_names": ["é"]}
     found = load_tensors(folder, torch.device("cpu"))
     assert torch.equal(found["G"]["weight"], TREE["G"]["weight"])
     assert found["optimizer"]["state"][0]["step"].item() == 3.0
@@ -69,9 +70,10 @@ def test_a_hash_list_that_leaves_a_file_out_is_no_checkpoint(folder):
     assert not is_complete(folder)
 
 
-def test_a_newer_format_is_refused_with_both_numbers(tmp_path):
-    save_checkpoint(tmp_path, {"format_version": 2}, {})
-    with pytest.raises(CheckpointError, match="format 2 but this ganflow reads 1"):
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_format_is_refused_with_both_numbers(tmp_path, version):
+    save_checkpoint(tmp_path, {"format_version": version}, {})
+    with pytest.raises(CheckpointError, match=f"format {version} but this ganflow reads 2: use the version that wrote"):
         load_header(tmp_path)
 
 
@@ -89,7 +91,7 @@ def test_the_last_two_are_kept(tmp_path):
     for count in (5, 10, 100_000, 2_000_000):
         made = write_checkpoint_folder(tmp_path / "run", count, write)
         assert made.name == f"checkpoint-{count:012d}"
-        assert read_checkpoint_folder(tmp_path / "run") == made
+        assert is_complete(made)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["checkpoint-000000100000", "checkpoint-000002000000"]
 
@@ -111,13 +113,45 @@ def test_a_write_that_fails_leaves_the_old_ones(tmp_path):
         with pytest.raises(OSError, match="disk full"):
             write_checkpoint_folder(tmp_path, count, half)
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-000000000005"]
-    assert read_checkpoint_folder(tmp_path).name == "checkpoint-000000000005"
+    assert is_complete(tmp_path / "checkpoint-000000000005")
 
 
-def test_the_newest_whole_one_is_found(tmp_path):
-    assert read_checkpoint_folder(tmp_path / "absent") is None
-    paths = [write_checkpoint_folder(tmp_path, count, write) for count in (5, 10)]
-    (paths[1] / HASHES).unlink()
-    assert read_checkpoint_folder(tmp_path) == paths[0]
-    (paths[0] / TENSORS).write_bytes(b"")
-    assert read_checkpoint_folder(tmp_path) is None
+def test_what_a_kill_left_is_swept_away(tmp_path):
+    (tmp_path / ".partial-0123").mkdir()
+    (tmp_path / ".partial-0123" / TENSORS).write_bytes(b"half")
+    write_checkpoint_folder(tmp_path, 5, write)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000005"]
+
+
+def test_the_newest_whole_one_is_found_and_others_are_warned_of(tmp_path):
+    first, second = (write_checkpoint_folder(tmp_path, count, write) for count in (5, 10))
+    warnings = []
+    assert newest_complete([], warnings.append) is None
+    assert newest_complete([second, first], warnings.append) == second
+    assert warnings == []
+    (second / HASHES).unlink()
+    assert newest_complete([second, first], warnings.append) == first
+    sentence = "is cut short or altered: training goes on from the checkpoint before it"
+    assert warnings == [f"checkpoint-000000000010 {sentence}"]
+    (first / TENSORS).write_bytes(b"")
+    assert newest_complete([second, first], warnings.append) is None
+    assert warnings[1:] == [f"{path.name} {sentence}" for path in (second, first)]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "difference"),
+    [
+        ({}, {}, None),
+        ({"a": 1, "b": {"c": [1, 2]}}, {"b": {"c": [1, 2]}, "a": 1}, None),
+        ({"a": 1}, {"a": 2}, ("a", 1, 2)),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "b": 4}}, ("a.c", 2, 3)),
+        ({"a": {"b": {"c": 1.5}}}, {"a": {"b": {"c": None}}}, ("a.b.c", 1.5, None)),
+        ({"a": [1, 2]}, {"a": [1, 3]}, ("a", [1, 2], [1, 3])),
+        ({"a": {"b": 1}}, {"a": 7}, ("a", {"b": 1}, 7)),
+        ({}, {"a": 7}, ("a", None, 7)),
+        ({"a": 1, "gone": 2}, {"a": 1}, ("gone", 2, None)),
+        ({"x": 1}, {"y": 1}, ("y", None, 1)),
+    ],
+)
+def test_the_first_difference_of_two_trees(found, wanted, difference):
+    assert first_difference(found, wanted) == difference

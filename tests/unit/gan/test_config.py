@@ -5,8 +5,9 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from gan.config import Config, DataConfig, NetworkConfig, TrainConfig, apply_overrides, parse_config
+from gan.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig, apply_overrides, parse_config
 from gan.errors import ConfigError
+from gan.schedules import penalised
 
 DEFAULT = Config(network=NetworkConfig(widths=(128, 96, 64, 64)))
 
@@ -86,25 +87,72 @@ def test_a_run_has_at_least_one_batch():
     assert TrainConfig(total_kimg=0.0001, batch_size=64).total_images == 64
 
 
-def test_thousandths_do_not_add_a_batch():
-    for images in range(2, 2000):
-        assert TrainConfig(total_kimg=images / 1000, batch_size=images).total_images == images
-
-
 @pytest.mark.parametrize(
     ("override", "numbers"),
     [
-        ("data.resolution=48", ["48", "power of two"]),
-        ("data.resolution=64", ["4 stages", "network.patch = 1", "32 px", "data.resolution is 64 px"]),
+        ("data.resolution=48", ["data.resolution is 48", "power of two, or 7 times one", "from 4 to 1024"]),
+        ("data.resolution=64", ["4 stages from network.base = 4 px", "makes 32 px", "data.resolution is 64 px"]),
         ("network.patch=2", ["4 stages", "network.patch = 2", "64 px", "data.resolution is 32 px"]),
+        ("network.base=7", ["4 stages", "network.base = 7 px", "makes 56 px", "data.resolution is 32 px"]),
+        ("network.base=5", ["network.base = 5: input should be 4 or 7"]),
         ("network.group_width=48", ["network.widths has 128", "inner width 256", "network.group_width = 48"]),
-        ("network.widths=[]", ["network.widths", "32 px"]),
+        ("network.widths=[]", ["network.widths", "at least 1 item"]),
+        ("network.dropout=0.5", ["network.dropout is 0.5", "network.architecture r3gan", "leave it at 0.0"]),
+        (
+            "network.discriminator_normalisation=spectral",
+            ["network.discriminator_normalisation is spectral", "network.architecture r3gan", "leave it at none"],
+        ),
+        ('augment.operations=["blur"]', ["augment.operations.0 = 'blur'", "'flip', 'colour', 'translation'"]),
+        ("loss.kind=least-squares", ["loss.kind = 'least-squares'", "'relativistic'"]),
     ],
 )
 def test_values_that_disagree_are_named_with_both_numbers(override, numbers):
     with pytest.raises(ConfigError) as caught:
         apply_overrides(DEFAULT, [override])
     assert all(number in str(caught.value) for number in numbers), caught.value
+
+
+DCGAN = Config(
+    network=NetworkConfig(architecture="dcgan", widths=(64, 32, 16)), loss=LossConfig(r1_gamma=0.0, r2_gamma=0.0)
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "default"),
+    [("patch", 2, 1), ("blocks_per_stage", 3, 1), ("group_width", 8, 16), ("expansion", 1, 2)],
+)
+def test_what_dcgan_does_not_have_must_stay_at_its_default(key, value, default):
+    sentence = f"network.{key} is {value} but network.architecture dcgan has no such thing: leave it at {default}"
+    with pytest.raises(ConfigError, match=sentence):
+        apply_overrides(DCGAN, [f"network.{key}={value}"])
+    assert apply_overrides(DCGAN, [f"network.{key}={default}"]) == DCGAN
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        "loss.r1_gamma=1",
+        "loss.r2_gamma=0.1",
+        "loss.final_r1_gamma=1",
+        "loss.final_r2_gamma=1",
+        "loss.gradient_penalty=10",
+    ],
+)
+def test_penalties_on_single_images_and_batch_normalisation_are_refused_together(penalty):
+    batch = apply_overrides(DCGAN, ["network.discriminator_normalisation=batch"])
+    assert not penalised(batch.loss)
+    with pytest.raises(
+        ConfigError, match=r"network\.discriminator_normalisation is batch: set it to spectral or none, or"
+    ):
+        apply_overrides(batch, [penalty])
+    for other in ("spectral", "none"):
+        found = apply_overrides(batch, [penalty, f"network.discriminator_normalisation={other}"])
+        assert penalised(found.loss)
+
+
+@pytest.mark.parametrize("group_width", [16, 128, 256, 257, 10_000])
+def test_a_group_may_be_wider_than_the_block(group_width):
+    assert apply_overrides(DEFAULT, [f"network.group_width={group_width}", "network.widths=[128, 128, 128, 128]"])
 
 
 def test_unknown_keys_of_a_tree_are_refused_and_all_mistakes_are_named():
@@ -126,7 +174,7 @@ def test_json_and_back():
 
 def test_the_training_hash_is_stable():
     # A checkpoint of yesterday must be resumable today; a new value here is a break that the changelog names.
-    assert DEFAULT.training_hash() == "10af6d24c7361869"
+    assert DEFAULT.training_hash() == "3a444052bca90428"
 
 
 @pytest.mark.parametrize(
@@ -137,31 +185,44 @@ def test_the_training_hash_ignores_what_comes_after_training(override):
     assert apply_overrides(DEFAULT, [override]).training_hash() == DEFAULT.training_hash()
 
 
-@pytest.mark.parametrize("override", ["train.seed=1", "loss.r1_gamma=2", "optimizer.lr=0.1", "network.latent_dim=3"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "train.seed=1",
+        "train.precision=bf16",
+        "loss.r1_gamma=2",
+        "optimizer.lr=0.1",
+        "network.latent_dim=3",
+        'augment.operations=["flip"]',
+        "augment.probability=0.5",
+        "augment.final_probability=0.5",
+    ],
+)
 def test_the_training_hash_sees_what_decides_the_result(override):
     assert apply_overrides(DEFAULT, [override]).training_hash() != DEFAULT.training_hash()
 
 
 @pytest.mark.parametrize(
-    ("total_kimg", "batch_size", "wanted"), [(100, 64, 100_032), (0.128, 64, 128), (0.129, 64, 192), (1, 1000, 1000)]
+    ("widths", "base", "patch", "resolution"),
+    [((8,), 4, 1, 4), ((8, 8), 4, 2, 16), ((8,) * 4, 4, 1, 32), ((8,), 4, 4, 16), ((8, 8), 7, 2, 28), ((8,), 7, 4, 28)],
 )
-def test_a_run_is_whole_batches(total_kimg, batch_size, wanted):
-    assert TrainConfig(total_kimg=total_kimg, batch_size=batch_size).total_images == wanted
+def test_widths_base_and_patch_make_the_resolution(widths, base, patch, resolution):
+    network = NetworkConfig(widths=widths, base=base, patch=patch, group_width=8)
+    assert network.resolution == resolution
+    assert Config(data=DataConfig(resolution=resolution), network=network).network == network
 
 
-@pytest.mark.parametrize(
-    ("widths", "patch", "resolution"), [((8,), 1, 4), ((8, 8), 2, 16), ((8,) * 4, 1, 32), ((8,), 4, 16)]
-)
-def test_widths_and_patch_make_the_resolution(widths, patch, resolution):
-    assert NetworkConfig(widths=widths, patch=patch, group_width=8).resolution == resolution
+def test_dcgan_has_no_stage_at_the_images_own_resolution():
+    assert NetworkConfig(architecture="dcgan", widths=(8, 8), base=7).resolution == 28
+    assert DCGAN.network.resolution == 32
 
 
-@pytest.mark.parametrize("resolution", [4, 8, 1024])
-def test_powers_of_two(resolution):
+@pytest.mark.parametrize("resolution", [4, 8, 1024, 7, 14, 28, 56, 112, 896])
+def test_powers_of_two_and_seven_times_them(resolution):
     assert DataConfig(resolution=resolution).resolution == resolution
 
 
-@pytest.mark.parametrize("resolution", [2, 2048, 12, 0])
+@pytest.mark.parametrize("resolution", [2, 2048, 12, 0, 21, 49, 30, 1792])
 def test_other_resolutions(resolution):
     with pytest.raises(ValidationError):
         DataConfig(resolution=resolution)

@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan import keyed_random
-from gan.keyed_random import Purpose, epoch_order, image_seeds, integers, normal, random_bits, threefry2x32
+from gan.keyed_random import (
+    Purpose,
+    derive,
+    epoch_order,
+    image_seeds,
+    integers,
+    normal,
+    random_bits,
+    threefry2x32,
+    uniform,
+)
 
 SEEDS = torch.tensor([0, 1, -1, 2**32, 2**32 + 7, 2**62, -(2**63), 2**63 - 1])
 ANY_SEED = st.integers(-(2**63), 2**63 - 1)
@@ -54,6 +64,10 @@ def test_other_draws_are_frozen():
         "ORDER": 3,
         "FLIP": 4,
         "IMAGE_KEY": 5,
+        "DROPOUT": 6,
+        "FAKE_KEY": 7,
+        "AUGMENT": 8,
+        "INTERPOLATE": 9,
     }
     assert integers(SEEDS, Purpose.LABEL, 1000).tolist() == [393, 10, 140, 456, 449, 931, 321, 291]
     assert integers(SEEDS, Purpose.FLIP, 2).tolist() == [1, 0, 1, 1, 1, 0, 0, 0]
@@ -69,6 +83,32 @@ def test_other_draws_are_frozen():
         7775908395152709696,
         8360093799598547487,
         -4891330147624015876,
+    ]
+
+
+def test_uniform_draws_and_derived_seeds_are_frozen():
+    wanted = [
+        [2951204, 4889632],
+        [11387507, 6935722],
+        [2696976, 9969999],
+        [13346735, 10995721],
+        [2372530, 7854069],
+        [9650414, 4942004],
+        [5981270, 16566869],
+        [8631914, 15932147],
+    ]
+    found = uniform(SEEDS, Purpose.AUGMENT, 2)
+    assert found.dtype == torch.float32
+    assert (found * 2**24).tolist() == wanted
+    assert derive(SEEDS, Purpose.FAKE_KEY).tolist() == [
+        8561165853724746330,
+        -2324041912354448873,
+        -1642605602515983295,
+        -8364811694401387183,
+        -3609595392931576934,
+        -4573535277015745817,
+        9144740984026575374,
+        1084931772433504637,
     ]
 
 
@@ -132,6 +172,39 @@ def test_integers_are_uniform():
     assert (counts - 2000).abs().max() < 200
 
 
+def test_uniform_draws_scale_the_first_word():
+    word, _ = random_bits(SEEDS, Purpose.DROPOUT, 5)
+    wanted = [[bits // 2**8 / 2**24 for bits in row] for row in word.tolist()]
+    assert uniform(SEEDS, Purpose.DROPOUT, 5).tolist() == wanted
+
+
+def test_uniform_draws_are_uniform_and_independent():
+    draws = uniform(torch.arange(4000), Purpose.AUGMENT, 20)
+    assert draws.min() >= 0
+    assert draws.max() < 1
+    counts = torch.histc(draws, bins=20, min=0, max=1)
+    assert (counts - 4000).abs().max() < 5 * 4000**0.5
+    assert (torch.corrcoef(draws.T) - torch.eye(20)).abs().max() < 0.08
+
+
+def test_the_smallest_and_largest_words_stay_below_1(monkeypatch):
+    monkeypatch.setattr(keyed_random, "random_bits", lambda *_: (torch.tensor([[0, 255, 256, 2**32 - 1]]), None))
+    assert uniform(torch.tensor([0]), Purpose.AUGMENT, 4).tolist() == [[0.0, 0.0, 2**-24, 1 - 2**-24]]
+
+
+def test_derived_seeds_are_both_words_and_all_differ():
+    word0, word1 = random_bits(SEEDS, Purpose.FAKE_KEY, 1)
+    found = derive(SEEDS, Purpose.FAKE_KEY)
+    assert torch.equal(found & 0xFFFFFFFF, word0[:, 0])
+    assert torch.equal((found >> 32) & 0xFFFFFFFF, word1[:, 0])
+    seeds = torch.arange(5000)
+    derived = derive(seeds, Purpose.FAKE_KEY)
+    assert len(set(derived.tolist()) | set(seeds.tolist())) == 10_000
+    # what is drawn from a seed and from the one derived of it has nothing to do with each other
+    draws = torch.stack([uniform(keys, Purpose.AUGMENT, 1)[:, 0] for keys in (seeds, derived)])
+    assert torch.corrcoef(draws)[0, 1].abs() < 0.06
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**63 - 1), st.integers(0, 10**6), st.integers(1, 200))
 def test_an_epochs_order_is_a_permutation(seed, epoch, size):
@@ -168,7 +241,7 @@ def test_the_order_of_an_epoch_shares_no_number_with_the_draws_of_an_image(monke
     epoch_order(0, 7, 50)
     order = used[-1]
     seeds = image_seeds(0, torch.tensor([7]))
-    for purpose in (Purpose.LATENT, Purpose.LABEL, Purpose.FLIP):
+    for purpose in [Purpose.LATENT, Purpose.LABEL, *list(Purpose)[3:]]:
         random_bits(seeds, purpose, 64)
         assert not order & used[-1]
 

@@ -1,4 +1,4 @@
-"""The loop: reports, schedules, resuming to the bit, and what it refuses to resume."""
+"""The loop: what it reports and when, what it keeps, and how it counts."""
 
 import json
 import math
@@ -8,205 +8,136 @@ import numpy as np
 import pytest
 import torch
 
+from gan import loop
+from gan.augment import OPERATIONS
 from gan.checkpoint import TENSORS, is_complete
-from gan.config import Config, DataConfig, NetworkConfig, TrainConfig
-from gan.context import LocalContext, Progress
-from gan.errors import CheckpointError
-from gan.loop import Means, crossed, step_settings, train
+from gan.config import AugmentConfig, Config, LossConfig
+from gan.context import Alone, LocalContext, Progress
+from gan.loop import Means, crossed, doubled, train
+from gan.probe import Choice
 
 CPU = torch.device("cpu")
-RNG = np.random.default_rng(0)
-IMAGES, LABELS = RNG.integers(0, 256, (11, 8, 8, 1), dtype=np.uint8), RNG.integers(0, 3, 11)
-PARTS = ("G", "D", "G_ema", "G_optimizer", "D_optimizer")
-
-
-class KilledError(Exception):
-    """Stands for a kill."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def config(**changes):
-    settings = {"total_kimg": 0.048, "batch_size": 8, "flip": True, "checkpoint_kimg": 0.008, "log_kimg": 0.016}
-    return Config(
-        data=DataConfig(resolution=8),
-        network=NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1),
-        train=TrainConfig(**settings | {"snapshot_kimg": 0.024} | changes),
-    )
-
-
-def header(config):
-    return {
-        "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
-        "dataset_md5": "abc",
-        "channels": 1,
-        "num_classes": 3,
-        "class_names": ["a", "b", "c"],
-    }
-
-
-def run(folder, *, stop_at=None, records=None, **changes):
-    def watch(progress):
-        if records is not None:
-            records.append(progress)
-        if stop_at is not None and progress.cur_nimg >= stop_at:
-            raise KilledError
-
-    chosen = config(**changes)
-    return train(chosen, IMAGES, LABELS, LocalContext(folder, watch, CPU), header(chosen))
-
-
-def tensors_of(folder):
-    return torch.load(folder / TENSORS, weights_only=True)
-
-
-def flatten(tree, path=""):
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            yield from flatten(value, f"{path}/{key}")
-    elif isinstance(tree, (list, tuple)):
-        for key, value in enumerate(tree):
-            yield from flatten(value, f"{path}/{key}")
-    else:
-        yield path, tree
-
-
-def assert_same_bits(one, other):
-    one, other = dict(flatten(one)), dict(flatten(other))
-    assert one.keys() == other.keys()
-    for path, value in one.items():
-        same = torch.equal(value, other[path]) if isinstance(value, torch.Tensor) else value == other[path]
-        assert same, path
-
-
-def last(folder):
-    return max(folder.glob("checkpoint-*"))
 
 
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory):
+def straight(tiny, tmp_path_factory):
     """A run of 48 images that nothing stopped."""
-    folder = tmp_path_factory.mktemp("straight")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    records = []
-    finished = run(folder, records=records)
-    torch.set_num_threads(threads)
-    return folder, finished, records
+    folder, records = tmp_path_factory.mktemp("straight"), []
+    return folder, tiny.run(folder, records=records), records
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(straight, tmp_path):
-    with pytest.raises(KilledError):
-        run(tmp_path, stop_at=32)
-    # The record of image 32 came before its checkpoint: that step is lost and done again.
-    assert last(tmp_path).name == "checkpoint-000000000024"
-    finished = run(tmp_path)
-    assert finished.cur_nimg == 48
-    assert_same_bits(tensors_of(last(tmp_path)), tensors_of(last(straight[0])))
-    assert (last(tmp_path) / "header.json").read_bytes() == (last(straight[0]) / "header.json").read_bytes()
-
-
-def test_a_finished_run_has_nothing_left_to_do(straight):
-    records = []
-    again = run(straight[0], records=records)
-    assert records == []
-    assert_same_bits(again.nets.G_ema.state_dict(), straight[1].nets.G_ema.state_dict())
-
-
-def test_a_cut_checkpoint_is_passed_over(straight, tmp_path):
-    with pytest.raises(KilledError):
-        run(tmp_path, stop_at=48)
-    cut = tmp_path / "checkpoint-000000000040" / TENSORS
-    cut.write_bytes(cut.read_bytes()[:1000])
-    records = []
-    run(tmp_path, records=records)
-    # Images 33 to 48 were trained again, and one log record holds both steps.
-    assert [record.cur_nimg for record in records if record.metrics] == [48]
-    assert_same_bits(tensors_of(last(tmp_path)), tensors_of(last(straight[0])))
-
-
-def test_without_a_whole_checkpoint_a_run_begins_anew(straight, tmp_path):
-    with pytest.raises(KilledError):
-        run(tmp_path, stop_at=16)
-    for path in tmp_path.glob("checkpoint-*/sha256.json"):
-        path.unlink()
-    assert_same_bits(run(tmp_path).nets.G.state_dict(), straight[1].nets.G.state_dict())
-
-
-def test_the_last_two_checkpoints_are_kept_and_hold_no_pickled_objects(straight):
+def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight):
     folder, finished, _ = straight
     assert sorted(path.name for path in folder.iterdir()) == ["checkpoint-000000000040", "checkpoint-000000000048"]
-    assert is_complete(last(folder))
-    tensors = tensors_of(last(folder))
-    assert set(tensors) == set(PARTS)
-    assert_same_bits(tensors["G_ema"], finished.nets.G_ema.state_dict())
-    found = json.loads((last(folder) / "header.json").read_text())
+    last = tiny.last(folder)
+    assert is_complete(last)
+    tensors = torch.load(last / TENSORS, weights_only=True)
+    assert set(tensors) == {"G", "D", "G_ema", "G_optimizer", "D_optimizer"}
+    torch.testing.assert_close(tensors["G_ema"], dict(finished.nets.G_ema.state_dict()), rtol=0, atol=0)
+    found = json.loads((last / "header.json").read_text())
     assert found["cur_nimg"] == 48
-    assert Config.model_validate(found["config"]) == config()
-    assert found["training_hash"] == config().training_hash()
-
-
-@pytest.mark.parametrize(
-    ("changes", "other", "key"),
-    [
-        ({"total_kimg": 0.1}, {}, "training_hash"),
-        ({}, {"dataset_md5": "def"}, "dataset_md5 is abc but this run's is def"),
-        ({}, {"num_classes": 4}, "num_classes is 3 but this run's is 4"),
-    ],
-)
-def test_another_runs_checkpoint_is_refused(straight, changes, other, key):
-    chosen = config(**changes)
-    with pytest.raises(CheckpointError, match=key):
-        train(chosen, IMAGES, LABELS, LocalContext(straight[0], device=CPU), header(chosen) | other)
-
-
-def test_what_does_not_change_the_training_does_not_stop_resuming(straight):
-    chosen = config().model_copy(update={"preset": "other"})
-    assert train(chosen, IMAGES, LABELS, LocalContext(straight[0], device=CPU), header(chosen)).cur_nimg == 48
+    assert Config.model_validate(found["config"]) == tiny.config()
+    assert found["training_hash"] == tiny.config().training_hash()
+    assert found["choice"] == {"bf16": False, "compiled": False, "rates": {}}
 
 
 def test_reports(straight):
     _, finished, records = straight
+    assert records[0] == Progress(0, 48, choice="fp32")
     logged = [record for record in records if record.metrics]
     assert [record.cur_nimg for record in logged] == [16, 32, 48]
     assert {record.total_nimg for record in records} == {48}
-    names = {"D_loss", "G_loss", "r1", "r2", "real_logits", "fake_logits"}
+    names = {"D_loss", "G_loss", "D_sign", "r1", "r2", "real_logits", "fake_logits", "images_per_second"}
     assert all(set(record.metrics) == names for record in logged)
     assert all(math.isfinite(value) for record in logged for value in record.metrics.values())
     pictures = [record for record in records if record.samples is not None]
-    assert [record.cur_nimg for record in pictures] == [24, 48]
+    assert [record.cur_nimg for record in pictures] == [48]
     assert pictures[-1].samples.shape == (30, 8, 8, 1)
     assert pictures[-1].samples.dtype == np.uint8
     np.testing.assert_array_equal(pictures[-1].samples, finished.samples())
 
 
+def test_snapshots_come_at_powers_of_two_and_at_the_end(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_SNAPSHOT", 16)
+    records = []
+    tiny.run(tmp_path, tiny.config(train={"total_kimg": 0.07, "checkpoint_kimg": 1.0}), records=records)
+    assert [record.cur_nimg for record in records if record.samples is not None] == [16, 32, 64, 72]
+
+
 def test_the_first_loss_is_that_of_equal_logits_about_zero(straight):
     # Relativistic losses of a fresh pair lie around log 2, and the means are per image, not per batch or worker.
-    assert 0.2 < straight[2][0].metrics["G_loss"] < 2.0
+    assert 0.2 < straight[2][1].metrics["G_loss"] < 2.0
 
 
-def test_equal_seeds_give_equal_runs_and_others_do_not(straight, tmp_path):
-    same = run(tmp_path / "same").nets.G.state_dict()
-    assert_same_bits(same, straight[1].nets.G.state_dict())
-    other = run(tmp_path / "other", seed=1, total_kimg=0.008).nets.G.state_dict()
+def test_equal_seeds_give_equal_runs_and_others_do_not(tiny, straight, tmp_path):
+    same = tiny.run(tmp_path / "same").nets.G.state_dict()
+    torch.testing.assert_close(dict(same), dict(straight[1].nets.G.state_dict()), rtol=0, atol=0)
+    other = tiny.run(tmp_path / "other", tiny.config(train={"seed": 1, "total_kimg": 0.008})).nets.G.state_dict()
     assert not torch.equal(other["modulation.weight"], same["modulation.weight"])
 
 
-def test_step_settings_follow_the_schedules():
-    chosen = config()
-    first, end = step_settings(chosen, 0), step_settings(chosen, 48)
-    assert (first.batch_size, first.r1_gamma, first.r2_gamma) == (8, 1.0, 1.0)
-    assert first.lr == pytest.approx(2e-4)
-    assert step_settings(chosen, 24).lr == pytest.approx(1.25e-4)
-    assert end.lr == pytest.approx(5e-5)
-    assert first.ema_decay == pytest.approx(2**-10)
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("loss", {"kind": "hinge"}),
+        ("loss", {"r1_gamma": 0.0}),
+        ("loss", {"r2_gamma": 0.0}),
+        ("loss", {"final_r1_gamma": 0.0}),
+        ("loss", {"final_r2_gamma": 0.0}),
+        ("loss", {"gradient_penalty": 10.0}),
+        ("loss", {"penalty_every": 2}),
+        ("augment", {"operations": ("colour",)}),
+        ("augment", {"operations": tuple(OPERATIONS), "probability": 0.0, "final_probability": 1.0}),
+        ("optimizer", {"lr": 1e-3}),
+        ("optimizer", {"final_lr": 1e-3}),
+        ("optimizer", {"beta1": 0.5}),
+        ("optimizer", {"beta2": 0.5}),
+        ("optimizer", {"final_beta2": 0.5}),
+        ("train", {"generator_every": 2}),
+        ("train", {"ema_halflife_kimg": 0.0}),
+        ("train", {"ema_halflife_kimg": 0.002, "final_ema_halflife_kimg": 0.0}),
+        ("train", {"flip": False}),
+        ("train", {"precision": "bf16"}),
+    ],
+)
+def test_every_setting_reaches_the_training(tiny, straight, tmp_path, section, changes):
+    config = tiny.config()
+    changed = config.model_copy(update={section: getattr(config, section).model_copy(update=changes)})
+    found = tiny.run(tmp_path, Config.model_validate(changed.model_dump())).nets.G_ema.state_dict()
+    usual = straight[1].nets.G_ema.state_dict()
+    assert not all(torch.equal(found[name], value) for name, value in usual.items())
+
+
+def test_augmentation_that_never_comes_changes_nothing_that_matters(tiny, straight, tmp_path):
+    never = tiny.config(augment=AugmentConfig(operations=tuple(OPERATIONS), probability=0.0))
+    found = tiny.run(tmp_path, never).nets.G_ema.state_dict()
+    torch.testing.assert_close(dict(found), dict(straight[1].nets.G_ema.state_dict()), rtol=1e-2, atol=1e-4)
+
+
+def test_lazy_penalties_are_reported_as_means_of_the_steps_that_have_them(tiny, tmp_path):
+    lazy = tiny.config(loss=LossConfig(penalty_every=3), train={"log_kimg": 0.008})
+    records = []
+    tiny.run(tmp_path, lazy, records=records)
+    logged = [record.metrics for record in records if record.metrics]
+    assert ["r1" in metrics for metrics in logged] == [True, False, False, True, False, False]
+
+
+def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
+    asked = []
+
+    def choose(config, nets, objective, feed, context, share):
+        asked.append((len(feed.labels), context.device, share))
+        return Choice(True, False, {"fp32": 10.0, "bf16": 20.4})
+
+    monkeypatch.setattr(loop, "choose", choose)
+    records = []
+    config = tiny.config(train={"precision": "auto"})
+    finished = tiny.run(tmp_path, config, records=records)
+    assert asked == [(11, CPU, (0, 8))]
+    assert records[0] == Progress(0, 48, choice="bf16 (img/s: fp32 10, bf16 20)")
+    assert json.loads((tiny.last(tmp_path) / "header.json").read_text())["choice"]["bf16"] is True
+    rounded = tiny.run(tmp_path / "bf16", tiny.config(train={"precision": "bf16"}))
+    torch.testing.assert_close(dict(finished.nets.G.state_dict()), dict(rounded.nets.G.state_dict()), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -224,25 +155,52 @@ def test_crossed(cur_nimg, batch_size, every_kimg, wanted):
     assert crossed(cur_nimg, batch_size, every_kimg) is wanted
 
 
-def test_means_are_over_all_images_of_all_workers_since_the_last_flush(tmp_path):
-    class TwoWorkers(LocalContext):
+@pytest.mark.parametrize(
+    ("cur_nimg", "batch_size", "wanted"),
+    [
+        (512, 64, False),
+        (1000, 1000, False),
+        (1023, 1, False),
+        (1024, 1, True),
+        (1024, 64, True),
+        (1025, 1, False),
+        (1088, 64, False),
+        (2000, 2000, True),
+        (2048, 64, True),
+        (2049, 2, True),
+        (2**40, 64, True),
+        (2**40 + 64, 64, False),
+    ],
+)
+def test_doubled(cur_nimg, batch_size, wanted):
+    assert doubled(cur_nimg, batch_size) is wanted
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 100])
+def test_every_power_of_two_is_passed_once(batch_size):
+    snapshots = [at for at in range(batch_size, 40_000, batch_size) if doubled(at, batch_size)]
+    assert snapshots == [-(-(2**power) // batch_size) * batch_size for power in range(10, 16)]
+
+
+def test_means_are_over_all_images_of_all_workers_since_the_last_flush():
+    class TwoWorkers(Alone):
         def all_reduce(self, tensor):
             tensor.mul_(2)
 
-    context = TwoWorkers(tmp_path, device=CPU)
     means = Means()
     means.add({"a": torch.tensor(3.0), "b": torch.tensor(1.0)}, 4)
     means.add({"a": torch.tensor(5.0), "b": torch.tensor(1.0)}, 4)
-    assert means.flush(context) == {"a": 2.0, "b": 0.5}
+    assert means.flush(TwoWorkers(CPU)) == {"a": 2.0, "b": 0.5}
+    means.add({"a": torch.tensor(1.0), "c": torch.tensor(6.0)}, 4)
     means.add({"a": torch.tensor(1.0)}, 4)
-    assert means.flush(context) == {"a": 0.5}
+    # a term that only some steps have is a mean over those
+    assert means.flush(TwoWorkers(CPU)) == {"a": 0.5, "c": 3.0}
 
 
-def test_unlabelled_images_and_no_classes(tmp_path):
-    chosen = config(total_kimg=0.008)
-    context = LocalContext(tmp_path, device=CPU)
-    labels = np.full(11, -1)
-    finished = train(chosen, IMAGES, labels, context, header(chosen) | {"num_classes": 0, "class_names": []})
+def test_unlabelled_images_and_no_classes(tiny, tmp_path):
+    config = tiny.config(train={"total_kimg": 0.008})
+    header = tiny.header(config) | {"num_classes": 0, "class_names": []}
+    finished = train(config, tiny.images, np.full(11, -1), LocalContext(tmp_path, device=CPU), header)
     assert finished.samples().shape == (100, 8, 8, 1)
 
 
@@ -250,11 +208,11 @@ def test_a_local_run_without_listener_reports_to_nobody(tmp_path):
     LocalContext(tmp_path, device=CPU).report(Progress(1, 2))
 
 
-def test_any_object_with_the_configs_attributes_will_do(tmp_path):
+def test_any_object_with_the_configs_attributes_will_do(tiny, straight, tmp_path):
     # A GPU machine may have torch and numpy and nothing else: a configuration then comes from its JSON.
-    chosen = config()
-    plain = json.loads(chosen.model_dump_json(), object_hook=lambda tree: SimpleNamespace(**tree))
-    finished = train(plain, IMAGES, LABELS, LocalContext(tmp_path / "plain", None, CPU), header(chosen))
-    expected = run(tmp_path / "pydantic")
-    for name, value in expected.nets.G_ema.state_dict().items():
-        assert torch.equal(value, finished.nets.G_ema.state_dict()[name])
+    plain = json.loads(tiny.config().model_dump_json(), object_hook=lambda node: SimpleNamespace(**node))
+    context = LocalContext(tmp_path, None, CPU)
+    finished = train(plain, tiny.images, tiny.labels, context, tiny.header(tiny.config()))
+    torch.testing.assert_close(
+        dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
+    )

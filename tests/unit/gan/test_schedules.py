@@ -13,7 +13,7 @@ from gan.config import (
     OptimizerConfig,
     TrainConfig,
 )
-from gan.schedules import cosine, ema_decay, step_settings, total_images
+from gan.schedules import cosine, ema_decay, penalised, step_settings, total_images, zero_centred
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,21 @@ def test_lazy_penalties_come_at_every_so_many_steps_and_weigh_as_much_more():
     found = [step_settings(config(loss={"penalty_every": 3}), step * 8) for step in range(7)]
     assert [settings.penalised for settings in found] == [True, False, False, True, False, False, True]
     assert {settings.penalty_scale for settings in found} == {3.0}
+
+
+def test_which_penalties_there_are():
+    assert zero_centred(LossConfig())
+    assert penalised(LossConfig())
+    none = LossConfig(r1_gamma=0.0, r2_gamma=0.0)
+    assert not penalised(none)
+    assert not penalised(none.model_copy(update={"final_r1_gamma": 0.0, "final_r2_gamma": 0.0}))
+    for key in ("r1_gamma", "r2_gamma", "final_r1_gamma", "final_r2_gamma"):
+        some = none.model_copy(update={key: 0.1})
+        assert zero_centred(some)
+        assert penalised(some)
+    between = none.model_copy(update={"gradient_penalty": 1.0})
+    assert penalised(between)
+    assert not zero_centred(between)
 
 
 def test_without_penalties_no_step_is_penalised():

@@ -1,0 +1,66 @@
+"""A training run of milliseconds, for the tests of the loop."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan.config import Config, DataConfig, NetworkConfig, TrainConfig
+from gan.context import LocalContext
+from gan.loop import train
+
+CPU = torch.device("cpu")
+RNG = np.random.default_rng(0)
+IMAGES, LABELS = RNG.integers(0, 256, (11, 8, 8, 1), dtype=np.uint8), RNG.integers(0, 3, 11)
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+class Tiny:
+    """Runs of 48 images of 8x8 pixels in steps of 8, with a checkpoint after each step."""
+
+    images = IMAGES
+    labels = LABELS
+    killed = KilledError
+
+    def config(self, *, train=None, network=None, **sections):
+        settings = {"total_kimg": 0.048, "batch_size": 8, "flip": True, "checkpoint_kimg": 0.008, "log_kimg": 0.016}
+        r3gan = {"widths": (8, 8), "latent_dim": 4, "embedding_dim": 4, "group_width": 8, "expansion": 1}
+        return Config(
+            data=DataConfig(resolution=8),
+            network=NetworkConfig(**network or r3gan),
+            train=TrainConfig(**settings | {"precision": "fp32"} | (train or {})),
+            **sections,
+        )
+
+    def header(self, config):
+        return {
+            "config": config.model_dump(mode="json"),
+            "training_hash": config.training_hash(),
+            "dataset_md5": "abc",
+            "channels": 1,
+            "num_classes": 3,
+            "class_names": ["a", "b", "c"],
+        }
+
+    def run(self, folder, config=None, *, stop_at=None, records=None, header=None, start_from=None):
+        """Train; `stop_at`: the run is killed by the first record of that image or a later one."""
+
+        def watch(progress):
+            if records is not None:
+                records.append(progress)
+            if stop_at is not None and progress.cur_nimg >= stop_at:
+                raise KilledError
+
+        config = config or self.config()
+        context = LocalContext(folder, watch, CPU)
+        return train(config, IMAGES, LABELS, context, self.header(config) | (header or {}), start_from)
+
+    def last(self, folder):
+        return max(folder.glob("checkpoint-*"))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return Tiny()
