@@ -3,6 +3,7 @@
 This file is also the program that each worker runs: rank, world size, folder and batch size are its arguments.
 """
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from gan import loop
-from gan.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan import loop, step
+from gan.augment import OPERATIONS
+from gan.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
 from gan.context import LocalContext
 from gan.errors import NonFiniteLossError
-from gan.step import train_step
 
 STEPS = 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 8, 8, 1), dtype=np.uint8)
@@ -53,33 +54,52 @@ def work(rank, world_size, folder, batch_size, bad_rank):
     config = Config(
         data=DataConfig(resolution=8),
         network=NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1),
-        loss=LossConfig(r1_gamma=0.7, r2_gamma=0.3),
-        train=TrainConfig(total_kimg=STEPS * batch_size / 1000, batch_size=batch_size, flip=True, log_kimg=0.001),
+        loss=LossConfig(r1_gamma=0.7, r2_gamma=0.3, penalty_every=2),
+        augment=AugmentConfig(operations=tuple(OPERATIONS), probability=0.5),
+        train=TrainConfig(
+            total_kimg=STEPS * batch_size / 1000, batch_size=batch_size, flip=True, log_kimg=0.001, precision="fp32"
+        ),
     )
-    header = {"training_hash": config.training_hash(), "channels": 1, "num_classes": 3}
+    header = {
+        "config": config.model_dump(mode="json"),
+        "training_hash": config.training_hash(),
+        "channels": 1,
+        "num_classes": 3,
+    }
     ledger, first = {}, {}
 
-    def watch(nets, batch, settings, context, cur_nimg):
-        if not first:
-            # At the start the residual branches give nothing; the same shake on every worker lets each weight count.
-            torch.manual_seed(7)
-            for parameter in (*nets.G.parameters(), *nets.D.parameters()):
-                torch.nn.init.normal_(parameter, std=0.3)
-            nets.G_ema.load_state_dict(nets.G.state_dict())
-        if rank == bad_rank:
-            batch.real_images[0, 0, 0, 0] = float("nan")
-        columns = (batch.indices, batch.rows, batch.seeds, batch.labels, batch.real_images)
-        for index, row, seed, label, image in zip(*columns, strict=True):
-            ledger[index.item()] = (row.item(), seed.item(), label.item(), image.flatten().tolist())
-        terms = train_step(nets, batch, settings, context, cur_nimg)
-        for name in ("G", "D", "G_ema"):
-            network = getattr(nets, name)
-            first.setdefault(f"{name} parameters", torch.cat([p.detach().flatten() for p in network.parameters()]))
-            if name != "G_ema":
-                first.setdefault(f"{name} gradients", torch.cat([p.grad.flatten() for p in network.parameters()]))
-        return terms
+    class Watched(step.Step):
+        """The step that the loop takes, written down."""
 
-    loop.train_step = watch
+        def __call__(self, batch, settings, cur_nimg):
+            nets = self.nets
+            if not first:
+                # At the start the residual branches give nothing; the same shake everywhere lets each weight count.
+                torch.manual_seed(7)
+                for parameter in (*nets.G.parameters(), *nets.D.parameters()):
+                    torch.nn.init.normal_(parameter, std=0.4)
+                nets.G_ema.load_state_dict(nets.G.state_dict())
+            if rank == bad_rank:
+                batch.real_images[0, 0, 0, 0] = float("nan")
+            columns = (batch.indices, batch.rows, batch.seeds, batch.labels, batch.real_images)
+            for index, row, seed, label, image in zip(*columns, strict=True):
+                ledger[index.item()] = (row.item(), seed.item(), label.item(), image.flatten().tolist())
+            terms = super().__call__(batch, settings, cur_nimg)
+            for name in ("G", "D", "G_ema"):
+                parameters = getattr(nets, name).parameters()
+                first.setdefault(f"{name} parameters", torch.cat([p.detach().flatten() for p in parameters]))
+            return terms
+
+    plain = step.apply_gradients
+
+    def apply_gradients(network, gradients, *rest):
+        taken = plain(network, gradients, *rest)
+        if taken:
+            name = "G" if hasattr(network, "latent_dim") else "D"
+            first.setdefault(f"{name} gradients", torch.cat([gradient.flatten() for gradient in gradients]))
+        return taken
+
+    loop.Step, step.apply_gradients = Watched, apply_gradients
     context = GlooContext(Path(folder) / "checkpoints", rank, world_size)
     failure = ""
     try:
@@ -135,6 +155,8 @@ def test_two_workers_do_what_one_does(tmp_path, batch_size):
 
     # Reports are means over all images, not over one worker's.
     logged = [[metrics for metrics in worker["reports"] if metrics] for worker in [alone, *workers]]
+    for metrics in itertools.chain(*logged):
+        assert metrics.pop("images_per_second") > 0
     assert [len(records) for records in logged] == [STEPS] * 3
     assert logged[1] == logged[2]
     assert logged[1][0] == pytest.approx(logged[0][0], rel=1e-3)
