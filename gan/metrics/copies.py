@@ -186,6 +186,8 @@ def _to_nearest_other(search: Search[Vectors], training: Vectors, indices: Indic
 def _threshold(chance: Array, level: float) -> float:
     model = _model_quantile(chance, level)
     explained = chance[chance >= _model_quantile(chance, _BEYOND_CHANCE)]
+    if not len(explained):  # all of them are copies themselves: chance cannot be told from them
+        return model
     # below what so few images resolve, the model's slope goes on from the smallest score
     resolved = max(level, 1.0 / (len(explained) + 1))
     at_resolved = float(np.quantile(explained, resolved, method="lower"))
