@@ -125,6 +125,14 @@ def test_tiny_holdout() -> None:
     assert_found(find_copies(generated, training, holdout[:50]), 20)
 
 
+def test_holdout_of_copies_alone() -> None:
+    """Where every held out image is a training image, nothing tells chance, and nothing breaks."""
+    training = draw_features(200, 1)
+    share = find_copies(draw_features(50, 0), training, training[:100]).share
+    assert share is not None
+    assert share.low <= share.value <= share.high
+
+
 def test_authenticity() -> None:
     """Alaa et al.'s definition, as loops over unit vectors; about half of new images are authentic, no copy is."""
     generated, training = draw_features(40, 0), draw_features(60, 1)
