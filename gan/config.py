@@ -12,7 +12,7 @@ from gan.errors import ConfigError
 from gan.losses import LossKind
 from gan.networks.dcgan import Normalisation
 from gan.networks.resolution import Architecture, resolution_of
-from gan.schedules import penalised, total_images
+from gan.schedules import penalised, total_images, zero_centred
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
@@ -157,6 +157,16 @@ class LossConfig(Frozen):
         1, description="penalties are computed at every so many steps, and weigh as much more there"
     )
 
+    @property
+    def zero_centred(self) -> bool:
+        """Whether there is a penalty R1 or R2 at any time."""
+        return zero_centred(self)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty at any time."""
+        return penalised(self)
+
 
 class AugmentConfig(Frozen):
     """Differentiable augmentation of real and fake images on their way into the discriminator."""
@@ -281,7 +291,7 @@ class Config(Frozen):
 
     @model_validator(mode="after")
     def _penalties_see_single_images(self) -> Self:
-        if self.network.discriminator_normalisation == "batch" and penalised(self.loss):
+        if self.network.discriminator_normalisation == "batch" and self.loss.penalised:
             raise ValueError(
                 "a penalty on the gradient of single images is not defined where "
                 "network.discriminator_normalisation is batch: set it to spectral or none, or loss.r1_gamma, "

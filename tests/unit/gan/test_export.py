@@ -66,6 +66,24 @@ def test_an_unconditional_program_ignores_the_label():
     assert (images.int() - eager(inputs).int()).abs().max() <= 1
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        NetworkConfig(architecture="dcgan", widths=(8,), base=7, latent_dim=4, embedding_dim=4),
+        NetworkConfig(widths=(8,), base=7, patch=2, latent_dim=4, embedding_dim=4, group_width=4, expansion=1),
+    ],
+)
+def test_every_architecture_can_be_exported(network):
+    torch.manual_seed(0)
+    G = build_generator(network, channels=1, num_classes=3)
+    G(torch.randn(50, 4), torch.arange(50) % 3)  # running statistics of batch normalisation, where there are any
+    eager = SeededGenerator(G)
+    images = export_program(eager).module()(rows(5))
+    assert images.shape == (5, 14, 14, 1)
+    assert (images.int() - eager(rows(5)).int()).abs().max() <= 1
+    assert torch.equal(eager(rows(5))[2:], eager(rows(5)[2:]))
+
+
 def test_the_module_draws_what_training_shows():
     G = generator(3)
     seeds, labels = torch.arange(6), torch.tensor([0, 1, 2, -1, -1, -1])

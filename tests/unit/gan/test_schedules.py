@@ -136,6 +136,7 @@ def test_which_penalties_there_are():
         assert penalised(some)
     between = none.model_copy(update={"gradient_penalty": 1.0})
     assert penalised(between)
+    assert (between.penalised, between.zero_centred, none.penalised) == (True, False, False)
     assert not zero_centred(between)
 
 

@@ -21,7 +21,7 @@ from gan.step import Networks, Step
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 CPU = torch.device("cpu")
-NETWORK = NetworkConfig(widths=(8,), patch=2, latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
+NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
 
 
 def settings(*, penalised, probability):

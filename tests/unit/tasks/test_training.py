@@ -92,6 +92,17 @@ def test_another_resolution_is_refused_with_both_numbers_and_the_way_out():
         checkpoint_header(preset("digits"), info(resolution=32), "abc")
 
 
+def test_more_classes_than_allowed_are_refused_with_both_numbers_and_the_ways_out():
+    names = tuple(f"class {number}" for number in range(1001))
+    sentence = r"the dataset has 1001 classes but network\.max_classes is 1000: raise it, .*data\.class_map"
+    with pytest.raises(ConfigError, match=sentence):
+        checkpoint_header(preset("digits"), info(class_names=names), "abc")
+    assert checkpoint_header(preset("digits"), info(class_names=names[1:]), "abc")["num_classes"] == 1000
+    config = preset("digits")
+    config = config.model_copy(update={"network": config.network.model_copy(update={"conditional": False})})
+    assert checkpoint_header(config, info(class_names=names), "abc")["num_classes"] == 0
+
+
 @pytest.mark.parametrize(
     ("kids", "cur_nimg", "kid"),
     [
