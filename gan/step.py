@@ -11,6 +11,7 @@ from gan.ema import update_ema
 from gan.errors import NonFiniteLossError
 from gan.feed import Batch
 from gan.keyed_random import Purpose, normal
+from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
 from gan.objective import Objective, PenaltyWeights, Shown, Terms
 from gan.schedules import StepSettings
@@ -81,6 +82,8 @@ class Step:
         if compiled:
             # the gradients of gradients are taken within the region that is compiled
             torch._dynamo.config.trace_autograd_ops = True
+            # what it traces of an autograd.Function it does not differentiate twice, in silence
+            torch.compiler.allow_in_graph(grouped_conv2d)  # type: ignore[no-untyped-call]
             self._generate = torch.compile(nets.G)
             self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
             self._image_gradients = torch.compile(objective.image_gradients)
