@@ -19,11 +19,11 @@ VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels"},
     "ingest": COMMON | {"--source-kind", "--labels", "--max-reject-share"},
     "dataset": {"--help"},
-    "train": COMMON | {"--workers", "-w"},
+    "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},
     "compare": MEASURE | {"--holdout", "--split-a", "--split-b", "--report", "--json", "--help"},
     "register": COMMON,
-    "retrain": COMMON | {"--workers", "-w"},
+    "retrain": COMMON | {"--workers", "-w", "--warm-start"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
@@ -105,7 +105,7 @@ CONFIGURED = [
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--preset", "digit"), "ganflow: unknown preset «digit»: choose one of debug, digits\n"),
+        (("--preset", "digit"), f"ganflow: unknown preset «digit»: choose one of {', '.join(sorted(PRESETS))}\n"),
         (
             ("--set", "train.kimg=5"),
             "ganflow: --set train.kimg=5: unknown key «train.kimg» (known keys: `ganflow presets --keys`)\n",
