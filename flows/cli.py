@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from flows.console import Answer, errors_as_sentences, prepare, read_settings
 from flows.dataset_cli import app as dataset_app
 from flows.options import (
     SOURCE_HELP,
+    DryRun,
     Json,
     Labels,
     MaxRejectShare,
@@ -21,14 +22,19 @@ from flows.options import (
     PrecisionOption,
     Preset,
     ResizeOption,
+    Resume,
     RunId,
     Source,
     SourceKind,
+    WarmStart,
     Workers,
 )
 from flows.presets_cli import presets
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.training_plan import TrainingPlan
 
 app = typer.Typer(
     name="ganflow",
@@ -67,12 +73,26 @@ def _begin_with_source(source: SourceSpec) -> None:
     client(settings)
 
 
-def _begin_with_data(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> None:
+def _begin_with_data(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> Settings:
     """As `_begin`, for verbs that need a dataset."""
     settings = _begin(preset, overrides, run_id=run_id)
     from tasks.dvc_repo import require_version
 
     require_version(settings)
+    return settings
+
+
+def _plan(
+    preset: str, overrides: Sequence[str], *, resume: str | None = None, warm_start: str | None = None
+) -> "TrainingPlan":
+    """As `_begin_with_data`, for verbs that train: refuse what does not fit the dataset, a run or a model."""
+    settings = _begin_with_data(preset, overrides)
+    from tasks.training_plan import plan_training
+
+    plan = plan_training(settings, resolve_config(preset, overrides), resume=resume, warm_start=warm_start)
+    for note in plan.notes:
+        typer.echo(f"ganflow: {note}", err=True)
+    return plan
 
 
 @app.command()
@@ -128,15 +148,29 @@ def train(
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
     workers: Workers = 1,
+    resume: Resume = None,
+    warm_start: WarmStart = None,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Train a generator on the current dataset; its checkpoint goes to an MLflow run."""
+    """Train a generator on the current dataset; its checkpoint goes to an MLflow run.
+
+    With --resume auto a training that was killed goes on in its own run, and none is lost: it may be called again
+    and again.
+    """
     answer = Answer()
-    _begin_with_data(preset, overrides)
+    plan = _plan(preset, overrides, resume=resume, warm_start=warm_start)
+    if dry_run:
+        from flows.forecast_lines import forecast_lines
+        from tasks.forecast import forecast
+
+        figures = forecast(read_settings(), plan, workers)
+        answer.give(figures, forecast_lines(figures), as_json)
+        return
     from flows.summary import training_lines
     from flows.train import train as flow
 
-    result = flow(preset, overrides, workers)
+    result = flow(preset, overrides, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
 
 
@@ -205,15 +239,16 @@ def retrain(
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
     workers: Workers = 1,
+    warm_start: WarmStart = None,
     as_json: Json = False,
 ) -> None:
     """Train, measure and register in one: what schedules and new data start."""
     answer = Answer()
-    _begin_with_data(preset, overrides)
+    _plan(preset, overrides, warm_start=warm_start)
     from flows.retrain import retrain as flow
     from flows.summary import model_lines
 
-    result = flow(preset, overrides, None, workers)
+    result = flow(preset, overrides, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)
 
 

@@ -30,6 +30,17 @@ MaxRejectShare = Annotated[
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
 Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
+Resume = Annotated[
+    str | None,
+    typer.Option(help="Go on with an unfinished run: its id, or `auto` for the newest of these settings, if any."),
+]
+WarmStart = Annotated[
+    str | None,
+    typer.Option(help="Begin with the networks of a registered model: an alias or version. Keeps what it learned."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it would cost in memory and time, and start nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of the registered model.")]
 ResizeOption = Annotated[

@@ -10,11 +10,16 @@ from flows.train import train
 from tasks.dvc_repo import require_version
 from tasks.settings import Settings, require_writable_home
 from tasks.tracking import next_seed
+from tasks.warm_start import find_warm_start, hash_with
 
 
 @flow(name="retrain")
 def retrain(
-    preset: str = "digits", overrides: Sequence[str] = (), dataset_md5: str | None = None, workers: int = 1
+    preset: str = "digits",
+    overrides: Sequence[str] = (),
+    dataset_md5: str | None = None,
+    workers: int = 1,
+    warm_start: str | None = None,
 ) -> Registered:
     """Train on the current dataset and let the result compete with the champion.
 
@@ -25,11 +30,16 @@ def retrain(
         overrides: `section.key=value` changes of it.
         dataset_md5: the version that an event announced; the run takes the current one, which may be newer.
         workers: Ray Train workers, 1 or more.
+        warm_start: alias or version of the registered model whose networks training begins with.
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    seed = next_seed(settings, config, require_version(settings))
-    trained = train(preset, [*overrides, f"train.seed={seed}"], workers)
+    start = find_warm_start(settings, warm_start) if warm_start else None
+    recipe = hash_with(config.recipe_hash(), start and start.record)
+    seed = next_seed(settings, config, require_version(settings), recipe)
+    # by its number: an alias may move meanwhile
+    version = str(start.version) if start else None
+    trained = train(preset, [*overrides, f"train.seed={seed}"], workers, warm_start=version)
     if dataset_md5 and trained.dataset_md5 != dataset_md5:
         get_run_logger().warning(
             "dataset %s was announced, but %s is current by now and was trained on", dataset_md5, trained.dataset_md5

@@ -1,44 +1,69 @@
-"""The flow `train`: a generator from the current dataset, in a run of its own."""
+"""The flow `train`: a generator from the current dataset, in a run of its own or one that was cut short."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows.configure import resolve_config
 from flows.server import up_state
 from tasks import artifacts
-from tasks.dataset import current_dataset
+from tasks.resuming import held, require_unfinished
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.train import Trained, train_generator
-from tasks.tracking import TRAINING, run
-from tasks.training import checkpoint_header
+from tasks.tracking import TRAINING, RunLog, create_run, ending, reopen_run
+from tasks.training_plan import TrainingPlan, plan_training
+from tasks.warm_start import bring
 
 
 @flow(name="train")
-def train(preset: str = "digits", overrides: Sequence[str] = (), workers: int = 1) -> Trained:
+def train(
+    preset: str = "digits",
+    overrides: Sequence[str] = (),
+    workers: int = 1,
+    resume: str | None = None,
+    warm_start: str | None = None,
+) -> Trained:
     """Train a generator on the current dataset; the checkpoint lies in an MLflow run of `ganflow-training`.
 
     Args:
         preset: name of the configuration to begin with.
         overrides: `section.key=value` changes of it.
         workers: Ray Train workers, 1 or more.
+        resume: id of an unfinished run to go on with; `auto`: the newest one of this recipe, or else a new run.
+        warm_start: alias or version of the registered model whose networks training begins with.
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    dataset = current_dataset(settings)
-    header = checkpoint_header(config, dataset.info, dataset.md5)
-    tags = {
-        "dataset_md5": dataset.md5,
-        "preset": config.preset,
-        "recipe": config.recipe_hash(),
-        "prefect_flow_run": str(flow_run.get_id() or ""),
-    }
-    with run(settings, TRAINING, f"{config.preset}-{config.train.total_kimg:g}kimg", tags) as log:
-        log.params(config)
-        log.text(dataset.pointer, "data.dvc")
+    plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
+    for note in plan.notes:
+        get_run_logger().info(note)
+    with _opened(settings, plan) as log:
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
             artifacts.link("mlflow-run", url, f"MLflow run {log.run_id}")
-        return train_generator(log.run_id, config, header, workers)
+        return train_generator(log.run_id, config, plan.header, workers)
+
+
+@contextmanager
+def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
+    """Open the MLflow run, which no other process can take up until it has ended."""
+    here = {"prefect_flow_run": str(flow_run.get_id() or "")}
+    if plan.resumed:
+        run_id = plan.resumed.run_id
+        with held(settings, run_id):
+            require_unfinished(settings, run_id)  # it was looked at before it was held
+            with ending(reopen_run(settings, run_id)) as log:
+                log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
+                yield log
+        return
+    name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"
+    log = create_run(settings, TRAINING, name, here | plan.tags)
+    with held(settings, log.run_id), ending(log):
+        log.params(plan.config)
+        log.text(plan.dataset.pointer, "data.dvc")
+        if plan.warm_start:
+            bring(settings, plan.warm_start, log.run_id)
+        yield log

@@ -60,10 +60,23 @@ def load_header(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}"
         )
-    header: dict[str, Any] = json.loads((folder / HEADER).read_text())
+    return parse_header((folder / HEADER).read_text(), str(folder))
+
+
+def parse_header(text: str, name: str) -> dict[str, Any]:
+    """Read the text of a header that lies alone, away from its tensors.
+
+    Args:
+        text: what the file holds.
+        name: what the checkpoint is called in the sentence.
+
+    Raises:
+        CheckpointError: its format is not this code's.
+    """
+    header: dict[str, Any] = json.loads(text)
     if header["format_version"] != FORMAT_VERSION:
         raise CheckpointError(
-            f"{folder} has checkpoint format {header['format_version']} but this ganflow reads {FORMAT_VERSION}: "
+            f"{name} has checkpoint format {header['format_version']} but this ganflow reads {FORMAT_VERSION}: "
             "use the version that wrote it"
         )
     return header

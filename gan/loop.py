@@ -121,15 +121,7 @@ class Run:
         Raises:
             CheckpointError: its networks have other shapes.
         """
-        found = load_header(folder)
-        networks = {key: found[key] for key in SHAPE_KEYS} | {"network": found["config"].get("network")}
-        wanted = {key: self.header[key] for key in SHAPE_KEYS} | {"network": self.header["config"]["network"]}
-        if difference := first_difference(networks, wanted):
-            key, there, here = difference
-            raise CheckpointError(
-                f"training cannot start from {folder}: its {key} is {there} but this run's is {here}: "
-                "train without a warm start, or with the configuration of that model"
-            )
+        require_same_networks(load_header(folder), self.header, str(folder))
         self._load(folder)
         for optimizer in (self.nets.G_optimizer, self.nets.D_optimizer):
             for group in optimizer.param_groups:  # how the steps go on is for this run to say
@@ -146,6 +138,29 @@ class Run:
         rows = min(classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+
+
+def require_same_networks(found: dict[str, Any], wanted: dict[str, Any], name: str) -> None:
+    """Refuse to begin a run with another run's networks where their shapes differ.
+
+    Args:
+        found: header of the checkpoint to begin with.
+        wanted: header of the run.
+        name: what the checkpoint is called in the sentence.
+
+    Raises:
+        CheckpointError: the first key that differs, with both values.
+    """
+
+    def shape(header: dict[str, Any]) -> dict[str, Any]:
+        return {key: header[key] for key in SHAPE_KEYS} | {"network": header["config"].get("network")}
+
+    if difference := first_difference(shape(found), shape(wanted)):
+        key, there, here = difference
+        raise CheckpointError(
+            f"training cannot start from {name}: its {key} is {there} but this run's is {here}: "
+            "train without a warm start, or with the configuration of that model"
+        )
 
 
 def crossed(cur_nimg: int, batch_size: int, every_kimg: float) -> bool:

@@ -1,6 +1,6 @@
 """The cards that go with what ganflow hands out: a dataset card for a release, a model card for a version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -78,12 +78,25 @@ settings, every file's sha256, and the quality figures.
 """
 
 
-def model_card(*, class_names: Sequence[str], tags: dict[str, str], evaluation: Evaluation, kimg: float) -> str:
+def model_card(
+    *,
+    class_names: Sequence[str],
+    tags: dict[str, str],
+    evaluation: Evaluation,
+    kimg: float,
+    warm_start: Mapping[str, Any] | None = None,
+) -> str:
     """The description of a registered version."""
+    began = (
+        f"\nTraining began with version {warm_start['version']} (run `{warm_start['run_id']}`), "
+        f"which was trained on dataset `{warm_start['dataset_md5']}`."
+        if warm_start
+        else ""
+    )
     labels = ", ".join(f"{index} = {name}" for index, name in enumerate(class_names)) or "none: the label is ignored"
     return f"""# Image generator
 
-Trained for {kimg:g} kimg on dataset `{tags["dataset_md5"]}` with preset `{tags["preset"]}`.
+Trained for {kimg:g} kimg on dataset `{tags["dataset_md5"]}` with preset `{tags["preset"]}`.{began}
 
 Input: `int64 [N, 2]`, each row (seed, label). Output: `uint8 [N, H, W, C]`. Label -1 draws the class from the seed.
 Labels: {labels}.

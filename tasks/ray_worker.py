@@ -1,7 +1,7 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ import ray
 import torch
 from torch import Tensor
 
-from gan.checkpoint import load_header
+from gan.allocator import keep_freed_memory
+from gan.checkpoint import newest_complete
 from gan.config import Config
 from gan.context import Progress
 from gan.errors import GanflowError
 from gan.loop import train
 from tasks.dataset import load_version
+from tasks.run_storage import WARM_START, RunStorage
 from tasks.validation import NOT_MEASURED
 
 
@@ -29,6 +31,7 @@ class WorkerPayload:
         header: what every checkpoint of this run carries.
         data_dir: the dataset folder.
         cache_dir: where a node keeps decoded datasets.
+        storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
     """
 
@@ -36,6 +39,7 @@ class WorkerPayload:
     header: dict[str, Any]
     data_dir: str
     cache_dir: str
+    storage: str
     cpus: int
 
 
@@ -44,15 +48,17 @@ class RayContext:
 
     Args:
         board: where rank 0 reports to.
+        storage: where checkpoints are kept.
         scratch: a folder of this worker's own, for checkpoints on their way.
         watched: whether each checkpoint is scored beside training, as `tasks.validation` does.
     """
 
-    def __init__(self, board: Any, scratch: Path, *, watched: bool) -> None:
+    def __init__(self, board: Any, storage: str, scratch: Path, *, watched: bool) -> None:
         import ray.train
         import ray.train.torch
 
         here = ray.train.get_context()
+        self.storage = RunStorage(storage, here.get_experiment_name())
         self.rank = here.get_world_rank()
         self.world_size = here.get_world_size()
         self.device = ray.train.torch.get_device()
@@ -93,19 +99,44 @@ class RayContext:
             )
 
     def latest_checkpoint(self) -> Path | None:
-        """The checkpoint from which Ray Train restarts this worker.
+        """The newest checkpoint of the run that is whole, the same on every rank; a newer one is said to be broken.
 
-        Raises:
-            CheckpointError: it is not whole; starting over in silence would throw the run's work away.
+        Where none is whole although there were some, the newest is returned, which cannot be read: starting over in
+        silence would throw the run's work away.
         """
+        import ray.train.collective
+
+        names, warnings = self._newest_first(), list[str]()
+        chosen = None
+        if self.rank == 0 and names:
+            fetched = (self._fetched(name) for name in names)
+            whole = newest_complete(fetched, warnings.append)
+            chosen = whole.name if whole else names[0]
+            for sentence in warnings if whole else ():
+                self.warn(sentence)
+        if self.world_size > 1:
+            chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
+        return self._fetched(chosen) if chosen else None
+
+    def start_from(self, header: Mapping[str, Any]) -> Path | None:
+        """The checkpoint of another run that this one begins with, if its header names one and it has none yet."""
+        if not header.get("warm_start") or self._newest_first():
+            return None
+        return self._fetched(WARM_START)
+
+    def _newest_first(self) -> list[str]:
+        """Names of checkpoints: the one that Ray Train heard of last, then what else the storage has."""
         import ray.train
 
-        checkpoint = ray.train.get_checkpoint()
-        if checkpoint is None:
-            return None
-        folder = Path(checkpoint.to_directory(str(self.scratch / f"restore-{self.rank}")))
-        load_header(folder)
-        return folder
+        known, names = ray.train.get_checkpoint(), self.storage.checkpoints()
+        if known is None:
+            return names
+        newest = Path(known.path).name
+        return [newest, *(name for name in names if name != newest)]
+
+    def _fetched(self, name: str) -> Path:
+        folder = self.scratch / name
+        return folder if folder.exists() else self.storage.fetch(name, folder)
 
 
 def train_worker(arguments: dict[str, Any]) -> None:
@@ -118,9 +149,13 @@ def train_worker(arguments: dict[str, Any]) -> None:
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
     config = Config.model_validate(payload.config)
     with tempfile.TemporaryDirectory() as scratch:
-        context = RayContext(arguments["board"], Path(scratch), watched=config.evaluation.watch_images > 0)
+        watched = config.evaluation.watch_images > 0
+        context = RayContext(arguments["board"], payload.storage, Path(scratch), watched=watched)
+        if context.device.type == "cpu":
+            keep_freed_memory()
         try:
             data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
-            train(config, np.asarray(data.images), data.labels, context, payload.header)
+            start_from = context.start_from(payload.header)
+            train(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
         except GanflowError as error:
             ray.get(context.board.put.remote({"error": str(error), "kind": type(error).__name__}))

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +17,10 @@ from gan.errors import InputError, ServiceError
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
+    from logging import Logger, LoggerAdapter
+
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
@@ -104,9 +107,8 @@ def experiment_id(mlflow_client: "MlflowClient", settings: Settings, name: str) 
         return str(found.experiment_id)
 
 
-@contextlib.contextmanager
-def run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator["RunLog"]:
-    """Open an MLflow run; it ends FINISHED, or FAILED if the block raises.
+def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str]) -> "RunLog":
+    """Begin an MLflow run; `ending` ends it.
 
     Raises:
         ServiceError: no MLflow server answers.
@@ -115,13 +117,36 @@ def run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str])
     created = mlflow_client.create_run(
         experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags)
     )
-    log = RunLog(mlflow_client, created.info.run_id)
+    return RunLog(mlflow_client, created.info.run_id)
+
+
+def reopen_run(settings: Settings, run_id: str) -> "RunLog":
+    """Begin again with a run that has ended, or was never ended because its process was killed."""
+    mlflow_client = client(settings)
+    mlflow_client.update_run(run_id, status="RUNNING")
+    return RunLog(mlflow_client, run_id)
+
+
+@contextlib.contextmanager
+def ending(log: "RunLog") -> Iterator["RunLog"]:
+    """End a run with the block: FINISHED, or FAILED if the block raises."""
     try:
         yield log
     except BaseException:
-        mlflow_client.set_terminated(log.run_id, "FAILED")
+        log.client.set_terminated(log.run_id, "FAILED")
         raise
-    mlflow_client.set_terminated(log.run_id, "FINISHED")
+    log.client.set_terminated(log.run_id, "FINISHED")
+
+
+@contextlib.contextmanager
+def run(settings: Settings, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator["RunLog"]:
+    """Open an MLflow run; it ends FINISHED, or FAILED if the block raises.
+
+    Raises:
+        ServiceError: no MLflow server answers.
+    """
+    with ending(create_run(settings, experiment, name, tags)) as log:
+        yield log
 
 
 class RunLog:
@@ -178,6 +203,16 @@ class RunLog:
         self.client.log_artifacts(self.run_id, str(folder), path)
 
 
+def note_choice(log: RunLog, logger: "Logger | LoggerAdapter[Logger]") -> Callable[[str], None]:
+    """What writes down how steps are computed: for the reader of the log, and as a tag of the run."""
+
+    def note(choice: str) -> None:
+        logger.info("steps run in %s", choice)
+        log.tags({"choice": choice})
+
+    return note
+
+
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict):
@@ -186,16 +221,35 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def next_seed(settings: Settings, config: Config, dataset_md5: str) -> int:
-    """The config's seed, or the one behind the last that this recipe has been trained with on this dataset."""
+def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str | None = None) -> int:
+    """The config's seed, or the one behind the last that this recipe has been trained with on this dataset.
+
+    Args:
+        settings: where the runs are.
+        config: the configuration.
+        dataset_md5: the dataset.
+        recipe: the tag `recipe` of such runs; None: the configuration's own hash, as without a warm start.
+    """
     mlflow_client = client(settings)
     done = mlflow_client.search_runs(
         [experiment_id(mlflow_client, settings, TRAINING)],
-        f"tags.recipe = '{config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
+        f"tags.recipe = '{recipe or config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
         "and attributes.status = 'FINISHED'",
     )
     seeds = [int(one.data.params["train.seed"]) for one in done]
     return max([config.train.seed, *(seed + 1 for seed in seeds)])
+
+
+def unfinished_trainings(settings: Settings, training_hash: str, dataset_md5: str) -> list[str]:
+    """Ids of the trainings that did not come to their end, newest first: failed, ended by hand, or killed."""
+    mlflow_client = client(settings)
+    found = mlflow_client.search_runs(
+        [experiment_id(mlflow_client, settings, TRAINING)],
+        f"tags.training_hash = '{training_hash}' and tags.dataset_md5 = '{dataset_md5}' "
+        "and attributes.status != 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+    )
+    return [str(one.info.run_id) for one in found]
 
 
 def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
@@ -223,10 +277,23 @@ def run_tags(settings: Settings, run_id: str) -> dict[str, str]:
     Raises:
         InputError: there is no such run.
     """
+    return dict(_find_run(settings, run_id).data.tags)
+
+
+def is_finished(settings: Settings, run_id: str) -> bool:
+    """Whether a run came to its end without a failure.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return bool(_find_run(settings, run_id).info.status == "FINISHED")
+
+
+def _find_run(settings: Settings, run_id: str) -> "Run":
     from mlflow.exceptions import MlflowException
 
     try:
-        return dict(client(settings).get_run(run_id).data.tags)
+        return client(settings).get_run(run_id)
     except MlflowException:
         raise InputError(
             f"there is no run {run_id} in MLflow at {settings.tracking_uri}: "

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -9,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan import errors
+from gan.checkpoint import is_complete, load_header
 from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import DatasetInfo
-from gan.errors import ConfigError, GanflowError, ResourcesError, ServiceError
+from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError, ServiceError
 from gan.metrics.weights import find_inception_weights
+from tasks.run_storage import RunStorage
 from tasks.settings import THREADS_SLEEP, Settings
+from tasks.warm_start import hash_with
 
 if TYPE_CHECKING:
     from ray.train import Result, ValidationConfig
@@ -44,11 +48,19 @@ class TrainingResult:
     kid: float | None
 
 
-def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> dict[str, Any]:
+def checkpoint_header(
+    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What a checkpoint says of the run that made it.
 
+    Args:
+        config: the run's configuration.
+        info: the dataset.
+        dataset_md5: its name.
+        warm_start: `WarmStart.record` of the model that the run begins with; None: it begins at random.
+
     Raises:
-        ConfigError: the dataset's resolution is not the network's.
+        ConfigError: the dataset's resolution is not the network's, or it has more classes than the network may have.
     """
     if info.resolution != config.network.resolution:
         raise ConfigError(
@@ -62,7 +74,8 @@ def checkpoint_header(config: Config, info: DatasetInfo, dataset_md5: str) -> di
         )
     return {
         "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
+        "warm_start": warm_start and dict(warm_start),
+        "training_hash": hash_with(config.training_hash(), warm_start),
         "dataset_md5": dataset_md5,
         "channels": info.channels,
         "num_classes": info.num_classes if config.network.conditional else 0,
@@ -134,9 +147,10 @@ def train_on_ray(
     destination: Path,
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
+    on_choice: Callable[[str], None] = lambda choice: None,
     open_score: "OpenScore | None" = None,
 ) -> TrainingResult:
-    """Train to the end; a second call with the same name goes on from the last checkpoint.
+    """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
 
     Unless `evaluation.watch_images` is 0, each checkpoint is scored beside training, and the best is taken.
 
@@ -149,6 +163,7 @@ def train_on_ray(
         destination: a new folder for the checkpoint.
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
+        on_choice: called there with what the start-up probe chose, at every start of the workers.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
 
     Raises:
@@ -158,6 +173,13 @@ def train_on_ray(
     watched = config.evaluation.watch_images > 0
     # before anything starts: without the weights, no score would come of hours of training
     weights = find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir) if watched else None
+    storage = RunStorage(settings.storage, name)
+
+    def hand_on(record: Progress) -> None:
+        if record.choice:
+            on_choice(record.choice)
+        on_progress(record)
+
     with ray_cluster(settings) as nodes:
         import ray.train
 
@@ -181,11 +203,13 @@ def train_on_ray(
             validation=validation_config(config, validator, board) if validator else None,
         )
 
+        storage.drop_broken_list()
+
         def stop_scoring() -> None:
             if validator is not None:  # Ray Train would wait for scores of a training that failed
                 ray.kill(validator)
 
-        with collecting(board, on_progress, on_warning, stop_scoring) as failure:
+        with collecting(board, hand_on, on_warning, stop_scoring) as failure:
             try:
                 result = trainer.fit()
             except ray.train.TrainingFailedError as error:
@@ -195,7 +219,7 @@ def train_on_ray(
                 ) from error
         if failure:
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
-        return _taken(result, destination)
+        return _taken(result, storage, destination, config.train.total_images, on_warning)
 
 
 def _trainer(
@@ -218,6 +242,7 @@ def _trainer(
         header=header,
         data_dir=str(settings.data_dir),
         cache_dir=str(settings.resident_dir),
+        storage=settings.storage,
         cpus=share["CPU"],
     )
     return TorchTrainer(
@@ -240,19 +265,30 @@ def _trainer(
     )
 
 
-def _taken(result: "Result", destination: Path) -> TrainingResult:
-    """Fetch the best checkpoint, which is the last where none has a score."""
+def _taken(
+    result: "Result", storage: RunStorage, destination: Path, end_nimg: int, on_warning: Callable[[str], None]
+) -> TrainingResult:
+    """Fetch the best checkpoint that is whole, which is the last where none has a score.
+
+    Raises:
+        CheckpointError: none is whole.
+    """
     from tasks.validation import NOT_MEASURED
 
-    assert result.best_checkpoints
-    checkpoint, metrics = min(result.best_checkpoints, key=lambda each: (each[1]["kid"], -each[1]["cur_nimg"]))
-    checkpoint.to_directory(str(destination))
-    return TrainingResult(
-        checkpoint=destination,
-        cur_nimg=metrics["cur_nimg"],
-        end_nimg=result.metrics["cur_nimg"],
-        kid=metrics["kid"] if metrics["kid"] < NOT_MEASURED else None,
-    )
+    kids = {Path(checkpoint.path).name: metrics["kid"] for checkpoint, metrics in result.best_checkpoints or []}
+    ranked = sorted(storage.checkpoints(), key=lambda name: kids.get(name, NOT_MEASURED))  # stable: the newest first
+    for name in ranked:
+        if is_complete(storage.fetch(name, destination)):
+            kid = kids.get(name, NOT_MEASURED)
+            return TrainingResult(
+                checkpoint=destination,
+                cur_nimg=load_header(destination)["cur_nimg"],
+                end_nimg=end_nimg,
+                kid=kid if kid < NOT_MEASURED else None,
+            )
+        shutil.rmtree(destination)
+        on_warning(f"{name} is cut short or altered: the next best checkpoint is taken")
+    raise CheckpointError(f"run {storage.run} left no complete checkpoint in its storage: train again")
 
 
 def _last_line(error: BaseException) -> str:

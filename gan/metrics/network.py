@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gan.allocator import keep_freed_memory
 from gan.config import Precision
 from gan.errors import WeightsError
-from gan.metrics.allocator import keep_freed_memory
 from gan.metrics.inception import INPUT_SIZE, NETWORK, load_inception
 from gan.metrics.weights import INCEPTION_SHA256
 

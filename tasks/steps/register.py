@@ -31,7 +31,13 @@ def register_generator(run_id: str, measured: Measured) -> int:
     tags = run_tags(settings, run_id)
     names = header["class_names"] if header["num_classes"] else []
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}
-    card = model_card(class_names=names, tags=facts, evaluation=evaluation, kimg=header["cur_nimg"] / 1000)
+    card = model_card(
+        class_names=names,
+        tags=facts,
+        evaluation=evaluation,
+        kimg=header["cur_nimg"] / 1000,
+        warm_start=header.get("warm_start"),
+    )
     log.metrics(evaluation.values, step=header["cur_nimg"])
     with tempfile.TemporaryDirectory() as folder:
         evaluation.to_json(Path(folder) / "evaluation.json")

@@ -21,7 +21,7 @@ from tasks.progress import progress
 from tasks.report_page import fitting_side, thumbnails
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
-from tasks.tracking import RunLog, client
+from tasks.tracking import RunLog, client, note_choice
 from tasks.training import train_on_ray
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
@@ -109,6 +109,7 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
                 destination=Path(folder),
                 on_progress=show,
                 on_warning=logger.warning,
+                on_choice=note_choice(log, logger),
             )
             log.folder(result.checkpoint, "checkpoint")
     if result.kid is not None:

@@ -11,19 +11,25 @@ from typing import Any
 
 import pytest
 
+COMMAND = str(Path(sys.executable).with_name("ganflow"))
 Ganflow = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _ganflow_in(home: Path, **settings: str) -> Ganflow:
-    """The command `ganflow` with a home of its own and none of the caller's settings."""
+def _clean_environment(home: Path, **settings: str) -> dict[str, str]:
+    """A home of its own, and none of the caller's settings."""
     drop = ("GANFLOW_", "PREFECT_", "MLFLOW_", "RAY_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
+    return {**clean, "GANFLOW_HOME": str(home), **settings}
+
+
+def _ganflow_in(home: Path, **settings: str) -> Ganflow:
+    """The command `ganflow` in a clean environment."""
 
     def run(*arguments: str, timeout: float = 280, **extra: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(Path(sys.executable).with_name("ganflow")), *arguments],
+            [COMMAND, *arguments],
             cwd=home if home.is_dir() else "/",
-            env={**clean, "GANFLOW_HOME": str(home), **settings, **extra},
+            env={**_clean_environment(home, **settings), **extra},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -39,6 +45,12 @@ class Home:
     path: Path
     result: dict[str, Any]
     ganflow: Ganflow
+    environment: dict[str, str]
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the command without waiting for it."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen([COMMAND, *arguments], cwd=self.path, env=self.environment, stdout=quiet, stderr=quiet)
 
 
 @pytest.fixture(scope="session")
@@ -62,4 +74,5 @@ def home(tmp_path_factory: pytest.TempPathFactory, server: str) -> Home:
     done = _ganflow_in(path)("run", "--preset", "debug", "--json")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1, "standard output must hold the JSON object alone"
-    return Home(path, json.loads(done.stdout), _ganflow_in(path, PREFECT_API_URL=server))
+    api = {"PREFECT_API_URL": server}
+    return Home(path, json.loads(done.stdout), _ganflow_in(path, **api), _clean_environment(path, **api))

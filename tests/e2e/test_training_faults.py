@@ -1,8 +1,98 @@
 """Training that goes wrong, on real Ray."""
 
+import json
+import signal
+import time
+from pathlib import Path
+
 import pytest
+from mlflow import MlflowClient
 
 pytestmark = pytest.mark.e2e
+LONG = ("--preset", "debug", "--set", "train.total_kimg=8", "--set", "train.checkpoint_kimg=0.5")
+
+
+def first_checkpoint(home, process):
+    """Wait until the training has a checkpoint, and return its run's id."""
+    before = set((home.path / ".ganflow" / "runs").iterdir())
+    while process.poll() is None:
+        for folder in set((home.path / ".ganflow" / "runs").iterdir()) - before:
+            if list(folder.glob("checkpoint_*/sha256.json")) and list(folder.glob("checkpoint_*.json")):
+                return folder.name
+        time.sleep(0.05)
+    raise AssertionError(f"training ended with {process.returncode} before its first checkpoint")
+
+
+@pytest.mark.timeout(900)
+def test_a_killed_training_goes_on_in_its_own_run(home):
+    mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    with home.start("train", *LONG) as process:
+        run_id = first_checkpoint(home, process)
+        process.send_signal(signal.SIGSTOP)  # it lives, and does not come to its end
+        meanwhile = home.ganflow("train", *LONG, "--resume", run_id)
+        process.kill()
+    assert meanwhile.returncode == 2
+    assert meanwhile.stderr.startswith(f"ganflow: run {run_id} is being trained by another process")
+    assert meanwhile.stderr.count("\n") == 1, meanwhile.stderr
+    assert mlflow.get_run(run_id).info.status == "RUNNING", "nobody was left to say otherwise"
+
+    done = home.ganflow("train", *LONG, "--resume", "auto", "--json")
+    assert done.returncode == 0, done.stderr
+    assert f"run {run_id} goes on from image " in done.stderr
+    result = json.loads(done.stdout)
+    assert (result["run_id"], result["cur_nimg"]) == (run_id, 8000)
+    run = mlflow.get_run(run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["choice"] == "fp32"
+    assert int(run.data.tags["resumed_at"]) >= 512
+    steps = [point.step for point in mlflow.get_metric_history(run_id, "D_loss")]
+    assert max(steps) == 8000
+
+    again = home.ganflow("train", *LONG, "--resume", run_id)
+    assert again.returncode == 2
+    assert again.stderr.startswith(f"ganflow: run {run_id} is finished")
+
+
+def test_auto_begins_a_new_run_where_there_is_nothing_to_go_on_with(home):
+    options = ("--preset", "debug", "--set", "train.total_kimg=0.1", "--resume", "auto", "--warm-start", "champion")
+    done = home.ganflow("train", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "no unfinished run of this recipe on this dataset can go on: a new run begins" in done.stderr
+    mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    champion = mlflow.get_model_version_by_alias("gan-generator", "champion")
+    run_id = json.loads(done.stdout)["run_id"]
+    record = {"version": int(champion.version), "run_id": champion.run_id, "dataset_md5": champion.tags["dataset_md5"]}
+    assert json.loads(mlflow.get_run(run_id).data.tags["warm_start"]) == record
+    header = json.loads(Path(mlflow.download_artifacts(run_id, "checkpoint/header.json")).read_text())
+    assert header["warm_start"] == record
+
+
+def test_a_dry_run_starts_nothing(home):
+    mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+
+    def runs():
+        return {
+            run.info.run_id for each in mlflow.search_experiments() for run in mlflow.search_runs(each.experiment_id)
+        }
+
+    before, folders = runs(), set((home.path / ".ganflow" / "runs").iterdir())
+    done = home.ganflow("train", "--preset", "debug", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["dataset_md5"] == home.result["dataset"]["md5"]
+    assert found["seconds"] > 0
+    assert found["cost"]["generator_parameters"] > 0
+    assert runs() == before
+    assert set((home.path / ".ganflow" / "runs").iterdir()) == folders
+
+
+def test_a_warm_start_that_does_not_fit_is_refused_before_anything_starts(home):
+    options = ("--preset", "debug", "--set", "network.latent_dim=8", "--warm-start", "champion")
+    done = home.ganflow("retrain", *options)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("ganflow: training cannot start from gan-generator version "), done.stderr
+    assert "network.latent_dim is 32 but this run's is 8" in done.stderr
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(home):

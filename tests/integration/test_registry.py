@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from gan.config import NetworkConfig
 from gan.errors import LabelError, ModelNotFoundError
 from gan.export import SeededGenerator
-from gan.networks.interface import Generator
+from gan.networks.build import build_generator
 from gan.presets import debug
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
@@ -24,8 +25,8 @@ def settings(tmp_path_factory):
 
 def small_generator(seed):
     torch.manual_seed(seed)
-    shape = {"latent_dim": 4, "embedding_dim": 2, "blocks_per_stage": 1, "group_width": 4, "expansion": 1, "patch": 2}
-    return SeededGenerator(Generator(resolution=8, channels=3, num_classes=3, widths=(8,), **shape))
+    network = NetworkConfig(widths=(8,), latent_dim=4, embedding_dim=2, group_width=4, expansion=1, patch=2)
+    return SeededGenerator(build_generator(network, channels=3, num_classes=3))
 
 
 def new_version(settings, seed):
@@ -92,6 +93,7 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     assert next_seed(settings, config, "e" * 32) == 0
     longer = config.model_copy(update={"train": config.train.model_copy(update={"total_kimg": 9.0})})
     assert next_seed(settings, longer, "f" * 32) == 0
+    assert next_seed(settings, config, "f" * 32, recipe="the same from a warm start") == 0
 
 
 def test_a_run_that_raises_is_marked_failed(settings):

@@ -119,3 +119,12 @@ def test_the_card_of_a_model():
     compile(card.split("```python\n")[1].split("```")[0], "card", "exec")
     card = model_card(class_names=(), tags=tags, evaluation=EVALUATION, kimg=1)
     assert "Labels: none: the label is ignored." in card
+    assert "began with" not in card
+
+
+def test_the_card_says_with_which_model_training_began():
+    tags = {"dataset_md5": "abc123", "preset": "digits"}
+    began = {"version": 4, "run_id": "f00d", "dataset_md5": "def456"}
+    card = model_card(class_names=(), tags=tags, evaluation=EVALUATION, kimg=1, warm_start=began)
+    sentence = "Training began with version 4 (run `f00d`), which was trained on dataset `def456`."
+    assert f"with preset `digits`.\n{sentence}\n\nInput" in card

@@ -4,9 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from gan.checkpoint import HASHES, TENSORS, save_checkpoint
+from gan.config import apply_overrides
 from gan.data.dataset import DatasetInfo
-from gan.errors import ConfigError, ResourcesError, WeightsError
+from gan.errors import CheckpointError, ConfigError, ResourcesError, WeightsError
 from gan.presets import preset
+from tasks.run_storage import RunStorage
 from tasks.settings import Settings
 from tasks.training import TrainingResult, _taken, checkpoint_header, share_out, train_on_ray
 from tasks.validation import NOT_MEASURED
@@ -71,12 +74,22 @@ def test_the_header_says_what_a_checkpoint_was_made_from():
     header = checkpoint_header(config, info(), "abc")
     assert header == {
         "config": config.model_dump(mode="json"),
+        "warm_start": None,
         "training_hash": config.training_hash(),
         "dataset_md5": "abc",
         "channels": 3,
         "num_classes": 2,
         "class_names": ["a", "b"],
     }
+
+
+def test_a_warm_start_is_another_training_and_each_model_gives_another():
+    config = preset("digits")
+    records = [None, *({"version": version, "run_id": "r", "dataset_md5": "d"} for version in (1, 2))]
+    headers = [checkpoint_header(config, info(), "abc", record) for record in records]
+    assert [header["warm_start"] for header in headers] == records
+    assert len({header["training_hash"] for header in headers}) == 3
+    assert checkpoint_header(config, info(), "abc", records[1]) == headers[1]
 
 
 def test_an_unconditional_network_has_no_classes():
@@ -92,15 +105,27 @@ def test_another_resolution_is_refused_with_both_numbers_and_the_way_out():
         checkpoint_header(preset("digits"), info(resolution=32), "abc")
 
 
-def test_more_classes_than_allowed_are_refused_with_both_numbers_and_the_ways_out():
-    names = tuple(f"class {number}" for number in range(1001))
-    sentence = r"the dataset has 1001 classes but network\.max_classes is 1000: raise it, .*data\.class_map"
+def test_more_classes_than_the_network_may_have_are_refused_with_both_numbers():
+    names = tuple("abc")
+    few = apply_overrides(preset("digits"), ["network.max_classes=2"])
+    sentence = r"the dataset has 3 classes but network\.max_classes is 2: raise it, merge classes"
     with pytest.raises(ConfigError, match=sentence):
-        checkpoint_header(preset("digits"), info(class_names=names), "abc")
-    assert checkpoint_header(preset("digits"), info(class_names=names[1:]), "abc")["num_classes"] == 1000
-    config = preset("digits")
-    config = config.model_copy(update={"network": config.network.model_copy(update={"conditional": False})})
-    assert checkpoint_header(config, info(class_names=names), "abc")["num_classes"] == 0
+        checkpoint_header(few, info(class_names=names), "abc")
+    assert checkpoint_header(few, info(class_names=names[:2]), "abc")["num_classes"] == 2
+    blind = apply_overrides(few, ["network.conditional=false"])
+    assert checkpoint_header(blind, info(class_names=names), "abc")["num_classes"] == 0
+
+
+def stored(tmp_path, kids):
+    """A storage with a checkpoint for each image count, and what Ray Train says of those; its list is not in order."""
+    storage = RunStorage(str(tmp_path), "run")
+    listed = []
+    for nimg, kid in kids.items():
+        folder = tmp_path / "run" / f"checkpoint_{nimg:09d}"
+        folder.mkdir(parents=True)
+        save_checkpoint(folder, {"cur_nimg": nimg}, {})
+        listed.append((SimpleNamespace(path=str(folder)), {"cur_nimg": nimg, "kid": kid}))
+    return storage, SimpleNamespace(best_checkpoints=listed[::-1])
 
 
 @pytest.mark.parametrize(
@@ -113,17 +138,28 @@ def test_more_classes_than_allowed_are_refused_with_both_numbers_and_the_ways_ou
     ],
 )
 def test_the_checkpoint_of_lowest_kid_is_taken_or_else_the_last(tmp_path, kids, cur_nimg, kid):
-    fetched = []
-    checkpoints = [
-        (
-            SimpleNamespace(to_directory=lambda folder, nimg=nimg: fetched.append((nimg, folder))),
-            {"cur_nimg": nimg, "kid": kid},
-        )
-        for nimg, kid in kids.items()
-    ]
-    result = SimpleNamespace(best_checkpoints=checkpoints, metrics=checkpoints[-1][1])
-    assert _taken(result, tmp_path) == TrainingResult(tmp_path, cur_nimg, max(kids), kid)
-    assert fetched == [(cur_nimg, str(tmp_path))]
+    storage, result = stored(tmp_path, kids)
+    taken = _taken(result, storage, tmp_path / "out", 320, pytest.fail)
+    assert taken == TrainingResult(tmp_path / "out", cur_nimg, 320, kid)
+
+
+def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path):
+    storage, result = stored(tmp_path, {100: 0.3, 200: 0.1, 300: NOT_MEASURED})
+    (tmp_path / "run" / "checkpoint_000000200" / TENSORS).write_bytes(b"")
+    said = []
+    taken = _taken(result, storage, tmp_path / "out", 320, said.append)
+    assert taken == TrainingResult(tmp_path / "out", 100, 320, 0.3)
+    assert said == ["checkpoint_000000200 is cut short or altered: the next best checkpoint is taken"]
+
+
+def test_without_rays_list_the_newest_checkpoint_is_taken(tmp_path):
+    storage, result = stored(tmp_path, {100: 0.3, 200: 0.1})
+    result.best_checkpoints = None
+    assert _taken(result, storage, tmp_path / "out", 320, pytest.fail).cur_nimg == 200
+    for nimg in (100, 200):
+        (tmp_path / "run" / f"checkpoint_{nimg:09d}" / HASHES).unlink()
+    with pytest.raises(CheckpointError, match="run run left no complete checkpoint"):
+        _taken(result, storage, tmp_path / "out", 320, pytest.fail)
 
 
 def test_missing_weights_are_told_before_anything_starts(tmp_path):

@@ -8,7 +8,7 @@ _KEPT_BYTES, _LARGEST_BYTES = 2**29, 2**25
 
 
 def keep_freed_memory() -> None:
-    """Tell the C library to keep half a gigabyte of freed memory in this process: Inception is 6 % faster for it.
+    """Tell the C library to keep half a gigabyte of freed memory in this process: convolutions are 6 % faster for it.
 
     Activations of a few megabytes are freed and asked for again in every layer. Where the library is not glibc nothing
     happens.

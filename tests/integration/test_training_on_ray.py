@@ -1,0 +1,110 @@
+"""Checkpoints of a training on a real Ray of this machine: damaged ones, and those of another run."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan.checkpoint import TENSORS, load_header, load_tensors
+from gan.config import apply_overrides
+from gan.errors import CheckpointError
+from gan.presets import debug
+from tasks.run_storage import WARM_START, RunStorage
+from tasks.settings import Settings
+from tasks.training import ray_cluster, train_on_ray
+
+pytestmark = pytest.mark.integration
+MD5 = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(ganflow_home=home, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
+    folder = settings.resident_dir / MD5
+    folder.mkdir(parents=True)
+    np.save(folder / "train-images.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8))
+    np.save(folder / "train-labels.npy", np.arange(40) % 2)
+    with ray_cluster(settings):
+        yield settings
+
+
+def train(settings, destination, name, *, workers=1, warm_start=None, overrides=()):
+    """Train for 3 steps with a checkpoint after each; returns result, steps seen, warnings, and choices."""
+    config = apply_overrides(
+        debug(),
+        ["train.total_kimg=0.096", "train.checkpoint_kimg=0.032", "train.log_kimg=0.032", *overrides],
+    )
+    header = {
+        "config": config.model_dump(mode="json"),
+        "warm_start": warm_start,
+        "training_hash": config.training_hash(),
+        "dataset_md5": MD5,
+        "channels": 1,
+        "num_classes": 2,
+        "class_names": ["a", "b"],
+    }
+    records, said, choices = [], [], []
+    result = train_on_ray(
+        config,
+        header,
+        settings,
+        name=name,
+        workers=workers,
+        destination=destination,
+        on_progress=records.append,
+        on_warning=said.append,
+        on_choice=choices.append,
+    )
+    return result, [record.cur_nimg for record in records if record.metrics], said, choices
+
+
+def parameters(folder):
+    return torch.cat([value.flatten() for value in load_tensors(folder, torch.device("cpu"))["G"].values()])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_path, workers):
+    name = f"damaged-{workers}"
+    _, seen, said, choices = train(settings, tmp_path / "whole", name, workers=workers)
+    assert (seen, said, choices) == ([32, 64, 96], [], ["fp32"])
+    storage = RunStorage(settings.storage, name)
+    newest, before = storage.checkpoints()
+    assert [storage.header(each)["cur_nimg"] for each in (newest, before)] == [96, 64]
+    tensors = settings.state_dir / "runs" / name / newest / TENSORS
+    tensors.write_bytes(tensors.read_bytes()[:1000])
+
+    result, seen, said, _ = train(settings, tmp_path / "again", name, workers=workers)
+    assert seen == [96], "the 32 images after the checkpoint that is whole, and no others"
+    assert said == [f"{newest} is cut short or altered: training goes on from the checkpoint before it"]
+    assert load_header(result.checkpoint)["cur_nimg"] == result.cur_nimg == 96
+    if workers == 1:  # resumed to the bit
+        assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole"))
+
+
+def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, tmp_path):
+    train(settings, tmp_path / "whole", "ruined")
+    for tensors in (settings.state_dir / "runs" / "ruined").glob(f"*/{TENSORS}"):
+        tensors.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="is no complete checkpoint"):
+        train(settings, tmp_path / "again", "ruined")
+
+
+def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, tmp_path):
+    train(settings, tmp_path / "whole", "listless")
+    storage = RunStorage(settings.storage, "listless")
+    (snapshot,) = (settings.state_dir / "runs" / "listless").glob("*.json")
+    snapshot.write_text(snapshot.read_text()[:40])
+    result, seen, said, _ = train(settings, tmp_path / "again", "listless")
+    assert (seen, said, result.cur_nimg) == ([], [], 96)
+    assert storage.header(storage.checkpoints()[0])["cur_nimg"] == 96
+
+
+def test_a_warm_start_begins_with_the_networks_of_the_other_run(settings, tmp_path):
+    first, *_ = train(settings, tmp_path / "first", "first")
+    record = {"version": 1, "run_id": "first", "dataset_md5": MD5}
+    RunStorage(settings.storage, "second").keep(first.checkpoint, WARM_START)
+    still = ("optimizer.lr=1e-30", "optimizer.final_lr=1e-30")  # what it began with, it ends with
+    second, seen, said, _ = train(settings, tmp_path / "second", "second", warm_start=record, overrides=still)
+    assert (seen, said) == ([32, 64, 96], [])
+    assert load_header(second.checkpoint)["warm_start"] == record
+    torch.testing.assert_close(parameters(second.checkpoint), parameters(first.checkpoint), rtol=0, atol=1e-12)
