@@ -1,8 +1,23 @@
-"""A benchmark finds its own folder as Python does for a program: by the folder that it lies in."""
+"""Benchmarks are programs, not a package: a test finds what lies beside one as the program does, and one by its name."""
 
+import importlib.util
 import sys
 from pathlib import Path
 
-FOLDER = str(Path(__file__).parents[3] / "benchmarks")
-if FOLDER not in sys.path:
-    sys.path.append(FOLDER)
+import pytest
+
+FOLDER = Path(__file__).parents[3] / "benchmarks"
+if str(FOLDER) not in sys.path:
+    sys.path.append(str(FOLDER))
+
+
+@pytest.fixture(scope="session")
+def benchmark_module():
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look themselves up there
+        spec.loader.exec_module(module)
+        return module
+
+    return load

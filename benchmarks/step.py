@@ -1,0 +1,362 @@
+"""A training step of ganflow against a plain one of the same model, alternating in one process; prints JSON.
+
+  A  ganflow's step as training runs it: the probe's choice of precision (and of compiling, on a GPU), channels last,
+     one pass of D over real and generated images, one gradient for R1 and R2, one pass of G for both phases, fused Adam
+  B  the same networks, losses and penalties written plainly: fp32, NCHW, D called on real and on generated images
+     apart, a gradient each for R1 and R2, G called in both phases, every backward pass into all weights, Adam and the
+     moving average one parameter at a time
+
+Before anything is timed the gradients of A in fp32 and of B must agree on one batch. Every preset is timed twice: with
+penalties at every step, and as lazy as the preset is, on both sides. Where A's choice is not fp32, A in fp32 is timed
+too: its ratio is what is not the precision's. `share_of_peak` is the rate of A's convolutions and matrix products over
+that of a large matrix product in the same precision, measured in the same round.
+
+  python benchmarks/step.py                                  # two presets on a CPU, minutes; cifar10 on a GPU
+  python benchmarks/step.py --presets r3gan-32 --batch 128   # on a large GPU
+
+Needs torch, numpy and pydantic alone. Progress goes to standard error. For figures to be shown let nothing else run
+beside it. Augmentation is left out of both.
+"""
+
+import argparse
+import copy
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import conv_flop_count, flop_registry
+
+from gan.config import AugmentConfig, Config
+from gan.context import Alone
+from gan.feed import Batch, Feed
+from gan.keyed_random import Purpose, normal
+from gan.loop import Run
+from gan.networks.initialisation import LEAKY_SLOPE, he_normal
+from gan.networks.r3gan import R3Discriminator, R3Generator
+from gan.networks.residual import ResidualBlock
+from gan.presets import PRESETS, preset
+from gan.probe import choose
+from gan.schedules import StepSettings, step_settings
+from gan.step import Networks, Step
+
+CLASSES, IMAGES = 10, 4096
+MOST_DISAGREEMENT, LEAST_RATIO = 1e-3, 1.3
+RIVALS = [name for name in PRESETS if PRESETS[name]().network.architecture == "r3gan"]
+
+
+def plain_generator(G: R3Generator, z: Tensor, labels: Tensor) -> Tensor:
+    """Return images from G's weights, in NCHW."""
+    if G.embedding is not None:
+        z = torch.cat([z, G.embedding(labels)], dim=1)
+    x = G.basis * G.modulation(z)[:, :, None, None]
+    for index, blocks in enumerate(G.stages):
+        if index:
+            x = F.interpolate(G.transitions[index - 1](x), scale_factor=2.0, mode="bilinear")
+        for block in blocks:
+            x = plain_block(block, x)
+    return F.pixel_shuffle(G.to_image(x), G.patch)
+
+
+def plain_discriminator(D: R3Discriminator, images: Tensor, labels: Tensor) -> Tensor:
+    """Return logits from D's weights, in NCHW."""
+    x = D.from_image(F.pixel_unshuffle(images, D.patch))
+    for index, blocks in enumerate(D.stages):
+        if index:
+            taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 8
+            kernel = torch.outer(taps, taps).repeat(x.shape[1], 1, 1, 1)
+            x = D.transitions[index - 1](F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1]))
+        for block in blocks:
+            x = plain_block(block, x)
+    features = D.output(D.head(x).flatten(1))
+    if D.embedding is None:
+        return features[:, 0]
+    classes = D.embedding(labels)
+    return (features * classes).sum(1) / classes.shape[1] ** 0.5
+
+
+def plain_block(block: ResidualBlock, x: Tensor) -> Tensor:
+    """Return what a residual block makes of x."""
+    y = F.leaky_relu(block.conv1(x), LEAKY_SLOPE)
+    y = F.leaky_relu(block.conv2(y), LEAKY_SLOPE)
+    return x + block.conv3(y)
+
+
+class PlainStep:
+    """B.
+
+    Args:
+        nets: copied, with its weights in NCHW and a plain Adam each.
+    """
+
+    def __init__(self, nets: Networks) -> None:
+        self.G, self.D, self.G_ema = (in_nchw(network) for network in (nets.G, nets.D, nets.G_ema))
+        self.G_optimizer, self.D_optimizer = (
+            torch.optim.Adam(network.parameters(), betas=old.param_groups[0]["betas"], foreach=False, fused=False)
+            for network, old in ((self.G, nets.G_optimizer), (self.D, nets.D_optimizer))
+        )
+
+    def __call__(self, batch: Batch, z: Tensor, settings: StepSettings) -> None:
+        """Train D, then G, then move G_ema."""
+        labels, scale = batch.labels, settings.penalty_scale
+        for optimizer in (self.G_optimizer, self.D_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
+        real_images = batch.real_images.contiguous()
+        real, fake = real_images.clone(), plain_generator(self.G, z, labels).detach()
+        logits, penalties = [], 0.0
+        for images, gamma in ((real, settings.r1_gamma), (fake, settings.r2_gamma)):
+            images.requires_grad_(settings.penalised)
+            logits.append(plain_discriminator(self.D, images, labels))
+            if settings.penalised:
+                (slopes,) = torch.autograd.grad(logits[-1].sum(), images, create_graph=True)
+                penalties = penalties + gamma * scale / 2 * slopes.square().sum((1, 2, 3))
+        self.D_optimizer.zero_grad()
+        (F.softplus(logits[1] - logits[0]) + penalties).mean().backward()
+        self.D_optimizer.step()
+
+        fake_logits = plain_discriminator(self.D, plain_generator(self.G, z, labels), labels)
+        real_logits = plain_discriminator(self.D, real_images, labels)
+        self.G_optimizer.zero_grad()
+        F.softplus(real_logits - fake_logits).mean().backward()
+        self.G_optimizer.step()
+        with torch.no_grad():
+            for average, value in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
+                average.copy_(settings.ema_decay * average + (1 - settings.ema_decay) * value)
+
+
+def in_nchw(network: nn.Module) -> nn.Module:
+    """Return a copy whose weights lie in PyTorch's default order."""
+    copied = copy.deepcopy(network)
+    for parameter in copied.parameters():
+        parameter.data = parameter.data.contiguous()
+    return copied
+
+
+def disagreement(ours: Step, plain: PlainStep, batch: Batch, settings: StepSettings) -> dict[str, float]:
+    """Return how far A's gradients are from B's, by network: of the tensor where it is worst, relative.
+
+    A tensor counts as at least a thousandth of all of them: where there is hardly a gradient rounding is all there is.
+    """
+    found: dict[torch.optim.Optimizer, list[Tensor]] = {}
+
+    def keep(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        found[optimizer] = [parameter.grad.clone() for parameter in optimizer.param_groups[0]["params"]]
+
+    pairs = {name: [getattr(side, name) for side in (ours.nets, plain)] for name in ("D_optimizer", "G_optimizer")}
+    hooks = [each.register_step_pre_hook(keep) for pair in pairs.values() for each in pair]
+    settings = replace(settings, lr=0.0)  # G's gradients then come from the very same D
+    ours(batch, settings, 0)
+    plain(batch, noise(ours, batch), settings)
+    for hook in hooks:
+        hook.remove()
+    off = {}
+    for name, (a, b) in pairs.items():
+        least = 1e-3 * torch.stack(torch._foreach_norm(found[b])).norm()
+        worst = [(x - y).norm() / y.norm().clamp_min(least) for x, y in zip(found[a], found[b], strict=True)]
+        off[name[0]] = float(max(worst))
+    return off
+
+
+def noise(ours: Step, batch: Batch) -> Tensor:
+    """Return the z [n, latent_dim] that A draws for a batch."""
+    return normal(batch.seeds, Purpose.LATENT, ours.nets.G.latent_dim)
+
+
+def compare(config: Config, device: torch.device, rounds: int, seconds: float) -> dict:
+    """Measure one configuration, alternating, and return its figures."""
+    channels = 1 if config.preset in ("fashion-mnist", "digits", "debug") else 3
+    context, size = Alone(device), config.train.batch_size
+    run = Run(config, context, {"channels": channels, "num_classes": CLASSES})
+    for module in [*run.nets.G.modules(), *run.nets.D.modules()]:
+        if isinstance(module, ResidualBlock):
+            he_normal(module.conv3, 0.5)  # it begins at zero, and no gradient would come through it
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (IMAGES, config.data.resolution, config.data.resolution, channels), dtype=np.uint8)
+    feed = Feed(images, rng.integers(0, CLASSES, IMAGES), seed=0, flip=False, device=device)
+    batch = feed.batch(0, size)
+    exact = Step(copy.deepcopy(run.nets), run.objective, context)
+    off = disagreement(exact, PlainStep(run.nets), batch, step_settings(config, 0))
+    if not max(off.values()) <= MOST_DISAGREEMENT:
+        raise SystemExit(f"the gradients differ by {off}, more than {MOST_DISAGREEMENT}: nothing here is comparable")
+
+    choice = choose(config, run.nets, run.objective, feed, context, (0, size))
+    say(f"{config.preset}, penalties every {config.loss.penalty_every}: ganflow takes {choice}")
+    ours = Step(copy.deepcopy(run.nets), replace(run.objective, bf16=choice.bf16), context, compiled=choice.compiled)
+    plain, z = PlainStep(run.nets), noise(ours, batch)
+    contenders: dict[str, Callable[[StepSettings, int], object]] = {
+        "ours": lambda settings, at: ours(batch, settings, at),
+        "reference": lambda settings, at: plain(batch, z, settings),
+    }
+    if choice.name != "fp32":
+        contenders["ours in fp32"] = lambda settings, at: exact(batch, settings, at)
+    product = torch.bfloat16 if choice.bf16 else torch.float32
+    rates, peaks = alternate(contenders, config, lambda: matmul_rate(device, product), rounds, seconds, device)
+    found = {"choice": choice.name, "probe_img_per_s": choice.rates, "gradients_disagree_by": off}
+    found["img_per_s"] = {name: spread(each) for name, each in rates.items()}
+    for name in contenders:
+        if name != "reference":
+            ratio = spread([a / b for a, b in zip(rates[name], rates["reference"], strict=True)])
+            found["ratio" if name == "ours" else f"ratio, {name}"] = ratio
+    each_image = operations(exact, config, batch) / size
+    shares = [rate * each_image / peak for rate, peak in zip(rates["ours"], peaks, strict=True)]
+    peak = spread([peak / 1e12 for peak in peaks])
+    return found | {
+        "mflop_per_image": short(each_image / 1e6),
+        "peak_tflop_per_s": peak,
+        "share_of_peak": spread(shares),
+    }
+
+
+def alternate(
+    contenders: dict,
+    config: Config,
+    peak: Callable[[], float],
+    rounds: int,
+    seconds: float,
+    device: torch.device,
+) -> tuple[dict[str, list[float]], list[float]]:
+    """Return images a second and the peak by round.
+
+    Each turn lasts about `seconds`, in whole rounds of the lazy penalties.
+    """
+    size = config.train.batch_size
+    whole = math.lcm(config.loss.penalty_every, config.train.generator_every)
+
+    def turn(name: str, steps: int) -> float:
+        started = now(device)
+        for index in range(steps):
+            contenders[name](step_settings(config, index * size), index * size)
+        return now(device) - started
+
+    steps, peaks = {}, []
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for name in contenders:
+        turn(name, whole)
+        steps[name] = whole * max(1, round(seconds / turn(name, whole)))
+    for number in range(rounds):
+        for name in list(contenders)[:: -1 if number % 2 else 1]:
+            rates[name].append(steps[name] * size / turn(name, steps[name]))
+        peaks.append(peak())
+        say(f"round {number + 1}: " + ", ".join(f"{name} {each[-1]:.0f} img/s" for name, each in rates.items()))
+    return rates, peaks
+
+
+def operations(step: Step, config: Config, batch: Batch) -> float:
+    """Return the mean floating point operations of a step's convolutions and matrix products."""
+    whole, size = math.lcm(config.loss.penalty_every, config.train.generator_every), config.train.batch_size
+    with Operations() as counted:
+        for index in range(whole):
+            step(batch, step_settings(config, index * size), index * size)
+    return counted.total / whole
+
+
+class Operations(TorchDispatchMode):
+    """Counts; PyTorch's own FlopCounterMode does not bear gradients of gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Count a call."""
+        result = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.convolution_backward.default:  # the registered formula forgets the groups
+            grad_out, x, w, transposed, output_mask = *args[:3], args[7], args[10]
+            forward = conv_flop_count(x.shape, w.shape, grad_out.shape, transposed=transposed)
+            self.total += forward * (output_mask[0] + output_mask[1])
+        elif func._overloadpacket in flop_registry:
+            self.total += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the operations a second of a large matrix product, the best of ten."""
+    side = 8192 if device.type == "cuda" else 2048
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    best = math.inf
+    for _ in range(10):
+        started = now(device)
+        a @ b
+        best = min(best, now(device) - started)
+    return 2 * side**3 / best
+
+
+def now(device: torch.device) -> float:
+    """Return seconds, once the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def spread(values: list[float]) -> dict:
+    """Return the values, their median and their ends."""
+    each = [short(value) for value in values]
+    return {"median": short(statistics.median(values)), "min": min(each), "max": max(each), "each": each}
+
+
+def short(value: float) -> float:
+    """Return four digits of a figure."""
+    return float(f"{value:.4g}")
+
+
+def say(text: str) -> None:
+    """Show progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    gpu = torch.cuda.is_available()
+    usual = ["cifar10"] if gpu else ["fashion-mnist", "digits"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--presets", nargs="+", choices=RIVALS, default=usual, help=f"(default: {' '.join(usual)})")
+    parser.add_argument("--rounds", type=int, default=5, help="each times all contenders once (default 5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a contender's turn, about (default 3)")
+    parser.add_argument("--batch", type=int, help="images a step (default: the preset's)")
+    arguments = parser.parse_args()
+    device = torch.device("cuda" if gpu else "cpu")
+    if gpu:  # the reference is fp32, not the shorter TF32
+        torch.backends.cudnn.allow_tf32 = False
+    load, started, found = os.getloadavg()[0], time.perf_counter(), {}
+    for name in arguments.presets:
+        config = preset(name).model_copy(update={"augment": AugmentConfig()})
+        if arguments.batch:
+            train = config.train.model_copy(update={"batch_size": arguments.batch})
+            config = config.model_copy(update={"train": train})
+        for every in sorted({1, config.loss.penalty_every}):
+            loss = config.loss.model_copy(update={"penalty_every": every})
+            found[f"{name}, penalties every {every}"] = compare(
+                config.model_copy(update={"loss": loss}), device, arguments.rounds, arguments.seconds
+            )
+    print(
+        json.dumps(
+            {
+                "benchmark": "step",
+                "met": {
+                    f"{name}: ratio >= {LEAST_RATIO}": x["ratio"]["median"] >= LEAST_RATIO for name, x in found.items()
+                },
+                "presets": found,
+                "device": torch.cuda.get_device_name() if gpu else "cpu",
+                "cores": len(os.sched_getaffinity(0)),
+                "torch_threads": torch.get_num_threads(),
+                "wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
+                "load_before": round(load, 2),
+                "torch": torch.__version__,
+                "seconds": round(time.perf_counter() - started),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
