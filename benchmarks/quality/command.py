@@ -27,8 +27,8 @@ from pathlib import Path
 
 import torch
 
+from gan.allocator import keep_freed_memory
 from gan.errors import ConfigError, GanflowError
-from gan.metrics.allocator import keep_freed_memory
 from quality.cells import EXPERIMENTS, Budget, Cell, cells_of
 from quality.data import device_of, load
 from quality.measuring import Judge

@@ -1,4 +1,4 @@
-"""Benchmarks are programs, not a package: a test finds what lies beside one as the program does, and one by its name."""
+"""Benchmarks are programs, not a package: a test imports what lies beside one, and one by its name."""
 
 import importlib.util
 import sys
