@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ TENSORS = "tensors.pt"
 HEADER = "header.json"
 HASHES = "sha256.json"
 KEEP = 2
+TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
+"""Sections of the configuration that shape a training; the others say what comes before and after it."""
+SHAPE_KEYS = ("channels", "num_classes")
+"""What of the dataset shapes the networks."""
 
 
 def _sha256(path: Path) -> str:
@@ -110,12 +114,24 @@ def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path],
 
 
 def newest_complete(newest_first: Iterable[Path], on_warning: Callable[[str], None]) -> Path | None:
-    """Return the first complete checkpoint, or None; every one that is passed over is warned of."""
+    """Return the first complete checkpoint, or None; where others were passed over, a warning names them."""
+    broken: list[str] = []
+    found = None
     for folder in newest_first:
         if is_complete(folder):
-            return folder
-        on_warning(f"{folder.name} is cut short or altered: training goes on from the checkpoint before it")
-    return None
+            found = folder
+            break
+        broken.append(folder.name)
+    if broken:
+        instead = f"training goes on from {found.name}" if found else "no other is left"
+        on_warning(f"{', '.join(broken)} is cut short or altered: {instead}")
+    return found
+
+
+def shaping(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a header shapes a training: two runs that agree in it are one and can go on as each other."""
+    config = {section: header["config"].get(section) for section in TRAINING_SECTIONS}
+    return config | {key: header.get(key) for key in ("warm_start", "dataset_md5", *SHAPE_KEYS, "class_names")}
 
 
 def first_difference(found: Any, wanted: Any, path: str = "") -> tuple[str, Any, Any] | None:

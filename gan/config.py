@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from gan.augment import Operation
+from gan.checkpoint import TRAINING_SECTIONS
 from gan.errors import ConfigError
 from gan.losses import LossKind
 from gan.networks.dcgan import Normalisation
@@ -18,9 +19,6 @@ Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
 Resize = Literal["tf1", "clean", "torch"]
 Precision = Literal["fp32", "bf16"]
-
-
-TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
 
 
 class Frozen(BaseModel):
@@ -90,7 +88,9 @@ class NetworkConfig(Frozen):
     embedding_dim: Annotated[int, Field(ge=1)] = Field(32, description="dimensions of the class embedding")
     base: Literal[4, 7] = Field(4, description="side of the first stage in pixels; 7 makes 28, 56, 112 px")
     widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (128, 96, 64), min_length=1, description="channels per stage, from the first up; each doubles the resolution"
+        (128, 96, 64, 64),
+        min_length=1,
+        description="channels per stage, from the first up; each doubles the side",
     )
     blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="r3gan: residual blocks in each stage")
     group_width: Annotated[int, Field(ge=1)] = Field(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gan.checkpoint import first_difference, load_header, load_tensors, save_checkpoint
+from gan.checkpoint import SHAPE_KEYS, first_difference, load_header, load_tensors, save_checkpoint, shaping
 from gan.context import Progress, TrainContext
 from gan.errors import CheckpointError
 from gan.feed import Feed, worker_slice
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 
 SAMPLE_COLUMNS = 10
 FIRST_SNAPSHOT = 1024
-SHAPE_KEYS = ("channels", "num_classes")
 
 
 class Means:
@@ -102,11 +101,7 @@ class Run:
             CheckpointError: it was made under another configuration or from another dataset.
         """
         found = load_header(folder)
-        if found.get("training_hash") == self.header["training_hash"]:
-            # equal hashes: the rest of the configuration does not shape the training and may differ
-            found = found | {"config": self.header["config"]}
-        known = {key: found.get(key) for key in self.header}
-        if difference := first_difference(known, self.header):
+        if difference := first_difference(shaping(found), shaping(self.header)):
             key, there, here = difference
             raise CheckpointError(
                 f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"

@@ -7,8 +7,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from gan.checkpoint import first_difference
-from gan.config import TRAINING_SECTIONS
+from gan.checkpoint import first_difference, shaping
 from gan.errors import CheckpointError, InputError
 from tasks.run_storage import RunStorage
 from tasks.settings import Settings
@@ -60,7 +59,7 @@ def newest_unfinished(settings: Settings, header: Mapping[str, Any]) -> Unfinish
     for run_id in unfinished_trainings(settings, header["training_hash"], header["dataset_md5"]):
         with suppress(InputError):
             found = _with_checkpoint(settings, run_id)
-            if _difference(found.header, header) is None:
+            if first_difference(shaping(found.header), shaping(header)) is None:
                 return found
     return None
 
@@ -96,7 +95,7 @@ def require_same_run(found: Unfinished, header: Mapping[str, Any]) -> None:
     Raises:
         InputError: the first key that differs, with both values.
     """
-    if difference := _difference(found.header, header):
+    if difference := first_difference(shaping(found.header), shaping(header)):
         key, there, here = difference
         remedy = (
             f"get that dataset back with `ganflow dataset checkout {there}`"
@@ -106,15 +105,6 @@ def require_same_run(found: Unfinished, header: Mapping[str, Any]) -> None:
         raise InputError(
             f"run {found.run_id} cannot be resumed: its {key} is {there} but would now be {here}: {remedy}, {NEW_RUN}"
         )
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, Any, Any] | None:
-    def shaping(header: Mapping[str, Any]) -> dict[str, Any]:
-        config = {section: header["config"].get(section) for section in TRAINING_SECTIONS}
-        others = ("warm_start", "dataset_md5", "channels", "num_classes", "class_names")
-        return config | {key: header.get(key) for key in others}
-
-    return first_difference(shaping(found), shaping(wanted))
 
 
 def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:

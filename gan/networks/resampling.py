@@ -21,9 +21,9 @@ def upsample2(x: Tensor) -> Tensor:
 
 def downsample2(x: Tensor) -> Tensor:
     """Halve the resolution with the (1, 3, 3, 1) kernel, zeros beyond the edges: [N, C, H, W] -> [N, C, H/2, W/2]."""
-    # On CPUs a depthwise convolution is the fastest way there and back in fp32, and has no kernel at all in bf16.
-    values = x.float() if x.device.type == "cpu" else x
-    taps = torch.tensor(TAPS, dtype=values.dtype, device=x.device) / sum(TAPS)
+    taps = torch.tensor(TAPS, device=x.device) / sum(TAPS)
     kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
-    with torch.autocast(x.device.type, enabled=False):
-        return grouped_conv2d(values, kernel, stride=2, padding=1, groups=x.shape[1]).to(x.dtype)
+    # CPUs have no kernel for depthwise convolutions in bf16
+    with torch.autocast("cpu", enabled=False):
+        values = x.float() if x.device.type == "cpu" else x
+        return grouped_conv2d(values, kernel.to(values.dtype), stride=2, padding=1, groups=x.shape[1]).to(x.dtype)

@@ -75,7 +75,7 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
 
     result, seen, said, _ = train(settings, tmp_path / "again", name, workers=workers)
     assert seen == [96], "the 32 images after the checkpoint that is whole, and no others"
-    assert said == [f"{newest} is cut short or altered: training goes on from the checkpoint before it"]
+    assert said == [f"{newest} is cut short or altered: training goes on from {before}"]
     assert load_header(result.checkpoint)["cur_nimg"] == result.cur_nimg == 96
     if workers == 1:  # resumed to the bit
         assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole"))

@@ -131,11 +131,13 @@ def test_the_newest_whole_one_is_found_and_others_are_warned_of(tmp_path):
     assert warnings == []
     (second / HASHES).unlink()
     assert newest_complete([second, first], warnings.append) == first
-    sentence = "is cut short or altered: training goes on from the checkpoint before it"
-    assert warnings == [f"checkpoint-000000000010 {sentence}"]
+    assert warnings == [
+        "checkpoint-000000000010 is cut short or altered: training goes on from checkpoint-000000000005"
+    ]
     (first / TENSORS).write_bytes(b"")
     assert newest_complete([second, first], warnings.append) is None
-    assert warnings[1:] == [f"{path.name} {sentence}" for path in (second, first)]
+    both = "checkpoint-000000000010, checkpoint-000000000005"
+    assert warnings[1:] == [f"{both} is cut short or altered: no other is left"]
 
 
 @pytest.mark.parametrize(
