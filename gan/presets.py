@@ -40,9 +40,9 @@ def digits() -> Config:
         preset="digits",
         data=DataConfig(resolution=16, holdout_fraction=0.2),
         network=NetworkConfig(widths=(64, 64), patch=2, expansion=1, group_width=DENSE),
-        loss=LossConfig(r1_gamma=0.5, r2_gamma=0.5),
+        loss=LossConfig(r1_gamma=0.5, r2_gamma=0.5, penalty_every=8),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-4),
-        train=TrainConfig(total_kimg=100.0),
+        train=TrainConfig(total_kimg=200.0),
         evaluation=EvaluationConfig(num_images=1000, precision="bf16"),
     )
 
