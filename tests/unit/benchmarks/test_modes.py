@@ -1,5 +1,6 @@
 """What counts as a mode, and that every game can be played with points."""
 
+import gzip
 import math
 from dataclasses import replace
 
@@ -74,11 +75,24 @@ def test_three_digits_make_one_of_a_thousand_modes(modes):
     assert modes.stacked_mode(images, lambda planes: planes[:, 0, 0, 0].astype(np.int64)).tolist() == [123, 909]
 
 
+def write_digits(folder, pixels, labels):
+    (folder / "train-images-idx3-ubyte").write_bytes(bytes(16) + pixels.tobytes())
+    (folder / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(bytes(8) + bytes(labels)))
+
+
 def test_digits_are_read_as_published_and_padded(modes, tmp_path):
     pixels = np.arange(2 * 28 * 28, dtype=np.uint32).astype(np.uint8)
-    (tmp_path / "train-images-idx3-ubyte").write_bytes(bytes(16) + pixels.tobytes())
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(bytes(8) + bytes([7, 3]))
+    write_digits(tmp_path, pixels, [7, 3])
     images, labels = modes.read_digits(tmp_path)
     assert labels.tolist() == [7, 3]
     assert np.array_equal(images[:, 2:30, 2:30, 0], pixels.reshape(2, 28, 28))
     assert images[:, :2].max() == images[:, :, 30:].max() == 0
+
+
+def test_stacked_digits_are_learned_and_counted(modes, tmp_path):
+    rng = np.random.default_rng(0)
+    write_digits(tmp_path, rng.integers(0, 256, (20, 28, 28), dtype=np.uint8), [*range(10)] * 2)
+    budget = replace(modes.BUDGET, kimg=0.004, batch_size=2)
+    found = modes.stacked_mnist(tmp_path, budget, "fashion-mnist", samples=6, classifier_steps=1)
+    assert 1 <= found["modes"] <= 6
+    assert math.log(1000 / 6) - 1e-4 <= found["reverse_kl"] <= math.log(1000) + 1e-4
