@@ -77,7 +77,7 @@ def plain_discriminator(D: R3Discriminator, images: Tensor, labels: Tensor) -> T
             x = D.transitions[index - 1](F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1]))
         for block in blocks:
             x = plain_block(block, x)
-    features = D.output(D.head(x).flatten(1))
+    features = D.output(F.conv2d(x, D.head.weight[:, None], groups=x.shape[1]).flatten(1))
     if D.embedding is None:
         return features[:, 0]
     classes = D.embedding(labels)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.networks.grouped_conv import GroupedConv2d
 from gan.networks.initialisation import he_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.resampling import downsample2, upsample2
@@ -123,8 +122,7 @@ class R3Discriminator(Discriminator):
         self.transitions = nn.ModuleList(
             he_normal(nn.Conv2d(before, after, 1, bias=False)) for before, after in itertools.pairwise(down)
         )
-        # A depthwise kernel as large as the last stage reads each channel once; the linear layer mixes what it found.
-        self.head = he_normal(GroupedConv2d(down[-1], base, groups=down[-1]))
+        self.head = DepthwiseHead(down[-1], base)
         self.output = he_normal(nn.Linear(down[-1], embedding_dim if num_classes else 1, bias=False))
         self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
 
@@ -136,8 +134,27 @@ class R3Discriminator(Discriminator):
             if index:
                 x = self.transitions[index - 1](downsample2(x))
             x = blocks(x)
-        features: Tensor = self.output(self.head(x).flatten(1))
+        features: Tensor = self.output(self.head(x))
         return project(features, self.embedding, labels)
+
+
+class DepthwiseHead(nn.Module):
+    """A depthwise convolution as large as its input: each channel's product with a kernel of its own.
+
+    Written as the product that it is, since PyTorch's depthwise convolutions are many times slower on CPUs.
+
+    Args:
+        channels: C.
+        side: H and W of the input.
+    """
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(channels, side, side) / side)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, C, H, W] to [N, C]; the linear layer after it mixes what was found."""
+        return (x * self.weight).sum(dim=(2, 3))
 
 
 def _image_conv(before: int, after: int, patch: int) -> nn.Conv2d:

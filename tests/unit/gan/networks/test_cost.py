@@ -52,8 +52,7 @@ def test_operations_of_the_residual_networks_by_hand():
     )
     down = conv(4, 4, 4, 4, groups=4)
     assert cost.discriminator_flops == (
-        (conv(8, 1, 4, 1) + block(8, 4, groups=2) + down + conv(4, 4, 8, 1) + block(4, 8, groups=4))
-        + (conv(1, 8, 8, 4, groups=8) + 2 * 8 * 2)
+        (conv(8, 1, 4, 1) + block(8, 4, groups=2) + down + conv(4, 4, 8, 1) + block(4, 8, groups=4)) + 2 * 8 * 2
     )
 
 

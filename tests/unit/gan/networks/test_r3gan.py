@@ -107,7 +107,7 @@ def test_how_every_layer_of_the_discriminator_starts(patch):
     spread(D.from_image.weight, (3 * patch**2 * (1 if patch == 1 else 9)) ** -0.5)
     for transition, width in zip(D.transitions, (32, 48), strict=True):
         spread(transition.weight, width**-0.5)
-    assert D.head.weight.shape == (64, 1, 4, 4)
+    assert D.head.weight.shape == (64, 4, 4)
     spread(D.head.weight, 1 / 4)
     spread(D.output.weight, 64**-0.5)
 
@@ -138,7 +138,7 @@ def test_the_discriminators_layers_by_hand_and_the_class_projected_on():
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     x = F.conv2d(x, torch.outer(taps, taps).expand(8, 1, 4, 4), stride=2, padding=1, groups=8)
     x = D.stages[1](D.transitions[0](x))
-    found = (x * D.head.weight[:, 0]).sum((2, 3))  # a depthwise kernel as large as the stage
+    found = F.conv2d(x, D.head.weight[:, None], groups=16).flatten(1)
     features = found @ D.output.weight.T
     for label in range(3):
         wanted = (features @ D.embedding.weight[label]) / 4**0.5
