@@ -41,6 +41,7 @@ from gan.context import Alone
 from gan.feed import Batch, Feed
 from gan.keyed_random import Purpose, normal
 from gan.loop import Run
+from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
 from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
@@ -51,13 +52,16 @@ from gan.step import Networks, Step
 
 CLASSES, IMAGES = 10, 4096
 MOST_DISAGREEMENT, LEAST_RATIO = 1e-3, 1.3
-RIVALS = [name for name in PRESETS if PRESETS[name]().network.architecture == "r3gan"]
+RIVALS = [name for name in PRESETS if PRESETS[name]().loss.kind == "relativistic"]
+"""Presets with the loss that B has."""
 
 
-def plain_generator(G: R3Generator, z: Tensor, labels: Tensor) -> Tensor:
+def plain_generator(G: R3Generator | DCGenerator, z: Tensor, labels: Tensor) -> Tensor:
     """Return images from G's weights, in NCHW."""
     if G.embedding is not None:
         z = torch.cat([z, G.embedding(labels)], dim=1)
+    if isinstance(G, DCGenerator):
+        return G.layers(z[:, :, None, None]).tanh()
     x = G.basis * G.modulation(z)[:, :, None, None]
     for index, blocks in enumerate(G.stages):
         if index:
@@ -67,8 +71,25 @@ def plain_generator(G: R3Generator, z: Tensor, labels: Tensor) -> Tensor:
     return F.pixel_shuffle(G.to_image(x), G.patch)
 
 
-def plain_discriminator(D: R3Discriminator, images: Tensor, labels: Tensor) -> Tensor:
+def plain_discriminator(D: R3Discriminator | DCDiscriminator, images: Tensor, labels: Tensor) -> Tensor:
     """Return logits from D's weights, in NCHW."""
+    features = strided_features(D, images) if isinstance(D, DCDiscriminator) else residual_features(D, images)
+    if D.embedding is None:
+        return features[:, 0]
+    classes = D.embedding(labels)
+    return (features * classes).sum(1) / classes.shape[1] ** 0.5
+
+
+def strided_features(D: DCDiscriminator, images: Tensor) -> Tensor:
+    """Return what DCGAN's D finds, before classes."""
+    x = images
+    for conv in D.convs:
+        x = F.leaky_relu(conv(x), LEAKY_SLOPE)
+    return D.output(x).flatten(1)
+
+
+def residual_features(D: R3Discriminator, images: Tensor) -> Tensor:
+    """Return what R3GAN's D finds, before classes."""
     x = D.from_image(F.pixel_unshuffle(images, D.patch))
     for index, blocks in enumerate(D.stages):
         if index:
@@ -77,11 +98,7 @@ def plain_discriminator(D: R3Discriminator, images: Tensor, labels: Tensor) -> T
             x = D.transitions[index - 1](F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1]))
         for block in blocks:
             x = plain_block(block, x)
-    features = D.output(F.conv2d(x, D.head.weight[:, None], groups=x.shape[1]).flatten(1))
-    if D.embedding is None:
-        return features[:, 0]
-    classes = D.embedding(labels)
-    return (features * classes).sum(1) / classes.shape[1] ** 0.5
+    return D.output(F.conv2d(x, D.head.weight[:, None], groups=x.shape[1]).flatten(1))
 
 
 def plain_block(block: ResidualBlock, x: Tensor) -> Tensor:

@@ -60,4 +60,6 @@ def _use_channels_last(network: nn.Module) -> None:
     """Keep convolution weights in the memory order of the activations, which is the faster one on CPUs and GPUs."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            # `contiguous` leaves the strides of one input channel as they are, which then read as the other order
+            laid_out = torch.empty_like(parameter.data, memory_format=torch.channels_last)
+            parameter.data = laid_out.copy_(parameter.data)

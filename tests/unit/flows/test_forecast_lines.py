@@ -36,7 +36,7 @@ def test_every_figure_is_there():
     lines = forecast_lines(forecast())
     assert lines[0] == "dataset   abc: 500 images of 32x32x3, 10 classes"
     assert lines[1].startswith(
-        "preset    small-data: r3gan, widths 128, 64, 32; relativistic loss, penalties R1 1, R2 1;"
+        "preset    small-data: dcgan, widths 256, 128, 64; relativistic loss, penalties R1 0.2, R2 0.2;"
     )
     assert lines[1].endswith("augmented by colour, translation, cutout")
     assert "batches of 64, seed 0, on 2 x CPU (4 threads each)" in lines[2]
