@@ -37,7 +37,7 @@ def debug() -> Config:
 def digits() -> Config:
     """Handwritten digits at 16x16: the demo, minutes on two CPU cores."""
     data = DataConfig(resolution=16, holdout_fraction=0.2)
-    return _small("digits", data, (128, 64), gamma=0.5, total_kimg=130.0, images=1000)
+    return _small("digits", data, (128, 64), gamma=0.2, total_kimg=130.0, images=1000)
 
 
 def fashion_mnist() -> Config:
