@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 
 SAMPLE_COLUMNS = 10
 FIRST_SNAPSHOT = 1024
+SHAPELESS_KEYS = ("max_classes", "dropout")
+"""Keys of the networks that change no weight's shape."""
 
 
 class Means:
@@ -148,7 +150,8 @@ def require_same_networks(found: dict[str, Any], wanted: dict[str, Any], name: s
     """
 
     def shape(header: dict[str, Any]) -> dict[str, Any]:
-        return {key: header[key] for key in SHAPE_KEYS} | {"network": header["config"].get("network")}
+        network = {key: value for key, value in header["config"].get("network", {}).items() if key not in SHAPELESS_KEYS}
+        return {key: header[key] for key in SHAPE_KEYS} | {"network": network}
 
     if difference := first_difference(shape(found), shape(wanted)):
         key, there, here = difference

@@ -19,6 +19,7 @@ def start(**changes):
 
 def test_the_same_networks_fit_whatever_else_differs():
     assert require_fit(start(), header("train.total_kimg=9", "loss.r1_gamma=0.5")) == []
+    assert require_fit(start(), header("network.max_classes=50")) == []
     assert start().record == {"version": 3, "run_id": "r", "dataset_md5": "d"}
 
 
