@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gan.feed import Feed
-from gan.keyed_random import Purpose, image_seeds, integers
+from gan.keyed_random import Purpose, integers
 
 BATCH, WORKERS, SEED = 64, 2, 0
 LEAST_RATIO = 10.0
@@ -105,9 +105,9 @@ def read_images() -> tuple[np.ndarray, np.ndarray, str]:
 
 def keyed(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the feed's first pass and which of its images are mirrored."""
-    places = torch.arange(count)
-    order = Feed(np.empty((count, 1, 1, 1), np.uint8), np.zeros(count, np.int64), seed=SEED, flip=False, device=CPU)
-    return order.rows(places).numpy(), integers(image_seeds(SEED, places), Purpose.FLIP, 2).bool().numpy()
+    source = Feed(np.empty((count, 1, 1, 1), np.uint8), np.zeros(count, np.int64), seed=SEED, flip=False, device=CPU)
+    batch = source.batch(0, count)
+    return batch.rows.numpy(), integers(batch.seeds, Purpose.FLIP, 2).bool().numpy()
 
 
 def check(ways: dict[str, Iterable[tuple[Tensor, Tensor]]]) -> None:

@@ -150,7 +150,9 @@ def require_same_networks(found: dict[str, Any], wanted: dict[str, Any], name: s
     """
 
     def shape(header: dict[str, Any]) -> dict[str, Any]:
-        network = {key: value for key, value in header["config"].get("network", {}).items() if key not in SHAPELESS_KEYS}
+        network = {
+            key: value for key, value in header["config"].get("network", {}).items() if key not in SHAPELESS_KEYS
+        }
         return {key: header[key] for key in SHAPE_KEYS} | {"network": network}
 
     if difference := first_difference(shape(found), shape(wanted)):
