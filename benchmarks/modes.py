@@ -6,7 +6,7 @@ more good samples are its. Reverse KL is that of the histogram of nearest centre
 perfect, ln 25 = 3.2 is one mode. Claim: the project's default loss, relativistic with R1 and R2, finds all 25 with at
 least 90 % good samples, with every seed.
 
-  python benchmarks/modes.py --picture modes.png    # 10 minutes on 2 cores; a row a loss, a column a seed
+  python benchmarks/modes.py --picture modes.png    # a row for each loss, a column for each seed
   python benchmarks/modes.py --stacked-mnist mnist/ # 1,000 modes, for a GPU
 
 Stacked MNIST draws three digits as the three channels of an image at 32 px. R3GAN's networks of a preset learn it

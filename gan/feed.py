@@ -31,6 +31,15 @@ class Batch:
     labels: Tensor
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """For global image indices from `start` on: their seeds [n] int64, and [n] uint8, 255 for those to mirror."""
+
+    start: int
+    seeds: Tensor
+    mirrored: Tensor
+
+
 class Feed:
     """Draws batches; any batch can be had at any time, in any order, on any worker.
 
@@ -71,7 +80,7 @@ class Feed:
         pieces = [self._orders[e][max(start - e * size, 0) : stop - e * size] for e in epochs]
         return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int64)
 
-    def _draws(self, start: int, stop: int) -> "_Draws":
+    def _draws(self, start: int, stop: int) -> _Draws:
         """What is drawn for global image indices; thousands ahead, since a draw costs the same for few as for many."""
         ahead = self._ahead
         if not ahead.start <= start <= stop <= ahead.start + len(ahead.seeds):
@@ -80,15 +89,6 @@ class Feed:
             ahead = self._ahead = _Draws(start, seeds, integers(seeds, Purpose.FLIP, 2).mul_(255).byte())
         here = slice(start - ahead.start, stop - ahead.start)
         return _Draws(start, ahead.seeds[here], ahead.mirrored[here])
-
-
-@dataclass(frozen=True)
-class _Draws:
-    """For global image indices from `start` on: their seeds [n] int64, and [n] uint8, 255 for those to mirror."""
-
-    start: int
-    seeds: Tensor
-    mirrored: Tensor
 
 
 def _mirrored(images: Tensor, which: Tensor) -> Tensor:

@@ -50,8 +50,8 @@ def _small(
 ) -> Config:
     """R3GAN's game, with its penalties at every eighth step, between DCGAN's networks.
 
-    In minutes of a CPU these few wide convolutions, with batch normalisation in G and a tanh at its end, come further
-    than residual networks of any width: benchmarks/RESULTS.md.
+    In minutes of a CPU these few wide convolutions, with batch normalisation in G and a tanh at its end, came further
+    than the residual networks that were tried: benchmarks/RESULTS.md.
     """
     return Config(
         preset=name,
