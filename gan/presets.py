@@ -59,7 +59,8 @@ def _small(
         network=NetworkConfig(architecture="dcgan", widths=widths, latent_dim=100, discriminator_normalisation="none"),
         loss=LossConfig(r1_gamma=gamma, r2_gamma=gamma, penalty_every=8),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-4),
-        train=TrainConfig(total_kimg=total_kimg),
+        # each checkpoint is scored beside the training, on the same cores: on a CPU that is half of the time
+        train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2),
         evaluation=EvaluationConfig(num_images=images, precision="bf16"),
     )
 
