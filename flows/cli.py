@@ -56,7 +56,8 @@ def _begin(preset: str, overrides: Sequence[str], *, run_id: str | None = None) 
     """Refuse wrong input before any server is started: configuration, home, MLflow's address, run."""
     resolve_config(preset, overrides)
     settings = prepare()
-    from tasks.tracking import client, run_tags
+    from tasks.past_runs import run_tags
+    from tasks.tracking import client
 
     client(settings)
     if run_id is not None:

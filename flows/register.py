@@ -9,12 +9,12 @@ from flows.configure import resolve_config
 from gan.config import Config
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
+from tasks.past_runs import run_dataset
 from tasks.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
 from tasks.steps.register import promote_or_keep, register_generator
 from tasks.subjects import find_subject
-from tasks.tracking import run_dataset
 
 
 class Registered(BaseModel):

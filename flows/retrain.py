@@ -8,8 +8,8 @@ from flows.configure import resolve_config
 from flows.register import Registered, register
 from flows.train import train
 from tasks.dvc_repo import require_version
+from tasks.past_runs import next_seed
 from tasks.settings import Settings, require_writable_home
-from tasks.tracking import next_seed
 from tasks.warm_start import find_warm_start, hash_with
 
 

@@ -20,8 +20,9 @@ from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundEr
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
 from gan.sampling import Program
+from tasks.past_runs import run_artifact
 from tasks.settings import Settings
-from tasks.tracking import RunLog, client, run_artifact
+from tasks.tracking import RunLog, client
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -9,9 +9,9 @@ from filelock import FileLock, Timeout
 
 from gan.checkpoint import first_difference, shaping
 from gan.errors import CheckpointError, InputError
+from tasks.past_runs import is_finished, run_tags, unfinished_trainings
 from tasks.run_storage import RunStorage
 from tasks.settings import Settings
-from tasks.tracking import is_finished, run_tags, unfinished_trainings
 
 NEW_RUN = "or train a new run without --resume"
 

@@ -7,9 +7,9 @@ from gan.checkpoint import load_header
 from gan.errors import InputError
 from gan.export import export_program
 from gan.sampling import Program
+from tasks.past_runs import run_artifact
 from tasks.registry import find_model, load_generator, load_program
 from tasks.settings import Settings
-from tasks.tracking import run_artifact
 
 RUN_ID_LENGTH = 32
 CHECKPOINT = "checkpoint"

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from gan.errors import DatasetError, InputError, ServiceError
 from tasks.dvc_repo import checkout_version, current_md5, recover, require_version, version_files
 from tasks.dvc_session import tracked_md5
+from tasks.past_runs import run_artifact
 from tasks.settings import Settings
-from tasks.tracking import DATASETS, client, run_artifact
+from tasks.tracking import DATASETS, client
 from tasks.version_diff import VersionDiff, compare
 from tasks.version_images import Place, read_version
 

@@ -9,10 +9,10 @@ from typing import Any
 from gan.checkpoint import HEADER, parse_header
 from gan.errors import CheckpointError, InputError
 from gan.loop import require_same_networks
+from tasks.past_runs import run_artifact
 from tasks.registry import MODEL, find_model
 from tasks.run_storage import WARM_START, RunStorage
 from tasks.settings import Settings
-from tasks.tracking import run_artifact
 
 
 @dataclass(frozen=True)

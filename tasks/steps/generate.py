@@ -8,6 +8,7 @@ from gan.config import Config
 from gan.metrics.evaluation import Evaluation
 from tasks import artifacts
 from tasks.dvc_repo import recover, track_release
+from tasks.past_runs import run_artifact
 from tasks.progress import progress
 from tasks.registry import (
     RegisteredModel,
@@ -18,7 +19,7 @@ from tasks.release import Release, build_release
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
 from tasks.steps.train import TRAINING_DIGESTS
-from tasks.tracking import RELEASES, run, run_artifact
+from tasks.tracking import RELEASES, run
 
 
 class Released(BaseModel):

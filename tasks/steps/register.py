@@ -11,6 +11,7 @@ from gan.metrics.evaluation import Decision
 from tasks import artifacts
 from tasks.card import model_card
 from tasks.measured import Measured
+from tasks.past_runs import run_artifact, run_tags
 from tasks.registry import (
     find_model,
     load_generator,
@@ -18,7 +19,7 @@ from tasks.registry import (
     register,
 )
 from tasks.settings import Settings
-from tasks.tracking import RunLog, client, run_artifact, run_tags
+from tasks.tracking import RunLog, client
 
 
 @task(cache_policy=NO_CACHE)

@@ -11,9 +11,10 @@ from gan.errors import LabelError, ModelNotFoundError
 from gan.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.presets import debug
+from tasks.past_runs import next_seed
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
-from tasks.tracking import TRAINING, next_seed, run
+from tasks.tracking import TRAINING, run
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,10 @@ from gan.checkpoint import HEADER, save_checkpoint
 from gan.config import apply_overrides
 from gan.errors import InputError
 from gan.presets import debug
+from tasks.past_runs import is_finished
 from tasks.resuming import find_unfinished, held, newest_unfinished, require_same_run
 from tasks.settings import Settings
-from tasks.tracking import TRAINING, create_run, ending, is_finished, reopen_run, run
+from tasks.tracking import TRAINING, create_run, ending, reopen_run, run
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"
