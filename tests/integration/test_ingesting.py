@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from gan.config import DataConfig
@@ -123,8 +124,11 @@ def test_a_killed_ingest_is_resumed_and_not_done_again(settings, tmp_path, caplo
     while not list(parts.glob("*.arrow")):
         assert process.poll() is None
         time.sleep(0.01)
+    workers = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
+    # They end by themselves, and the last may finish its part first.
+    assert not psutil.wait_procs(workers, timeout=60)[1]
     there = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.arrow")}
     assert 0 < len(there) < 6
     assert current_md5(settings) is None
