@@ -46,8 +46,7 @@ def prepare() -> Settings:
     if api.startswith("http://") and not answers(f"{api.rstrip('/')}/health"):
         raise ServiceError(f"no Prefect server answers at {api}: start it, or correct or unset PREFECT_API_URL")
     os.environ.update(THREADS_SLEEP | prefect_environment(settings))
-    # What ganflow can explain it prints itself, as one sentence; Prefect would add a traceback.
-    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+    os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS"] = "flows.terminal_log.TerminalHandler"
     return settings
 
 

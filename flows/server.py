@@ -78,8 +78,6 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # A busy small machine takes longer than the default of 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-        # Terminals show progress and warnings; the API and so the Prefect page still get every line.
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",
     }
     if "PREFECT_API_URL" not in os.environ and (state := up_state(settings)):
         defaults |= {"PREFECT_API_URL": state.prefect_api_url, "GANFLOW_MLFLOW_PAGE": state.mlflow_url}

@@ -107,6 +107,7 @@ def _environment(settings: Settings, state: UpState) -> dict[str, str]:
         "PREFECT_API_URL": state.prefect_api_url,
         "GANFLOW_MLFLOW_PAGE": state.mlflow_url,
         # Into the log files goes everything.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "prefect.logging.handlers.PrefectConsoleHandler",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "MLFLOW_DISABLE_TELEMETRY": "true",

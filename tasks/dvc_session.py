@@ -146,19 +146,19 @@ def open_repo(home: Path) -> Iterator["Repo"]:
         GanflowError: DVC or the disk refuses.
     """
     from dvc.exceptions import DvcException
+    from dvc.logger import set_loggers_level
     from dvc.repo import Repo
 
-    logger = logging.getLogger("dvc")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # which also turns its progress bars off
     try:
-        # Without git: the staging folder is ignored there, and DVC refuses to add what git ignores.
-        with contextlib.redirect_stdout(io.StringIO()), Repo(str(home), config={"core": {"no_scm": True}}) as repo:
+        with (
+            set_loggers_level(logging.CRITICAL),  # which also turns its progress bars off
+            contextlib.redirect_stdout(io.StringIO()),
+            # Without git: the staging folder is ignored there, and DVC refuses to add what git ignores.
+            Repo(str(home), config={"core": {"no_scm": True}}) as repo,
+        ):
             yield repo
     except (DvcException, OSError) as error:
         raise GanflowError(f"DVC refused in {home} ({reason(error)}): see `dvc status` there") from error
-    finally:
-        logger.setLevel(level)
 
 
 @contextlib.contextmanager

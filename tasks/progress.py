@@ -101,7 +101,7 @@ class Lines:
         ends = place.done >= place.total > 0
         if self.logger and (due or (ends and not self.ended)):
             self.last, self.ended = now, ends
-            self.logger.info("%s", place.sentence(self.description))
+            self.logger.info("%s", place.sentence(self.description), extra={"is_progress": True})
 
 
 class Bar(Progress):

@@ -70,7 +70,7 @@ def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: 
     history.record(settings, version.md5, info, done.source, files)
     history.settled(settings)
     for note in done.built.notes:
-        logger.warning(note)
+        logger.info(note)
     artifacts.dataset(done.built, version.md5)
     artifacts.rejects(info.rejects, files.quarantine)
     return Ingested(
