@@ -1,18 +1,21 @@
 """The few lines that a verb prints for people."""
 
-from flows.pipeline import PipelineResult
-from flows.register import Registered
-from gan.metrics.evaluation import Evaluation, Metric
-from tasks.comparing import Compared
-from tasks.measured import Measured
-from tasks.steps.generate import Released
-from tasks.steps.ingest import Ingested
-from tasks.steps.train import Trained
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a verb imports its own flow, and no other
+    from flows.pipeline import PipelineResult
+    from flows.register import Registered
+    from gan.metrics.evaluation import Evaluation, Metric
+    from tasks.comparing import Compared
+    from tasks.measured import Measured
+    from tasks.steps.generate import Released
+    from tasks.steps.ingest import Ingested
+    from tasks.steps.train import Trained
 
 MOST_NOTES = 5
 
 
-def dataset_lines(result: Ingested) -> list[str]:
+def dataset_lines(result: "Ingested") -> list[str]:
     """Dataset md5, sizes, and what became of the push."""
     classes = f" in {result.classes} classes" if result.classes else ""
     rejects = f", {result.rejects} rejected" if result.rejects else ""
@@ -25,7 +28,7 @@ def dataset_lines(result: Ingested) -> list[str]:
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
 
 
-def training_lines(result: Trained) -> list[str]:
+def training_lines(result: "Trained") -> list[str]:
     """Run id, length, and which checkpoint was taken."""
     picked = f", the best of {result.end_nimg / 1000:g} by kid {result.kid:.4g}" if result.kid is not None else ""
     return [
@@ -34,7 +37,7 @@ def training_lines(result: Trained) -> list[str]:
     ]
 
 
-def evaluation_lines(result: Evaluation) -> list[str]:
+def evaluation_lines(result: "Evaluation") -> list[str]:
     """Metrics with intervals, protocol and warnings."""
     protocol = result.protocol
     rows = [*result.metrics.items(), *((f"real {key}", metric) for key, metric in result.baseline.items())]
@@ -49,12 +52,12 @@ def evaluation_lines(result: Evaluation) -> list[str]:
     ]
 
 
-def measured_lines(result: Measured) -> list[str]:
+def measured_lines(result: "Measured") -> list[str]:
     """An evaluation, and where its page is."""
     return [*evaluation_lines(result.evaluation), f"report    {result.report}"]
 
 
-def compared_lines(result: Compared) -> list[str]:
+def compared_lines(result: "Compared") -> list[str]:
     """Two names, their scores, and where the page is."""
     return [
         f"compared  {result.a} with {result.b}",
@@ -63,7 +66,7 @@ def compared_lines(result: Compared) -> list[str]:
     ]
 
 
-def model_lines(result: Registered) -> list[str]:
+def model_lines(result: "Registered") -> list[str]:
     """Metrics, version, alias and the reason for it."""
     return [
         *evaluation_lines(result.evaluation),
@@ -72,7 +75,7 @@ def model_lines(result: Registered) -> list[str]:
     ]
 
 
-def release_lines(result: Released) -> list[str]:
+def release_lines(result: "Released") -> list[str]:
     """Path and contents of a release."""
     state = " (there already, checked)" if result.existed else ""
     return [
@@ -81,11 +84,11 @@ def release_lines(result: Released) -> list[str]:
     ]
 
 
-def pipeline_lines(result: PipelineResult) -> list[str]:
+def pipeline_lines(result: "PipelineResult") -> list[str]:
     """All of the chain."""
     return [*dataset_lines(result.dataset), *model_lines(result.model), *release_lines(result.release)]
 
 
-def _score(metric: Metric) -> str:
+def _score(metric: "Metric") -> str:
     interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None and metric.high is not None else ""
     return f"{metric.value:.4g}{interval}"

@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 
-from gan.context import Progress
+if TYPE_CHECKING:
+    from gan.context import Progress
 
 POLL_SECONDS = 0.5
 
@@ -35,7 +36,7 @@ class Board:
 @contextmanager
 def collecting(
     board: Any,
-    on_progress: Callable[[Progress], None],
+    on_progress: Callable[["Progress"], None],
     on_warning: Callable[[str], None],
     on_error: Callable[[], None] = lambda: None,
 ) -> Iterator[list[dict[str, str]]]:
@@ -50,6 +51,8 @@ def collecting(
     Yields:
         The list of errors found.
     """
+    from gan.context import Progress  # not above: the actor's process would import torch for it
+
     errors: list[dict[str, str]] = []
     warned: set[str] = set()
     crash: list[BaseException] = []

@@ -1,9 +1,15 @@
 """How tests are shared out among processes, as by `pytest -n 2`."""
 
+import os
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tasks.settings import THREADS_SLEEP
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
+    os.environ.update(THREADS_SLEEP)
 
 
 class FilesAndFlows(LoadScopeScheduling):

@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
 pytestmark = pytest.mark.e2e
+BRIEF = ("--preset", "debug", "--set", "train.total_kimg=0.1")
 
 
 def photos(folder, per_class):
@@ -31,7 +32,7 @@ def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow
     photos(tmp_path / "photos", {"temple": 70, "flower": 70, "digit": 60})
     home = tmp_path / "home"
     home.mkdir()
-    done = ganflow_in(home)("run", "--source", str(tmp_path / "photos"), "--preset", "debug", "--json")
+    done = ganflow_in(home)("run", "--source", str(tmp_path / "photos"), *BRIEF, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["dataset"]["num_train"] + result["dataset"]["num_test"] + result["dataset"]["rejects"] == 200
@@ -50,7 +51,7 @@ def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow
     refused = ganflow_in(home)("evaluate", "--preset", "debug")
     assert refused.returncode == 2
     assert "the dataset has bird, digit, flower, temple" in refused.stderr
-    done = ganflow_in(home)("retrain", "--preset", "debug", "--set", "train.total_kimg=0.1", "--json")
+    done = ganflow_in(home)("retrain", *BRIEF, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert (result["version"], result["alias"]) == (2, "champion")

@@ -91,11 +91,21 @@ def test_no_pickle_in_any_artifact(home):
     assert not list(home.path.rglob("*.pkl"))
 
 
-def test_a_second_pipeline_decides_and_says_why(home):
-    done = home.ganflow("retrain", "--preset", "debug", "--set", "train.total_kimg=0.1", "--json")
+def test_a_second_pipeline_on_two_workers_begins_with_the_champion_decides_and_says_why(home):
+    from mlflow import MlflowClient
+
+    options = ("--preset", "debug", "--set", "train.total_kimg=0.1", "--warm-start", "champion", "--workers", "2")
+    done = home.ganflow("retrain", *options, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["version"] == 2
+    mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    champion, version = (mlflow.get_model_version("gan-generator", number) for number in ("1", "2"))
+    record = {"version": 1, "run_id": champion.run_id, "dataset_md5": champion.tags["dataset_md5"]}
+    assert json.loads(mlflow.get_run(version.run_id).data.tags["warm_start"]) == record
+    header = json.loads(Path(mlflow.download_artifacts(version.run_id, "checkpoint/header.json")).read_text())
+    assert (header["warm_start"], header["cur_nimg"]) == (record, 128)
+
     # A twentieth of the training: whatever the numbers say, alias and reason follow from them alone.
     key = result["verdict"]["metric"]
     better = result["evaluation"]["metrics"][key]["value"] < home.result["model"]["evaluation"]["metrics"][key]["value"]
@@ -166,12 +176,6 @@ def test_the_committed_pointer_is_what_ingesting_gives(home):
     assert done.returncode == 0, done.stderr
     assert (home.path / "data.dvc").read_bytes() == (PROJECT / "data.dvc").read_bytes()
     assert not json.loads(done.stdout)["changed"], "the presets debug and digits prepare digits alike"
-
-
-def test_two_workers_train_as_one_run(home):
-    done = home.ganflow("train", "--preset", "debug", "--workers", "2", "--set", "train.total_kimg=0.5", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["cur_nimg"] == 512
 
 
 def test_datasets_shows_pictures_of_data_and_release(home, tmp_path, monkeypatch):

@@ -182,7 +182,7 @@ def start(folder: Path, spec: SourceSpec) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=environment)
 
 
-@pytest.mark.parametrize("moments", [pytest.param(3, id="3"), pytest.param(20, id="20", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments", [pytest.param(1, id="1"), pytest.param(20, id="20", marks=pytest.mark.slow)])
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_dataset(tmp_path, moments):
     old_spec, new_spec = write_idx(tmp_path / "old", 3000), write_idx(tmp_path / "new", 5000, first=500)
     template = tmp_path / "template"

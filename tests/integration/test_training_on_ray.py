@@ -1,5 +1,7 @@
 """Checkpoints of a training on a real Ray of this machine: damaged ones, and those of another run."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -62,9 +64,22 @@ def parameters(folder):
     return torch.cat([value.flatten() for value in load_tensors(folder, torch.device("cpu"))["G"].values()])
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_path, workers):
-    name = f"damaged-{workers}"
+@pytest.fixture(scope="module")
+def whole(settings):
+    """The checkpoint of a run that went well, as each test may have it under a name of its own."""
+    result, seen, said, choices = train(settings, settings.home / "whole", "whole")
+    assert (seen, said, choices) == ([32, 64, 96], [], ["fp32"])
+    return result.checkpoint
+
+
+def copy_of_whole(settings, name):
+    """Give the run a second name; returns its folder."""
+    runs = settings.state_dir / "runs"
+    return shutil.copytree(runs / "whole", runs / name)
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_path):
+    name, workers = "damaged", 2
     _, seen, said, choices = train(settings, tmp_path / "whole", name, workers=workers)
     assert (seen, said, choices) == ([32, 64, 96], [], ["fp32"])
     storage = RunStorage(settings.storage, name)
@@ -77,34 +92,30 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
     assert seen == [96], "the 32 images after the checkpoint that is whole, and no others"
     assert said == [f"{newest} is cut short or altered: training goes on from {before}"]
     assert load_header(result.checkpoint)["cur_nimg"] == result.cur_nimg == 96
-    if workers == 1:  # resumed to the bit
-        assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole"))
+    assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole")), "resumed to the bit"
 
 
-def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, tmp_path):
-    train(settings, tmp_path / "whole", "ruined")
-    for tensors in (settings.state_dir / "runs" / "ruined").glob(f"*/{TENSORS}"):
+def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, whole, tmp_path):
+    for tensors in copy_of_whole(settings, "ruined").glob(f"*/{TENSORS}"):
         tensors.write_bytes(b"")
     with pytest.raises(CheckpointError, match="is no complete checkpoint"):
         train(settings, tmp_path / "again", "ruined")
 
 
-def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, tmp_path):
-    train(settings, tmp_path / "whole", "listless")
+def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, whole, tmp_path):
     storage = RunStorage(settings.storage, "listless")
-    (snapshot,) = (settings.state_dir / "runs" / "listless").glob("*.json")
+    (snapshot,) = copy_of_whole(settings, "listless").glob("*.json")
     snapshot.write_text(snapshot.read_text()[:40])
     result, seen, said, _ = train(settings, tmp_path / "again", "listless")
     assert (seen, said, result.cur_nimg) == ([], [], 96)
     assert storage.header(storage.checkpoints()[0])["cur_nimg"] == 96
 
 
-def test_a_warm_start_begins_with_the_networks_of_the_other_run(settings, tmp_path):
-    first, *_ = train(settings, tmp_path / "first", "first")
-    record = {"version": 1, "run_id": "first", "dataset_md5": MD5}
-    RunStorage(settings.storage, "second").keep(first.checkpoint, WARM_START)
+def test_a_warm_start_begins_with_the_networks_of_the_other_run(settings, whole, tmp_path):
+    record = {"version": 1, "run_id": "whole", "dataset_md5": MD5}
+    RunStorage(settings.storage, "second").keep(whole, WARM_START)
     still = ("optimizer.lr=1e-30", "optimizer.final_lr=1e-30")  # what it began with, it ends with
     second, seen, said, _ = train(settings, tmp_path / "second", "second", warm_start=record, overrides=still)
     assert (seen, said) == ([32, 64, 96], [])
     assert load_header(second.checkpoint)["warm_start"] == record
-    torch.testing.assert_close(parameters(second.checkpoint), parameters(first.checkpoint), rtol=0, atol=1e-12)
+    torch.testing.assert_close(parameters(second.checkpoint), parameters(whole), rtol=0, atol=1e-12)
