@@ -1,6 +1,10 @@
-"""How tests are shared out among processes, as by `pytest -n 2`."""
+"""How tests are shared out among processes, as by `pytest -n 2`, and the command without a process of its own."""
 
+import contextlib
 import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +28,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndFlow
     """Share out in the order of collection: whole flows, which take longest, come first."""
     config.option.loadscopereorder = False
     return FilesAndFlows(config, log)
+
+
+@pytest.fixture
+def ganflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+    """Run the command in this process with a home of its own; returns exit status, standard output and error."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "home"))
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        from flows import cli
+
+        # The command moves file descriptors, so it gets real ones.
+        paths = [tmp_path / "stdout", tmp_path / "stderr"]
+        saved = [os.dup(1), os.dup(2)]
+        with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
+            for number, (name, path) in enumerate(zip(("stdout", "stderr"), paths, strict=True), 1):
+                os.dup2(stack.enter_context(path.open("wb")).fileno(), number)
+                patch.setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+            patch.setattr(sys, "argv", ["ganflow", *arguments])
+            try:
+                with pytest.raises(SystemExit) as caught:
+                    cli.main()
+                sys.stdout.flush()
+                sys.stderr.flush()
+            finally:
+                for number, descriptor in enumerate(saved, 1):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+        return caught.value.code or 0, *(path.read_text("utf-8") for path in paths)
+
+    return run

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +80,18 @@ def test_a_folder_against_a_zip_of_it_and_against_another(home: Path) -> None:
         (["a", "b", "--report", "nowhere/page.html"], "give --report another path"),
     ],
 )
-def test_wrong_input(home: Path, arguments: list[str], sentence: str) -> None:
+def test_wrong_input(
+    home: Path,
+    ganflow: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    sentence: str,
+) -> None:
     """One sentence that names what is wrong, exit status 2, and nothing on standard output."""
-    done = compare(home, *arguments)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    last = done.stderr.strip().splitlines()[-1]
+    monkeypatch.chdir(home)
+    status, out, err = ganflow("compare", *arguments)
+    assert (status, out) == (2, ""), err
+    last = err.strip().splitlines()[-1]
     assert last.startswith("ganflow: ")
     assert sentence in last
 

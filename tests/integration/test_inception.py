@@ -60,6 +60,7 @@ def test_bf16_is_close(weights: Path) -> None:
     assert 0.0 < require_precision(half, full, images) < 0.05
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_documented_scores(weights: Path) -> None:
     """Torchmetrics documents 12.7202 for FID at 64 features and 0.0337 (0.0023) for KID at 2,048, on these images."""

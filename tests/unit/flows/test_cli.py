@@ -1,9 +1,6 @@
 """The verbs, their options, and wrong input that is refused before any server starts."""
 
-import contextlib
 import json
-import os
-import sys
 
 import pytest
 import typer
@@ -29,37 +26,6 @@ VERBS = {
     "presets": {"--keys", "--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--help"},
 }
-
-
-@pytest.fixture
-def ganflow(monkeypatch, tmp_path):
-    """Run the command in this process with a home of its own; returns exit status, standard output and error."""
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "PREFECT_API_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "home"))
-
-    def run(*arguments):
-        # The command moves file descriptors, so it gets real ones.
-        paths = [tmp_path / "stdout", tmp_path / "stderr"]
-        saved = [os.dup(1), os.dup(2)]
-        with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
-            for number, (name, path) in enumerate(zip(("stdout", "stderr"), paths, strict=True), 1):
-                os.dup2(stack.enter_context(path.open("wb")).fileno(), number)
-                patch.setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))  # noqa: SIM115
-            patch.setattr(sys, "argv", ["ganflow", *arguments])
-            try:
-                with pytest.raises(SystemExit) as caught:
-                    cli.main()
-                sys.stdout.flush()
-                sys.stderr.flush()
-            finally:
-                for number, descriptor in enumerate(saved, 1):
-                    os.dup2(descriptor, number)
-                    os.close(descriptor)
-        return caught.value.code or 0, *(path.read_text("utf-8") for path in paths)
-
-    return run
 
 
 def test_the_verbs_and_their_options_are_these():
