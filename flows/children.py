@@ -12,9 +12,10 @@ from types import FrameType
 import psutil
 from rich.console import Console
 
-from flows import guardian
-from flows.guardian import stop_tree
+from flows.interrupts import left_to_others
 from gan.errors import GanflowError
+from tasks.guard import Guardian
+from tasks.guardian import stop_tree
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -33,7 +34,8 @@ class StopRequests:
         wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         previous = {number: signal.signal(number, self._receive) for number in wanted}
         try:
-            yield self
+            with left_to_others():
+                yield self
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -59,21 +61,13 @@ class Children:
         self._console = console
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, psutil.Process] = {}
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
         logs.mkdir(parents=True, exist_ok=True)
 
     def guard(self, lock: int, leftovers: Sequence[Path]) -> None:
         """Start the guardian, which stops the children and removes `leftovers` if we are killed."""
-        self._guardian = subprocess.Popen(
-            # -P: by path, but without this folder on its import path.
-            [sys.executable, "-P", guardian.__file__, *map(str, leftovers)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            pass_fds=(lock,),
-            cwd=self._cwd,
-        )
+        self._guardian = Guardian(leftovers, keep=[lock])
+        self._environment = {**self._environment, **self._guardian.environment}
 
     def log(self, name: str) -> Path:
         """Return the file that a child's output goes to; it is written anew at each start."""
@@ -93,13 +87,8 @@ class Children:
             )
         self._running[name] = child
         self._processes[name] = psutil.Process(child.pid)
-        self._tell_guardian(child.pid)
-
-    def _tell_guardian(self, number: int) -> None:
-        if self._guardian and self._guardian.stdin:
-            with contextlib.suppress(OSError):
-                self._guardian.stdin.write(f"{number}\n".encode())
-                self._guardian.stdin.flush()
+        if self._guardian:
+            self._guardian.stop_in_turn(child.pid)
 
     def run(self, name: str, module: Sequence[str]) -> None:
         """Run `python -m module…` to its end.
@@ -115,7 +104,8 @@ class Children:
         except BaseException:
             self._running[name] = child
             raise
-        self._tell_guardian(-child.pid)
+        if self._guardian:
+            self._guardian.forget(child.pid)
         if child.returncode:
             raise self._ended(name, child)
 
@@ -165,7 +155,5 @@ class Children:
             stop_tree(self._processes[name], grace=15, hurry=self._requests.hurry)
             child.wait()
         self._running.clear()
-        if self._guardian and self._guardian.stdin:
-            with contextlib.suppress(OSError):
-                self._guardian.stdin.close()
-            self._guardian.wait()
+        if self._guardian:
+            self._guardian.finish()

@@ -10,6 +10,7 @@ from flows.compare_cli import compare
 from flows.configure import evaluation_overrides, resolve_config, resolve_data
 from flows.console import Answer, errors_as_sentences, prepare, read_settings
 from flows.dataset_cli import app as dataset_app
+from flows.interrupts import interruptible
 from flows.options import (
     SOURCE_HELP,
     DryRun,
@@ -30,6 +31,7 @@ from flows.options import (
     Workers,
 )
 from flows.presets_cli import presets
+from flows.temporary_server import start_prefect
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings
 
@@ -113,6 +115,7 @@ def run(
     from flows.pipeline import pipeline
     from flows.summary import pipeline_lines
 
+    start_prefect()
     result = pipeline(source, preset, overrides, workers, source_kind, labels)
     answer.give(result, pipeline_lines(result), as_json)
 
@@ -140,6 +143,7 @@ def ingest(
     from flows.ingest import ingest as flow
     from flows.summary import dataset_lines
 
+    start_prefect()
     result = flow(source, preset, changes, source_kind, labels)
     answer.give(result, dataset_lines(result), as_json)
 
@@ -171,6 +175,7 @@ def train(
     from flows.summary import training_lines
     from flows.train import train as flow
 
+    start_prefect()
     result = flow(preset, overrides, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
 
@@ -214,6 +219,7 @@ def evaluate(
     from flows.evaluate import evaluate as flow
     from flows.summary import measured_lines
 
+    start_prefect()
     result = flow(model, preset, changes, *(str(path.absolute()) if path else None for path in (data, network)))
     answer.give(result, measured_lines(result), as_json)
 
@@ -231,6 +237,7 @@ def register(
     from flows.register import register as flow
     from flows.summary import model_lines
 
+    start_prefect()
     result = flow(run_id, preset, overrides)
     answer.give(result, model_lines(result), as_json)
 
@@ -249,6 +256,7 @@ def retrain(
     from flows.retrain import retrain as flow
     from flows.summary import model_lines
 
+    start_prefect()
     result = flow(preset, overrides, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)
 
@@ -276,6 +284,7 @@ def generate(
     from flows.generate import generate as flow
     from flows.summary import release_lines
 
+    start_prefect()
     result = flow(model, name, seed, preset, changes)
     answer.give(result, release_lines(result), as_json)
 
@@ -313,7 +322,7 @@ def up(
 
 def main() -> None:
     """Entry point of the command."""
-    with errors_as_sentences():
+    with interruptible(), errors_as_sentences():
         app()
 
 

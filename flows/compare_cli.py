@@ -1,6 +1,5 @@
 """`ganflow compare`: all metrics between two sets of images; it needs no server, registry or dataset."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from flows.console import Answer, prepare
 from flows.options import Json, NetworkOption, PrecisionOption, ResizeOption
 from gan.config import EvaluationConfig
+from tasks.stopping import goes_on
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -41,8 +41,12 @@ def compare(
     config = EvaluationConfig(resize=resize or "tf1", precision=precision or "fp32")
     from flows.summary import compared_lines
     from tasks.comparing import compare_paths
+    from tasks.scratch import scratch_folder
 
-    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="compare-") as scratch:
+    with (
+        goes_on("no page was written, and the same command goes on with the features that are kept"),
+        scratch_folder(settings, "compare") as scratch,
+    ):
         result = compare_paths(
             settings,
             (a, split_a or split),
@@ -52,6 +56,6 @@ def compare(
             n=n,
             network=network,
             report=report,
-            scratch=Path(scratch),
+            scratch=scratch,
         )
     answer.give(result, compared_lines(result), as_json)

@@ -42,6 +42,9 @@ def prepare() -> Settings:
     """
     settings = read_settings()
     require_writable_home(settings)
+    from tasks.scratch import remove_abandoned
+
+    remove_abandoned(settings)
     api = os.environ.get("PREFECT_API_URL", "")
     if api.startswith("http://") and not answers(f"{api.rstrip('/')}/health"):
         raise ServiceError(f"no Prefect server answers at {api}: start it, or correct or unset PREFECT_API_URL")
@@ -71,5 +74,3 @@ def errors_as_sentences() -> Iterator[None]:
     except GanflowError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {error}", markup=False)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -10,6 +10,7 @@ from tasks.measured import Measured
 from tasks.references import require_classes
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
+from tasks.stopping import goes_on
 from tasks.subjects import find_subject
 
 
@@ -32,9 +33,10 @@ def evaluate(
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
-    subject = find_subject(settings, model)
-    if data:
-        return evaluate_generator(subject, config, "", data, network)
-    dataset = current_dataset(settings)
-    require_classes(subject.class_names, dataset.info.class_names)
-    return evaluate_generator(subject, config, dataset.md5, None, network)
+    with goes_on("nothing was measured, and the same command goes on with the features of real images that are kept"):
+        subject = find_subject(settings, model)
+        if data:
+            return evaluate_generator(subject, config, "", data, network)
+        dataset = current_dataset(settings)
+        require_classes(subject.class_names, dataset.info.class_names)
+        return evaluate_generator(subject, config, dataset.md5, None, network)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from prefect import flow
 
+from flows.command_line import command_line
 from flows.configure import resolve_config
 from tasks.registry import find_model
 from tasks.release import next_name
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.generate import Released, draw_release
+from tasks.stopping import goes_on
 
 
 @flow(name="generate")
@@ -32,4 +34,7 @@ def generate(
     require_writable_home(settings)
     version = find_model(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
-    return draw_release(version, name or next_name(settings, version), config, seed)
+    name = name or next_name(settings, version)
+    again = command_line("generate", preset=preset, overrides=overrides, model=version, name=name, seed=seed)
+    with goes_on(f"{again} draws the release anew, or checks it if it is complete"):
+        return draw_release(version, name, config, seed)

@@ -8,6 +8,7 @@ from flows.configure import resolve_data
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.ingest import Ingested, ingest_source
+from tasks.stopping import goes_on
 
 
 @flow(name="ingest", log_prints=False)
@@ -33,4 +34,5 @@ def ingest(
     config = resolve_data(preset, overrides)
     spec = SourceSpec(source, source_kind, labels, config.background_rgb)
     spec.require()
-    return ingest_source(spec, config, announce)
+    with goes_on("the dataset is as it was or complete, and the same command goes on where it was"):
+        return ingest_source(spec, config, announce)

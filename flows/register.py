@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
+from flows.command_line import command_line
 from flows.configure import resolve_config
 from gan.config import Config
 from gan.metrics.evaluation import Decision, Evaluation, decide
@@ -14,6 +15,7 @@ from tasks.registry import RegisteredModel, champion, draws_the_same_classes, on
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
 from tasks.steps.register import promote_or_keep, register_generator
+from tasks.stopping import goes_on
 from tasks.subjects import find_subject
 
 
@@ -40,6 +42,12 @@ def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ())
     """
     settings, config = Settings(), resolve_config(preset, overrides)
     require_writable_home(settings)
+    again = command_line("register", run_id, preset=preset, overrides=overrides)
+    with goes_on(f"the training is finished, and {again} measures and registers it"):
+        return _register(settings, run_id, config)
+
+
+def _register(settings: Settings, run_id: str, config: Config) -> Registered:
     dataset_md5 = run_dataset(settings, run_id)
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     candidate = evaluate_generator(find_subject(settings, run_id), config, dataset_md5)

@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
+from flows.command_line import command_line
 from flows.configure import resolve_config
 from flows.server import up_state
 from tasks import artifacts
 from tasks.resuming import held, require_unfinished
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.train import Trained, train_generator
+from tasks.stopping import goes_on
 from tasks.tracking import TRAINING, RunLog, create_run, ending, reopen_run
 from tasks.training_plan import TrainingPlan, plan_training
 from tasks.warm_start import bring
@@ -39,7 +41,10 @@ def train(
     plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
     for note in plan.notes:
         get_run_logger().info(note)
-    with _opened(settings, plan) as log:
+    again = command_line(
+        "train", preset=preset, overrides=overrides, workers=workers, warm_start=warm_start, resume="auto"
+    )
+    with goes_on(f"{again} goes on from the last checkpoint"), _opened(settings, plan) as log:
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"

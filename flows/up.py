@@ -48,7 +48,11 @@ def run_up(
     console = console or Console(stderr=True)
     require_writable_home(settings)
     state = _plan(settings, prefect_port, mlflow_port, host, work_pool)
-    with StopRequests().received() as requests, _only_one(settings) as lock:
+    with (
+        StopRequests().received() as requests,
+        contextlib.suppress(Stopped),
+        _only_one(settings, requests) as lock,
+    ):
         remove_traces(settings)
         require_free_port(host, prefect_port, "--prefect-port")
         if _own_mlflow(settings):
@@ -64,8 +68,6 @@ def run_up(
             _start(children, settings, state, host)
             _announce(settings, state, host, console, on_ready)
             children.watch()
-        except Stopped:
-            pass
         finally:
             with contextlib.suppress(OSError):
                 console.print("stopping …")
@@ -172,7 +174,7 @@ def _announce(
 
 
 @contextlib.contextmanager
-def _only_one(settings: Settings) -> Iterator[int]:
+def _only_one(settings: Settings, requests: StopRequests) -> Iterator[int]:
     deadline = time.monotonic() + 40
     while True:
         with home_lock(settings) as lock:
@@ -184,4 +186,6 @@ def _only_one(settings: Settings) -> Iterator[int]:
         if (state and lives(state.pid)) or time.monotonic() > deadline:
             where = f"at {state.prefect_ui_url}" if state else "and is still starting or stopping"
             raise InputError(f"`ganflow up` already runs in {settings.home} {where}: stop that one first with Ctrl-C")
+        if requests.count:
+            raise Stopped
         time.sleep(0.2)

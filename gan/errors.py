@@ -4,8 +4,8 @@
 class GanflowError(Exception):
     """Base of every error that ganflow explains instead of showing a traceback.
 
-    `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong. Whatever a path or a
-    library's message brings along, the sentence stays one line of printable text.
+    `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong; 75, try again, for a
+    service is away. Whatever a path or a library's message brings along, the sentence stays one line of printable text.
     """
 
     exit_status = 1
@@ -37,8 +37,10 @@ class WeightsError(InputError):
     """The feature network's weights cannot be found or have the wrong hash."""
 
 
-class ServiceError(InputError):
-    """An address where nothing, or something else, answers."""
+class ServiceError(GanflowError):
+    """A service that does not answer, answers as something else, or did not start; later the same command may do."""
+
+    exit_status = 75  # EX_TEMPFAIL of sysexits.h, which service managers know
 
 
 class ModelNotFoundError(InputError):

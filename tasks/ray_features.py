@@ -17,8 +17,8 @@ from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor, default_batch_size
 from gan.sampling import Program, draw
+from tasks.ray_cluster import ray_cluster
 from tasks.settings import THREADS_SLEEP, Settings
-from tasks.training import ray_cluster
 
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
 _SLICES = 4  # for each slot at least, so that none waits long for the last

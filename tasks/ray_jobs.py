@@ -8,8 +8,8 @@ from gan.data.build import RunJobs
 from gan.data.encode import Job, do
 from gan.data.pool import Pool
 from gan.errors import ResourcesError
+from tasks.ray_cluster import ray_cluster
 from tasks.settings import Settings
-from tasks.training import ray_cluster
 
 _AHEAD = 2  # tasks handed out for each core: enough to keep it busy, few enough to bound memory
 

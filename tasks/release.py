@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from gan.metrics.evaluation import Evaluation
 from gan.sampling import Program, draw
 from tasks.card import dataset_card
 from tasks.registry import MODEL, RegisteredModel
+from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 
 FORMAT_VERSION = 1
@@ -103,8 +103,8 @@ def build_release(
                 raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {value}: give another --name")
         return Release(folder, manifest, existed=True)
     settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="release-") as temporary:
-        partial = Path(temporary) / name
+    with scratch_folder(settings, "release") as temporary:
+        partial = temporary / name
         partial.mkdir()
         manifest = _fill(partial, model, program, wanted, evaluation, training_digests, name, on_progress)
         verify_release(partial)

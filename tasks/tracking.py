@@ -15,6 +15,7 @@ import requests
 from gan.config import Config
 from gan.errors import ServiceError
 from tasks.settings import Settings
+from tasks.stopping import last_act
 
 if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
@@ -128,11 +129,12 @@ def reopen_run(settings: Settings, run_id: str) -> "RunLog":
 
 @contextlib.contextmanager
 def ending(log: "RunLog") -> Iterator["RunLog"]:
-    """End a run with the block: FINISHED, or FAILED if the block raises."""
+    """End a run with the block: FINISHED, FAILED if the block raises, or KILLED if the command is stopped within it."""
     try:
-        yield log
-    except BaseException:
-        log.client.set_terminated(log.run_id, "FAILED")
+        with last_act(lambda: log.client.set_terminated(log.run_id, "KILLED")):
+            yield log
+    except BaseException as error:
+        log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     log.client.set_terminated(log.run_id, "FINISHED")
 

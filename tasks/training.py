@@ -1,10 +1,7 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
-import logging
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +11,9 @@ from gan.checkpoint import is_complete, load_header
 from gan.config import Config
 from gan.context import Progress
 from gan.data.dataset import DatasetInfo
-from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError, ServiceError
+from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
 from gan.metrics.weights import find_inception_weights
+from tasks.ray_cluster import in_a_thread, last_line, ray_cluster
 from tasks.run_storage import RunStorage
 from tasks.settings import THREADS_SLEEP, Settings
 from tasks.warm_start import hash_with
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from tasks.validation import OpenScore
 
 MAX_WORKER_FAILURES = 3
-# Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
-HEALTH_CHECK_SECONDS = "0.1"
 
 
 @dataclass(frozen=True)
@@ -81,35 +77,6 @@ def checkpoint_header(
         "num_classes": info.num_classes if config.network.conditional else 0,
         "class_names": list(info.class_names),
     }
-
-
-@contextmanager
-def ray_cluster(settings: Settings) -> Iterator[list[dict[str, float]]]:
-    """Connect to the cluster at RAY_ADDRESS, or start Ray on this machine and stop it afterwards.
-
-    Yields:
-        The resources of each node, as in [{"CPU": 2.0}].
-    """
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    already = ray.is_initialized()
-    if not already:
-        address = settings.ray_address or "local"
-        # A dashboard that nobody asked for is one more open port.
-        here = {"include_dashboard": False} if address == "local" else {}
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **here)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ServiceError(
-                f"no Ray cluster answers at {address} ({_last_line(error)}): start it, or correct or unset RAY_ADDRESS"
-            ) from None
-    try:
-        yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    finally:
-        if not already:
-            ray.shutdown()
 
 
 def share_out(nodes: Sequence[Mapping[str, float]], workers: int) -> dict[str, int]:
@@ -180,7 +147,7 @@ def train_on_ray(
             on_choice(record.choice)
         on_progress(record)
 
-    with ray_cluster(settings) as nodes:
+    with ray_cluster(settings, on_warning) as nodes:
         import ray.train
 
         from tasks.board import Board, collecting
@@ -211,10 +178,10 @@ def train_on_ray(
 
         with collecting(board, hand_on, on_warning, stop_scoring) as failure:
             try:
-                result = trainer.fit()
+                result = in_a_thread(trainer.fit)
             except ray.train.TrainingFailedError as error:
                 raise GanflowError(
-                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({_last_line(error)}): "
+                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
                     "its checkpoints stand, and training it again goes on from there"
                 ) from error
         if failure:
@@ -289,8 +256,3 @@ def _taken(
         shutil.rmtree(destination)
         on_warning(f"{name} is cut short or altered: the next best checkpoint is taken")
     raise CheckpointError(f"run {storage.run} left no complete checkpoint in its storage: train again")
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

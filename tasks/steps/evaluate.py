@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from tasks.features import open_extraction
 from tasks.measured import Measured, keep
 from tasks.progress import progress
 from tasks.references import dataset_version, image_folder
+from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 from tasks.subjects import Subject
 
@@ -59,9 +59,9 @@ def evaluate_generator(
         network: a TorchScript file instead of Inception.
     """
     settings, logger = Settings(), get_run_logger()
-    with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="evaluation-") as scratch:
+    with scratch_folder(settings, "evaluation") as scratch:
         if data:
-            real = image_folder(Path(data), subject.class_names, Path(scratch))
+            real = image_folder(Path(data), subject.class_names, scratch)
         else:
             real = dataset_version(settings, dataset_md5, subject.class_names)
         extraction = open_extraction(settings, config.evaluation, network=Path(network) if network else None)

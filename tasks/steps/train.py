@@ -19,6 +19,7 @@ from tasks import artifacts
 from tasks.dataset import training_digests
 from tasks.progress import progress
 from tasks.report_page import fitting_side, thumbnails
+from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
 from tasks.tracking import RunLog, client, note_choice
@@ -99,14 +100,14 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
                 grid = grid_png(record.samples, SAMPLE_COLUMNS)
                 log.bytes(grid, f"{SAMPLES}/samples-{record.cur_nimg:012d}.png")
 
-        with tempfile.TemporaryDirectory(dir=settings.state_dir, prefix="checkpoint-") as folder:
+        with scratch_folder(settings, "checkpoint") as folder:
             result = train_on_ray(
                 config,
                 header,
                 settings,
                 name=run_id,
                 workers=workers,
-                destination=Path(folder),
+                destination=folder / "checkpoint",
                 on_progress=show,
                 on_warning=logger.warning,
                 on_choice=note_choice(log, logger),

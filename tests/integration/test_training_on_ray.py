@@ -10,9 +10,10 @@ from gan.checkpoint import TENSORS, load_header, load_tensors
 from gan.config import apply_overrides
 from gan.errors import CheckpointError
 from gan.presets import debug
+from tasks.ray_cluster import ray_cluster
 from tasks.run_storage import WARM_START, RunStorage
 from tasks.settings import Settings
-from tasks.training import ray_cluster, train_on_ray
+from tasks.training import train_on_ray
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"

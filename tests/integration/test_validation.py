@@ -19,10 +19,11 @@ from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
 from gan.presets import debug
 from tasks import artifacts
+from tasks.ray_cluster import ray_cluster
 from tasks.settings import Settings
 from tasks.steps.train import train_generator
 from tasks.tracking import TRAINING, RunLog, client, experiment_id
-from tasks.training import ray_cluster, train_on_ray
+from tasks.training import train_on_ray
 from tasks.validation import ValidationPayload, open_kid
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,7 @@ import pytest
 
 from flows.console import errors_as_sentences, prepare, read_settings
 from gan import errors
-from gan.errors import GanflowError, InputError
+from gan.errors import GanflowError, InputError, ServiceError
 
 # What a library, a C library and a child process print, around an answer.
 PROGRAM = """
@@ -35,7 +35,7 @@ print("noise at the end", flush=True)
 def test_every_error_is_a_sentence_with_its_status(kind, capsys):
     with pytest.raises(SystemExit) as caught, errors_as_sentences():
         raise kind("the [bold]folder[/] is missing: make it")
-    assert caught.value.code == (2 if issubclass(kind, InputError) else 1)
+    assert caught.value.code == (75 if kind is ServiceError else 2 if issubclass(kind, InputError) else 1)
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "ganflow: the [bold]folder[/] is missing: make it\n"
@@ -47,10 +47,7 @@ def test_a_long_sentence_stays_on_its_line(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_interrupts_end_with_130_and_bugs_keep_their_traceback():
-    with pytest.raises(SystemExit) as caught, errors_as_sentences():
-        raise KeyboardInterrupt
-    assert caught.value.code == 130
+def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError), errors_as_sentences():
         1 / 0  # noqa: B018
     with errors_as_sentences():

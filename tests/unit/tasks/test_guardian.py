@@ -5,8 +5,8 @@ import sys
 import psutil
 import pytest
 
-from flows import guardian
-from flows.guardian import stop_tree
+from tasks import guardian
+from tasks.guardian import stop_tree
 
 SLEEP = "import time; time.sleep(600)"
 # A parent with a child of another session, as Ray's daemons are; it says when the child is there.
@@ -65,7 +65,7 @@ def test_the_program_stops_what_it_was_told_and_did_not_forget_when_its_input_en
     leftover = tmp_path / "up.json"
     leftover.touch()
     told = f"{stopped.pid}\n{forgotten.pid}\n-{forgotten.pid}\n".encode()
-    subprocess.run([sys.executable, "-P", guardian.__file__, str(leftover)], input=told, check=True, timeout=60)
+    subprocess.run([sys.executable, "-P", guardian.__file__, "mark", str(leftover)], input=told, check=True, timeout=60)
     assert stopped.wait(timeout=10) == -signal.SIGTERM
     assert forgotten.poll() is None
     assert not leftover.exists()

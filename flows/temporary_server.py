@@ -1,0 +1,57 @@
+"""Prefect's temporary server, for commands where no other is used: out of Ctrl-C's reach, and never left behind."""
+
+import signal
+import time
+from concurrent.futures import Future
+from threading import Thread
+
+from flows.server import answers
+from gan.errors import ServiceError
+from tasks.guard import guard
+
+
+def start_prefect() -> None:
+    """Start the temporary server if this command will need one; Prefect itself stops it when the process ends.
+
+    Prefect would start it at the first flow, too, but Ctrl-C in a terminal would then end it before the flows could
+    tell it how they ended.
+
+    Raises:
+        ServiceError: it is not up within `PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS`.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS
+
+    if PREFECT_API_URL.value():
+        return
+    guard()
+    limit = PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
+    started: Future[None] = Future()
+    Thread(target=_start, args=(started, limit), name="temporary server", daemon=True).start()
+    try:
+        started.result()
+    except RuntimeError:
+        raise ServiceError(
+            f"Prefect's temporary server was not up within {limit} s: try again when the machine is less busy, or "
+            "start `ganflow up`, whose server all commands use"
+        ) from None
+
+
+def _start(started: Future[None], seconds: float) -> None:
+    from httpx import TimeoutException
+    from prefect.server.api.server import SubprocessASGIServer
+
+    # A process inherits which signals the thread that starts it holds back.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    server, deadline = SubprocessASGIServer(), time.monotonic() + seconds
+    try:
+        try:
+            server.start()
+        except TimeoutException:  # it is there, and slow to answer: Prefect would give up
+            while not answers(f"{server.api_url}/health"):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("no answer") from None
+            server.running = True
+    except BaseException as error:
+        started.set_exception(error)
+    else:
+        started.set_result(None)

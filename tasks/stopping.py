@@ -1,0 +1,64 @@
+"""What a command that is being stopped says and does last, and whose signal handlers hold meanwhile."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+_sentences: list[str] = []
+_acts: list[Callable[[], object]] = []
+
+
+@contextlib.contextmanager
+def goes_on(sentence: str) -> Iterator[None]:
+    """Note how to go on, or what stands, if the command is stopped within the block; an inner block knows better."""
+    _sentences.append(sentence)
+    try:
+        yield
+    except Exception:
+        _sentences.pop()
+        raise
+    # Kept where Ctrl-C leaves the block: it is about to be said.
+    _sentences.pop()
+
+
+def how_to_go_on() -> str:
+    """Return what was noted last."""
+    return _sentences[-1] if _sentences else "what was finished stands, and the same command can be given again"
+
+
+@contextlib.contextmanager
+def last_act(act: Callable[[], object]) -> Iterator[None]:
+    """Name what has to be done if the process ends before the block is left."""
+    _acts.append(act)
+    try:
+        yield
+    finally:
+        _acts.remove(act)
+
+
+def do_last_acts(seconds: float) -> None:
+    """Do what is left to do, the newest first, for no longer than `seconds`."""
+
+    def do() -> None:
+        for act in reversed(_acts.copy()):
+            with contextlib.suppress(Exception):  # nobody is left to be told
+                act()
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+@contextlib.contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put the handlers of Ctrl-C and SIGTERM back after the block, whose libraries set their own and leave them."""
+    if threading.current_thread() is not threading.main_thread():  # where nobody can set any
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
