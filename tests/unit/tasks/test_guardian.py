@@ -1,12 +1,15 @@
+import os
+import secrets
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
 
 from tasks import guardian
-from tasks.guardian import stop_tree
+from tasks.guardian import MARK, stop_tree
 
 SLEEP = "import time; time.sleep(600)"
 # A parent with a child of another session, as Ray's daemons are; it says when the child is there.
@@ -69,3 +72,35 @@ def test_the_program_stops_what_it_was_told_and_did_not_forget_when_its_input_en
     assert stopped.wait(timeout=10) == -signal.SIGTERM
     assert forgotten.poll() is None
     assert not leftover.exists()
+
+
+def test_marked_processes_are_stopped_and_what_they_started(start):
+    mark = secrets.token_hex(8)
+    environment = {**os.environ, MARK: f"another:{mark}"}
+    command = [sys.executable, "-c", PARENT.replace("start_new_session=True", "start_new_session=True, env={}")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        stranger, _ = start(f"print(flush=True); {SLEEP}")
+        guardian.sweep(mark)
+        assert parent.wait(timeout=10) == -signal.SIGTERM
+    assert not guardian.is_running(child)
+    assert stranger.poll() is None
+
+
+def test_what_it_has_looked_at_is_found_without_mark_and_parent(start):
+    mark = secrets.token_hex(8)
+    command = [sys.executable, "-c", PARENT.replace("start_new_session=True", "start_new_session=True, env={}")]
+    environment = {**os.environ, MARK: mark}
+    with (
+        subprocess.Popen([sys.executable, "-P", guardian.__file__, mark], stdin=subprocess.PIPE) as watching,
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True) as parent,
+    ):
+        child = psutil.Process(int(parent.stdout.readline()))
+        watching.stdin.write(b"look\n")
+        watching.stdin.flush()
+        time.sleep(1)  # nothing says when it has looked
+        parent.kill()
+        parent.wait()
+        watching.stdin.close()
+        watching.wait(timeout=60)
+    assert not guardian.is_running(child)
