@@ -10,7 +10,6 @@ from flows.compare_cli import compare
 from flows.configure import evaluation_overrides, resolve_config, resolve_data
 from flows.console import Answer, errors_as_sentences, prepare, read_settings
 from flows.dataset_cli import app as dataset_app
-from flows.interrupts import interruptible
 from flows.options import (
     SOURCE_HELP,
     DryRun,
@@ -321,8 +320,8 @@ def up(
 
 
 def main() -> None:
-    """Entry point of the command."""
-    with interruptible(), errors_as_sentences():
+    """Run the command."""
+    with errors_as_sentences():
         app()
 
 

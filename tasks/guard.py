@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ class Guardian:
     """
 
     def __init__(self, leftovers: Sequence[Path] = (), keep: Sequence[int] = ()) -> None:
-        mark = secrets.token_hex(8)
+        mark = os.urandom(8).hex()
         self._process = subprocess.Popen(
             # -P: by path, but without this folder on its import path.
             [sys.executable, "-P", str(PROGRAM), mark, *map(str, leftovers)],

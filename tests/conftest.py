@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from flows.interrupts import SIGNALS
 from tasks.settings import THREADS_SLEEP
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
@@ -46,7 +44,6 @@ def ganflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tu
         # The command moves file descriptors, so it gets real ones.
         paths = [tmp_path / "stdout", tmp_path / "stderr"]
         saved = [os.dup(1), os.dup(2)]
-        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
             for number, (name, path) in enumerate(zip(("stdout", "stderr"), paths, strict=True), 1):
                 os.dup2(stack.enter_context(path.open("wb")).fileno(), number)
@@ -58,8 +55,6 @@ def ganflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tu
                 sys.stdout.flush()
                 sys.stderr.flush()
             finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
                 for number, descriptor in enumerate(saved, 1):
                     os.dup2(descriptor, number)
                     os.close(descriptor)

@@ -42,7 +42,7 @@ class Stopped:
         self.errors = home / f"{self.mark}.log"
         with self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("ganflow")), *arguments],
+                [sys.executable, "-m", "flows", *arguments],
                 cwd=home,
                 env={**clean, "GANFLOW_HOME": str(home), MARK: self.mark},
                 stdout=subprocess.PIPE,
