@@ -38,7 +38,7 @@ def compare(
     """
     answer = Answer()
     settings = prepare()
-    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "fp32")
+    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "auto")
     from flows.summary import compared_lines
     from tasks.comparing import compare_paths
 
@@ -53,5 +53,6 @@ def compare(
             network=network,
             report=report,
             scratch=Path(scratch),
+            on_warning=lambda sentence: typer.echo(f"ganflow: {sentence}", err=True),
         )
     answer.give(result, compared_lines(result), as_json)

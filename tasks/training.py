@@ -184,6 +184,7 @@ def train_on_ray(
         import ray.train
 
         from tasks.board import Board, collecting
+        from tasks.features import settled, warn_of_emulation
         from tasks.validation import ValidationPayload, open_kid, start_validator, validation_config
 
         share = share_out(nodes, workers)
@@ -191,7 +192,11 @@ def train_on_ray(
         validator = None
         if weights is not None:
             free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]
-            told = ValidationPayload(header, str(settings.home), str(weights.absolute()))
+            evaluation = settled(settings, config.evaluation, gpu=free >= 1)
+            warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
+            told = ValidationPayload(
+                header, evaluation.model_dump(mode="json"), str(settings.home), str(weights.absolute())
+            )
             validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
         trainer = _trainer(
             header,

@@ -32,11 +32,13 @@ class ValidationPayload:
 
     Attributes:
         header: what every checkpoint of this run carries.
+        evaluation: section of the configuration, with a precision from `settled`.
         home: `GANFLOW_HOME` of the driver.
         weights: the feature network's file as the driver found it.
     """
 
     header: dict[str, Any]
+    evaluation: dict[str, Any]
     home: str
     weights: str
 
@@ -52,7 +54,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     Raises:
         GanflowError: network or dataset cannot be read here.
     """
-    from gan.config import Config
+    from gan.config import EvaluationConfig
     from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import Watch
     from tasks.features import open_extraction
@@ -62,10 +64,10 @@ def open_kid(payload: ValidationPayload) -> Score:
     # another node may have the file elsewhere; and whatever cluster there is, this is done here
     weights = Path(payload.weights) if Path(payload.weights).is_file() else None
     settings = Settings(ganflow_home=Path(payload.home), ganflow_inception_weights=weights, ray_address=None)
-    header, config = payload.header, Config.model_validate(payload.header["config"]).evaluation
+    header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
     real = dataset_version(settings, header["dataset_md5"], header["class_names"])
     features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
-    watch = Watch(features, config.watch_images, conditional=header["num_classes"] > 0)
+    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
     return lambda checkpoint: watch.score(load_generator(checkpoint))
 
 

@@ -15,6 +15,8 @@ from gan.metrics.variety import Variety, class_variety
 from gan.sampling import Program
 
 SPLIT = "train"
+MOST_REFERENCE = 1000
+"""Real images that are worth passing through the network for a score of few generated ones."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +62,23 @@ class Watch:
     """Scores programs on the same seeds, labels and training images, so that their scores can be compared.
 
     The seeds lie below zero, where no evaluation draws: the images by which a checkpoint is picked are not those by
-    which it is judged.
+    which it is judged. The training images are those that the evaluation begins with: their features serve both.
 
     Args:
         features: of the dataset, with the network that makes them; computed at the first score unless cached.
-        count: generated images, and at most as many training images.
+        count: generated images.
+        reference: training images that the evaluation compares with. At most `MOST_REFERENCE` of them are taken, or
+            as many as are generated.
         conditional: whether the generator draws the class that it is asked for; else its images are one class.
 
     Raises:
-        InputError: either would be fewer than 4 images.
+        InputError: there would be fewer than 4 images on a side.
     """
 
-    def __init__(self, features: RealFeatures, count: int, *, conditional: bool) -> None:
-        rows = features.rows(SPLIT, count)
+    def __init__(self, features: RealFeatures, count: int, *, reference: int, conditional: bool) -> None:
+        rows = features.rows(SPLIT, max(count, min(reference, MOST_REFERENCE)))
         require_enough(count, len(rows))
         self.features = features
-        self.count = count
         self.seeds = np.arange(-count, 0, dtype=np.int64)
         self.conditional = conditional
         self.real_labels = np.asarray(features.real.splits[SPLIT].labels, dtype=np.int64)[rows]
@@ -96,4 +99,4 @@ class Watch:
 
     @cached_property
     def _real(self) -> FeatureSet:
-        return self.features.of(SPLIT, self.count, lambda done: None)
+        return self.features.of(SPLIT, len(self.real_labels), lambda done: None)

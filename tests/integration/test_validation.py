@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
 
@@ -17,6 +18,7 @@ from gan.loop import SAMPLE_COLUMNS
 from gan.metrics.evaluation import Metric
 from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
+from gan.precision import native_bf16
 from gan.presets import debug
 from tasks import artifacts
 from tasks.settings import Settings
@@ -64,6 +66,11 @@ def header(config):
         "num_classes": 2,
         "class_names": ["a", "b"],
     }
+
+
+def as_settled(config):
+    precision = "bf16" if native_bf16(torch.device("cpu")) else "fp32"
+    return config.evaluation.model_dump(mode="json") | {"precision": precision}
 
 
 def train(settings, destination, config, open_score, *, name, on_progress=lambda record: None):
@@ -200,5 +207,5 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
     assert load_header(checkpoint)["cur_nimg"] == best
     weights = find_inception_weights(None, settings.cache_dir)
-    score = open_kid(ValidationPayload(header(small), str(settings.home), str(weights)))
+    score = open_kid(ValidationPayload(header(small), as_settled(small), str(settings.home), str(weights)))
     assert score(checkpoint).kid.value == pytest.approx(found[best], rel=1e-6)
