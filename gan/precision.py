@@ -66,9 +66,10 @@ def emulation_warning(key: str, device: torch.device) -> str | None:
     """
     if native_bf16(device):
         return None
+    times = slowdown_of_bf16(device)
     return (
         f"{key} is bf16, which this {device.type.upper()} has no instructions for: a matrix product takes "
-        f"{slowdown_of_bf16(device):.2g} times as long as in fp32; set {key} to auto for what is fast here"
+        f"{times:.{0 if times >= 10 else 1}f} times as long as in fp32; set {key} to auto for what is fast here"
     )
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ray.train import Result, ValidationConfig
     from ray.train.torch import TorchTrainer
 
+    from tasks.board import Scoring
     from tasks.validation import OpenScore
 
 MAX_WORKER_FAILURES = 3
@@ -148,6 +149,7 @@ def train_on_ray(
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
     on_choice: Callable[[str], None] = lambda choice: None,
+    on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
     open_score: "OpenScore | None" = None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
@@ -164,6 +166,7 @@ def train_on_ray(
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
         on_choice: called there with what the start-up probe chose, at every start of the workers.
+        on_scoring: called there with how far the score of a checkpoint is.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
 
     Raises:
@@ -214,7 +217,7 @@ def train_on_ray(
             if validator is not None:  # Ray Train would wait for scores of a training that failed
                 ray.kill(validator)
 
-        with collecting(board, hand_on, on_warning, stop_scoring) as failure:
+        with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
             try:
                 result = trainer.fit()
             except ray.train.TrainingFailedError as error:

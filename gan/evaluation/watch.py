@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from gan.evaluation.extraction import OnProgress
 from gan.evaluation.real import RealFeatures
 from gan.evaluation.scores import kid_metric, require_enough
 from gan.metrics.evaluation import Metric
-from gan.metrics.feature_set import FeatureSet
 from gan.metrics.kid import kid
 from gan.metrics.variety import Variety, class_variety
 from gan.sampling import Program
@@ -84,19 +83,25 @@ class Watch:
         self.real_labels = np.asarray(features.real.splits[SPLIT].labels, dtype=np.int64)[rows]
         self.labels = np.resize(self.real_labels, count)
 
-    def score(self, program: Program) -> Watched:
+    @property
+    def images_to_pass(self) -> int:
+        """Images that the network sees for one score: the generated, and at the first the real ones."""
+        return len(self.seeds) + self.features.missing(SPLIT, len(self.real_labels))
+
+    def score(self, program: Program, on_progress: OnProgress = lambda done: None) -> Watched:
         """Return KID with its interval, and the variety of each class.
 
         Args:
             program: maps rows (seed, label) [n, 2] int64 to images [n, H, W, C] uint8.
+            on_progress: called with how many of `images_to_pass` are done.
         """
-        generated, _ = self.features.extraction.of_program(program, self.seeds, self.labels, lambda done: None)
-        a, b = generated.features, self._real.features
+        before = self.features.missing(SPLIT, len(self.real_labels))
+        b = self.features.of(SPLIT, len(self.real_labels), on_progress).features
+        generated, _ = self.features.extraction.of_program(
+            program, self.seeds, self.labels, lambda done: on_progress(before + done)
+        )
+        a = generated.features
         classes_a, classes_b = self.labels[: len(a)], self.real_labels[: len(b)]
         if not self.conditional:
             classes_a, classes_b = np.full_like(classes_a, -1), np.full_like(classes_b, -1)
         return Watched(kid=kid_metric(kid(a, b)), variety=class_variety(a, classes_a, b, classes_b))
-
-    @cached_property
-    def _real(self) -> FeatureSet:
-        return self.features.of(SPLIT, len(self.real_labels), lambda done: None)
