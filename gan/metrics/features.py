@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gan.config import Resize
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.resize import resize_images
+from gan.vocabulary import Resize
 
 Images = npt.NDArray[np.uint8]
 PROBE_IMAGES = 4
