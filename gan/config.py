@@ -7,19 +7,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from gan.augment import Operation
-from gan.checkpoint import TRAINING_SECTIONS
 from gan.errors import ConfigError
-from gan.losses import LossKind
-from gan.networks.dcgan import Normalisation
 from gan.networks.resolution import Architecture, resolution_of
 from gan.schedules import penalised, total_images, zero_centred
+from gan.vocabulary import TRAINING_SECTIONS, AskedPrecision, LossKind, Normalisation, Operation, Resize
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
-Resize = Literal["tf1", "clean", "torch"]
-Precision = Literal["fp32", "bf16"]
-AskedPrecision = Literal["auto", "fp32", "bf16"]
 
 
 class Frozen(BaseModel):

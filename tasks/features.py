@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.config import EvaluationConfig, Precision
+from gan.config import EvaluationConfig
 from gan.evaluation.extraction import Extraction, LocalExtraction
 from gan.metrics.features import FeatureExtractor, require_precision
 from gan.metrics.network import FeatureNetwork, inception, other_network
 from gan.metrics.weights import find_inception_weights
 from gan.precision import emulation_warning, native_bf16
+from gan.vocabulary import Precision
 from tasks.ray_features import RayExtraction, all_nodes_have_bf16
 from tasks.settings import Settings
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-
-from gan.config import Config
 from gan.errors import ServiceError
 from tasks.settings import Settings
 
@@ -20,6 +17,8 @@ if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
 
     from mlflow import MlflowClient
+
+    from gan.config import Config
 
 TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
@@ -76,6 +75,8 @@ def _make_database(uri: str) -> None:
 
 
 def _require_answer(uri: str) -> None:
+    import requests
+
     try:
         # MLflow itself would retry for minutes before it says so.
         answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
@@ -160,7 +161,7 @@ class RunLog:
         self.client = mlflow_client
         self.run_id = run_id
 
-    def params(self, config: Config) -> None:
+    def params(self, config: "Config") -> None:
         """Log the configuration tree as dotted params and as `config.json`."""
         from mlflow.entities import Param
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.options import Json, NetworkOption, PrecisionOption, ResizeOption
 from flows.console import Answer, prepare
-from flows.options import Json, NetworkOption, PrecisionOption, ResizeOption
-from gan.config import EvaluationConfig
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -38,6 +37,8 @@ def compare(
     """
     answer = Answer()
     settings = prepare()
+    from gan.config import EvaluationConfig
+
     config = EvaluationConfig(resize=resize or "tf1", precision=precision or "auto")
     from flows.summary import compared_lines
     from tasks.comparing import compare_paths
