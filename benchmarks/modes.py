@@ -40,7 +40,7 @@ from gan.errors import NonFiniteLossError
 from gan.feed import Batch
 from gan.grids import image_grid
 from gan.keyed_random import Purpose, image_seeds, normal
-from gan.losses import LOSSES, LossKind
+from gan.losses import LOSSES
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator, Generator
@@ -50,6 +50,7 @@ from gan.sampling import sample_uint8
 from gan.schedules import StepSettings, cosine, ema_decay
 from gan.step import Networks, Step
 from gan.usefulness.classifier import train_classifier
+from gan.vocabulary import LossKind
 
 SIDE, STD = 5, 0.0125
 """Centres a side, from -1 to 1, and the standard deviation around them: 0.05 where centres are 2 apart."""

@@ -5,14 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-from rich.console import Console
-
-from flows.server import answers, prefect_environment
 from gan.errors import GanflowError, InputError, ServiceError
-from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
+
+if TYPE_CHECKING:  # every verb's help imports this module: what takes long to import is imported where it is used
+    from pydantic import BaseModel
+
+    from tasks.settings import Settings
 
 
 class Answer:
@@ -24,22 +24,25 @@ class Answer:
         # MLflow, Ray and DVC print to standard output: from here on file descriptor 1 is standard error.
         os.dup2(2, 1)
 
-    def give(self, result: BaseModel | dict[str, Any], lines: list[str], as_json: bool) -> None:
+    def give(self, result: "BaseModel | dict[str, Any]", lines: list[str], as_json: bool) -> None:
         """Print a result as one JSON object, or as lines."""
         if as_json:
-            tree = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+            tree = result if isinstance(result, dict) else result.model_dump(mode="json")
             lines = [json.dumps(tree, ensure_ascii=False)]
         self._stream.write("\n".join(lines) + "\n")
         self._stream.flush()
 
 
-def prepare() -> Settings:
+def prepare() -> "Settings":
     """Read the settings, prove that home can be written, and tell Prefect where its server is, before its import.
 
     Raises:
         InputError: a setting is malformed, or home cannot be written.
         ServiceError: PREFECT_API_URL names a server that does not answer.
     """
+    from flows.server import answers, prefect_environment
+    from tasks.settings import THREADS_SLEEP, require_writable_home
+
     settings = read_settings()
     require_writable_home(settings)
     from tasks.scratch import remove_abandoned
@@ -53,12 +56,16 @@ def prepare() -> Settings:
     return settings
 
 
-def read_settings() -> Settings:
+def read_settings() -> "Settings":
     """Read the settings.
 
     Raises:
         InputError: an environment variable is malformed.
     """
+    from pydantic import ValidationError
+
+    from tasks.settings import Settings
+
     try:
         return Settings()
     except ValidationError as error:
@@ -72,5 +79,7 @@ def errors_as_sentences() -> Iterator[None]:
     try:
         yield
     except GanflowError as error:
+        from rich.console import Console
+
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {error}", markup=False)
         sys.exit(error.exit_status)

@@ -6,6 +6,7 @@ from prefect import flow
 
 from flows.configure import resolve_config
 from tasks.dataset import current_dataset
+from tasks.features import settled
 from tasks.measured import Measured
 from tasks.references import require_classes
 from tasks.settings import Settings, require_writable_home
@@ -35,6 +36,7 @@ def evaluate(
     require_writable_home(settings)
     with goes_on("nothing was measured, and the same command goes on with the features of real images that are kept"):
         subject = find_subject(settings, model)
+        config = config.model_copy(update={"evaluation": settled(settings, config.evaluation)})
         if data:
             return evaluate_generator(subject, config, "", data, network)
         dataset = current_dataset(settings)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
-from tasks.guard import stop_what_was_started
 from tasks.stopping import do_last_acts, how_to_go_on
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -101,6 +100,8 @@ def _end(reading: int, number: int, noticed: threading.Event) -> NoReturn:
     sentence = how_to_go_on()
     terminal = _silence()
     noticed.set()
+    from tasks.guard import stop_what_was_started  # not above: `ganflow --help` has no need of it
+
     if _left_in_time(reading):
         do_last_acts(ACTING_SECONDS)
         stop_what_was_started(STOPPING_SECONDS)

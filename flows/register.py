@@ -10,6 +10,7 @@ from flows.configure import resolve_config
 from gan.config import Config
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
+from tasks.features import settled
 from tasks.past_runs import run_dataset
 from tasks.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.settings import Settings, require_writable_home
@@ -50,6 +51,8 @@ def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ())
 def _register(settings: Settings, run_id: str, config: Config) -> Registered:
     dataset_md5 = run_dataset(settings, run_id)
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
+    # once, for candidate and champion: their protocols must be one
+    config = config.model_copy(update={"evaluation": settled(settings, config.evaluation)})
     candidate = evaluate_generator(find_subject(settings, run_id), config, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):

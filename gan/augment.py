@@ -6,14 +6,12 @@ Adversarial Networks with Limited Data", NeurIPS 2020, section 2.2.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gan.keyed_random import Purpose, uniform
-
-Operation = Literal["flip", "colour", "translation", "cutout"]
+from gan.vocabulary import Operation
 
 SHIFT = 1 / 8
 """Of the side, by which an image is moved at most."""

@@ -12,14 +12,13 @@ from typing import Any
 import torch
 
 from gan.errors import CheckpointError
+from gan.vocabulary import TRAINING_SECTIONS
 
 FORMAT_VERSION = 2
 TENSORS = "tensors.pt"
 HEADER = "header.json"
 HASHES = "sha256.json"
 KEEP = 2
-TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
-"""Sections of the configuration that shape a training; the others say what comes before and after it."""
 SHAPE_KEYS = ("channels", "num_classes")
 """What of the dataset shapes the networks."""
 

@@ -7,18 +7,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from gan.augment import Operation
-from gan.checkpoint import TRAINING_SECTIONS
 from gan.errors import ConfigError
-from gan.losses import LossKind
-from gan.networks.dcgan import Normalisation
 from gan.networks.resolution import Architecture, resolution_of
 from gan.schedules import penalised, total_images, zero_centred
+from gan.vocabulary import TRAINING_SECTIONS, AskedPrecision, LossKind, Normalisation, Operation, Resize
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
-Resize = Literal["tf1", "clean", "torch"]
-Precision = Literal["fp32", "bf16"]
 
 
 class Frozen(BaseModel):
@@ -208,8 +203,10 @@ class TrainConfig(Frozen):
         None, description="the same at the end; null: as at the start"
     )
     flip: bool = Field(False, description="mirror half of the real images left to right")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="of the convolutions; auto: bf16 where a probe at the start finds it clearly faster"
+    precision: AskedPrecision = Field(
+        "auto",
+        description="of the convolutions; auto: bf16 where the hardware has it and a probe at the start finds it "
+        "clearly faster",
     )
     compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
     checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
@@ -231,7 +228,9 @@ class EvaluationConfig(Frozen):
         10_000, description="generated images, and at most as many reference images"
     )
     resize: Resize = Field("tf1", description="resampling to the network's 299x299")
-    precision: Precision = Field("fp32", description="precision of the feature network")
+    precision: AskedPrecision = Field(
+        "auto", description="of the feature network; auto: bf16 where the hardware has instructions for it, else fp32"
+    )
     batch_size: Annotated[int, Field(ge=1)] | None = Field(
         None, description="images per pass of the feature network; null: 8 on a CPU, 256 on a GPU"
     )

@@ -23,6 +23,7 @@ class Progress:
         metrics: name -> value, means since the last record; empty where there is only a picture.
         samples: [N, H, W, C] uint8 from G_ema on fixed seeds, or None.
         choice: how steps are computed, said once at the start; else empty.
+        rate: images a second since the run or worker began, between two records of metrics; else None.
     """
 
     cur_nimg: int
@@ -30,6 +31,7 @@ class Progress:
     metrics: dict[str, float] = field(default_factory=dict)
     samples: np.ndarray | None = None
     choice: str = ""
+    rate: float | None = None
 
 
 class TrainContext(Protocol):

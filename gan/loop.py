@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 
 SAMPLE_COLUMNS = 10
 FIRST_SNAPSHOT = 1024
+TELL_SECONDS = 5.0
+"""Between two records a large network on a small machine takes minutes: meanwhile it says how far it is."""
 SHAPELESS_KEYS = ("max_classes", "dropout")
 """Keys of the networks that change no weight's shape."""
 
@@ -216,7 +218,7 @@ def train(
     step = Step(run.nets, replace(run.objective, bf16=run.choice.bf16), context, compiled=run.choice.compiled)
     context.report(Progress(run.cur_nimg, total, choice=str(run.choice)))
     means, since = Means(), time.perf_counter()
-    logged = run.cur_nimg
+    logged, told = run.cur_nimg, since
     while run.cur_nimg < total:
         terms = step(feed.batch(*share()), step_settings(config, run.cur_nimg), run.cur_nimg)
         run.cur_nimg += size
@@ -226,7 +228,10 @@ def train(
             found, now = means.flush(context), time.perf_counter()
             rate = (run.cur_nimg - logged) / (now - since)
             context.report(Progress(run.cur_nimg, total, found | {"images_per_second": rate}))
-            logged, since = run.cur_nimg, now
+            logged, since, told = run.cur_nimg, now, now
+        elif (now := time.perf_counter()) - told > TELL_SECONDS:
+            told = now
+            context.report(Progress(run.cur_nimg, total, rate=(run.cur_nimg - logged) / (now - since)))
         if context.rank == 0 and (done or doubled(run.cur_nimg, size)):
             context.report(Progress(run.cur_nimg, total, samples=run.samples()))
         if done or crossed(run.cur_nimg, size, settings.checkpoint_kimg):

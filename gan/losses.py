@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LossKind = Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"]
+from gan.vocabulary import LossKind
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.augment import Operation, augment
+from gan.augment import augment
 from gan.keyed_random import Purpose, derive, uniform
 from gan.losses import Loss
 from gan.networks.interface import Discriminator
 from gan.penalties import distances_from_unit_slope, interpolate, squared_gradient_norms
+from gan.vocabulary import Operation
 
 Terms = dict[str, Tensor]
 """Sums over a worker's slice of the batch, each a float32 scalar, by name."""

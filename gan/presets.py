@@ -29,7 +29,7 @@ def debug() -> Config:
         ),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-3),
         train=TrainConfig(total_kimg=2.0, batch_size=32, checkpoint_kimg=1.0, log_kimg=0.25, precision="fp32"),
-        evaluation=EvaluationConfig(num_images=64, copy_images=64, watch_images=0, precision="bf16"),
+        evaluation=EvaluationConfig(num_images=64, copy_images=64, watch_images=0),
         release=ReleaseConfig(num_images=64, batch_size=64),
     )
 
@@ -61,7 +61,7 @@ def _small(
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-4),
         # each checkpoint is scored beside the training, on the same cores: on a CPU that is half of the time
         train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2),
-        evaluation=EvaluationConfig(num_images=images, precision="bf16"),
+        evaluation=EvaluationConfig(num_images=images, watch_images=250),
     )
 
 
@@ -72,7 +72,7 @@ def small_data() -> Config:
         update={
             "preset": "small-data",
             "augment": AugmentConfig(operations=("colour", "translation", "cutout")),
-            "evaluation": EvaluationConfig(num_images=1000, precision="bf16"),
+            "evaluation": config.evaluation.model_copy(update={"num_images": 1000}),
         }
     )
 
@@ -177,7 +177,7 @@ def _dcgan(name: str, resolution: int, widths: tuple[int, ...], *, base: int = 4
         loss=LossConfig(kind="nonsaturating", r1_gamma=0.0, r2_gamma=0.0),
         optimizer=OptimizerConfig(lr=2e-4, final_lr=2e-4, beta1=0.5, beta2=0.999),
         train=TrainConfig(total_kimg=200.0),
-        evaluation=EvaluationConfig(num_images=5000, precision="bf16"),
+        evaluation=EvaluationConfig(num_images=5000),
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from gan.context import Alone, TrainContext
 from gan.feed import Feed
 from gan.objective import Objective
+from gan.precision import emulation_warning, native_bf16
 from gan.schedules import step_settings
 from gan.step import Networks, Step
 
@@ -56,9 +57,16 @@ class Choice:
         return asdict(self)
 
 
-def candidates(config: "Config", device: torch.device) -> list[Choice]:
-    """Return what the configuration leaves open on a device, the plainest first."""
-    precisions = {"auto": [False, True], "fp32": [False], "bf16": [True]}[config.train.precision]
+def candidates(config: "Config", device: torch.device, *, native: bool) -> list[Choice]:
+    """Return what the configuration leaves open on a device, the plainest first.
+
+    Args:
+        config: the run's configuration.
+        device: of the workers.
+        native: whether all of them have instructions for bf16: what is emulated is never tried, for a few steps of it
+            can take minutes.
+    """
+    precisions = {"auto": [False, True] if native else [False], "fp32": [False], "bf16": [True]}[config.train.precision]
     wanted = config.train.compile
     ways = {True: [True], False: [False], None: [False, True] if device.type == "cuda" else [False]}[wanted]
     return [Choice(bf16, compiled, {}) for compiled in ways for bf16 in precisions]
@@ -67,7 +75,7 @@ def candidates(config: "Config", device: torch.device) -> list[Choice]:
 def choose(
     config: "Config", nets: Networks, objective: Objective, feed: Feed, context: TrainContext, share: tuple[int, int]
 ) -> Choice:
-    """Measure steps on copies of the networks, and return the fastest candidate, the same on every rank.
+    """Return the fastest way to compute steps that the configuration leaves open, the same on every rank.
 
     Args:
         config: the run's configuration.
@@ -77,9 +85,34 @@ def choose(
         context: this worker's place in the run.
         share: the images [first, last) of the first batch that fall to this worker.
     """
-    open_choices = candidates(config, context.device)
+    open_choices = candidates(config, context.device, native=_all_have_bf16(context))
+    if config.train.precision == "bf16" and (sentence := emulation_warning("train.precision", context.device)):
+        context.warn(sentence)
     if len(open_choices) == 1:
         return open_choices[0]
+    return measure(open_choices, config, nets, objective, feed, context, share)
+
+
+def measure(
+    open_choices: Sequence[Choice],
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    share: tuple[int, int],
+) -> Choice:
+    """Measure steps on copies of the networks, and return the fastest of some candidates with all their rates.
+
+    Args:
+        open_choices: the candidates, the plainest first.
+        config: as `choose` takes it, and so are all that follow.
+        nets: likewise.
+        objective: likewise.
+        feed: likewise.
+        context: likewise.
+        share: likewise.
+    """
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
     for index, choice in enumerate(open_choices):
         step = Step(
@@ -88,6 +121,12 @@ def choose(
         seconds[index] = _seconds_a_step(config, step, feed, share)
     context.all_reduce(seconds)  # all ranks must decide alike
     return _fastest(open_choices, (seconds / context.world_size).tolist(), share[1] - share[0])
+
+
+def _all_have_bf16(context: TrainContext) -> bool:
+    lacking = torch.tensor([float(not native_bf16(context.device))], device=context.device)
+    context.all_reduce(lacking)
+    return not lacking.item()
 
 
 def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: int) -> Choice:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -13,11 +14,27 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """How far the score of a checkpoint is.
+
+    Attributes:
+        scored_nimg: images that the checkpoint has seen.
+        passed: images that the feature network has seen for it.
+        to_pass: how many it will see.
+    """
+
+    scored_nimg: int
+    passed: int
+    to_pass: int
+
+
 @ray.remote(num_cpus=0)
 class Board:
     """Holds what is said until the driver collects it; never more than a few records.
 
-    A record is a `Progress` as a dict, {"warning": sentence}, or {"error": sentence, "kind": class in gan.errors}.
+    A record is a `Progress` as a dict, {"warning": sentence}, {"error": sentence, "kind": class in gan.errors}, or a
+    `Scoring` as a dict.
     """
 
     def __init__(self) -> None:
@@ -38,6 +55,7 @@ def collecting(
     board: Any,
     on_progress: Callable[["Progress"], None],
     on_warning: Callable[[str], None],
+    on_scoring: Callable[[Scoring], None] = lambda scoring: None,
     on_error: Callable[[], None] = lambda: None,
 ) -> Iterator[list[dict[str, str]]]:
     """Hand the board's records on from a thread while the block runs.
@@ -46,6 +64,7 @@ def collecting(
         board: the actor.
         on_progress: called with every progress record.
         on_warning: called with every sentence once; not after an error, which explains enough.
+        on_scoring: called with how far the score of a checkpoint is.
         on_error: called when an error was found.
 
     Yields:
@@ -63,6 +82,8 @@ def collecting(
             if "error" in record:
                 errors.append(record)
                 on_error()
+            elif "scored_nimg" in record:
+                on_scoring(Scoring(**record))
             elif "warning" not in record:
                 on_progress(Progress(**record))
             elif not errors and record["warning"] not in warned:

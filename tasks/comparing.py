@@ -1,6 +1,7 @@
 """Two sets of images compared: opened, passed through the network with a bar, and shown on a page."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +12,7 @@ from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 from gan.metrics.evaluation import Evaluation
 from tasks.evaluation_report import evaluation_html
-from tasks.features import open_extraction
+from tasks.features import open_extraction, settled
 from tasks.progress import progress
 from tasks.settings import Settings
 
@@ -40,6 +41,7 @@ def compare_paths(
     network: Path | None,
     report: Path,
     scratch: Path,
+    on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Compared:
     """Compare two sets of images.
 
@@ -53,6 +55,7 @@ def compare_paths(
         network: a TorchScript file instead of Inception.
         report: the page, which is written last.
         scratch: a folder for decoded images.
+        on_warning: called with a sentence where this device only emulates the precision asked for.
 
     Raises:
         InputError: a set cannot be read or is too small, or the page cannot be written.
@@ -62,12 +65,13 @@ def compare_paths(
     sets = {name: _open(name, path, split, scratch) for name, (path, split) in (("A", a), ("B", b))}
     held = _open("the holdout", holdout, None, scratch) if holdout else None
     require_sizes(sets["A"], sets["B"], n)
+    config = settled(settings, config)
     comparison = Comparison(
         sets["A"],
         sets["B"],
         holdout=held,
         config=config,
-        extraction=open_extraction(settings, config, network=network),
+        extraction=open_extraction(settings, config, network=network, on_warning=on_warning),
         cache_dir=settings.cache_dir,
         split=b[1] if b[1] in {"train", "test"} else "all",
         n=n,

@@ -15,7 +15,8 @@ from gan.context import Alone
 from gan.data.resident import Resident
 from gan.feed import Feed, worker_slice
 from gan.loop import Run
-from gan.probe import candidates, choose
+from gan.precision import native_bf16
+from gan.probe import candidates, measure
 from tasks.dataset import load_version
 from tasks.settings import Settings
 from tasks.training import share_out
@@ -139,10 +140,7 @@ def _measured(
         keep_freed_memory()
     run = Run(config, Alone(device), plan.header)
     feed = Feed(np.asarray(data.images), data.labels, seed=config.train.seed, flip=config.train.flip, device=device)
-    # a probe that has one candidate does not measure it
-    both = config.model_copy(update={"train": config.train.model_copy(update={"precision": "auto"})})
     part = worker_slice(0, config.train.batch_size, 0, workers)
-    found = choose(both, run.nets, run.objective, feed, run.context, part)
-    rates = {each.name: found.rates[each.name] for each in candidates(config, device)}
-    choice = found.name if found.name in rates else max(rates, key=lambda name: rates[name])
-    return choice, rates
+    open_choices = candidates(config, device, native=native_bf16(device))
+    found = measure(open_choices, config, run.nets, run.objective, feed, run.context, part)
+    return found.name, found.rates

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
@@ -80,28 +79,24 @@ class Lines:
     """A log of places: a line every few seconds, ever less often as time goes by, and one at the end of long work.
 
     Args:
-        description: what is done.
-        logger: where lines go.
+        logger: where lines go; None: nowhere.
         clock: seconds.
     """
 
-    def __init__(
-        self, description: str, logger: logging.Logger | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.description = description
+    def __init__(self, logger: logging.Logger | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.logger = logger
         self.clock = clock
         self.begun = self.last = clock()
         self.ended = True  # nothing to end yet
 
-    def show(self, place: Place) -> None:
+    def show(self, description: str, place: Place) -> None:
         """Log a place if it is time for it."""
         now = self.clock()
         due = now - self.last >= max(LOG_EVERY_SECONDS, LOG_EVERY_SHARE * (now - self.begun))
         ends = place.done >= place.total > 0
         if self.logger and (due or (ends and not self.ended)):
             self.last, self.ended = now, ends
-            self.logger.info("%s", place.sentence(self.description), extra={"is_progress": True})
+            self.logger.info("%s", place.sentence(description), extra={"is_progress": True})
 
 
 class Bar(Progress):
@@ -113,32 +108,55 @@ class Bar(Progress):
         yield from (Text(task.fields["note"]) for task in self.tasks if task.fields["note"])
 
 
+class Reporter:
+    """Tells how far a piece of work is, how fast it goes, and how long it will take.
+
+    Args:
+        description: what is done, as in «training».
+        total: how many in all.
+        unit: what is counted: `images` or `bytes`.
+        show: called with the description and each place.
+    """
+
+    def __init__(self, description: str, total: int, unit: str, show: Callable[[str, Place], None]) -> None:
+        self.unit = unit
+        self.show = show
+        self.begin(description, total)
+
+    def begin(self, description: str, total: int) -> None:
+        """Go over to another piece of the work, which has a speed of its own."""
+        self.description = description
+        self.total = total
+        self.pace = Pace()
+
+    def __call__(self, done: int, note: str = "", *, total: int | None = None, rate: float | None = None) -> None:
+        """Show a place.
+
+        Args:
+            done: how many are done.
+            note: a few words more.
+            total: how many there are now; None: as before.
+            rate: how many a second; None: as measured here.
+        """
+        self.total = self.total if total is None else total
+        measured = self.pace.at(done)
+        self.show(self.description, Place(done, self.total, measured if rate is None else rate, self.unit, note))
+
+
 @contextmanager
 def progress(
     description: str, total: int, logger: logging.Logger | None = None, *, unit: str = "images"
-) -> Iterator[Callable[..., None]]:
-    """Show how far a piece of work is, how fast it goes, and how long it will take.
+) -> Iterator[Reporter]:
+    """Show the progress of long work: as a bar on a terminal, else as lines in a log.
 
     Args:
         description: what is done, as in «training».
         total: how many in all.
         logger: where lines go when standard error is no terminal; silent there without one.
         unit: what is counted: `images` or `bytes`.
-
-    Yields:
-        `update(done, note="", *, total=None, rate=None)`: how many are done, a few words more, how many there are now,
-        and how many a second, which is measured here where it is not given.
     """
-    pace, whole = Pace(), total
-
-    def place(done: int, note: str = "", *, total: int | None = None, rate: float | None = None) -> Place:
-        nonlocal whole
-        whole, measured = whole if total is None else total, pace.at(done)
-        return Place(done, whole, measured if rate is None else rate, unit, note)
-
     if not sys.stderr.isatty():
-        lines = Lines(description, logger)
-        yield lambda *given, **named: lines.show(place(*given, **named))
+        yield Reporter(description, total, unit, Lines(logger).show)
         return
     columns = (
         TextColumn("{task.description:<12}"),
@@ -150,8 +168,8 @@ def progress(
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, note="", speed="", left="")
 
-        def show(*given: Any, **named: Any) -> None:
-            now = place(*given, **named)
-            bar.update(task, completed=now.done, total=now.total, note=now.note, speed=now.speed, left=now.left)
+        def show(what: str, now: Place) -> None:
+            figures = {"note": now.note, "speed": now.speed, "left": now.left}
+            bar.update(task, description=what, completed=now.done, total=now.total, **figures)
 
-        yield show
+        yield Reporter(description, total, unit, show)

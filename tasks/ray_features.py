@@ -16,6 +16,7 @@ from gan.errors import GanflowError, ResourcesError
 from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor, default_batch_size
+from gan.precision import native_bf16
 from gan.sampling import Program, draw
 from tasks.ray_cluster import ray_cluster
 from tasks.settings import THREADS_SLEEP, Settings
@@ -106,6 +107,34 @@ class RayExtraction:
                 yield _result(running.popleft())
 
 
+def all_nodes_have_bf16(settings: Settings) -> bool:
+    """Whether every node that would compute features has instructions for bf16: the GPUs', or the processors'."""
+    with ray_cluster(settings):
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        kind = "GPU" if any(node["Resources"].get("GPU") for node in nodes) else "CPU"
+        asked = [
+            ray.remote(_has_bf16)
+            .options(
+                num_cpus=0,
+                num_gpus=0.001 if kind == "GPU" else 0,  # enough to see the GPU
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+            )
+            .remote("cuda" if kind == "GPU" else "cpu")
+            for node in nodes
+            if node["Resources"].get(kind)
+        ]
+        return all(_result(answer) for answer in asked)
+
+
+def _has_bf16(device: str) -> bool:
+    import torch
+
+    return native_bf16(torch.device(device))
+
+
 def slice_size(total: int, slots: int, batch: int) -> int:
     """Return images per task: whole batches, and enough tasks for every slot to have several."""
     return batch * max(1, min(total // (batch * slots * _SLICES), _MOST_IMAGES // batch))
@@ -145,12 +174,12 @@ def _open(network: NetworkPayload) -> FeatureExtractor:
         return open_extraction(settings, network.config, network=file if network.own else None).extractor
 
 
-def _result(reference: Any) -> np.ndarray:
+def _result(reference: Any) -> Any:
     import ray
     from ray.exceptions import RayError
 
     try:
-        features: np.ndarray = ray.get(reference)
+        return ray.get(reference)
     except RayError as error:
         cause = getattr(error, "cause", None)
         if isinstance(cause, GanflowError):
@@ -159,4 +188,3 @@ def _result(reference: Any) -> np.ndarray:
         raise ResourcesError(
             f"the Ray cluster could not compute features ({reason}): see its dashboard, and run this again"
         ) from None
-    return features

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
-
-from gan.config import Config
 from gan.errors import ServiceError
 from tasks.settings import Settings
 from tasks.stopping import last_act
@@ -21,6 +18,8 @@ if TYPE_CHECKING:
     from logging import Logger, LoggerAdapter
 
     from mlflow import MlflowClient
+
+    from gan.config import Config
 
 TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
@@ -77,6 +76,8 @@ def _make_database(uri: str) -> None:
 
 
 def _require_answer(uri: str) -> None:
+    import requests
+
     try:
         # MLflow itself would retry for minutes before it says so.
         answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
@@ -162,7 +163,7 @@ class RunLog:
         self.client = mlflow_client
         self.run_id = run_id
 
-    def params(self, config: Config) -> None:
+    def params(self, config: "Config") -> None:
         """Log the configuration tree as dotted params and as `config.json`."""
         from mlflow.entities import Param
 

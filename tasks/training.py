@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ray.train import Result, ValidationConfig
     from ray.train.torch import TorchTrainer
 
+    from tasks.board import Scoring
     from tasks.validation import OpenScore
 
 MAX_WORKER_FAILURES = 3
@@ -115,6 +116,7 @@ def train_on_ray(
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
     on_choice: Callable[[str], None] = lambda choice: None,
+    on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
     open_score: "OpenScore | None" = None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
@@ -131,6 +133,7 @@ def train_on_ray(
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
         on_choice: called there with what the start-up probe chose, at every start of the workers.
+        on_scoring: called there with how far the score of a checkpoint is.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
 
     Raises:
@@ -151,6 +154,7 @@ def train_on_ray(
         import ray.train
 
         from tasks.board import Board, collecting
+        from tasks.features import settled, warn_of_emulation
         from tasks.validation import ValidationPayload, open_kid, start_validator, validation_config
 
         share = share_out(nodes, workers)
@@ -158,7 +162,11 @@ def train_on_ray(
         validator = None
         if weights is not None:
             free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]
-            told = ValidationPayload(header, str(settings.home), str(weights.absolute()))
+            evaluation = settled(settings, config.evaluation, gpu=free >= 1)
+            warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
+            told = ValidationPayload(
+                header, evaluation.model_dump(mode="json"), str(settings.home), str(weights.absolute())
+            )
             validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
         trainer = _trainer(
             header,
@@ -176,7 +184,7 @@ def train_on_ray(
             if validator is not None:  # Ray Train would wait for scores of a training that failed
                 ray.kill(validator)
 
-        with collecting(board, hand_on, on_warning, stop_scoring) as failure:
+        with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
             try:
                 result = in_a_thread(trainer.fit)
             except ray.train.TrainingFailedError as error:

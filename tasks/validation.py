@@ -3,14 +3,16 @@
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
 
 from gan.errors import GanflowError
+from tasks.board import Scoring
 from tasks.settings import THREADS_SLEEP, Settings
 
 if TYPE_CHECKING:  # the process that only waits for a score shall not load torch
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # the process that only waits for a score shall not load torc
 # The KID of a checkpoint without one: worse than any, and finite, for Ray Train keeps it as JSON.
 NOT_MEASURED = sys.float_info.max
 MOST_THREADS = 8  # they yield to the loop, and have the processor to themselves when it has ended
+TELL_SECONDS = 1.0
 # Far beyond what one slow core needs: what has not come by then never will.
 SECONDS, SECONDS_AN_IMAGE = 600.0, 4.0
 
@@ -32,17 +35,20 @@ class ValidationPayload:
 
     Attributes:
         header: what every checkpoint of this run carries.
+        evaluation: section of the configuration, with a precision from `settled`.
         home: `GANFLOW_HOME` of the driver.
         weights: the feature network's file as the driver found it.
     """
 
     header: dict[str, Any]
+    evaluation: dict[str, Any]
     home: str
     weights: str
 
 
-Score = Callable[[Path], "Watched"]
-"""Maps a checkpoint's folder to its KID, of which lower is better, and the variety of its classes."""
+Score = Callable[[Path, Callable[[int, int], None]], "Watched"]
+"""Maps a checkpoint's folder to its KID, of which lower is better, and the variety of its classes; it calls the second
+argument with (images passed, images to pass)."""
 OpenScore = Callable[[ValidationPayload], Score]
 
 
@@ -52,7 +58,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     Raises:
         GanflowError: network or dataset cannot be read here.
     """
-    from gan.config import Config
+    from gan.config import EvaluationConfig
     from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import Watch
     from tasks.features import open_extraction
@@ -62,11 +68,16 @@ def open_kid(payload: ValidationPayload) -> Score:
     # another node may have the file elsewhere; and whatever cluster there is, this is done here
     weights = Path(payload.weights) if Path(payload.weights).is_file() else None
     settings = Settings(ganflow_home=Path(payload.home), ganflow_inception_weights=weights, ray_address=None)
-    header, config = payload.header, Config.model_validate(payload.header["config"]).evaluation
+    header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
     real = dataset_version(settings, header["dataset_md5"], header["class_names"])
     features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
-    watch = Watch(features, config.watch_images, conditional=header["num_classes"] > 0)
-    return lambda checkpoint: watch.score(load_generator(checkpoint))
+    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
+
+    def score(checkpoint: Path, on_progress: Callable[[int, int], None]) -> "Watched":
+        to_pass = watch.images_to_pass
+        return watch.score(load_generator(checkpoint), lambda done: on_progress(done, to_pass))
+
+    return score
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=1)
@@ -88,15 +99,28 @@ class Validator:
         self._score: Score | None = None
         self._told: set[int] = set()
 
-    def score(self, checkpoint: "Checkpoint", cur_nimg: int) -> tuple[dict[str, float], list[str]]:
+    def score(self, checkpoint: "Checkpoint", cur_nimg: int, board: Any) -> tuple[dict[str, float], list[str]]:
         """Fetch a checkpoint from the storage and score it.
+
+        Args:
+            checkpoint: in the storage.
+            cur_nimg: images that it has seen.
+            board: where it is told how far the score is, every second.
 
         Returns:
             Metrics by name; and a sentence for each class that has collapsed and has not been told of before.
         """
         self._score = self._score or self.open_score(self.payload)
+        told = 0.0
+
+        def tell(passed: int, to_pass: int) -> None:
+            nonlocal told
+            if (now := time.monotonic()) - told > TELL_SECONDS or passed == to_pass:
+                told = now
+                board.put.remote(asdict(Scoring(cur_nimg, passed, to_pass)))
+
         with checkpoint.as_directory() as folder:
-            watched = self._score(Path(folder))
+            watched = self._score(Path(folder), tell)
         found = watched.collapses(self.payload.header["class_names"], cur_nimg)
         new = [sentence for label, sentence in found.items() if label not in self._told]
         self._told |= found.keys()
@@ -150,7 +174,7 @@ def validate(
     Nothing that goes wrong here may end the training, so it is a warning, and the checkpoint stays unscored.
     """
     try:
-        metrics, warnings = ray.get(validator.score.remote(checkpoint, cur_nimg), timeout=seconds)
+        metrics, warnings = ray.get(validator.score.remote(checkpoint, cur_nimg, board), timeout=seconds)
     except Exception as error:  # a lost process or node, too
         sentence = f"the KID beside training cannot be measured ({_reason(error)}): training goes on without it"
         ray.get(board.put.remote({"warning": sentence}))

@@ -4,29 +4,25 @@ The history is the runs of the experiment `ganflow-datasets`; the images are rea
 versions leaves `data/` as it is.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 from gan.errors import DatasetError, InputError, ServiceError
 from tasks.dvc_repo import checkout_version, current_md5, recover, require_version, version_files
 from tasks.dvc_session import tracked_md5
+from tasks.ingest_runs import IngestRun, ingest_runs
 from tasks.past_runs import run_artifact
 from tasks.settings import Settings
-from tasks.tracking import DATASETS, client
-from tasks.version_diff import VersionDiff, compare
-from tasks.version_images import Place, read_version
 
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+if TYPE_CHECKING:  # listing versions reads no images
+    from tasks.version_diff import VersionDiff
+    from tasks.version_images import Place
 
 CURRENT = "current"
 SHORTEST_PREFIX = 4
-_PAGE = 1000
 
 
 class Version(BaseModel):
@@ -66,21 +62,20 @@ def versions(settings: Settings) -> list[Version]:
     """
     recover(settings)
     current = current_md5(settings)
-    newest: dict[str, Run] = {}
+    newest: dict[str, IngestRun] = {}
     first: dict[str, int] = {}
-    for run in _ingests(settings):
-        md5 = run.data.tags["dataset_md5"]
-        newest.setdefault(md5, run)
-        first[md5] = run.info.start_time
+    for run in ingest_runs(settings):
+        newest.setdefault(run.md5, run)
+        first[run.md5] = run.started
     made = [
         Version(
             md5=md5,
             current=md5 == current,
             first_made=datetime.fromtimestamp(first[md5] / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ"),
-            num_train=_count(run, "num_train"),
-            num_test=_count(run, "num_test"),
-            source=run.data.tags.get("source"),
-            run_id=run.info.run_id,
+            num_train=run.num_train,
+            num_test=run.num_test,
+            source=run.source,
+            run_id=run.run_id,
         )
         for md5, run in sorted(newest.items(), key=lambda item: first[item[0]], reverse=True)
     ]
@@ -107,12 +102,15 @@ def find_version(settings: Settings, name: str) -> Version:
     return found[0]
 
 
-def diff(settings: Settings, before: str, after: str) -> VersionDiff:
+def diff(settings: Settings, before: str, after: str) -> "VersionDiff":
     """Compare two versions by the pixels of their images, each given as `find_version` takes it.
 
     Raises:
         DatasetError: a version is not known, not to be had, or broken.
     """
+    from tasks.version_diff import compare
+    from tasks.version_images import read_version
+
     places: dict[Place, int] = {}
     # Both are known before one is fetched.
     chosen = [find_version(settings, name) for name in (before, after)]
@@ -130,6 +128,10 @@ def checkout(settings: Settings, name: str) -> CheckedOut:
         DatasetError: the version is not known, not to be had or broken; then nothing is changed.
         GanflowError: DVC refuses.
     """
+    import numpy as np
+
+    from tasks.version_images import read_version
+
     version = find_version(settings, name)
     pointer = _pointer_text(settings, version)
     places: dict[Place, int] = {}
@@ -140,29 +142,6 @@ def checkout(settings: Settings, name: str) -> CheckedOut:
         changed=checkout_version(settings, version.md5, pointer),
         **{f"num_{split}": sum(n for place, n in rows.items() if place[0] == split) for split in ("train", "test")},
     )
-
-
-def _ingests(settings: Settings) -> Iterator["Run"]:
-    mlflow_client = client(settings)
-    experiment = mlflow_client.get_experiment_by_name(DATASETS)
-    token = None
-    while experiment is not None:
-        page = mlflow_client.search_runs(
-            [experiment.experiment_id],
-            "attributes.status = 'FINISHED'",
-            max_results=_PAGE,
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        yield from (run for run in page if "dataset_md5" in run.data.tags)
-        token = page.token
-        if not token:
-            return
-
-
-def _count(run: "Run", metric: str) -> int | None:
-    value = run.data.metrics.get(metric)
-    return None if value is None else int(value)
 
 
 def _pointer_text(settings: Settings, version: Version) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan.config import Precision
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.scores import distribution_scores, kid_metric
 from gan.metrics.copies import find_copies, find_pixel_copies
@@ -21,6 +20,7 @@ from gan.metrics.protocol import METRICS_VERSION
 from gan.metrics.weights import find_inception_weights
 from gan.networks.interface import Generator
 from gan.sampling import sample_uint8
+from gan.vocabulary import Precision
 from quality.cells import RARE, Cell
 from quality.data import RARE_CLASS, RARE_KEPT, Data, Labelled
 from quality.kept import kept, kept_array

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan.config import Crop, Filter
 from gan.data.plan import UNLABELLED_NAME
-from gan.data.records import SourceKind
 from gan.errors import DatasetError
+from gan.vocabulary import SourceKind
 
 INFO_FILE = "dataset.json"
 __all__ = ["INFO_FILE", "UNLABELLED_NAME", "DatasetInfo", "read_dataset_info", "write_dataset_info"]

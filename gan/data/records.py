@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SourceKind = Literal["digits", "folder", "idx", "cifar", "parquet", "webdataset", "huggingface"]
+from gan.vocabulary import SourceKind
+
 SplitName = Literal["train", "test"]
 UNLABELLED = -1
 OUT_OF_RANGE = "label out of range"

@@ -70,7 +70,8 @@ class RealFeatures:
         rows = self.rows(split, count)
         if self._stored(split, len(rows)):
             return 0
-        return sum(len(part) for start, part in _parts(rows) if not self._part_path(split, start, len(part)).exists())
+        parts = _parts(len(self._beginning(split, len(rows))), rows)
+        return sum(len(part) for start, part in parts if not self._part_path(split, start, len(part)).exists())
 
     def of(self, split: str, count: int, on_progress: OnProgress) -> FeatureSet:
         """Return the features of at most `count` images of a split; a killed call goes on where it was."""
@@ -83,8 +84,11 @@ class RealFeatures:
         return features
 
     def _pieces(self, split: str, rows: Rows, on_progress: OnProgress) -> Iterator[Features]:
+        beginning = self._beginning(split, len(rows))
+        if len(beginning):
+            yield beginning
         done = 0
-        for start, part in _parts(rows):
+        for start, part in _parts(len(beginning), rows):
 
             def count(more: int, before: int = done) -> None:
                 on_progress(before + more)
@@ -92,6 +96,18 @@ class RealFeatures:
             piece = self._part(split, start, part, count)
             done += len(part)
             yield piece
+
+    def _beginning(self, split: str, count: int) -> Features:
+        """Features [n, D] of the first images, from the largest smaller set that is there; [0, 0] where none is.
+
+        As many as make whole batches: so every image is in the batch that it would be in without them.
+        """
+        smaller = [path for path in self._stored_paths(split) if _count(path) < count]
+        for path in reversed(smaller):
+            if (found := _loaded(path)) is not None:
+                batch = self.extraction.extractor.batch_size
+                return found.features[: len(found.features) // batch * batch]
+        return np.empty((0, 0), np.float32)
 
     def _name(self, split: str, count: int | str) -> str:
         extractor = self.extraction.extractor
@@ -101,13 +117,14 @@ class RealFeatures:
 
     def _stored(self, split: str, count: int) -> FeatureSet | None:
         # those of more images begin with the features of fewer, as far as they are kept
-        for path in sorted(self.folder.glob(self._name(split, "*")), key=_count):
-            if _count(path) == count or (_count(path) > count and count <= KEPT):
-                try:
-                    return FeatureSet.load(path)
-                except (OSError, ValueError, EOFError):
-                    continue  # cut short
+        for path in self._stored_paths(split):
+            enough = _count(path) == count or (_count(path) > count and count <= KEPT)
+            if enough and (found := _loaded(path)) is not None:
+                return found
         return None
+
+    def _stored_paths(self, split: str) -> list[Path]:
+        return sorted(self.folder.glob(self._name(split, "*")), key=_count)
 
     def _part_path(self, split: str, start: int, count: int) -> Path:
         return self.folder / f".{self._name(split, 'parts')}" / f"{start}-{count}.npy"
@@ -138,8 +155,16 @@ class RealFeatures:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _parts(rows: Rows) -> Iterator[tuple[int, Rows]]:
-    for start in range(0, len(rows), PART):
+def _loaded(path: Path) -> FeatureSet | None:
+    try:
+        return FeatureSet.load(path)
+    except (OSError, ValueError, EOFError):
+        return None  # cut short
+
+
+def _parts(first: int, rows: Rows) -> Iterator[tuple[int, Rows]]:
+    """Yield the rows from `first` on in parts, each with the place of its first."""
+    for start in range(first, len(rows), PART):
         yield start, rows[start : start + PART]
 
 

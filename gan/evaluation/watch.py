@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from gan.evaluation.extraction import OnProgress
 from gan.evaluation.real import RealFeatures
 from gan.evaluation.scores import kid_metric, require_enough
 from gan.metrics.evaluation import Metric
-from gan.metrics.feature_set import FeatureSet
 from gan.metrics.kid import kid
 from gan.metrics.variety import Variety, class_variety
 from gan.sampling import Program
 
 SPLIT = "train"
+MOST_REFERENCE = 1000
+"""Real images that are worth passing through the network for a score of few generated ones."""
 
 
 @dataclass(frozen=True)
@@ -60,40 +61,47 @@ class Watch:
     """Scores programs on the same seeds, labels and training images, so that their scores can be compared.
 
     The seeds lie below zero, where no evaluation draws: the images by which a checkpoint is picked are not those by
-    which it is judged.
+    which it is judged. The training images are those that the evaluation begins with: their features serve both.
 
     Args:
         features: of the dataset, with the network that makes them; computed at the first score unless cached.
-        count: generated images, and at most as many training images.
+        count: generated images.
+        reference: training images that the evaluation compares with. At most `MOST_REFERENCE` of them are taken, or
+            as many as are generated.
         conditional: whether the generator draws the class that it is asked for; else its images are one class.
 
     Raises:
-        InputError: either would be fewer than 4 images.
+        InputError: there would be fewer than 4 images on a side.
     """
 
-    def __init__(self, features: RealFeatures, count: int, *, conditional: bool) -> None:
-        rows = features.rows(SPLIT, count)
+    def __init__(self, features: RealFeatures, count: int, *, reference: int, conditional: bool) -> None:
+        rows = features.rows(SPLIT, max(count, min(reference, MOST_REFERENCE)))
         require_enough(count, len(rows))
         self.features = features
-        self.count = count
         self.seeds = np.arange(-count, 0, dtype=np.int64)
         self.conditional = conditional
         self.real_labels = np.asarray(features.real.splits[SPLIT].labels, dtype=np.int64)[rows]
         self.labels = np.resize(self.real_labels, count)
 
-    def score(self, program: Program) -> Watched:
+    @property
+    def images_to_pass(self) -> int:
+        """Images that the network sees for one score: the generated, and at the first the real ones."""
+        return len(self.seeds) + self.features.missing(SPLIT, len(self.real_labels))
+
+    def score(self, program: Program, on_progress: OnProgress = lambda done: None) -> Watched:
         """Return KID with its interval, and the variety of each class.
 
         Args:
             program: maps rows (seed, label) [n, 2] int64 to images [n, H, W, C] uint8.
+            on_progress: called with how many of `images_to_pass` are done.
         """
-        generated, _ = self.features.extraction.of_program(program, self.seeds, self.labels, lambda done: None)
-        a, b = generated.features, self._real.features
+        before = self.features.missing(SPLIT, len(self.real_labels))
+        b = self.features.of(SPLIT, len(self.real_labels), on_progress).features
+        generated, _ = self.features.extraction.of_program(
+            program, self.seeds, self.labels, lambda done: on_progress(before + done)
+        )
+        a = generated.features
         classes_a, classes_b = self.labels[: len(a)], self.real_labels[: len(b)]
         if not self.conditional:
             classes_a, classes_b = np.full_like(classes_a, -1), np.full_like(classes_b, -1)
         return Watched(kid=kid_metric(kid(a, b)), variety=class_variety(a, classes_a, b, classes_b))
-
-    @cached_property
-    def _real(self) -> FeatureSet:
-        return self.features.of(SPLIT, self.count, lambda done: None)

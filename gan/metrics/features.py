@@ -1,20 +1,22 @@
 """Images -> features, in batches of one size whatever sizes come in."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from gan.config import Resize
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.resize import resize_images
+from gan.vocabulary import Resize
 
 Images = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
 PROBE_IMAGES = 4
 MOST_DEVIATION = 0.1
 """Of a reduced precision's features from fp32's, relative, in the mean over the probe; bf16 shows 0.01 to 0.03."""
@@ -34,7 +36,7 @@ class FeatureExtractor:
         self.resize: Resize = resize
         self.batch_size = batch_size or default_batch_size(network.device.type)
 
-    def pieces(self, batches: Iterable[Images], total: int | None = None) -> Iterator[npt.NDArray[np.float32]]:
+    def pieces(self, batches: Iterable[Images], total: int | None = None) -> Iterator[Features]:
         """Yield the features of the images, in their order, a batch at a time.
 
         Args:
@@ -48,17 +50,22 @@ class FeatureExtractor:
             DatasetError: fewer images than `total` came, or none.
         """
         done = 0
-        for images in _rebatch(batches, self.batch_size, total):
-            yield self._features(torch.from_numpy(images)).cpu().numpy()
-            done += len(images)
+        passed = self._passed(_rebatch(batches, self.batch_size, total))
+        while True:
+            with _full_fp32():
+                features = next(passed, None)
+            if features is None:
+                break
+            yield features
+            done += len(features)
         if not done or done < (total or 0):
             raise DatasetError(f"features of {total or 'some'} images were asked for but only {done} images came")
 
     def extract(
         self, batches: Iterable[Images], total: int | None = None, on_progress: Callable[[int], None] | None = None
-    ) -> npt.NDArray[np.float32]:
+    ) -> Features:
         """Return all features at once, [N, D] float32; as `pieces`, with the images done so far told after each."""
-        rows: list[npt.NDArray[np.float32]] = []
+        rows: list[Features] = []
         done = 0
         for piece in self.pieces(batches, total):
             rows.append(piece)
@@ -67,10 +74,33 @@ class FeatureExtractor:
                 on_progress(done)
         return np.concatenate(rows)
 
+    def _passed(self, batches: Iterator[Images]) -> Iterator[Features]:
+        """Pass batches through the network, in their order.
+
+        On a CPU each thread passes batches of its own: threads that share one wait for each other at every layer.
+        """
+        threads = torch.get_num_threads()
+        if self.network.device.type != "cpu" or threads == 1:
+            yield from map(self._features, batches)
+            return
+        pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        running: deque[Future[Features]] = deque()
+        try:
+            for images in batches:
+                running.append(pool.submit(self._features, images))
+                if len(running) > threads:  # one waits, so that no thread does
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)  # what a thread sets is in part set for all
+
     @torch.inference_mode()
-    def _features(self, images: Tensor) -> Tensor:
-        with _full_fp32():
-            return self.network.run(resize_images(images.to(self.network.device), self.resize, self.network.input_size))
+    def _features(self, images: Images) -> Features:
+        pixels = torch.from_numpy(images).to(self.network.device)
+        features = self.network.run(resize_images(pixels, self.resize, self.network.input_size))
+        return features.cpu().numpy()
 
 
 def default_batch_size(device_type: str) -> int:

@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gan.config import Frozen, Precision, Resize
+from gan.config import Frozen
 from gan.errors import ProtocolMismatchError
+from gan.vocabulary import Precision, Resize
 
 ReferenceSplit = Literal["train", "test", "all"]
 METRICS_VERSION = 2  # raised with every change of this package that changes a score

@@ -1,20 +1,9 @@
-"""What a configuration costs, found on the meta device: shapes alone, so the largest network takes no memory."""
+"""What a configuration costs, in closed forms over its numbers: no network is built, and torch is not imported."""
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
-
-from gan.losses import LOSSES
-from gan.networks.build import build_discriminator, build_generator
-from gan.networks.interface import Discriminator, Generator
-from gan.penalties import squared_gradient_norms
+from gan.networks.layer_cost import Part, dc_discriminator, dc_generator, r3_discriminator, r3_generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.config import Config
@@ -54,62 +43,29 @@ class NetworkCost:
 
 
 def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCost:
-    """Return what training a configuration costs; nothing is computed but shapes.
+    """Return what training a configuration costs.
 
     Args:
         config: the configuration; its sections network, loss and train are read.
         channels: image channels C, 1 or 3.
         num_classes: classes, 0 for unconditional networks.
     """
-    with torch.device("meta"), _CalledCpu():
-        G = build_generator(config.network, channels=channels, num_classes=num_classes)
-        D = build_discriminator(config.network, channels=channels, num_classes=num_classes)
-        kept, generator_flops, discriminator_flops = _through(config, G, D)
-    in_G, in_D = _parameters(G), _parameters(D)
+    network, loss, batch = config.network, config.loss, config.train.batch_size
+    dcgan = network.architecture == "dcgan"
+    layers = (dc_generator, dc_discriminator) if dcgan else (r3_generator, r3_discriminator)
+    G, D = (sum(each(network, channels, num_classes), start=Part()) for each in layers)
+    # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
+    kept = G.pass_of(batch, slope=False) + D.pass_of(2 * batch, slope=loss.zero_centred)
+    if loss.gradient_penalty > 0:
+        kept += D.pass_of(batch, slope=True)
     return NetworkCost(
-        generator_parameters=in_G,
-        discriminator_parameters=in_D,
-        generator_flops=generator_flops,
-        discriminator_flops=discriminator_flops,
-        training_flops=_training_flops(config, generator_flops, discriminator_flops),
-        training_bytes=FP32_BYTES * (G_COPIES * in_G + D_COPIES * in_D) + kept,
+        generator_parameters=G.parameters,
+        discriminator_parameters=D.parameters,
+        generator_flops=G.flops,
+        discriminator_flops=D.flops,
+        training_flops=_training_flops(config, G.flops, D.flops),
+        training_bytes=FP32_BYTES * (G_COPIES * G.parameters + D_COPIES * D.parameters + kept),
     )
-
-
-def _through(config: "Config", G: Generator, D: Discriminator) -> tuple[int, int, int]:
-    """Bytes kept where a step keeps most, and operations of G and D for an image.
-
-    That is at the end of D's phase, while the graph of G still waits for its own: G's phase has half of the images.
-    """
-    batch, loss = config.train.batch_size, config.loss
-    with _keeping((*G.parameters(), *D.parameters())) as kept:
-        with _Operations() as of_G:
-            fake_images = G(torch.empty(batch, G.latent_dim), _integers(batch))
-        images = torch.empty_like(torch.cat([fake_images, fake_images])).requires_grad_(loss.zero_centred)
-        with _Operations() as of_D:
-            logits = D(images, _integers(2 * batch), _integers(2 * batch))
-        if loss.zero_centred:
-            squared_gradient_norms(logits, images)
-        if loss.gradient_penalty > 0:
-            points = torch.empty_like(fake_images).requires_grad_(True)
-            squared_gradient_norms(D(points, _integers(batch), _integers(batch)), points)
-    return sum(storage.nbytes() for storage in kept), of_G.count // batch, of_D.count // (2 * batch)
-
-
-@contextmanager
-def _keeping(weights: Iterable[Tensor]) -> Iterator[Collection[torch.UntypedStorage]]:
-    """Collect what autograd keeps for backward passes: each storage once, and no weights."""
-    known = {weight.untyped_storage()._cdata for weight in weights}
-    kept: dict[int, torch.UntypedStorage] = {}  # holds them, so that no address is given away twice
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in known:
-            kept[storage._cdata] = storage
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield kept.values()
 
 
 def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
@@ -124,38 +80,5 @@ def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
     pair = 2 * (forward + backward) * of_D
     penalties = 2 * penalty * loss.zero_centred + (forward + backward + penalty) * (loss.gradient_penalty > 0)
     # in G's phase D does not learn: fake images go forth and back, real ones forth if the loss is one of pairs
-    for_G = backward * of_G + (2 + LOSSES[loss.kind].paired) * of_D
+    for_G = backward * of_G + (2 + (loss.kind == "relativistic")) * of_D
     return round(forward * of_G + pair + penalties * of_D / loss.penalty_every + for_G / config.train.generator_every)
-
-
-class _Operations(TorchDispatchMode):
-    """Counts operations by PyTorch's formulas; its own counter stumbles over gradients that pass through modules."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if formula := flop_registry.get(func._overloadpacket):
-            self.count += formula(*args, **kwargs, out_val=result)
-        return result
-
-
-class _CalledCpu(TorchFunctionMode):
-    """Lets meta tensors say that they are on the CPU: networks ask for autocast by device, and meta has none."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func == torch.Tensor.device.__get__:
-            return torch.device("cpu")
-        kwargs = kwargs or {}
-        return func(*args, **(kwargs | {"device": "meta"} if kwargs.get("device") else kwargs))
-
-
-def _integers(count: int) -> Tensor:
-    return torch.empty(count, dtype=torch.int64)
-
-
-def _parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -8,7 +8,6 @@ have, come in as in the R3GAN networks: beside z, and by projection.
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +18,7 @@ from gan.keyed_random import Purpose, uniform
 from gan.networks.initialisation import LEAKY_SLOPE, small_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.r3gan import project
-
-Normalisation = Literal["batch", "spectral", "none"]
+from gan.vocabulary import Normalisation
 
 
 class DCGenerator(Generator):

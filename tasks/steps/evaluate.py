@@ -53,7 +53,7 @@ def evaluate_generator(
 
     Args:
         subject: what is measured.
-        config: its section `evaluation` says how.
+        config: its section `evaluation` says how, with a precision from `settled`.
         dataset_md5: the version that it is measured against.
         data: a path of other images instead.
         network: a TorchScript file instead of Inception.
@@ -64,7 +64,9 @@ def evaluate_generator(
             real = image_folder(Path(data), subject.class_names, scratch)
         else:
             real = dataset_version(settings, dataset_md5, subject.class_names)
-        extraction = open_extraction(settings, config.evaluation, network=Path(network) if network else None)
+        extraction = open_extraction(
+            settings, config.evaluation, network=Path(network) if network else None, on_warning=logger.warning
+        )
         features = RealFeatures(real, extraction, settings.cache_dir, config.evaluation.seed)
         evaluator = Evaluator(config.evaluation, real=real, features=features)
         with progress("evaluating", evaluator.images_to_pass, logger) as update:

@@ -16,8 +16,9 @@ from gan.context import Progress
 from gan.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.loop import SAMPLE_COLUMNS
 from tasks import artifacts
+from tasks.board import Scoring
 from tasks.dataset import training_digests
-from tasks.progress import progress
+from tasks.progress import Reporter, progress
 from tasks.report_page import fitting_side, thumbnails
 from tasks.scratch import scratch_folder
 from tasks.settings import Settings
@@ -65,9 +66,9 @@ class Line:
         self.words: dict[str, str] = {}
 
     def after(self, record: Progress) -> tuple[int, str, float | None]:
-        """Return images seen, the note, and images a second, after one more record of metrics."""
+        """Return images seen, the note, and images a second, after one more record."""
         found = record.metrics
-        if rate := found.get("images_per_second"):
+        if rate := found.get("images_per_second", record.rate):
             self.reached = record.cur_nimg  # less than before where workers began again from a checkpoint
             self.seconds = [*self.seconds[1 - MARKS :], 1 / rate]
         self.reached = max(self.reached, record.cur_nimg)
@@ -81,6 +82,36 @@ class Line:
         return self.reached, note, len(self.seconds) / sum(self.seconds) if self.seconds else None
 
 
+class Shown:
+    """What a person sees of a training: its line and, once it has ended, how far the last scores are.
+
+    Args:
+        reporter: of the training.
+        total_nimg: images in the whole run.
+    """
+
+    def __init__(self, reporter: Reporter, total_nimg: int) -> None:
+        self.reporter = reporter
+        self.total_nimg = total_nimg
+        self.line = Line()
+        self.scored_nimg: int | None = None  # of the checkpoint whose score is waited for
+
+    def training(self, record: Progress) -> None:
+        """Show a record of the loop, or a score that has come."""
+        done, note, rate = self.line.after(record)
+        if self.scored_nimg is None:
+            self.reporter(done, note, rate=rate)
+
+    def scoring(self, scoring: Scoring) -> None:
+        """Show how far a score is, if nothing else is left to do."""
+        if self.line.reached < self.total_nimg:
+            return
+        if scoring.scored_nimg != self.scored_nimg:
+            self.scored_nimg = scoring.scored_nimg
+            self.reporter.begin("scoring", scoring.to_pass)
+        self.reporter(scoring.passed, f"the checkpoint at {scoring.scored_nimg:,} images")
+
+
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
 def train_generator(run_id: str, config: Config, header: dict[str, Any], workers: int) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
@@ -88,14 +119,14 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     log = RunLog(client(settings), run_id)
     dataset_md5 = header["dataset_md5"]
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
-    line = Line()
-    with progress("training", config.train.total_images, logger) as update:
+    with progress("training", config.train.total_images, logger) as reporter:
+        shown = Shown(reporter, config.train.total_images)
 
         def show(record: Progress) -> None:
             if record.metrics:
                 log.metrics(record.metrics, step=record.cur_nimg)
-                done, note, rate = line.after(record)
-                update(done, note, rate=rate)
+            if record.metrics or record.rate:
+                shown.training(record)
             if record.samples is not None:
                 grid = grid_png(record.samples, SAMPLE_COLUMNS)
                 log.bytes(grid, f"{SAMPLES}/samples-{record.cur_nimg:012d}.png")
@@ -111,6 +142,7 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
                 on_progress=show,
                 on_warning=logger.warning,
                 on_choice=note_choice(log, logger),
+                on_scoring=shown.scoring,
             )
             log.folder(result.checkpoint, "checkpoint")
     if result.kid is not None:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from gan.precision import native_bf16
 
 pytestmark = pytest.mark.integration
 
@@ -48,17 +51,18 @@ def compare(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 def test_a_folder_against_a_zip_of_it_and_against_another(home: Path) -> None:
     """Equal images are at no distance whatever holds them; the page is there; standard output is one JSON object."""
-    same = compare(home, "a", "a.zip", "--precision", "bf16", "--json", "--report", "same.html")
+    same = compare(home, "a", "a.zip", "--json", "--report", "same.html")
     assert same.returncode == 0, same.stderr
     found = json.loads(same.stdout)
     metrics = found["evaluation"]["metrics"]
     assert metrics["fid40"]["value"] == pytest.approx(0.0, abs=1e-3)
     assert metrics["precision40"]["value"] == 1.0
     assert "the two sets hold the same images" in found["evaluation"]["warnings"]
-    assert found["evaluation"]["protocol"]["precision"] == "bf16"
+    native = native_bf16(torch.device("cpu"))
+    assert found["evaluation"]["protocol"]["precision"] == ("bf16" if native else "fp32"), "what auto became"
     assert Path(found["report"]).read_text().startswith("<!DOCTYPE html>")
 
-    other = compare(home, "a", "b", "--precision", "bf16", "--n", "36", "--resize", "tf1")
+    other = compare(home, "a", "b", "--precision", "fp32", "--n", "36", "--resize", "tf1")
     assert other.returncode == 0, other.stderr
     lines = other.stdout.splitlines()
     assert lines[0] == "compared  a with b"

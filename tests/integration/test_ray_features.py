@@ -15,6 +15,8 @@ from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import inception, other_network
 from gan.metrics.weights import find_inception_weights
+from gan.precision import native_bf16
+from tasks.features import settled
 from tasks.ray_features import RayExtraction, in_slices, slice_size
 from tasks.settings import Settings
 
@@ -69,7 +71,7 @@ def workers(request):
 
 
 def both(path: Path, batch_size: int | None, home: Path) -> tuple[LocalExtraction, RayExtraction]:
-    config = EvaluationConfig(batch_size=batch_size)
+    config = EvaluationConfig(batch_size=batch_size, precision="fp32")
     extractor = FeatureExtractor(other_network(path, precision="fp32"), resize="tf1", batch_size=batch_size)
     settings = Settings(ganflow_home=home, ray_address="local")
     return LocalExtraction(extractor), RayExtraction(extractor, settings, config, path, own=True)
@@ -118,9 +120,11 @@ def test_any_number_of_workers_gives_the_bits_of_one_process(workers, tmp_path):
 
 def test_inception_on_a_cluster_of_its_own(tmp_path):
     weights = find_inception_weights(None, tmp_path)
-    extractor = FeatureExtractor(inception(weights, precision="bf16"), resize="tf1")
-    config = EvaluationConfig(precision="bf16")
-    ray = RayExtraction(extractor, Settings(ganflow_home=tmp_path, ray_address="local"), config, weights, own=False)
+    settings = Settings(ganflow_home=tmp_path, ray_address="local")
+    config = settled(settings, EvaluationConfig())
+    assert config.precision == ("bf16" if native_bf16(torch.device("cpu")) else "fp32"), "all nodes are this one"
+    extractor = FeatureExtractor(inception(weights, precision=config.precision), resize="tf1")
+    ray = RayExtraction(extractor, settings, config, weights, own=False)
     found = ray.of_images(IMAGES, ROWS[:10], lambda done: None)
     assert_equal(found, LocalExtraction(extractor).of_images(IMAGES, ROWS[:10], lambda done: None))
 

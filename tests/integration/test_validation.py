@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
 
@@ -17,8 +18,10 @@ from gan.loop import SAMPLE_COLUMNS
 from gan.metrics.evaluation import Metric
 from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
+from gan.precision import native_bf16
 from gan.presets import debug
 from tasks import artifacts
+from tasks.board import Scoring
 from tasks.ray_cluster import ray_cluster
 from tasks.settings import Settings
 from tasks.steps.train import train_generator
@@ -67,7 +70,14 @@ def header(config):
     }
 
 
-def train(settings, destination, config, open_score, *, name, on_progress=lambda record: None):
+def as_settled(config):
+    precision = "bf16" if native_bf16(torch.device("cpu")) else "fp32"
+    return config.evaluation.model_dump(mode="json") | {"precision": precision}
+
+
+def train(
+    settings, destination, config, open_score, *, name, on_progress=lambda record: None, on_scoring=lambda scoring: None
+):
     """Train on one worker; returns the result, all records with metrics, and all warnings."""
     records, warnings = [], []
 
@@ -85,6 +95,7 @@ def train(settings, destination, config, open_score, *, name, on_progress=lambda
         destination=destination,
         on_progress=show,
         on_warning=warnings.append,
+        on_scoring=on_scoring,
         open_score=open_score,
     )
     return result, records, warnings
@@ -95,7 +106,8 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
     ended = tmp_path / "ended"
 
     def open_known(payload):
-        def score(checkpoint):
+        def score(checkpoint, on_progress):
+            on_progress(3, 7)
             while not ended.exists():  # were training to wait for a score, it would never come here
                 time.sleep(0.05)
             value = scores[load_header(checkpoint)["cur_nimg"]]
@@ -112,8 +124,11 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
         if record.cur_nimg == 384:
             ended.touch()
 
-    whole = config(6)
-    result, records, warnings = train(settings, tmp_path / "a", whole, open_known, name="known", on_progress=end)
+    whole, scorings = config(6), []
+    result, records, warnings = train(
+        settings, tmp_path / "a", whole, open_known, name="known", on_progress=end, on_scoring=scorings.append
+    )
+    assert Scoring(128, 3, 7) in scorings
     assert (result.cur_nimg, result.end_nimg, result.kid) == (192, 384, 0.1)
     assert load_header(tmp_path / "a")["cur_nimg"] == 192
     measured = {record.cur_nimg: record.metrics for record in records if "kid" in record.metrics}
@@ -154,7 +169,7 @@ def test_without_any_score_the_last_checkpoint_is_taken_and_one_sentence_says_wh
 
 def test_a_training_that_fails_does_not_wait_for_scores(settings, tmp_path):
     def open_endless(payload):
-        return lambda checkpoint: time.sleep(3600)
+        return lambda checkpoint, on_progress: time.sleep(3600)
 
     # the first step has the first learning rate, and leaves a checkpoint
     hot = apply_overrides(config(3), ["optimizer.final_lr=1e30", "train.checkpoint_kimg=0.032"])
@@ -201,5 +216,5 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
     assert load_header(checkpoint)["cur_nimg"] == best
     weights = find_inception_weights(None, settings.cache_dir)
-    score = open_kid(ValidationPayload(header(small), str(settings.home), str(weights)))
-    assert score(checkpoint).kid.value == pytest.approx(found[best], rel=1e-6)
+    score = open_kid(ValidationPayload(header(small), as_settled(small), str(settings.home), str(weights)))
+    assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)

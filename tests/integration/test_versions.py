@@ -439,7 +439,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_version(settings, two, t
 RUNNER = """
 import typer
 from flows.console import errors_as_sentences
-from flows.dataset_cli import app as dataset
+from flows.command.datasets import app as dataset
 
 app = typer.Typer()
 app.command()(lambda: None)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
-from gan.data.records import SourceKind, SplitName
+from gan.data.records import SplitName
 from gan.data.sources.arrays import Records, plain_file, runs
 from gan.errors import DatasetError
+from gan.vocabulary import SourceKind
 
 _SHAPE = (32, 32, 3)
 _PIXEL_BYTES = 3072

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
-from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SourceKind, SplitName
+from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
 from gan.data.sources.classes import Classes, declared_classes, found_classes, refuse_too_many
 from gan.data.sources.parquet_columns import Columns
 from gan.data.sources.parquet_cut import Stretch, cut_group, is_large
@@ -17,6 +17,7 @@ from gan.data.sources.parquet_file import opened, read_columns, read_groups, rea
 from gan.data.sources.parquet_rows import Rows
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
+from gan.vocabulary import SourceKind
 
 
 class _File(NamedTuple):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from gan.data.records import SourceKind
 from gan.errors import DatasetError
+from gan.vocabulary import SourceKind
 
 AUTO = "auto"
 NO_LABELS = "none"

@@ -57,6 +57,17 @@ def test_reports(straight):
     np.testing.assert_array_equal(pictures[-1].samples, finished.samples())
 
 
+def test_between_two_marks_it_says_how_far_it_is(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "TELL_SECONDS", 0.0)
+    records = []
+    tiny.run(tmp_path, tiny.config(train={"log_kimg": 0.032}), records=records)
+    told = [record for record in records if record.rate]
+    marks = [record.cur_nimg for record in records if "images_per_second" in record.metrics]
+    assert all(record.rate > 0 and not record.metrics for record in told)
+    assert {record.cur_nimg for record in told}.isdisjoint(marks)
+    assert len(told) > len(marks)
+
+
 def test_snapshots_come_at_powers_of_two_and_at_the_end(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "FIRST_SNAPSHOT", 16)
     records = []

@@ -15,7 +15,7 @@ from gan.feed import Feed
 from gan.losses import LOSSES
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective import Objective
-from gan.probe import Choice, candidates, choose
+from gan.probe import Choice, candidates, choose, measure
 from gan.step import Networks
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -31,21 +31,24 @@ def config(**train):
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "compiled", "names"),
+    ("device", "native", "precision", "compiled", "names"),
     [
-        (CPU, "auto", None, ["fp32", "bf16"]),
-        (CPU, "fp32", None, ["fp32"]),
-        (CPU, "bf16", None, ["bf16"]),
-        (CPU, "auto", True, ["fp32 compiled", "bf16 compiled"]),
-        (CPU, "fp32", False, ["fp32"]),
-        (CUDA, "auto", None, ["fp32", "bf16", "fp32 compiled", "bf16 compiled"]),
-        (CUDA, "bf16", None, ["bf16", "bf16 compiled"]),
-        (CUDA, "auto", False, ["fp32", "bf16"]),
-        (CUDA, "fp32", True, ["fp32 compiled"]),
+        (CPU, True, "auto", None, ["fp32", "bf16"]),
+        (CPU, False, "auto", None, ["fp32"]),
+        (CPU, True, "fp32", None, ["fp32"]),
+        (CPU, False, "bf16", None, ["bf16"]),
+        (CPU, True, "auto", True, ["fp32 compiled", "bf16 compiled"]),
+        (CPU, False, "auto", True, ["fp32 compiled"]),
+        (CPU, True, "fp32", False, ["fp32"]),
+        (CUDA, True, "auto", None, ["fp32", "bf16", "fp32 compiled", "bf16 compiled"]),
+        (CUDA, False, "auto", None, ["fp32", "fp32 compiled"]),
+        (CUDA, True, "bf16", None, ["bf16", "bf16 compiled"]),
+        (CUDA, True, "auto", False, ["fp32", "bf16"]),
+        (CUDA, True, "fp32", True, ["fp32 compiled"]),
     ],
 )
-def test_what_is_left_open(device, precision, compiled, names):
-    found = candidates(config(precision=precision, compile=compiled), device)
+def test_what_is_left_open(device, native, precision, compiled, names):
+    found = candidates(config(precision=precision, compile=compiled), device, native=native)
     assert [choice.name for choice in found] == names
     assert all(choice.rates == {} for choice in found)
 
@@ -109,7 +112,7 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     nets = networks(config().network)
     before = state(nets)
     objective = Objective(LOSSES["relativistic"])
-    found = choose(config(), nets, objective, feed, Alone(CPU), (0, 4))
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
     assert list(found.rates) == ["fp32", "bf16"]
     assert min(found.rates.values()) > 0
     assert found.compiled is False
@@ -118,11 +121,47 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     assert all(parameter.grad is None for parameter in nets.D.parameters())
 
 
+class Warned(Alone):
+    """Keeps what the user is told."""
+
+    def __init__(self, device):
+        super().__init__(device)
+        self.sentences = []
+
+    def warn(self, sentence):
+        self.sentences.append(sentence)
+
+
 def test_what_is_decided_is_not_measured(feed, monkeypatch):
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(probe, "native_bf16", lambda device: True)
     for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
         decided = config(precision=precision)
         assert choose(decided, networks(decided.network), None, feed, Alone(CPU), (0, 4)) == wanted
+
+
+def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed, monkeypatch):
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    found = {}
+    for precision in ("auto", "fp32", "bf16"):
+        context, decided = Warned(CPU), config(precision=precision)
+        found[precision] = choose(decided, networks(decided.network), None, feed, context, (0, 4))
+        assert len(context.sentences) == (precision == "bf16")
+    assert found == {"auto": PLAIN, "fp32": PLAIN, "bf16": ROUNDED}
+    assert "train.precision is bf16, which this CPU has no instructions for" in context.sentences[0]
+
+
+def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
+    class Two(Alone):
+        world_size = 2
+
+        def all_reduce(self, tensor):
+            tensor += torch.ones_like(tensor)  # the other rank lacks them
+
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(probe, "native_bf16", lambda device: True)
+    assert choose(config(), networks(config().network), None, feed, Two(CPU), (0, 2)) == PLAIN
 
 
 def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, monkeypatch):
@@ -134,7 +173,8 @@ def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, 
             return super().__call__(batch, settings, cur_nimg)
 
     monkeypatch.setattr(probe, "Step", Watched)
-    choose(config(), networks(config().network), Objective(LOSSES["relativistic"]), feed, Alone(CPU), (0, 4))
+    nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
+    measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
     # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
     kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
     wanted = [kinds[0], *kinds]
@@ -151,7 +191,8 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
 
     own = iter([0.1, 0.01])
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: next(own))
-    found = choose(config(), networks(config().network), Objective(LOSSES["hinge"]), feed, Two(CPU), (0, 2))
+    nets, objective = networks(config().network), Objective(LOSSES["hinge"])
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Two(CPU), (0, 2))
     assert found.name == "fp32"
     assert found.rates["fp32"] == 20.0
     assert replace(found, rates={}) == PLAIN

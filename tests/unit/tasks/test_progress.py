@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tasks.progress import Lines, Pace, Place, progress
+from tasks.progress import Lines, Pace, Place, Reporter, progress
 
 
 class Clock:
@@ -48,10 +48,10 @@ def logged(caplog, moments, total=1000):
     """Show places at given seconds, and return the images of those that were logged."""
     caplog.set_level(logging.INFO)
     clock = Clock()
-    lines = Lines("training", logging.getLogger("lines"), clock)
+    lines = Lines(logging.getLogger("lines"), clock)
     for seconds, done in moments:
         clock.now = 1000.0 + seconds
-        lines.show(Place(done, total, None, "images"))
+        lines.show("training", Place(done, total, None, "images"))
     return [int(record.getMessage().split()[1].replace(",", "")) for record in caplog.records]
 
 
@@ -83,6 +83,22 @@ def test_the_bar_shows_place_speed_time_left_and_note(monkeypatch):
     shown = terminal.getvalue()
     for words in ("training", "51200/100000", "312 img/s", "0:02:36 left", note):
         assert words in shown, shown
+
+
+def test_another_piece_of_the_work_has_a_name_a_total_and_a_speed_of_its_own():
+    shown = []
+    reporter = Reporter("training", 100, "images", lambda description, place: shown.append((description, place)))
+    reporter(50)
+    reporter(100, "all of it")
+    reporter.begin("scoring", 7)
+    reporter(3)
+    reporter(5, total=9, rate=2.0)
+    (first, start), (_, end), (second, begun), (_, last) = shown
+    assert (first, second) == ("training", "scoring")
+    assert (start.total, end.total, begun.total, last.total) == (100, 100, 7, 9)
+    assert (start.rate, begun.rate, last.rate) == (None, None, 2.0)
+    assert end.rate > 0
+    assert end.note == "all of it"
 
 
 def test_without_a_terminal_and_a_logger_nothing_is_shown(capsys):

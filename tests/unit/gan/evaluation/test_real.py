@@ -48,6 +48,37 @@ def test_fewer_images_come_from_the_features_of_more(features: RealFeatures, ext
     assert features.missing("test", 20) == 20
 
 
+@pytest.mark.parametrize("first", [20, 22, 2])
+def test_more_images_go_on_from_the_features_of_fewer(
+    features: RealFeatures, extraction: Counting, tmp_path: Path, first: int
+) -> None:
+    """Whole batches of them are taken over; the result is that of a single pass."""
+    extraction.extractor.batch_size = 4
+    features.of("train", first, nothing)
+    kept = first // 4 * 4
+    assert features.missing("train", 60) == 60 - kept
+    told: list[int] = []
+    found = features.of("train", 60, told.append)
+    assert extraction.passed == first + 60 - kept
+    assert told[-1] == 60 - kept, "of the images that are missing"
+    again = RealFeatures(features.real, extraction, tmp_path / "elsewhere", 3).of("train", 60, nothing)
+    np.testing.assert_array_equal(found.features, again.features)
+    np.testing.assert_allclose(found.moments.mean, again.moments.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.moments.cov, again.moments.cov, rtol=1e-9, atol=1e-9)
+    assert len(found) == 60
+
+
+def test_what_fewer_images_left_is_not_trusted_when_it_is_cut_short(
+    features: RealFeatures, extraction: Counting, tmp_path: Path
+) -> None:
+    features.of("train", 20, nothing)
+    (entry,) = (tmp_path / "features" / "abc").iterdir()
+    entry.joinpath("features.npy").write_bytes(b"")
+    assert features.missing("train", 60) == 60
+    assert len(features.of("train", 60, nothing)) == 60
+    assert extraction.passed == 80
+
+
 def test_a_killed_pass_goes_on_where_it_was(
     features: RealFeatures, extraction: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from gan.data.resident import Resident
 from gan.errors import InputError
+from gan.evaluation import watch as module
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.evaluation.watch import Watch, Watched
@@ -23,7 +24,7 @@ def pixels(images):
     return images.flatten(1)
 
 
-def watch(folder, *, train, count, passes=None, conditional=True):
+def watch(folder, *, train, count, reference=4, passes=None, conditional=True):
     """A watch over `train` random images whose classes are 0, 1, 2, 0, 1, 2 and so on."""
 
     def run(images):
@@ -36,7 +37,8 @@ def watch(folder, *, train, count, passes=None, conditional=True):
     images = np.random.default_rng(0).integers(0, 256, (train, *SHAPE), dtype=np.uint8)
     splits = {"train": Resident(images, np.arange(train) % 3), "test": Resident(images[:4], np.arange(4) % 3)}
     real = RealImages("md5", splits, ("a", "b", "c"))
-    return Watch(RealFeatures(real, extraction, folder, seed=3), count, conditional=conditional), images
+    features = RealFeatures(real, extraction, folder, seed=3)
+    return Watch(features, count, reference=reference, conditional=conditional), images
 
 
 def constant(grey, seen=None):
@@ -61,6 +63,27 @@ def test_it_is_the_kid_of_fixed_seeds_against_training_images_with_its_interval(
     assert found.value == pytest.approx(wanted.mean, rel=1e-9)
     assert found.low == pytest.approx(wanted.mean - 1.96 * wanted.standard_error, rel=1e-9)
     assert found.high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error, rel=1e-9)
+
+
+def test_few_generated_images_are_held_against_the_reference_that_the_evaluation_begins_with(tmp_path):
+    passes = []
+    watching, images = watch(tmp_path, train=50, count=20, reference=40, passes=passes)
+    noise = np.random.default_rng(1).integers(0, 256, (20, *SHAPE), dtype=np.uint8)
+    found = watching.score(lambda rows: torch.from_numpy(noise[20 + rows[:, 0].numpy()]))
+    assert sum(passes) == 20 + 40
+    chosen = watching.features.rows("train", 40)
+    wanted = kid(noise.reshape(20, -1).astype(np.float32), images[chosen].reshape(40, -1).astype(np.float32))
+    assert found.kid.value == pytest.approx(wanted.mean, rel=1e-9)
+    assert sum(each.real for each in found.variety.values()) == 40
+    assert sum(each.generated for each in found.variety.values()) == 20
+    # what an evaluation wants next is there already
+    assert watching.features.missing("train", 40) == 0
+
+
+def test_a_large_reference_is_cut_to_what_a_score_is_worth(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_REFERENCE", 30)
+    assert len(watch(tmp_path, train=50, count=20, reference=40)[0].real_labels) == 30
+    assert len(watch(tmp_path, train=50, count=45, reference=40)[0].real_labels) == 45
 
 
 def test_every_checkpoint_is_asked_for_the_same_seeds_which_no_evaluation_draws(tmp_path):
@@ -118,9 +141,9 @@ def test_training_images_pass_the_network_once_and_then_come_from_the_cache(tmp_
     assert sum(passes) == 4 * 20
 
 
-@pytest.mark.parametrize(("train", "count"), [(3, 10), (10, 3)])
-def test_too_few_images_are_refused_with_both_numbers(tmp_path, train, count):
-    with pytest.raises(InputError, match=f"there are {count} and 3: take more images"):
+@pytest.mark.parametrize(("train", "count", "real"), [(3, 10, 3), (10, 3, 4)])
+def test_too_few_images_are_refused_with_both_numbers(tmp_path, train, count, real):
+    with pytest.raises(InputError, match=f"there are {count} and {real}: take more images"):
         watch(tmp_path, train=train, count=count)
 
 

@@ -1,5 +1,7 @@
 """Batching around the network, with a network that only averages pixels."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan.config import Precision
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics import network as networks
 from gan.metrics.features import FeatureExtractor, require_precision
 from gan.metrics.network import FeatureNetwork, inception
+from gan.vocabulary import Precision
 
 
 class MeanNetwork(nn.Module):
@@ -47,7 +49,7 @@ def test_batches_are_regrouped_in_order(network: MeanNetwork) -> None:
     extractor = FeatureExtractor(inception(Path("unused"), precision="fp32"), resize="tf1", batch_size=3)
     parts = [images(0, 1, 2, 3, 4), images(), images(5), images(6, 7)]
     found = extractor.extract(parts, on_progress=seen.append)
-    assert [len(batch) for batch in network.batches] == [3, 3, 2]
+    assert sorted(len(batch) for batch in network.batches) == [2, 3, 3]
     assert seen == [3, 6, 8]
     assert found.shape == (8, 2048)
     assert found.dtype == np.float32
@@ -119,6 +121,56 @@ def test_a_precision_that_is_far_off_is_refused() -> None:
     for wrong in (2.0, float("nan")):
         with pytest.raises(ResourcesError, match=r"in bf16 this machine's cpu .* evaluation.precision=fp32"):
             require_precision(drawing("bf16", lambda x, wrong=wrong: wrong * x.mean(dim=(2, 3))), full, images(5, 9))
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_each_thread_passes_batches_of_its_own_and_their_order_stays(three_threads: None) -> None:
+    """Three are passed at once, the first takes longest; every thread computes alone; all is as before in the end."""
+    threads: set[tuple[int, int]] = set()
+    together = threading.Barrier(3, timeout=30)
+
+    def run(x: Tensor) -> Tensor:
+        threads.add((threading.get_ident(), torch.get_num_threads()))
+        if x.max() < 6:
+            together.wait()
+        if x.min() == 0:
+            time.sleep(0.2)
+        return x.mean(dim=(2, 3))
+
+    extractor = drawing("fp32", run)
+    extractor.batch_size = 2
+    found = extractor.extract([images(*range(31))])
+    assert found[:, 0].tolist() == list(range(31))
+    assert len(threads) == 3
+    assert {count for _, count in threads} == {1}
+    assert threading.get_ident() not in {ident for ident, _ in threads}
+    assert torch.get_num_threads() == 3
+
+
+def test_what_a_thread_raises_comes_through_and_nothing_is_read_any_more(three_threads: None) -> None:
+    read: list[int] = []
+
+    def batches() -> Iterator[np.ndarray]:
+        for value in range(100):
+            read.append(value)
+            yield images(value)
+
+    def run(x: Tensor) -> Tensor:
+        raise ResourcesError("no memory here")
+
+    extractor = drawing("fp32", run)
+    extractor.batch_size = 1
+    with pytest.raises(ResourcesError, match="no memory here"):
+        extractor.extract(batches())
+    assert len(read) < 10
+    assert torch.get_num_threads() == 3
 
 
 def test_a_batch_of_its_own_for_each_device() -> None:

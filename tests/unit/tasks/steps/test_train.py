@@ -1,9 +1,11 @@
-"""What a person sees of a training: the line."""
+"""What a person sees of a training: the line, and the scores that are waited for."""
 
 import pytest
 
 from gan.context import Progress
-from tasks.steps.train import Line
+from tasks.board import Scoring
+from tasks.progress import Reporter
+from tasks.steps.train import Line, Shown
 
 
 def losses(cur_nimg, value, rate=100.0, **more):
@@ -53,3 +55,32 @@ def test_the_speed_is_that_of_the_last_five_marks():
     for mark in range(4):
         line.after(losses(2000 + mark, 0.5, rate=100.0))
     assert line.after(losses(6000, 0.5, rate=50.0))[2] == pytest.approx(5 / (4 / 100 + 1 / 50))
+
+
+def test_a_large_network_says_between_two_marks_how_far_it_is():
+    line = Line()
+    assert line.after(Progress(64, 100_000, rate=4.0)) == (64, "", 4.0)
+    assert line.after(losses(1000, 0.5, rate=4.0))[::2] == (1000, 4.0)
+
+
+def test_scores_are_shown_once_nothing_else_is_left_to_do():
+    seen = []
+
+    def show(description, place):
+        seen.append((description, place.done, place.total, place.note))
+
+    shown = Shown(Reporter("training", 2000, "images", show), 2000)
+    shown.training(Progress(1000, 2000, {"images_per_second": 10.0}))
+    shown.scoring(Scoring(1000, 8, 1250))
+    shown.training(Progress(2000, 2000, {"images_per_second": 10.0}))
+    shown.scoring(Scoring(1000, 600, 1250))
+    shown.training(Progress(1000, 2000, {"kid": 0.05}))
+    shown.scoring(Scoring(2000, 8, 250))
+    shown.scoring(Scoring(2000, 250, 250))
+    assert seen == [
+        ("training", 1000, 2000, ""),
+        ("training", 2000, 2000, ""),
+        ("scoring", 600, 1250, "the checkpoint at 1,000 images"),
+        ("scoring", 8, 250, "the checkpoint at 2,000 images"),
+        ("scoring", 250, 250, "the checkpoint at 2,000 images"),
+    ]

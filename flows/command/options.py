@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gan.config import Precision, Resize
 from gan.data.sources.spec import KINDS
+from gan.vocabulary import AskedPrecision, Resize
 
 SOURCE_HELP = (
     "`digits`; a folder of images with a subfolder per class, with a CSV or JSON file of labels, or flat; a zip or tar "
@@ -47,7 +47,10 @@ ResizeOption = Annotated[
     Resize | None,
     typer.Option(help="To the network's 299x299: tf1 as FID's authors (the default), clean as clean-fid, torch."),
 ]
-PrecisionOption = Annotated[Precision | None, typer.Option(help="Of the feature network: fp32; bf16 is twice as fast.")]
+PrecisionOption = Annotated[
+    AskedPrecision | None,
+    typer.Option(help="Of the feature network; auto (the default): bf16 where the hardware has it, else fp32."),
+]
 NetworkOption = Annotated[
     Path | None,
     typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID."),

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.dataset_cli import app, checkout_lines, diff_lines, log_lines
+from flows.command.datasets import app, checkout_lines, diff_lines, log_lines
 from tasks.version_diff import Moved, VersionDiff
 from tasks.versions import CheckedOut, Version
 

@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.options import Json, NetworkOption, PrecisionOption, ResizeOption
 from flows.console import Answer, prepare
-from flows.options import Json, NetworkOption, PrecisionOption, ResizeOption
-from gan.config import EvaluationConfig
-from tasks.stopping import goes_on
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -38,10 +36,13 @@ def compare(
     """
     answer = Answer()
     settings = prepare()
-    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "fp32")
+    from gan.config import EvaluationConfig
+
+    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "auto")
     from flows.summary import compared_lines
     from tasks.comparing import compare_paths
     from tasks.scratch import scratch_folder
+    from tasks.stopping import goes_on
 
     with (
         goes_on("no page was written, and the same command goes on with the features that are kept"),
@@ -57,5 +58,6 @@ def compare(
             network=network,
             report=report,
             scratch=scratch,
+            on_warning=lambda sentence: typer.echo(f"ganflow: {sentence}", err=True),
         )
     answer.give(result, compared_lines(result), as_json)

@@ -6,26 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.command.group import group
+from flows.command.options import Json
 from flows.console import Answer, prepare
 
 if TYPE_CHECKING:
     from tasks.version_diff import VersionDiff
     from tasks.versions import CheckedOut, Version
 
-app = typer.Typer(
-    name="dataset",
-    help="List the versions of the dataset, compare two, go back to one.",
-    no_args_is_help=True,
-    add_completion=False,
-)
-
 SHOWN = 12  # characters of an md5
 _LONGEST_VALUE = 60
 VERSION_HELP = "md5 of a version, at least 4 characters of its beginning, or `current`; see `ganflow dataset log`."
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the summary.")]
 
 
-@app.command()
 def log(as_json: Json = False) -> None:
     """List the versions, the newest first, `*` being the current one.
 
@@ -41,7 +34,6 @@ def log(as_json: Json = False) -> None:
     answer.give({"versions": [version.model_dump(mode="json") for version in found]}, log_lines(found), as_json)
 
 
-@app.command()
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help=VERSION_HELP)],
     after: Annotated[str, typer.Argument(metavar="B", help="The version to compare it with.")] = "current",
@@ -63,7 +55,6 @@ def diff(
     answer.give(result, diff_lines(result), as_json)
 
 
-@app.command()
 def checkout(
     version: Annotated[str, typer.Argument(metavar="MD5", help=VERSION_HELP)],
     as_json: Json = False,
@@ -81,6 +72,9 @@ def checkout(
 
     result = restore(settings, version)
     answer.give(result, checkout_lines(result), as_json)
+
+
+app = group("dataset", "List the versions of the dataset, compare two, go back to one.", (log, diff, checkout))
 
 
 def log_lines(found: "Sequence[Version]") -> list[str]:

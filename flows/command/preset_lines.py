@@ -1,19 +1,14 @@
-"""`ganflow presets`: what each preset is for and what it costs; it reads nothing and starts nothing."""
+"""What `ganflow presets` prints: each preset with what it is for, what it changes and what it costs."""
 
 import io
 import json
-import sys
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.console import Answer
-from flows.options import Json
 from gan.config import Config
-from gan.errors import ConfigError
 from gan.networks.cost import NetworkCost, network_cost
 from gan.presets import PRESETS
 from gan.presets import preset as find_preset
@@ -57,29 +52,6 @@ class Change:
     value: Any
     default: Any
     meaning: str
-
-
-def presets(
-    name: Annotated[str | None, typer.Argument(help="Show this preset wholly.")] = None,
-    keys: Annotated[bool, typer.Option("--keys", help="Show every key with its meaning and default.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List the presets with what they cost, show one of them, or the keys that --set knows."""
-    terminal = sys.stdout.isatty()
-    answer = Answer()
-    if keys:
-        if name is not None:
-            raise ConfigError(f"--keys lists the keys of all presets: leave it or «{name}» out")
-        rows = dict(Config.keys_with_meaning())
-        answer.give(rows, [f"{key:<28} {meaning}" for key, meaning in rows.items()], as_json)
-    elif name is not None:
-        described, changed = describe(name), changes(find_preset(name))
-        tree = {"preset": name, **described.as_json(), "changes": [asdict(change) for change in changed]}
-        answer.give(tree, preset_lines(described, changed), as_json)
-    else:
-        all_of_them = [describe(each) for each in PRESETS]
-        tree = {each.name: each.as_json() for each in all_of_them}
-        answer.give(tree, [] if as_json else table_lines(all_of_them, terminal=terminal), as_json)
 
 
 def describe(name: str) -> Described:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from flows.presets_cli import Described, changes, describe, preset_lines, table_lines
+from flows.command.preset_lines import Described, changes, describe, preset_lines, table_lines
 from gan.config import Config
 from gan.errors import ConfigError
 from gan.networks.cost import NetworkCost

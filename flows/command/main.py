@@ -1,0 +1,24 @@
+"""The verbs of `ganflow` as one typer application.
+
+All modules of verbs are imported for any of them, so they hold annotations and what these need: neither pydantic nor
+rich, and nothing larger. A verb imports what it runs in its body.
+"""
+
+from flows.command.compare import compare
+from flows.command.datasets import app as datasets
+from flows.command.evaluate import evaluate, register
+from flows.command.generate import generate, sample
+from flows.command.group import group
+from flows.command.ingest import ingest
+from flows.command.presets import presets
+from flows.command.run import run
+from flows.command.train import retrain, train
+from flows.command.up import up
+
+app = group(
+    "ganflow",
+    "Keep synthetic image datasets fresh: version images with DVC, train a GAN on Ray, measure it, register it "
+    "in MLflow and draw releases from the champion, all as Prefect flows.",
+    (run, ingest, train, evaluate, register, retrain, generate, sample, compare, presets, up),
+    [datasets],
+)

@@ -1,0 +1,30 @@
+"""`ganflow run`."""
+
+from flows.command.options import Json, Labels, Overrides, Preset, Source, SourceKind, Workers
+from flows.console import Answer
+from gan.data.sources.spec import AUTO, SourceSpec
+
+
+def run(
+    source: Source = "digits",
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006 - typer copies it
+    workers: Workers = 1,
+    source_kind: SourceKind = AUTO,
+    labels: Labels = None,
+    as_json: Json = False,
+) -> None:
+    """Run the whole chain: ingest, train, evaluate, register, generate."""
+    answer = Answer()
+    from flows.command.preflight import begin_with_source
+    from flows.configure import resolve_config
+
+    resolve_config(preset, overrides)
+    begin_with_source(SourceSpec(source, source_kind, labels))
+    from flows.pipeline import pipeline
+    from flows.summary import pipeline_lines
+    from flows.temporary_server import start_prefect
+
+    start_prefect()
+    result = pipeline(source, preset, overrides, workers, source_kind, labels)
+    answer.give(result, pipeline_lines(result), as_json)

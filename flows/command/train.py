@@ -1,0 +1,59 @@
+"""`ganflow train` and `ganflow retrain`."""
+
+from flows.command.options import DryRun, Json, Overrides, Preset, Resume, WarmStart, Workers
+from flows.console import Answer, read_settings
+
+
+def train(
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    workers: Workers = 1,
+    resume: Resume = None,
+    warm_start: WarmStart = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Train a generator on the current dataset; its checkpoint goes to an MLflow run.
+
+    With --resume auto a training that was killed goes on in its own run, and none is lost: it may be called again
+    and again.
+    """
+    answer = Answer()
+    from flows.command.preflight import plan
+
+    planned = plan(preset, overrides, resume=resume, warm_start=warm_start)
+    if dry_run:
+        from flows.forecast_lines import forecast_lines
+        from tasks.forecast import forecast
+
+        figures = forecast(read_settings(), planned, workers)
+        answer.give(figures, forecast_lines(figures), as_json)
+        return
+    from flows.summary import training_lines
+    from flows.temporary_server import start_prefect
+    from flows.train import train as flow
+
+    start_prefect()
+    result = flow(preset, overrides, workers, resume, warm_start)
+    answer.give(result, training_lines(result), as_json)
+
+
+def retrain(
+    preset: Preset = "digits",
+    overrides: Overrides = [],  # noqa: B006
+    workers: Workers = 1,
+    warm_start: WarmStart = None,
+    as_json: Json = False,
+) -> None:
+    """Train, measure and register in one: what schedules and new data start."""
+    answer = Answer()
+    from flows.command.preflight import plan
+
+    plan(preset, overrides, warm_start=warm_start)
+    from flows.retrain import retrain as flow
+    from flows.summary import model_lines
+    from flows.temporary_server import start_prefect
+
+    start_prefect()
+    result = flow(preset, overrides, None, workers, warm_start)
+    answer.give(result, model_lines(result), as_json)

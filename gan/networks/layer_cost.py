@@ -1,0 +1,207 @@
+"""What the layers of the networks hold, compute and keep for backward passes, from their arguments alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
+    from gan.config import NetworkConfig
+
+LABEL = 2
+"""float32 numbers that take the room of an int64."""
+TAPS = 4
+"""Side of the kernel that halves the resolution: `gan.networks.resampling`."""
+DC_KERNEL = 4
+"""Side of DCGAN's kernels."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer, or a network as their sum; what is kept is counted in float32 numbers.
+
+    Attributes:
+        parameters: numbers that it learns.
+        flops: operations for one image, forward.
+        kept: for each image, what its forward pass keeps for a backward one.
+        kept_once: the same whatever the number of images.
+        kept_by_slope: for each image, what a differentiable gradient by the image keeps beyond that.
+    """
+
+    parameters: int = 0
+    flops: int = 0
+    kept: int = 0
+    kept_once: int = 0
+    kept_by_slope: int = 0
+
+    def __add__(self, other: "Part") -> "Part":
+        return Part(
+            self.parameters + other.parameters,
+            self.flops + other.flops,
+            self.kept + other.kept,
+            self.kept_once + other.kept_once,
+            self.kept_by_slope + other.kept_by_slope,
+        )
+
+    def pass_of(self, images: int, *, slope: bool) -> int:
+        """Numbers that a pass keeps, with the gradient by the images or without."""
+        return images * (self.kept + self.kept_by_slope * slope) + self.kept_once
+
+
+def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+    """The layers of `gan.networks.r3gan.R3Generator`."""
+    widths, sides = network.widths, _sides(network)
+    yield from _noise(network, num_classes)
+    yield _product(_inputs(network, num_classes), widths[0])
+    yield Part(parameters=widths[0] * sides[0] ** 2, kept=widths[0])  # the basis, times what the product gives
+    for before, after, side in zip(widths, widths[1:], sides, strict=False):
+        yield _conv(before, after, side=side)
+    yield from _stages(network)
+    yield _image_conv(network, widths[-1], channels, side=sides[-1], to_image=True)
+
+
+def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+    """The layers of `gan.networks.r3gan.R3Discriminator`."""
+    widths, sides = network.widths, _sides(network)
+    yield _slope_by_image(network, channels)
+    yield _image_conv(network, widths[-1], channels, side=sides[-1], to_image=False)
+    yield from _stages(network)
+    for after, before, side in zip(widths, widths[1:], sides, strict=False):
+        yield _halved(before, side=side)
+        yield _conv(before, after, side=side)
+    features = network.embedding_dim if num_classes else 1
+    yield Part(parameters=widths[0] * sides[0] ** 2, kept=widths[0] * sides[0] ** 2, kept_by_slope=widths[0])  # head
+    yield _product(widths[0], features)
+    yield from _projection(network, num_classes)
+
+
+def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+    """The layers of `gan.networks.dcgan.DCGenerator`; an activation is what the next layer keeps as its input."""
+    widths, sides = network.widths, _sides(network)
+    yield from _noise(network, num_classes)
+    yield _conv(_inputs(network, num_classes), widths[0], kernel=network.base, side=1, transposed=True)
+    for width, side in zip(widths, sides, strict=True):
+        yield _batch_norm(width, side)
+    for before, after, side in zip(widths, (*widths[1:], channels), sides, strict=True):
+        yield _conv(before, after, kernel=DC_KERNEL, side=side, transposed=True)
+    yield Part(parameters=channels, kept=channels * network.resolution**2)  # the last bias, and tanh
+
+
+def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+    """The layers of `gan.networks.dcgan.DCDiscriminator`."""
+    widths, sides, normalisation = network.widths, _sides(network), network.discriminator_normalisation
+    features = network.embedding_dim if num_classes else 1
+    spectral = normalisation == "spectral"
+    yield _slope_by_image(network, channels)
+    for index, (before, after, side) in enumerate(zip((*widths[1:], channels), widths, sides, strict=True)):
+        normed = normalisation == "batch" and index < len(widths) - 1  # not in the layer that an image meets
+        yield _conv(before, after, kernel=DC_KERNEL, side=side, stride=2, bias=not normed, spectral=spectral)
+        yield Part(kept=after * side**2)  # into leaky ReLU
+        if normed:
+            yield _batch_norm(after, side)
+        if network.dropout:
+            yield Part(kept=after)
+    yield _conv(widths[0], features, kernel=network.base, side=1, stride=network.base, bias=True, spectral=spectral)
+    yield from _projection(network, num_classes)
+    if spectral and num_classes:
+        yield Part(kept_once=_singular(num_classes, network.embedding_dim))
+
+
+def _stages(network: "NetworkConfig") -> Iterable[Part]:
+    """The residual blocks of a network, each with two leaky ReLUs that keep their input."""
+    for width, side in zip(network.widths, _sides(network), strict=True):
+        inner = width * network.expansion
+        groups = max(1, inner // network.group_width)
+        block = (
+            _conv(width, inner, side=side, bias=True),
+            _conv(inner, inner, kernel=3, side=side, groups=groups, bias=True),
+            _conv(inner, width, side=side),
+            Part(kept=2 * inner * side**2),
+        )
+        yield from block * network.blocks_per_stage
+
+
+def _conv(
+    before: int,
+    after: int,
+    *,
+    side: int,
+    kernel: int = 1,
+    stride: int = 1,
+    groups: int = 1,
+    transposed: bool = False,
+    bias: bool = False,
+    spectral: bool = False,
+) -> Part:
+    """A convolution: it keeps its input, and for a slope the gradient of its output.
+
+    `side` is that of the output; of the input where the convolution is transposed.
+    """
+    weight = before // groups * after * kernel**2
+    return Part(
+        parameters=weight + after * bias,
+        flops=2 * weight * side**2,
+        kept=before * (side * stride) ** 2,
+        # the weight over its largest singular value is a tensor of its own
+        kept_once=(weight + _singular(after, before * kernel**2)) if spectral else 0,
+        kept_by_slope=after * side**2,
+    )
+
+
+def _image_conv(network: "NetworkConfig", width: int, channels: int, *, side: int, to_image: bool) -> Part:
+    """R3GAN's convolution next to the image: 1x1, and 3x3 over patches."""
+    patch, kernel = channels * network.patch**2, 1 if network.patch == 1 else 3
+    before, after = (width, patch) if to_image else (patch, width)
+    return _conv(before, after, kernel=kernel, side=side)
+
+
+def _halved(width: int, *, side: int) -> Part:
+    """A depthwise convolution with a kernel that is given: `side` is that of its output."""
+    kernel = TAPS**2
+    return Part(
+        flops=2 * width * kernel * side**2,
+        kept=width * (2 * side) ** 2,
+        kept_once=kernel,
+        kept_by_slope=width * side**2,
+    )
+
+
+def _product(before: int, after: int) -> Part:
+    """A matrix product."""
+    return Part(parameters=before * after, flops=2 * before * after, kept=before, kept_by_slope=after)
+
+
+def _batch_norm(width: int, side: int) -> Part:
+    """Its input, and means and variances of the batch and of the run."""
+    return Part(parameters=2 * width, kept=width * side**2, kept_once=4 * width)
+
+
+def _singular(rows: int, columns: int) -> int:
+    """What spectral normalisation keeps of a matrix: its largest singular value, and the vectors on both sides."""
+    return 1 + rows + columns
+
+
+def _noise(network: "NetworkConfig", num_classes: int) -> Iterable[Part]:
+    """The class embedding beside z."""
+    if num_classes:
+        yield Part(parameters=num_classes * network.embedding_dim, kept=LABEL)
+
+
+def _inputs(network: "NetworkConfig", num_classes: int) -> int:
+    return network.latent_dim + (network.embedding_dim if num_classes else 0)
+
+
+def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[Part]:
+    """The features' product with the class embedding; its scale is the slope's beginning."""
+    if num_classes:
+        size = network.embedding_dim
+        yield Part(parameters=num_classes * size, kept=LABEL + 2 * size, kept_by_slope=1)
+
+
+def _slope_by_image(network: "NetworkConfig", channels: int) -> Part:
+    """The gradient that a penalty squares."""
+    return Part(kept_by_slope=channels * network.resolution**2)
+
+
+def _sides(network: "NetworkConfig") -> list[int]:
+    """Pixels along a side in each stage, from the first up."""
+    return [network.base * 2**stage for stage in range(len(network.widths))]

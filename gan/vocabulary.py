@@ -1,0 +1,16 @@
+"""The words of a configuration: what its keys may be set to, where a program has neither torch nor pydantic loaded.
+
+The command's help lists them, and modules that implement them name their tables by them.
+"""
+
+from typing import Literal
+
+SourceKind = Literal["digits", "folder", "idx", "cifar", "parquet", "webdataset", "huggingface"]
+LossKind = Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"]
+Normalisation = Literal["batch", "spectral", "none"]
+Operation = Literal["flip", "colour", "translation", "cutout"]
+Resize = Literal["tf1", "clean", "torch"]
+Precision = Literal["fp32", "bf16"]
+AskedPrecision = Literal["auto", "fp32", "bf16"]
+TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
+"""Sections of the configuration that shape a training; the others say what comes before and after it."""
