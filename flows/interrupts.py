@@ -18,8 +18,8 @@ from typing import NoReturn
 from tasks.stopping import begin_to_stop, do_last_acts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# With what the guardian takes to stop the rest, less than the five seconds after which people lose patience.
-UNWINDING_SECONDS, ACTING_SECONDS = 2.5, 0.7
+# Together less than the five seconds after which people lose patience; Prefect alone waits up to a second in each flow.
+UNWINDING_SECONDS, ACTING_SECONDS = 3.3, 0.7
 _LEFT = 255  # written to the pipe when the main thread has left its blocks; no signal has this number
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
