@@ -194,12 +194,12 @@ def _reason(error: Exception) -> str:
 
 
 def _step_back() -> None:
-    """Leave the processor to whoever else wants it; what Ray starts has a low priority already, the workers too."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    except (AttributeError, OSError):  # not on Linux, or forbidden
-        with contextlib.suppress(OSError):
-            os.nice(19)
+    """Take a tenth of what the loop takes where both want the same core; all of it when the loop has ended.
+
+    Not the idle class: on a machine that others keep busy it would never get anywhere.
+    """
+    with contextlib.suppress(OSError):  # not allowed here
+        os.nice(10)
 
 
 def _cpus_of_this_node() -> int:

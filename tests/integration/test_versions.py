@@ -13,7 +13,7 @@ import pytest
 
 from gan.data.shards import write_shards
 from gan.errors import DatasetError
-from tasks import versions as module
+from tasks import ingest_runs as module
 from tasks.dvc_repo import STAGING, current_md5, ensure_data, recover, version_dataset
 from tasks.settings import Settings
 from tasks.tracking import DATASETS, run
