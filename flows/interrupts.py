@@ -1,7 +1,8 @@
 """How the command ends on Ctrl-C, SIGTERM or a hang-up: soon, with one sentence, and with nothing left running.
 
 The signal raises KeyboardInterrupt in the main thread, whose blocks then clean up. Libraries may swallow it, or wait
-for what never comes; so a thread that the signal itself wakes gives them a few seconds, and ends the process.
+for what never comes; so a thread that the signal itself wakes gives them a few seconds, and ends the process. What then
+still runs of what it started is stopped by its guardian.
 """
 
 import contextlib
@@ -14,11 +15,11 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
-from tasks.stopping import do_last_acts, how_to_go_on
+from tasks.stopping import begin_to_stop, do_last_acts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Together less than the five seconds after which people and service managers lose patience.
-UNWINDING_SECONDS, ACTING_SECONDS, STOPPING_SECONDS = 2.5, 0.7, 1.3
+# Together less than the five seconds after which people lose patience; Prefect alone waits up to a second in each flow.
+UNWINDING_SECONDS, ACTING_SECONDS = 3.3, 0.7
 _LEFT = 255  # written to the pipe when the main thread has left its blocks; no signal has this number
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
@@ -97,14 +98,11 @@ def _watch(reading: int, noticed: threading.Event) -> None:
 
 
 def _end(reading: int, number: int, noticed: threading.Event) -> NoReturn:
-    sentence = how_to_go_on()
+    sentence = begin_to_stop()
     terminal = _silence()
     noticed.set()
-    from tasks.guard import stop_what_was_started  # not above: `ganflow --help` has no need of it
-
     if _left_in_time(reading):
         do_last_acts(ACTING_SECONDS)
-        stop_what_was_started(STOPPING_SECONDS)
     with contextlib.suppress(OSError):
         start = f"{_SHOW_CURSOR}\n" if os.isatty(terminal) else ""
         os.write(terminal, f"{start}ganflow: interrupted: {sentence}\n".encode())

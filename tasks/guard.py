@@ -55,13 +55,12 @@ class Guardian:
                 self._process.stdin.write(f"{line}\n".encode())
                 self._process.stdin.flush()
 
-    def finish(self, seconds: float | None = None) -> None:
-        """Have it stop everything now, and wait for that, but no longer than `seconds`."""
+    def finish(self) -> None:
+        """Have it stop everything now, and wait for that."""
         if self._process.stdin:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+        self._process.wait()
 
 
 _own: list[Guardian] = []
@@ -76,9 +75,3 @@ def guard() -> Guardian:
         _own.append(Guardian())
         os.environ.update(_own[0].environment)
     return _own[0]
-
-
-def stop_what_was_started(seconds: float) -> None:
-    """Have the guardian stop all that this process started, if there is one, and wait no longer than `seconds`."""
-    for guardian in _own:
-        guardian.finish(seconds)

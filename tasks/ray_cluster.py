@@ -14,7 +14,7 @@ from gan.errors import ServiceError
 from tasks.guard import guard
 from tasks.guardian import end
 from tasks.settings import Settings
-from tasks.stopping import handlers_kept
+from tasks.stopping import handlers_kept, is_stopping
 
 # Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
 HEALTH_CHECK_SECONDS = "0.1"
@@ -57,7 +57,7 @@ def ray_cluster(
     try:
         yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
     finally:
-        if not already:
+        if not already and not is_stopping():
             ray.shutdown()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 _sentences: list[str] = []
 _acts: list[Callable[[], object]] = []
+_stopping = threading.Event()
 
 
 @contextlib.contextmanager
@@ -22,9 +23,15 @@ def goes_on(sentence: str) -> Iterator[None]:
     _sentences.pop()
 
 
-def how_to_go_on() -> str:
-    """Return what was noted last."""
+def begin_to_stop() -> str:
+    """Note that the process ends as soon as it can, and return what was noted last of how to go on."""
+    _stopping.set()
     return _sentences[-1] if _sentences else "what was finished stands, and the same command can be given again"
+
+
+def is_stopping() -> bool:
+    """Whether the process ends as soon as it can, so that what its guardian does need not be waited for."""
+    return _stopping.is_set()
 
 
 @contextlib.contextmanager

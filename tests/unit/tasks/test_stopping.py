@@ -3,18 +3,33 @@ import threading
 
 import pytest
 
-from tasks.stopping import do_last_acts, goes_on, handlers_kept, how_to_go_on, last_act
+from tasks import stopping
+from tasks.stopping import begin_to_stop, do_last_acts, goes_on, handlers_kept, is_stopping, last_act
 
 
-def test_the_inner_block_knows_better_and_an_interruption_keeps_what_it_said():
-    default = how_to_go_on()
+@pytest.fixture(autouse=True)
+def afresh(monkeypatch):
+    monkeypatch.setattr(stopping, "_stopping", threading.Event())
+    monkeypatch.setattr(stopping, "_sentences", [])
+
+
+def test_the_inner_block_knows_better():
+    assert not is_stopping()
+    default = begin_to_stop()
+    assert is_stopping()
     with goes_on("outer"):
         with goes_on("inner"):
-            assert how_to_go_on() == "inner"
+            assert begin_to_stop() == "inner"
         with pytest.raises(ValueError, match="bug"), goes_on("inner"):
             raise ValueError("bug")
-        assert how_to_go_on() == "outer"
-    assert how_to_go_on() == default
+        assert begin_to_stop() == "outer"
+    assert begin_to_stop() == default
+
+
+def test_ctrl_c_keeps_what_the_block_that_it_leaves_has_said():
+    with pytest.raises(KeyboardInterrupt), goes_on("outer"), goes_on("inner"):
+        raise KeyboardInterrupt
+    assert begin_to_stop() == "inner"
 
 
 def test_last_acts_are_done_newest_first_whatever_becomes_of_one():
