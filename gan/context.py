@@ -40,6 +40,8 @@ class TrainContext(Protocol):
     rank: int
     world_size: int
     device: torch.device
+    shares_cores: bool
+    """Whether something of the run's own computes on the same cores beside the training."""
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Replace `tensor` on every rank by the sum over ranks, in place."""
@@ -66,6 +68,7 @@ class Alone:
 
     rank = 0
     world_size = 1
+    shares_cores = False
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

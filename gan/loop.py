@@ -215,6 +215,7 @@ def train(
 
     if run.choice is None:
         run.choice = choose(config, run.nets, run.objective, feed, context, share())
+    torch.set_num_threads(max(1, torch.get_num_threads() - run.choice.spared))
     step = Step(run.nets, replace(run.objective, bf16=run.choice.bf16), context, compiled=run.choice.compiled)
     context.report(Progress(run.cur_nimg, total, choice=str(run.choice)))
     means, since = Means(), time.perf_counter()

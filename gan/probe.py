@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 
 SECONDS = 0.5
 """Measured of each candidate, and at least one round of steps with every penalty in it."""
+LEAST_GAIN = 0.5
+"""Of what a further core would give at best: one that gives a training less is left to what computes beside it."""
 MARGIN = 1.1
 """Times that a candidate must be faster than the one before it: its rounding, or its minutes of compiling, cost too."""
 
@@ -36,11 +38,13 @@ class Choice:
         bf16: whether networks run in bfloat16.
         compiled: whether the step is compiled.
         rates: images a second of this worker's that the probe measured, by candidate; empty where nothing was measured.
+        spared: cores that the worker has and leaves alone.
     """
 
     bf16: bool
     compiled: bool
     rates: dict[str, float]
+    spared: int = 0
 
     @property
     def name(self) -> str:
@@ -50,7 +54,8 @@ class Choice:
     def __str__(self) -> str:
         """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
         rates = ", ".join(f"{name} {rate:.0f}" for name, rate in self.rates.items())
-        return f"{self.name} (img/s: {rates})" if rates else self.name
+        spared = ", a core left to the scores" if self.spared else ""
+        return f"{self.name}{spared}" + (f" (img/s: {rates})" if rates else "")
 
     def as_header(self) -> dict[str, Any]:
         """What a checkpoint says of it."""
@@ -88,9 +93,35 @@ def choose(
     open_choices = candidates(config, context.device, native=_all_have_bf16(context))
     if config.train.precision == "bf16" and (sentence := emulation_warning("train.precision", context.device)):
         context.warn(sentence)
-    if len(open_choices) == 1:
-        return open_choices[0]
-    return measure(open_choices, config, nets, objective, feed, context, share)
+    chosen = open_choices[0]
+    if len(open_choices) > 1:
+        chosen = measure(open_choices, config, nets, objective, feed, context, share)
+    if context.shares_cores and torch.get_num_threads() > 1:
+        chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, share))
+    return chosen
+
+
+def _spared(
+    chosen: Choice,
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    share: tuple[int, int],
+) -> int:
+    """1 where the last core gives too little, the same on every rank; small networks hardly use a second one."""
+    threads, seconds = torch.get_num_threads(), torch.zeros(2, dtype=torch.float64)
+    for index in range(2):
+        torch.set_num_threads(threads - index)
+        step = Step(
+            copy.deepcopy(nets), replace(objective, bf16=chosen.bf16), Alone(context.device), compiled=chosen.compiled
+        )
+        seconds[index] = _seconds_a_step(config, step, feed, share)
+    torch.set_num_threads(threads)
+    context.all_reduce(seconds)
+    gain = float(seconds[1] / seconds[0]) - 1.0
+    return int(gain < LEAST_GAIN / (threads - 1))
 
 
 def measure(

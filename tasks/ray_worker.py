@@ -65,6 +65,7 @@ class RayContext:
         self.board = board
         self.scratch = scratch
         self.watched = watched
+        self.shares_cores = watched and self.device.type == "cpu"
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Sum over ranks, in place."""

@@ -165,7 +165,12 @@ def train_on_ray(
             evaluation = settled(settings, config.evaluation, gpu=free >= 1)
             warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
             told = ValidationPayload(
-                header, evaluation.model_dump(mode="json"), str(settings.home), str(weights.absolute())
+                header,
+                evaluation.model_dump(mode="json"),
+                str(settings.home),
+                str(weights.absolute()),
+                # elsewhere the evaluation will have better hardware than what is left beside the training
+                ahead=settings.ray_address is None and (free >= 1 or not share["GPU"]),
             )
             validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
         trainer = _trainer(

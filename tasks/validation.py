@@ -38,12 +38,14 @@ class ValidationPayload:
         evaluation: section of the configuration, with a precision from `settled`.
         home: `GANFLOW_HOME` of the driver.
         weights: the feature network's file as the driver found it.
+        ahead: whether what the evaluation will want of real images is made here, while nothing is to be scored.
     """
 
     header: dict[str, Any]
     evaluation: dict[str, Any]
     home: str
     weights: str
+    ahead: bool = False
 
 
 Score = Callable[[Path, Callable[[int, int], None]], "Watched"]
@@ -59,8 +61,10 @@ def open_kid(payload: ValidationPayload) -> Score:
         GanflowError: network or dataset cannot be read here.
     """
     from gan.config import EvaluationConfig
+    from gan.evaluation.ahead import Ahead
+    from gan.evaluation.evaluator import wanted_features
     from gan.evaluation.real import RealFeatures
-    from gan.evaluation.watch import Watch
+    from gan.evaluation.watch import SPLIT, Watch
     from tasks.features import open_extraction
     from tasks.references import dataset_version
     from tasks.registry import load_generator
@@ -72,10 +76,14 @@ def open_kid(payload: ValidationPayload) -> Score:
     real = dataset_version(settings, header["dataset_md5"], header["class_names"])
     features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
     watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
+    later = wanted_features(config, real) if payload.ahead else []
+    ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
     def score(checkpoint: Path, on_progress: Callable[[int, int], None]) -> "Watched":
         to_pass = watch.images_to_pass
-        return watch.score(load_generator(checkpoint), lambda done: on_progress(done, to_pass))
+        with ahead.stepping_back(lambda done: on_progress(done, to_pass)):
+            before = to_pass - watch.images_to_pass
+            return watch.score(load_generator(checkpoint), lambda done: on_progress(before + done, to_pass))
 
     return score
 
@@ -98,6 +106,11 @@ class Validator:
         self.payload = payload
         self._score: Score | None = None
         self._told: set[int] = set()
+
+    def open(self) -> None:
+        """Begin with what can be done before the first checkpoint; the first score says what is wrong with it."""
+        with contextlib.suppress(Exception):
+            self._score = self.open_score(self.payload)
 
     def score(self, checkpoint: "Checkpoint", cur_nimg: int, board: Any) -> tuple[dict[str, float], list[str]]:
         """Fetch a checkpoint from the storage and score it.
@@ -138,11 +151,13 @@ def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: b
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     no_gpu = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
-    return Validator.options(
+    validator = Validator.options(
         num_gpus=int(gpu),
         scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True),
         runtime_env={"env_vars": THREADS_SLEEP | no_gpu},
     ).remote(open_score, payload)
+    validator.open.remote()
+    return validator
 
 
 def validation_config(config: "Config", validator: Any, board: Any) -> "ValidationConfig":

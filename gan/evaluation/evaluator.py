@@ -45,6 +45,18 @@ def paired_labels(labels: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.i
     return np.resize(labels, count)
 
 
+def wanted_features(config: EvaluationConfig, real: RealImages) -> list[tuple[str, int]]:
+    """The splits whose features an evaluation needs, and of how many images at most."""
+    # a set without splits is both: what is compared with, and what may have been copied
+    split, training_split = ("all", "all") if "all" in real.splits else (config.reference_split, "train")
+    wanted: dict[str, int] = {split: config.num_images}
+    # copies are looked for among at least those training images whose features are there anyway
+    wanted[training_split] = max(config.copy_images, wanted.get(training_split, 0))
+    if "test" in real.splits and len(real.splits["test"]):
+        wanted.setdefault("test", config.num_images)
+    return list(wanted.items())
+
+
 class Evaluator:
     """Evaluates programs under one protocol; the real side is computed once and cached.
 
@@ -132,13 +144,7 @@ class Evaluator:
         )
 
     def _wanted(self) -> list[tuple[str, int]]:
-        count = self.config.num_images
-        wanted: dict[str, int] = {self.split: count}
-        # copies are looked for among at least those training images whose features are there anyway
-        wanted[self.training_split] = max(self.config.copy_images, wanted.get(self.training_split, 0))
-        if self.holdout_split:
-            wanted.setdefault(self.holdout_split, count)
-        return list(wanted.items())
+        return wanted_features(self.config, self.real)
 
     def _real(self, split: str, count: int) -> Side:
         features = self.features.of(split, count, self._counting("real images"))

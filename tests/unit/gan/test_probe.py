@@ -164,6 +164,32 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
     assert choose(config(), networks(config().network), None, feed, Two(CPU), (0, 2)) == PLAIN
 
 
+@pytest.mark.parametrize(("threads", "slower", "spared"), [(2, 1.4, 1), (2, 1.6, 0), (4, 1.1, 1), (4, 1.2, 0)])
+def test_a_core_that_gives_less_than_half_of_its_best_is_left_to_the_scores(feed, monkeypatch, threads, slower, spared):
+    """Of two cores the second could double the speed at best, of four the last could give a third."""
+
+    class Sharing(Alone):
+        shares_cores = True
+
+    before, measured = torch.get_num_threads(), []
+
+    def seconds(*_):
+        measured.append(torch.get_num_threads())
+        return 1.0 if torch.get_num_threads() == threads else slower
+
+    monkeypatch.setattr(probe, "_seconds_a_step", seconds)
+    torch.set_num_threads(threads)
+    try:
+        plain, objective = config(precision="fp32"), Objective(LOSSES["hinge"])
+        found = choose(plain, networks(plain.network), objective, feed, Sharing(CPU), (0, 4))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert measured == [threads, threads - 1]
+    assert found == replace(PLAIN, spared=spared)
+    assert str(found) == ("fp32, a core left to the scores" if spared else "fp32")
+
+
 def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, monkeypatch):
     steps = []
 
