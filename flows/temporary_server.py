@@ -1,7 +1,9 @@
 """Prefect's temporary server, for commands where no other is used: out of Ctrl-C's reach, and never left behind."""
 
+import contextlib
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from threading import Thread
 
@@ -10,9 +12,11 @@ from gan.errors import ServiceError
 from tasks.guard import guard
 
 
-def start_prefect() -> None:
-    """Start the temporary server if this command will need one; Prefect itself stops it when the process ends.
+@contextlib.contextmanager
+def starting_prefect() -> Iterator[None]:
+    """Start the temporary server if this command will need one, and wait for it at the end of the block.
 
+    The block imports what will need it: both take seconds. Prefect itself stops the server when the process ends.
     Prefect would start it at the first flow, too, but Ctrl-C in a terminal would then end it before the flows could
     tell it how they ended.
 
@@ -22,11 +26,15 @@ def start_prefect() -> None:
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS
 
     if PREFECT_API_URL.value():
+        yield
         return
+    import prefect.server.api.server  # noqa: F401 - here, for two threads that import the same stumble over each other
+
     guard()
     limit = PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()
     started: Future[None] = Future()
     Thread(target=_start, args=(started, limit), name="temporary server", daemon=True).start()
+    yield
     try:
         started.result()
     except RuntimeError:

@@ -47,11 +47,11 @@ def evaluate(
         begin_with_data(preset, changes)
     else:
         begin(preset, changes)
-    from flows.evaluate import evaluate as flow
-    from flows.summary import measured_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.evaluate import evaluate as flow
+        from flows.summary import measured_lines
     result = flow(model, preset, changes, *(str(path.absolute()) if path else None for path in (data, network)))
     answer.give(result, measured_lines(result), as_json)
 
@@ -67,10 +67,10 @@ def register(
     from flows.command.preflight import begin_with_data
 
     begin_with_data(preset, overrides, run_id=run_id)
-    from flows.register import register as flow
-    from flows.summary import model_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.register import register as flow
+        from flows.summary import model_lines
     result = flow(run_id, preset, overrides)
     answer.give(result, model_lines(result), as_json)

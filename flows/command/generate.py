@@ -32,11 +32,11 @@ def generate(
     from tasks.registry import find_model
 
     find_model(settings, model)
-    from flows.generate import generate as flow
-    from flows.summary import release_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.generate import generate as flow
+        from flows.summary import release_lines
     result = flow(model, name, seed, preset, changes)
     answer.give(result, release_lines(result), as_json)
 

@@ -31,10 +31,10 @@ def ingest(
 
     resolve_data(preset, changes)
     begin_with_source(SourceSpec(source, source_kind, labels))
-    from flows.ingest import ingest as flow
-    from flows.summary import dataset_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.ingest import ingest as flow
+        from flows.summary import dataset_lines
     result = flow(source, preset, changes, source_kind, labels)
     answer.give(result, dataset_lines(result), as_json)

@@ -21,10 +21,10 @@ def run(
 
     resolve_config(preset, overrides)
     begin_with_source(SourceSpec(source, source_kind, labels))
-    from flows.pipeline import pipeline
-    from flows.summary import pipeline_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.pipeline import pipeline
+        from flows.summary import pipeline_lines
     result = pipeline(source, preset, overrides, workers, source_kind, labels)
     answer.give(result, pipeline_lines(result), as_json)

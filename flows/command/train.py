@@ -29,11 +29,11 @@ def train(
         figures = forecast(read_settings(), planned, workers)
         answer.give(figures, forecast_lines(figures), as_json)
         return
-    from flows.summary import training_lines
-    from flows.temporary_server import start_prefect
-    from flows.train import train as flow
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.summary import training_lines
+        from flows.train import train as flow
     result = flow(preset, overrides, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
 
@@ -50,10 +50,10 @@ def retrain(
     from flows.command.preflight import plan
 
     plan(preset, overrides, warm_start=warm_start)
-    from flows.retrain import retrain as flow
-    from flows.summary import model_lines
-    from flows.temporary_server import start_prefect
+    from flows.temporary_server import starting_prefect
 
-    start_prefect()
+    with starting_prefect():
+        from flows.retrain import retrain as flow
+        from flows.summary import model_lines
     result = flow(preset, overrides, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)

@@ -18,8 +18,8 @@ from gan.metrics.protocol import METRICS_VERSION
 
 Rows = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
-PART = 256
-"""Images whose features are kept as soon as they are there: half a minute's work of a small machine."""
+PART = 64
+"""Images whose features are kept as soon as they are there: seconds of work of a small machine."""
 
 
 @dataclass(frozen=True, eq=False)
