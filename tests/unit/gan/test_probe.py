@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gan import probe
-from gan.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.config import Config, DataConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
 from gan.context import Alone
 from gan.feed import Feed
 from gan.losses import LOSSES
@@ -162,6 +162,12 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
     assert choose(config(), networks(config().network), None, feed, Two(CPU), (0, 2)) == PLAIN
+
+
+def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
+    hot = config().model_copy(update={"optimizer": OptimizerConfig(lr=1e30, final_lr=1e30)})
+    found = measure([PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, Alone(CPU), (0, 4))
+    assert found.rates["fp32"] > 0
 
 
 @pytest.mark.parametrize(("threads", "slower", "spared"), [(2, 1.4, 1), (2, 1.6, 0), (4, 1.1, 1), (4, 1.2, 0)])
