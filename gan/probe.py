@@ -114,10 +114,7 @@ def _spared(
     threads, seconds = torch.get_num_threads(), torch.zeros(2, dtype=torch.float64)
     for index in range(2):
         torch.set_num_threads(threads - index)
-        step = Step(
-            copy.deepcopy(nets), replace(objective, bf16=chosen.bf16), Alone(context.device), compiled=chosen.compiled
-        )
-        seconds[index] = _seconds_a_step(config, step, feed, share)
+        seconds[index] = _seconds_a_step(config, _step_on_copies(chosen, nets, objective, context), feed, share)
     torch.set_num_threads(threads)
     context.all_reduce(seconds)
     gain = float(seconds[1] / seconds[0]) - 1.0
@@ -146,12 +143,15 @@ def measure(
     """
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
     for index, choice in enumerate(open_choices):
-        step = Step(
-            copy.deepcopy(nets), replace(objective, bf16=choice.bf16), Alone(context.device), compiled=choice.compiled
-        )
-        seconds[index] = _seconds_a_step(config, step, feed, share)
+        seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, share)
     context.all_reduce(seconds)  # all ranks must decide alike
     return _fastest(open_choices, (seconds / context.world_size).tolist(), share[1] - share[0])
+
+
+def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
+    return Step(
+        copy.deepcopy(nets), replace(objective, bf16=choice.bf16), Alone(context.device), compiled=choice.compiled
+    )
 
 
 def _all_have_bf16(context: TrainContext) -> bool:
