@@ -45,15 +45,22 @@ def paired_labels(labels: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.i
     return np.resize(labels, count)
 
 
+def splits_of(config: EvaluationConfig, real: RealImages) -> tuple[ReferenceSplit, str, str | None]:
+    """Return which split is compared with, which may have been copied, and which is held out, None where none is."""
+    holdout = "test" if "test" in real.splits and len(real.splits["test"]) else None
+    if "all" in real.splits:  # a set without splits is both: what is compared with, and what may have been copied
+        return "all", "all", holdout
+    return config.reference_split, "train", holdout
+
+
 def wanted_features(config: EvaluationConfig, real: RealImages) -> list[tuple[str, int]]:
     """The splits whose features an evaluation needs, and of how many images at most."""
-    # a set without splits is both: what is compared with, and what may have been copied
-    split, training_split = ("all", "all") if "all" in real.splits else (config.reference_split, "train")
+    split, training_split, holdout_split = splits_of(config, real)
     wanted: dict[str, int] = {split: config.num_images}
     # copies are looked for among at least those training images whose features are there anyway
     wanted[training_split] = max(config.copy_images, wanted.get(training_split, 0))
-    if "test" in real.splits and len(real.splits["test"]):
-        wanted.setdefault("test", config.num_images)
+    if holdout_split:
+        wanted.setdefault(holdout_split, config.num_images)
     return list(wanted.items())
 
 
@@ -83,14 +90,11 @@ class Evaluator:
         self.real = real
         self.features = features
         self.on_progress = on_progress
-        # a set without splits is both: what is compared with, and what may have been copied
-        self.split: ReferenceSplit = "all" if "all" in real.splits else config.reference_split
-        self.training_split = "all" if "all" in real.splits else "train"
+        self.split, self.training_split, self.holdout_split = splits_of(config, real)
         if self.split not in real.splits:
             raise ConfigError(
                 f"evaluation.reference_split is {self.split} but the data has {', '.join(real.splits)} alone"
             )
-        self.holdout_split = "test" if "test" in real.splits and len(real.splits["test"]) else None
         self.rows = features.rows(self.split, config.num_images)
         require_enough(config.num_images, len(self.rows))
         self.done = 0
@@ -103,12 +107,14 @@ class Evaluator:
     @property
     def images_to_pass(self) -> int:
         """Images that the network sees for one program: the generated, and the real ones that are not cached."""
-        return self.config.num_images + sum(self.features.missing(*wanted) for wanted in self._wanted())
+        return self.config.num_images + sum(
+            self.features.missing(*wanted) for wanted in wanted_features(self.config, self.real)
+        )
 
     def evaluate(self, program: Program) -> Evaluated:
         """Score `config.num_images` images of a program."""
         count, network = self.config.num_images, self.extraction.extractor.network
-        real = {split: self._real(split, most) for split, most in self._wanted()}
+        real = {split: self._real(split, most) for split, most in wanted_features(self.config, self.real)}
         reference = real[self.split].head(len(self.rows))
         generated = self._draw(program, paired_labels(reference.labels, count))
         metrics = distribution_scores(
@@ -142,9 +148,6 @@ class Evaluator:
             device=str(self.extraction.extractor.network.device),
             on_progress=lambda note: self.on_progress(self.done, note),
         )
-
-    def _wanted(self) -> list[tuple[str, int]]:
-        return wanted_features(self.config, self.real)
 
     def _real(self, split: str, count: int) -> Side:
         features = self.features.of(split, count, self._counting("real images"))
