@@ -47,6 +47,10 @@ class ModelNotFoundError(InputError):
     """The registry has no such model, version or alias."""
 
 
+class UnsafeModelError(InputError):
+    """A model's file that holds more than tensors and a graph, and so might run code of whoever wrote it."""
+
+
 class ReleaseError(InputError):
     """A release that exists with other settings, or whose files do not match its manifest."""
 

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Thread
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ from tasks.stopping import handlers_kept, is_stopping
 HEALTH_CHECK_SECONDS = "0.1"
 # Ray's own default of 15 leaves a training 3 % of a core as soon as anything else wants it.
 NICENESS = "5"
+# Ray then takes 127.0.0.1 for this machine's address, on Linux too, and its processes listen nowhere else.
+LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
 STARTS = 3
 
@@ -47,18 +50,19 @@ def ray_cluster(
     os.environ.setdefault("RAY_worker_niceness", NICENESS)
     import ray
 
-    already = ray.is_initialized()
-    if not already:
-        with handlers_kept():
-            if settings.ray_address in (None, "local"):
-                _start_here(on_warning)
-            else:
-                _connect(str(settings.ray_address))
-    try:
-        yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    finally:
-        if not already and not is_stopping():
-            ray.shutdown()
+    already, here = ray.is_initialized(), settings.ray_address in (None, "local")
+    with _locked_up() if here and not already else nullcontext():
+        if not already:
+            with handlers_kept():
+                if here:
+                    _start_here(on_warning)
+                else:
+                    _connect(str(settings.ray_address))
+        try:
+            yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        finally:
+            if not already and not is_stopping():
+                ray.shutdown()
 
 
 def _connect(address: str) -> None:
@@ -92,6 +96,29 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
         else:
             guardian.look()
             return
+
+
+@contextmanager
+def _locked_up() -> Iterator[None]:
+    """Let a Ray that is started in the block listen on loopback alone, and ask for a token that nobody else can read.
+
+    It would listen on every address, and keep its token in a file of the person's home that everyone may read.
+    """
+    from ray._private import ray_constants
+
+    # Ray itself turns its token on, unless the person has set RAY_AUTH_MODE.
+    names = (LOOPBACK_ALONE, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    clusters = ray_constants.ENABLE_RAY_CLUSTER  # read from the variable when Ray was imported
+    os.environ.update({"RAY_AUTH_TOKEN": secrets.token_hex(32), **before, LOOPBACK_ALONE: "0"})
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _children() -> set[psutil.Process]:

@@ -16,11 +16,13 @@ from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
 from gan.config import parse_config
-from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError
+from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError, UnsafeModelError
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
+from gan.program_file import load_program_file
 from gan.sampling import Program
 from tasks.past_runs import run_artifact
+from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 from tasks.tracking import RunLog, client
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gan-generator"
+PROGRAM_FILE = "data/model.pt2"  # in MLflow's folder of a model whose format is pt2
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
@@ -113,14 +116,24 @@ def champion(settings: Settings) -> RegisteredModel | None:
 
 
 def load_program(settings: Settings, model: RegisteredModel) -> Program:
-    """Load a registered version as the function (seed, label) -> images, on the CPU."""
-    client(settings)
-    import mlflow
+    """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
 
-    with _quiet():
-        module = mlflow.pytorch.load_model(model.uri, device="cpu")
-    program: Program = module
-    return program
+    Raises:
+        UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
+    """
+    client(settings)
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    with scratch_folder(settings, "program") as folder, _quiet():
+        try:
+            file = download_artifacts(artifact_uri=f"{model.uri}/{PROGRAM_FILE}", dst_path=str(folder))
+        except (MlflowException, OSError) as error:
+            raise UnsafeModelError(
+                f"{MODEL} version {model.version} has no {PROGRAM_FILE} that can be read ({type(error).__name__}): "
+                "only programs of torch.export are loaded; register the training run again"
+            ) from None
+        return load_program_file(Path(file))
 
 
 def require_label(model: RegisteredModel, label: int) -> None:

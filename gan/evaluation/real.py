@@ -87,14 +87,17 @@ class RealFeatures:
         beginning = self._beginning(split, len(rows))
         if len(beginning):
             yield beginning
-        done = 0
+        made = 0  # those that are kept are not among the missing ones either
         for start, part in _parts(len(beginning), rows):
 
-            def count(more: int, before: int = done) -> None:
+            def count(more: int, before: int = made) -> None:
                 on_progress(before + more)
 
-            piece = self._part(split, start, part, count)
-            done += len(part)
+            path = self._part_path(split, start, len(part))
+            piece = _loaded_part(path)
+            if piece is None:
+                piece = self._make_part(path, split, part, count)
+                made += len(part)
             yield piece
 
     def _beginning(self, split: str, count: int) -> Features:
@@ -129,13 +132,8 @@ class RealFeatures:
     def _part_path(self, split: str, start: int, count: int) -> Path:
         return self.folder / f".{self._name(split, 'parts')}" / f"{start}-{count}.npy"
 
-    def _part(self, split: str, start: int, rows: Rows, on_progress: OnProgress) -> Features:
-        path = self._part_path(split, start, len(rows))
-        try:
-            found: Features = np.load(path, allow_pickle=False)
-            return found
-        except (OSError, ValueError, EOFError):
-            made = self.extraction.of_images(self.real.splits[split].images, rows, on_progress).features
+    def _make_part(self, path: Path, split: str, rows: Rows, on_progress: OnProgress) -> Features:
+        made = self.extraction.of_images(self.real.splits[split].images, rows, on_progress).features
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{secrets.token_hex(8)}.npy")
         np.save(partial, made, allow_pickle=False)
@@ -153,6 +151,14 @@ class RealFeatures:
         finally:
             for left in (partial, partial.with_suffix(".old")):
                 shutil.rmtree(left, ignore_errors=True)
+
+
+def _loaded_part(path: Path) -> Features | None:
+    try:
+        found: Features = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found
 
 
 def _loaded(path: Path) -> FeatureSet | None:

@@ -100,7 +100,7 @@ def test_a_killed_pass_goes_on_where_it_was(
     told: list[int] = []
     found = features.of("train", 60, told.append)
     assert extraction.passed == 60
-    assert told[-1] == 60
+    assert told[-1] == 28, "of the images that are missing"
     assert len(found.features) == 60
     assert not [path for path in (tmp_path / "features" / "abc").iterdir() if path.name.startswith(".")]
 

@@ -1,0 +1,53 @@
+"""Ray of one machine: reached from this machine alone, and by nobody without its token."""
+
+import ipaddress
+import os
+import subprocess
+import sys
+
+import psutil
+import pytest
+import ray
+
+from tasks.ray_cluster import ray_cluster
+from tasks.settings import Settings
+
+pytestmark = pytest.mark.integration
+CONNECT = """
+import sys, ray
+ray.init(address=sys.argv[1], log_to_driver=False)
+print("let in")
+"""
+
+
+@ray.remote
+def pid():
+    return os.getpid()
+
+
+def listeners():
+    us = psutil.Process()
+    pids = {us.pid, *(child.pid for child in us.children(recursive=True))}
+    found = [each for each in psutil.net_connections("tcp") if each.status == psutil.CONN_LISTEN and each.pid in pids]
+    return [ipaddress.ip_address(each.laddr.ip.removeprefix("::ffff:")) for each in found]
+
+
+def test_ray_listens_on_loopback_and_asks_for_its_token(tmp_path):
+    before = dict(os.environ)
+    with ray_cluster(Settings(ray_address=None)):
+        assert ray.get(pid.remote()) != os.getpid()
+        found = listeners()
+        assert len(found) >= 4
+        assert all(address.is_loopback for address in found)
+        stranger = {**os.environ, "HOME": str(tmp_path), "RAY_AUTH_TOKEN": "0" * 64}
+        command = [sys.executable, "-c", CONNECT, ray.get_runtime_context().gcs_address]
+        with subprocess.Popen(
+            command, env=stranger, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as asking:
+            assert asking.stdout
+            said = next(line for line in asking.stdout if "let in" in line or "InvalidAuthToken" in line)
+            asking.kill()  # it would ask for a minute
+        assert "let in" not in said
+    assert not (tmp_path / ".ray").exists()
+    assert {name: os.environ.get(name) for name in before} == before
+    assert "RAY_AUTH_TOKEN" not in os.environ or "RAY_AUTH_TOKEN" in before
