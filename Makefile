@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Packages that benchmarks compare with; apart, because they may not change what ganflow runs on.
 RIVALS := $(VENV)/rivals
+AUDIT := $(VENV)/audit
 # The reason why a Python cannot be used, as a program that takes its path from the recipe.
 CHECK := import sys; v = sys.version_info; \
 	(3, 11) <= v[:2] < (3, 13) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]} but ganflow needs 3.11 or 3.12: \
 	name one with PYTHON=..., and remove $(VENV) if it was made by another")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-unit soak lint bench clean
+.PHONY: help demo up test test-unit soak lint audit bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,11 +33,15 @@ test-unit: $(STAMP) ## the tests that take seconds
 soak: $(STAMP) ## the slow tests
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP) ## style, types and the direction of imports
+lint: $(STAMP) audit ## style, security, types, the direction of imports, and known holes in the pinned packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(STAMP) ## known holes in the pinned packages, by the package index's database
+	@[ -e $(AUDIT)/pip_audit ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(AUDIT) pip-audit==2.10.0 || true
+	@PYTHONPATH=$(AUDIT) $(BIN)/python .ci/audit.py constraints.txt
 
 bench: $(STAMP) ## every benchmark, each printing JSON
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(RIVALS) torch-fidelity==0.4.0 pytorch-fid==0.3.0

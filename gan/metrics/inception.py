@@ -15,6 +15,12 @@ NETWORK = "inception-v3-2015-12-05"
 INPUT_SIZE = 299
 TAPS = {64: "pool0", 192: "pool1", 768: "mixed_7", 2048: "mixed_10"}
 
+STEM = ("conv", "conv_1", "conv_2")
+"""Layers that always compute in float32, a tenth of the work.
+
+Where an image is flat, rounding errs everywhere in the same direction and does not average out; generated images are
+less flat than real ones, and so their KID grew by a fifth.
+"""
 _BATCHNORM_EPS = 1e-3
 
 
@@ -93,6 +99,8 @@ class Inception2015(nn.Module):
     TensorFlow export of 2015-12-05, which differs from torchvision's in weights and in the pools noted below.
     """
 
+    dtype = torch.float32
+
     def __init__(self) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -119,7 +127,7 @@ class Inception2015(nn.Module):
         """Return spatially averaged features, and compute no layer behind the last one asked for.
 
         Args:
-            x: [N, 3, 299, 299] of the weights' dtype, pixels as (value - 128) / 128 for values in [0, 255].
+            x: [N, 3, 299, 299] float32, pixels as (value - 128) / 128 for values in [0, 255].
             taps: widths out of 64, 192, 768, 2048, ascending.
 
         Returns:
@@ -129,6 +137,8 @@ class Inception2015(nn.Module):
         found: list[Tensor] = []
         for name, layer in self.layers.named_children():
             x = layer(x)
+            if name == STEM[-1]:
+                x = x.to(self.dtype)
             if name in wanted:
                 # averaged in float32: a bf16 mean would throw away bits that the sum still has
                 found.append(x.float().mean(dim=(2, 3)))
@@ -143,7 +153,7 @@ def load_inception(path: Path, *, device: str | torch.device = "cpu", dtype: tor
     Args:
         path: the published TorchScript file, see `find_inception_weights`.
         device: where the network computes.
-        dtype: of weights and activations: torch.float32, or torch.bfloat16.
+        dtype: of weights and activations behind the stem: torch.float32, or torch.bfloat16.
 
     Raises:
         WeightsError: the file is missing or has another sha256 than the published one.
@@ -157,6 +167,9 @@ def load_inception(path: Path, *, device: str | torch.device = "cpu", dtype: tor
         network = Inception2015()
     network.load_state_dict(_fold_batchnorm(published), assign=True)
     network.requires_grad_(False).eval().to(device=device, dtype=dtype)
+    network.dtype = dtype
+    for name in STEM:
+        network.layers.get_submodule(name).float()
     if torch.device(device).type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in network.modules():
             if isinstance(module, Conv):

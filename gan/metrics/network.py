@@ -53,19 +53,18 @@ def inception(weights: Path, *, precision: Precision, device: str | torch.device
 
     Args:
         weights: the published file, see `find_inception_weights`.
-        precision: `fp32`, or `bf16` for weights and activations.
+        precision: `fp32`, or `bf16` for weights and activations behind Inception's stem.
         device: where it computes.
 
     Raises:
         WeightsError: the file is missing or is another one.
     """
-    dtype = DTYPES[precision]
     if torch.device(device).type == "cpu":
         keep_freed_memory()
-    network = load_inception(weights, device=device, dtype=dtype)
+    network = load_inception(weights, device=device, dtype=DTYPES[precision])
 
     def run(images: Tensor) -> Tensor:
-        features: Tensor = network(((images - 128.0) / 128.0).to(dtype, memory_format=torch.channels_last))
+        features: Tensor = network(((images - 128.0) / 128.0).to(memory_format=torch.channels_last))
         return features
 
     return FeatureNetwork(NETWORK, INCEPTION_SHA256, precision, torch.device(device), INPUT_SIZE, run)

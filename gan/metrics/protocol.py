@@ -9,7 +9,7 @@ from gan.errors import ProtocolMismatchError
 from gan.vocabulary import Precision, Resize
 
 ReferenceSplit = Literal["train", "test", "all"]
-METRICS_VERSION = 2  # raised with every change of this package that changes a score
+METRICS_VERSION = 3  # raised with every change of this package that changes a score
 
 
 class Protocol(Frozen):

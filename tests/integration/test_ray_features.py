@@ -1,5 +1,7 @@
 """Features as Ray tasks, on a real Ray of this machine: what one process finds, whatever the number of workers."""
 
+import contextlib
+import time
 import warnings
 from pathlib import Path
 
@@ -104,10 +106,13 @@ def test_any_number_of_workers_gives_the_bits_of_one_process(workers, tmp_path):
     killed = []
 
     def kill(done):
-        for process in psutil.Process().children(recursive=True):
-            if not killed and "features_of" in " ".join(process.cmdline()):
-                process.kill()
-                killed.append(process.pid)
+        deadline = time.monotonic() + 2.0  # one worker alone is between two slices just now
+        while not killed and time.monotonic() < deadline:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if not killed and "features_of" in " ".join(process.cmdline()):
+                        process.kill()
+                        killed.append(process.pid)
 
     many = np.resize(ROWS, 4000)
     assert_equal(ray.of_images(IMAGES, many, kill), local.of_images(IMAGES, many, lambda done: None))
