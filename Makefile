@@ -40,7 +40,7 @@ lint: $(STAMP) audit ## style, security, types, the direction of imports, and kn
 	$(BIN)/lint-imports
 
 audit: $(STAMP) ## known holes in the pinned packages, by the package index's database
-	@[ -e $(AUDIT)/pip_audit ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(AUDIT) pip-audit==2.10.0 || true
+	@[ -e $(AUDIT)/pip_audit ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(AUDIT) pip-audit==2.10.1 || true
 	@PYTHONPATH=$(AUDIT) $(BIN)/python .ci/audit.py constraints.txt
 
 bench: $(STAMP) ## every benchmark, each printing JSON
