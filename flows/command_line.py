@@ -1,24 +1,25 @@
 """How a command line is written that goes on where another was stopped."""
 
 import shlex
-from collections.abc import Sequence
+
+from gan.configuration import Begun
 
 
-def command_line(verb: str, *words: str, preset: str, overrides: Sequence[str] = (), **options: object) -> str:
+def command_line(verb: str, *words: str, configuration: Begun, **options: object) -> str:
     """Return a command that can be typed as it stands.
 
     Args:
         verb: of `ganflow`.
         words: what follows it.
-        preset: for `--preset`.
-        overrides: each for a `--set`.
+        configuration: for `--preset`, unless it is what a run or model carries, and a `--set` for each change.
         options: further options by name; those that are None are left out.
     """
-    given = [word for override in overrides for word in ("--set", override)]
+    preset = ["--preset", configuration.name] if configuration.origin == "preset" else []
+    changes = [word for change in configuration.changes for word in ("--set", change)]
     named = [
         word
         for name, value in options.items()
         if value is not None
         for word in (f"--{name.replace('_', '-')}", str(value))
     ]
-    return f"`{shlex.join(['ganflow', verb, *words, '--preset', preset, *given, *named])}`"
+    return f"`{shlex.join(['ganflow', verb, *words, *preset, *changes, *named])}`"

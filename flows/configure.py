@@ -1,27 +1,55 @@
-"""From a preset's name and overrides to a configuration, the same for every flow and verb."""
+"""From what a person gives, a preset's name and overrides, to a configuration: once, where a verb or a flow begins."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from gan.config import Config, DataConfig, apply_data_overrides, apply_overrides
+from gan.config import apply_data_overrides, require_possible
+from gan.configuration import Configuration, DataConfiguration
 from gan.presets import preset as find_preset
 
 
-def resolve_config(preset: str, overrides: Sequence[str]) -> Config:
+def resolve_config(preset: str, overrides: Sequence[str]) -> Configuration:
     """Return the preset with the overrides applied.
 
     Raises:
         ConfigError: the preset or a key is unknown, or a value is out of range.
     """
-    return apply_overrides(find_preset(preset), overrides)
+    return Configuration(origin="preset", name=preset, config=find_preset(preset)).changed(*overrides)
 
 
-def resolve_data(preset: str, overrides: Sequence[str]) -> DataConfig:
+def resolve_data(preset: str, overrides: Sequence[str]) -> DataConfiguration:
     """Return how the preset, with the overrides applied, prepares images.
 
     Raises:
         ConfigError: the preset or a key is unknown, or a value of `data` is out of range.
     """
-    return apply_data_overrides(find_preset(preset), overrides)
+    config = apply_data_overrides(find_preset(preset), overrides)
+    return DataConfiguration(origin="preset", name=preset, changes=tuple(overrides), config=config)
+
+
+def resolve_own(preset: str | None, overrides: Sequence[str], own: Callable[[], Configuration]) -> Configuration:
+    """Return what a run, a model or a checkpoint says of itself with the overrides applied, or a preset in its place.
+
+    Args:
+        preset: None: its own.
+        overrides: `section.key=value` changes.
+        own: reads its own.
+
+    Raises:
+        ConfigError: the preset or a key is unknown, or a value is out of range.
+    """
+    return own().changed(*overrides) if preset is None else resolve_config(preset, overrides)
+
+
+def require_resolvable(preset: str | None, overrides: Sequence[str]) -> None:
+    """Refuse what `resolve_own` would refuse of any run or model, before one is looked for.
+
+    Raises:
+        ConfigError: the preset or a key is unknown, or a value is out of range.
+    """
+    if preset is None:
+        require_possible(overrides)
+    else:
+        resolve_config(preset, overrides)
 
 
 def evaluation_overrides(**values: str | int | None) -> list[str]:

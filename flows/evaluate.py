@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from prefect import flow
 
-from flows.configure import resolve_config
+from flows.configure import resolve_own
+from gan.configuration import Configuration
 from tasks.dataset import current_dataset
 from tasks.features import settled
 from tasks.measured import Measured
+from tasks.own_configuration import fixed_name, own_configuration
 from tasks.references import require_classes
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
@@ -18,27 +20,38 @@ from tasks.subjects import find_subject
 @flow(name="evaluate")
 def evaluate(
     model: str = "champion",
-    preset: str = "digits",
+    preset: str | None = None,
     overrides: Sequence[str] = (),
     data: str | None = None,
     network: str | None = None,
 ) -> Measured:
-    """Evaluate under the preset's protocol.
+    """Evaluate under the protocol of the model's own configuration, or of a preset.
 
     Args:
         model: an alias or version of the registered model, the id of a training run, or a checkpoint folder.
-        preset: name of the configuration whose section `evaluation` says how.
-        overrides: `section.key=value` changes of it.
+        preset: name of a configuration whose section `evaluation` says how; the model's own without it.
+        overrides: `section.key=value` changes of either.
         data: a folder or archive of images, a dataset folder or a release; the current dataset without it.
         network: a TorchScript file instead of FID's Inception.
     """
-    settings, config = Settings(), resolve_config(preset, overrides)
+    settings = Settings()
+    model = fixed_name(settings, model)
+    configuration = resolve_own(preset, overrides, lambda: own_configuration(settings, model))
+    return evaluate_configured.fn(model, configuration, data, network)
+
+
+@flow(name="evaluate")
+def evaluate_configured(
+    model: str, configuration: Configuration, data: str | None = None, network: str | None = None
+) -> Measured:
+    """As `evaluate`, for a caller that has resolved the configuration."""
+    settings = Settings()
     require_writable_home(settings)
     with goes_on("nothing was measured, and the same command goes on with the features of real images that are kept"):
         subject = find_subject(settings, model)
-        config = config.model_copy(update={"evaluation": settled(settings, config.evaluation)})
+        configuration = configuration.measuring(settled(settings, configuration.config.evaluation))
         if data:
-            return evaluate_generator(subject, config, "", data, network)
+            return evaluate_generator(subject, configuration, "", data, network)
         dataset = current_dataset(settings)
         require_classes(subject.class_names, dataset.info.class_names)
-        return evaluate_generator(subject, config, dataset.md5, None, network)
+        return evaluate_generator(subject, configuration, dataset.md5, None, network)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from prefect import flow
 
 from flows.command_line import command_line
-from flows.configure import resolve_config
+from flows.configure import resolve_own
+from gan.configuration import Configuration
+from tasks.own_configuration import version_configuration
 from tasks.registry import find_model
 from tasks.release import next_name
 from tasks.settings import Settings, require_writable_home
@@ -18,7 +20,7 @@ def generate(
     model: str = "champion",
     name: str | None = None,
     seed: int | None = None,
-    preset: str = "digits",
+    preset: str | None = None,
     overrides: Sequence[str] = (),
 ) -> Released:
     """Draw a release.
@@ -27,14 +29,25 @@ def generate(
         model: an alias or version of the registered model.
         name: the release's name; the next free `v<version>-<number>` without one.
         seed: first seed; derived from version and name without one.
-        preset: name of the configuration whose section `release` says how many images.
-        overrides: `section.key=value` changes of it.
+        preset: name of a configuration whose section `release` says how many images; the model's own without it.
+        overrides: `section.key=value` changes of either.
     """
-    settings, config = Settings(), resolve_config(preset, overrides)
+    settings = Settings()
+    found = find_model(settings, model)
+    configuration = resolve_own(preset, overrides, lambda: version_configuration(settings, found))
+    return generate_configured.fn(str(found.version), configuration, name, seed)
+
+
+@flow(name="generate")
+def generate_configured(
+    model: str, configuration: Configuration, name: str | None = None, seed: int | None = None
+) -> Released:
+    """As `generate`, for a caller that has resolved the configuration."""
+    settings = Settings()
     require_writable_home(settings)
     version = find_model(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
     name = name or next_name(settings, version)
-    again = command_line("generate", preset=preset, overrides=overrides, model=version, name=name, seed=seed)
+    again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed)
     with goes_on(f"{again} draws the release anew, or checks it if it is complete"):
-        return draw_release(version, name, config, seed)
+        return draw_release(version, name, configuration, seed)

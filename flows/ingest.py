@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefect import flow
 
 from flows.configure import resolve_data
+from gan.configuration import DataConfiguration
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.ingest import Ingested, ingest_source
@@ -30,8 +31,20 @@ def ingest(
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         announce: emit the event; off where the caller retrains by itself.
     """
+    return ingest_configured.fn(source, resolve_data(preset, overrides), source_kind, labels, announce)
+
+
+@flow(name="ingest", log_prints=False)
+def ingest_configured(
+    source: str,
+    configuration: DataConfiguration,
+    source_kind: str = AUTO,
+    labels: str | None = None,
+    announce: bool = True,
+) -> Ingested:
+    """As `ingest`, for a caller that has resolved the configuration."""
     require_writable_home(Settings())
-    config = resolve_data(preset, overrides)
+    config = configuration.config
     spec = SourceSpec(source, source_kind, labels, config.background_rgb)
     spec.require()
     with goes_on("the dataset is as it was or complete, and the same command goes on where it was"):

@@ -1,14 +1,13 @@
 """The flow `run`: the whole chain from images to a release."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
-from flows.generate import generate
-from flows.ingest import ingest
+from flows.generate import generate_configured
+from flows.ingest import ingest_configured
 from flows.register import Registered
-from flows.retrain import retrain
+from flows.retrain import retrain_configured
+from gan.configuration import Configuration
 from gan.data.sources.spec import AUTO
 from tasks.steps.generate import Released
 from tasks.steps.ingest import Ingested
@@ -26,9 +25,8 @@ class PipelineResult(BaseModel):
 
 @flow(name="run")
 def pipeline(
-    source: str = "digits",
-    preset: str = "digits",
-    overrides: Sequence[str] = (),
+    source: str,
+    configuration: Configuration,
     workers: int = 1,
     source_kind: str = AUTO,
     labels: str | None = None,
@@ -37,13 +35,13 @@ def pipeline(
 
     Args:
         source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
-        preset: name of the configuration to begin with.
-        overrides: `section.key=value` changes of it.
+        configuration: of every step.
         workers: Ray Train workers, 1 or more.
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
-    dataset = ingest(source, preset, overrides, source_kind, labels, announce=False)
-    model = retrain(preset, overrides, dataset.md5, workers)
-    return PipelineResult(dataset=dataset, model=model, release=generate("champion", None, None, preset, overrides))
+    dataset = ingest_configured(source, configuration.data, source_kind, labels, announce=False)
+    model = retrain_configured(configuration, dataset.md5, workers)
+    release = generate_configured("champion", configuration)
+    return PipelineResult(dataset=dataset, model=model, release=release)

@@ -1,13 +1,10 @@
 """The flow `register`: a trained generator becomes a version, and champion if it is the better one."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
 from flows.command_line import command_line
-from flows.configure import resolve_config
-from gan.config import Config
+from gan.configuration import Configuration
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
 from tasks.features import settled
@@ -33,44 +30,45 @@ class Registered(BaseModel):
 
 
 @flow(name="register")
-def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ()) -> Registered:
+def register(run_id: str, configuration: Configuration) -> Registered:
     """Evaluate a training run on its own dataset, register it, and let it compete with the champion there.
 
     Args:
         run_id: the training run, as `train` returns it.
-        preset: name of the configuration whose section `evaluation` says how.
-        overrides: `section.key=value` changes of it.
+        configuration: its section `evaluation` says how.
     """
-    settings, config = Settings(), resolve_config(preset, overrides)
+    settings = Settings()
     require_writable_home(settings)
-    again = command_line("register", run_id, preset=preset, overrides=overrides)
+    again = command_line("register", run_id, configuration=configuration)
     with goes_on(f"the training is finished, and {again} measures and registers it"):
-        return _register(settings, run_id, config)
+        return _register(settings, run_id, configuration)
 
 
-def _register(settings: Settings, run_id: str, config: Config) -> Registered:
+def _register(settings: Settings, run_id: str, configuration: Configuration) -> Registered:
     dataset_md5 = run_dataset(settings, run_id)
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     # once, for candidate and champion: their protocols must be one
-    config = config.model_copy(update={"evaluation": settled(settings, config.evaluation)})
-    candidate = evaluate_generator(find_subject(settings, run_id), config, dataset_md5)
+    configuration = configuration.measuring(settled(settings, configuration.config.evaluation))
+    candidate = evaluate_generator(find_subject(settings, run_id), configuration, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
         rival = champion(settings)
         if rival is None or draws_the_same_classes(settings, rival, run_id):
-            verdict = decide(candidate.evaluation, _measured(settings, rival, config, dataset_md5))
+            verdict = decide(candidate.evaluation, _measured(settings, rival, configuration, dataset_md5))
         else:
             reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
             verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
-        version = register_generator(run_id, candidate)
+        version = register_generator(run_id, candidate, configuration)
         alias = promote_or_keep(version, verdict)
     return Registered(
         version=version, alias=alias, verdict=verdict, evaluation=candidate.evaluation, report=candidate.report
     )
 
 
-def _measured(settings: Settings, rival: RegisteredModel | None, config: Config, dataset_md5: str) -> Evaluation | None:
+def _measured(
+    settings: Settings, rival: RegisteredModel | None, configuration: Configuration, dataset_md5: str
+) -> Evaluation | None:
     if rival is None:
         return None
-    return evaluate_generator(find_subject(settings, str(rival.version)), config, dataset_md5).evaluation
+    return evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5).evaluation

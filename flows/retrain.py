@@ -7,6 +7,7 @@ from prefect import flow, get_run_logger
 from flows.configure import resolve_config
 from flows.register import Registered, register
 from flows.train import train
+from gan.configuration import Configuration
 from tasks.dvc_repo import require_version
 from tasks.past_runs import next_seed
 from tasks.settings import Settings, require_writable_home
@@ -32,16 +33,28 @@ def retrain(
         workers: Ray Train workers, 1 or more.
         warm_start: alias or version of the registered model whose networks training begins with.
     """
-    settings, config = Settings(), resolve_config(preset, overrides)
+    return retrain_configured.fn(resolve_config(preset, overrides), dataset_md5, workers, warm_start)
+
+
+@flow(name="retrain")
+def retrain_configured(
+    configuration: Configuration,
+    dataset_md5: str | None = None,
+    workers: int = 1,
+    warm_start: str | None = None,
+) -> Registered:
+    """As `retrain`, for a caller that has resolved the configuration."""
+    settings, config = Settings(), configuration.config
     require_writable_home(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
     recipe = hash_with(config.recipe_hash(), start and start.record)
     seed = next_seed(settings, config, require_version(settings), recipe)
     # by its number: an alias may move meanwhile
     version = str(start.version) if start else None
-    trained = train(preset, [*overrides, f"train.seed={seed}"], workers, warm_start=version)
+    configuration = configuration.changed(f"train.seed={seed}")
+    trained = train(configuration, workers, warm_start=version)
     if dataset_md5 and trained.dataset_md5 != dataset_md5:
         get_run_logger().warning(
             "dataset %s was announced, but %s is current by now and was trained on", dataset_md5, trained.dataset_md5
         )
-    return register(trained.run_id, preset, overrides)
+    return register(trained.run_id, configuration)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from flows.pipeline import PipelineResult
     from flows.register import Registered
+    from gan.configuration import Configuration
     from gan.metrics.evaluation import Evaluation, Metric
     from tasks.comparing import Compared
     from tasks.measured import Measured
@@ -55,6 +56,11 @@ def evaluation_lines(result: "Evaluation") -> list[str]:
 def measured_lines(result: "Measured") -> list[str]:
     """An evaluation, and where its page is."""
     return [*evaluation_lines(result.evaluation), f"report    {result.report}"]
+
+
+def configuration_line(configuration: "Configuration") -> str:
+    """Where the settings came from that a run or model was asked under, and what was changed of them."""
+    return f"settings  {configuration}"
 
 
 def compared_lines(result: "Compared") -> list[str]:

@@ -1,14 +1,14 @@
 """The flow `train`: a generator from the current dataset, in a run of its own or one that was cut short."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows.command_line import command_line
-from flows.configure import resolve_config
 from flows.server import up_state
+from gan.configuration import Configuration
 from tasks import artifacts
 from tasks.resuming import held, require_unfinished
 from tasks.settings import Settings, require_writable_home
@@ -21,8 +21,7 @@ from tasks.warm_start import bring
 
 @flow(name="train")
 def train(
-    preset: str = "digits",
-    overrides: Sequence[str] = (),
+    configuration: Configuration,
     workers: int = 1,
     resume: str | None = None,
     warm_start: str | None = None,
@@ -30,20 +29,17 @@ def train(
     """Train a generator on the current dataset; the checkpoint lies in an MLflow run of `ganflow-training`.
 
     Args:
-        preset: name of the configuration to begin with.
-        overrides: `section.key=value` changes of it.
+        configuration: of the run.
         workers: Ray Train workers, 1 or more.
         resume: id of an unfinished run to go on with; `auto`: the newest one of this recipe, or else a new run.
         warm_start: alias or version of the registered model whose networks training begins with.
     """
-    settings, config = Settings(), resolve_config(preset, overrides)
+    settings, config = Settings(), configuration.config
     require_writable_home(settings)
     plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
     for note in plan.notes:
         get_run_logger().info(note)
-    again = command_line(
-        "train", preset=preset, overrides=overrides, workers=workers, warm_start=warm_start, resume="auto"
-    )
+    again = command_line("train", configuration=configuration, workers=workers, warm_start=warm_start, resume="auto")
     with goes_on(f"{again} goes on from the last checkpoint"), _opened(settings, plan) as log:
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
@@ -62,6 +58,7 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
             require_unfinished(settings, run_id)  # it was looked at before it was held
             with ending(reopen_run(settings, run_id)) as log:
                 log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
+                log.config(plan.config)  # what does not shape a training may be another than it began with
                 yield log
         return
     name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"

@@ -370,6 +370,33 @@ def apply_data_overrides(config: Config, overrides: Sequence[str]) -> DataConfig
     return data
 
 
+def require_possible(overrides: Sequence[str]) -> None:
+    """Refuse overrides that fit no configuration, whatever it began as; that values agree is no concern here.
+
+    Raises:
+        ConfigError: an override is malformed, names an unknown key or gives a value that is out of range.
+    """
+    tree = _overridden(Config(), overrides)
+    for section, model in Config.sections():
+        try:
+            model.model_validate(tree[section])
+        except ValidationError as error:
+            if wrong := [item for item in error.errors() if item["type"] != "value_error"]:
+                raise ConfigError("; ".join(_explain(item, section) for item in wrong)) from None
+
+
+def parse_network(tree: dict[str, Any]) -> NetworkConfig:
+    """Build the section `network` alone of a configuration tree.
+
+    Raises:
+        ConfigError: a key is unknown, a value is out of range, or two values disagree.
+    """
+    try:
+        return NetworkConfig.model_validate(tree.get("network"))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(item, "network") for item in error.errors())) from None
+
+
 def _overridden(config: Config, overrides: Sequence[str]) -> dict[str, Any]:
     tree = config.model_dump(mode="json")
     for override in overrides:

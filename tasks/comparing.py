@@ -1,8 +1,10 @@
 """Two sets of images compared: opened, passed through the network with a bar, and shown on a page."""
 
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,9 +13,11 @@ from gan.data.image_set import ImageSet, open_image_set
 from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 from gan.metrics.evaluation import Evaluation
+from gan.vocabulary import AskedPrecision, Resize
 from tasks.evaluation_report import evaluation_html
 from tasks.features import open_extraction, settled
 from tasks.progress import progress
+from tasks.release import MANIFEST
 from tasks.settings import Settings
 
 Place = tuple[Path, str | None]
@@ -28,6 +32,27 @@ class Compared(BaseModel):
     b: str
     evaluation: Evaluation
     report: str
+
+
+def comparing_config(
+    paths: Iterable[Path], *, resize: Resize | None = None, precision: AskedPrecision | None = None
+) -> EvaluationConfig:
+    """How sets are compared: as is asked for, else as the first release among them says that its model was measured.
+
+    Its precision is not taken over, for that was the hardware's.
+    """
+    own = next((found for found in map(_as_measured, paths) if found), {})
+    asked = {"resize": resize, "precision": precision}
+    return EvaluationConfig.model_validate(own | {key: value for key, value in asked.items() if value})
+
+
+def _as_measured(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
+        protocol = Evaluation.model_validate(manifest["quality"]).protocol
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # no release; other collections have files of this name too
+    return {"resize": protocol.resize} | ({"neighbours": protocol.neighbours} if protocol.neighbours else {})
 
 
 def compare_paths(

@@ -5,13 +5,11 @@ from pathlib import Path
 
 from gan.data.dataset import INFO_FILE, read_dataset_info
 from gan.data.image_set import open_image_set
-from gan.data.resident import Resident
+from gan.data.resident import SPLITS, Resident
 from gan.errors import ConfigError
 from gan.evaluation.real import RealImages
 from tasks.dataset import load_version
 from tasks.settings import Settings
-
-SPLITS = ("train", "test")
 
 
 def dataset_version(settings: Settings, md5: str, class_names: Sequence[str]) -> RealImages:

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
-from gan.config import parse_config
+from gan.config import parse_network
 from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError, UnsafeModelError
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
@@ -65,10 +65,10 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     """
     header = load_header(checkpoint)
     try:
-        config = parse_config(header["config"])
+        network = parse_network(header["config"])
     except ConfigError as error:
         raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
-    generator = build_generator(config.network, channels=header["channels"], num_classes=header["num_classes"])
+    generator = build_generator(network, channels=header["channels"], num_classes=header["num_classes"])
     generator.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
     return SeededGenerator(generator)
 
@@ -155,7 +155,13 @@ def require_label(model: RegisteredModel, label: int) -> None:
 
 
 def register(
-    settings: Settings, run: RunLog, generator: SeededGenerator, *, tags: Mapping[str, str], card: str
+    settings: Settings,
+    run: RunLog,
+    generator: SeededGenerator,
+    *,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    card: str,
 ) -> RegisteredModel:
     """Export a generator into its run, add it to the registry and call it challenger.
 
@@ -163,6 +169,7 @@ def register(
         settings: where the registry is.
         run: the training run.
         generator: the program, eager.
+        config: what it was trained with, as a JSON tree; the version carries it, whether its run is there or not.
         tags: facts on the version, such as `dataset_md5` and `class_names` (a JSON list).
         card: the model card, Markdown.
     """
@@ -186,7 +193,7 @@ def register(
             signature=signature,
             serialization_format="pt2",
             pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
-            metadata={"program_format_version": PROGRAM_FORMAT_VERSION},
+            metadata={"program_format_version": PROGRAM_FORMAT_VERSION, "config": dict(config)},
         )
     with contextlib.suppress(MlflowException):  # it is there already
         registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")

@@ -66,6 +66,7 @@ def build_release(
     name: str,
     evaluation: Evaluation,
     training_digests: Collection[str],
+    configuration: str,
     seed: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Release:
@@ -79,6 +80,7 @@ def build_release(
         name: the release's name, a plain folder name.
         evaluation: the version's evaluation, for the manifest.
         training_digests: sha256 of each training image's pixels, in which copies are looked up.
+        configuration: where `config` comes from, in words, for the manifest.
         seed: first seed; derived from version and name without one.
         on_progress: called with the images done.
 
@@ -106,7 +108,9 @@ def build_release(
     with scratch_folder(settings, "release") as temporary:
         partial = temporary / name
         partial.mkdir()
-        manifest = _fill(partial, model, program, wanted, evaluation, training_digests, name, on_progress)
+        manifest = _fill(
+            partial, model, program, wanted, evaluation, training_digests, name, configuration, on_progress
+        )
         verify_release(partial)
         try:
             os.replace(partial, folder)
@@ -127,6 +131,7 @@ def _fill(
     evaluation: Evaluation,
     training_digests: Collection[str],
     name: str,
+    configuration: str,
     on_progress: Callable[[int], None] | None,
 ) -> dict[str, Any]:
     count, classes = generation["num_images"], len(model.class_names)
@@ -149,6 +154,7 @@ def _fill(
         "model": {"name": MODEL, "version": model.version, "run_id": model.run_id},
         "dataset_md5": model.dataset_md5,
         "generation": {**generation, "precision": "fp32"},
+        "configuration": configuration,
         "image": {"height": images.shape[1], "width": images.shape[2], "channels": images.shape[3]},
         "counts": {label: by_label[index] for index, label in enumerate(model.class_names)} or {"unlabelled": count},
         "quality": evaluation.model_dump(mode="json"),

@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gan.checkpoint import load_header
-from gan.errors import InputError
 from gan.export import export_program
 from gan.sampling import Program
+from tasks.own_configuration import kind_of
 from tasks.past_runs import run_artifact
 from tasks.registry import find_model, load_generator, load_program
 from tasks.settings import Settings
 
-RUN_ID_LENGTH = 32
 CHECKPOINT = "checkpoint"
 
 
@@ -55,13 +54,12 @@ def find_subject(settings: Settings, name: str) -> Subject:
         InputError: there is no such thing.
         CheckpointError: the folder is no complete checkpoint.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _of_checkpoint(folder.absolute(), f"checkpoint {folder.name}", None)
-    if len(name) == RUN_ID_LENGTH and name.isalnum():
+    kind = kind_of(name)
+    if kind == "checkpoint":
+        folder = Path(name).expanduser().absolute()
+        return _of_checkpoint(folder, f"checkpoint {folder.name}", None)
+    if kind == "run":
         return _of_checkpoint(run_artifact(settings, name, CHECKPOINT), f"run {name[:8]}", name)
-    if "/" in name:
-        raise InputError(f"there is no checkpoint folder {name}: name one, a run id, or an alias or version")
     model = find_model(settings, name)
     return Subject(
         title=f"version {model.version}",

@@ -25,6 +25,7 @@ TRAINING = "ganflow-training"
 DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 EVALUATIONS = "ganflow-evaluations"
+CONFIG = "config.json"
 ANSWER_SECONDS = 5.0
 SQLITE = "sqlite:///"
 QUIET = {
@@ -169,7 +170,11 @@ class RunLog:
 
         tree = config.model_dump(mode="json")
         self.client.log_batch(self.run_id, params=[Param(key, str(value)) for key, value in _flatten(tree)])
-        self.text(json.dumps(tree, indent=2) + "\n", "config.json")
+        self.config(config)
+
+    def config(self, config: "Config") -> None:
+        """Log the configuration tree as `config.json`, in place of an earlier one; params cannot be replaced."""
+        self.text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", CONFIG)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Log numbers at an image count."""

@@ -32,15 +32,15 @@ def compare(
 ) -> None:
     """Measure how alike two sets of images are: FID, KID, precision, recall, density, coverage, copies.
 
-    The features of each set are kept in .ganflow/cache/, so that a set is passed through the network once.
+    A release is compared as its model was measured, A's before B's; other
+    sets with FID's own settings; --resize and --precision change either.
+    The features of each set are kept in .ganflow/cache/, so that a set is
+    passed through the network once.
     """
     answer = Answer()
     settings = prepare()
-    from gan.config import EvaluationConfig
-
-    config = EvaluationConfig(resize=resize or "tf1", precision=precision or "auto")
     from flows.summary import compared_lines
-    from tasks.comparing import compare_paths
+    from tasks.comparing import compare_paths, comparing_config
     from tasks.scratch import scratch_folder
     from tasks.stopping import goes_on
 
@@ -53,7 +53,7 @@ def compare(
             (a, split_a or split),
             (b, split_b or split),
             holdout,
-            config=config,
+            config=comparing_config((a, b), resize=resize, precision=precision),
             n=n,
             network=network,
             report=report,

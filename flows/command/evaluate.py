@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import Json, NetworkOption, Overrides, PrecisionOption, Preset, ResizeOption, RunId
+from flows.command.options import Json, NetworkOption, Overrides, OwnPreset, PrecisionOption, ResizeOption, RunId
 from flows.console import Answer
 
 
@@ -13,7 +13,7 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="Alias or version of the registered model, a run id, or a checkpoint folder.")
     ] = "champion",
-    preset: Preset = "digits",
+    preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     data: Annotated[
         Path | None,
@@ -31,46 +31,61 @@ def evaluate(
 ) -> None:
     """Measure a generator: FID, KID, precision, recall, density, coverage, copies, and a page to look at.
 
-    Scores are compared with real images of the current dataset, or of --data.
-    The page goes to .ganflow/evaluations/ and to MLflow.
+    Scores are compared with real images of the current dataset, or of --data,
+    as the configuration that the generator carries says; --preset, --set and
+    other options change it. The page goes to .ganflow/evaluations/ and to
+    MLflow.
     """
     answer = Answer()
     from flows.command.preflight import begin, begin_with_data
-    from flows.configure import evaluation_overrides
+    from flows.configure import evaluation_overrides, require_resolvable, resolve_own
 
     changes = [
         *overrides,
         *evaluation_overrides(resize=resize, precision=precision, num_images=n, reference_split=split),
         *(["evaluation.usefulness_seeds=3"] if usefulness else []),
     ]
-    if data is None:
-        begin_with_data(preset, changes)
-    else:
-        begin(preset, changes)
+    require_resolvable(preset, changes)
+    settings = begin_with_data() if data is None else begin()
+    from tasks.own_configuration import fixed_name, own_configuration
+
+    model = fixed_name(settings, model)
+    configuration = resolve_own(preset, changes, lambda: own_configuration(settings, model))
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
-        from flows.evaluate import evaluate as flow
-        from flows.summary import measured_lines
-    result = flow(model, preset, changes, *(str(path.absolute()) if path else None for path in (data, network)))
-    answer.give(result, measured_lines(result), as_json)
+        from flows.evaluate import evaluate_configured as flow
+        from flows.summary import configuration_line, measured_lines
+    result = flow(model, configuration, *(str(path.absolute()) if path else None for path in (data, network)))
+    answer.give(result, [*measured_lines(result), configuration_line(configuration)], as_json)
 
 
 def register(
     run_id: RunId,
-    preset: Preset = "digits",
+    preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Measure a training run and register it; it becomes champion if it beats the one in use."""
+    """Measure a training run and register it; it becomes champion if it beats the one in use.
+
+    Both are measured as the run's own configuration says; --preset and --set
+    change it.
+    """
     answer = Answer()
     from flows.command.preflight import begin_with_data
+    from flows.configure import require_resolvable, resolve_own
 
-    begin_with_data(preset, overrides, run_id=run_id)
+    require_resolvable(preset, overrides)
+    settings = begin_with_data()
+    from tasks.own_configuration import run_configuration
+    from tasks.past_runs import run_dataset
+
+    run_dataset(settings, run_id)
+    configuration = resolve_own(preset, overrides, lambda: run_configuration(settings, run_id))
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.register import register as flow
-        from flows.summary import model_lines
-    result = flow(run_id, preset, overrides)
-    answer.give(result, model_lines(result), as_json)
+        from flows.summary import configuration_line, model_lines
+    result = flow(run_id, configuration)
+    answer.give(result, [*model_lines(result), configuration_line(configuration)], as_json)

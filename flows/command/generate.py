@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import Json, Model, Overrides, Preset
+from flows.command.options import Json, Model, Overrides, OwnPreset
 from flows.console import Answer, prepare
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
@@ -13,32 +13,43 @@ LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one an
 
 def generate(
     model: Model = "champion",
-    n: Annotated[int | None, typer.Option("--n", "-n", min=1, help="Images; the preset's number without it.")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=LAST_FIRST_SEED, help="First seed; derived from version and name if not given."),
     ] = None,
-    preset: Preset = "digits",
+    preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
 ) -> None:
-    """Draw a release of synthetic images into synthetic/ and track it with DVC."""
+    """Draw a release of synthetic images into synthetic/ and track it with DVC.
+
+    The model carries the configuration that it was trained with, and that
+    says how many images; --preset and --set change it.
+    """
     answer = Answer()
     changes = [*overrides, f"release.num_images={n}"] if n else overrides
     from flows.command.preflight import begin
+    from flows.configure import require_resolvable, resolve_own
 
-    settings = begin(preset, changes)
+    require_resolvable(preset, changes)
+    settings = begin()
+    from tasks.own_configuration import version_configuration
     from tasks.registry import find_model
 
-    find_model(settings, model)
+    found = find_model(settings, model)
+    configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
-        from flows.generate import generate as flow
-        from flows.summary import release_lines
-    result = flow(model, name, seed, preset, changes)
-    answer.give(result, release_lines(result), as_json)
+        from flows.generate import generate_configured as flow
+        from flows.summary import configuration_line, release_lines
+    result = flow(str(found.version), configuration, name, seed)
+    answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
 
 
 def sample(

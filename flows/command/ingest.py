@@ -29,12 +29,12 @@ def ingest(
     from flows.command.preflight import begin_with_source
     from flows.configure import resolve_data
 
-    resolve_data(preset, changes)
+    configuration = resolve_data(preset, changes)
     begin_with_source(SourceSpec(source, source_kind, labels))
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
-        from flows.ingest import ingest as flow
+        from flows.ingest import ingest_configured as flow
         from flows.summary import dataset_lines
-    result = flow(source, preset, changes, source_kind, labels)
+    result = flow(source, configuration, source_kind, labels)
     answer.give(result, dataset_lines(result), as_json)

@@ -28,6 +28,12 @@ MaxRejectShare = Annotated[
     typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected (default: 0.05)."),
 ]
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
+OwnPreset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset", "-p", help="Configuration in place of the one that the run or model carries: see `ganflow presets`."
+    ),
+]
 Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
 Resume = Annotated[
@@ -45,11 +51,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Model = Annotated[str, typer.Option("--model", "-m", help="Alias or version of the registered model.")]
 ResizeOption = Annotated[
     Resize | None,
-    typer.Option(help="To the network's 299x299: tf1 as FID's authors (the default), clean as clean-fid, torch."),
+    typer.Option(
+        help="To the network's 299x299: tf1 as FID's authors, clean as clean-fid, torch. As configured if not given."
+    ),
 ]
 PrecisionOption = Annotated[
     AskedPrecision | None,
-    typer.Option(help="Of the feature network; auto (the default): bf16 where the hardware has it, else fp32."),
+    typer.Option(
+        help="Of the feature network; auto: bf16 where the hardware has it, else fp32. As configured if not given."
+    ),
 ]
 NetworkOption = Annotated[
     Path | None,

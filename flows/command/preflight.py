@@ -1,12 +1,14 @@
-"""Wrong input is refused before any server is started: configuration, home, MLflow's address, run, dataset, plan."""
+"""Wrong input is refused before any server is started: home, MLflow's address, source, dataset, plan.
 
-from collections.abc import Sequence
+The configuration comes before all of them, so that a wrong one leaves nothing: `flows.configure`.
+"""
+
 from typing import TYPE_CHECKING
 
 import typer
 
-from flows.configure import resolve_config
 from flows.console import prepare
+from gan.configuration import Configuration
 from gan.data.sources.spec import SourceSpec
 from tasks.settings import Settings
 
@@ -14,45 +16,36 @@ if TYPE_CHECKING:
     from tasks.training_plan import TrainingPlan
 
 
-def begin(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> Settings:
-    """Refuse a wrong configuration, home, address of MLflow, or run; returns the settings."""
-    resolve_config(preset, overrides)
+def begin() -> Settings:
+    """Refuse a wrong home or address of MLflow; returns the settings."""
     settings = prepare()
-    from tasks.past_runs import run_tags
     from tasks.tracking import client
 
     client(settings)
-    if run_id is not None:
-        run_tags(settings, run_id)
     return settings
 
 
 def begin_with_source(source: SourceSpec) -> None:
-    """As `begin`, for verbs that read a source; they have checked the part of the configuration that they need."""
+    """As `begin`, for verbs that read a source."""
     source.require()
-    settings = prepare()
-    from tasks.tracking import client
-
-    client(settings)
+    begin()
 
 
-def begin_with_data(preset: str, overrides: Sequence[str], *, run_id: str | None = None) -> Settings:
+def begin_with_data() -> Settings:
     """As `begin`, for verbs that need a dataset."""
-    settings = begin(preset, overrides, run_id=run_id)
+    settings = begin()
     from tasks.dvc_repo import require_version
 
     require_version(settings)
     return settings
 
 
-def plan(
-    preset: str, overrides: Sequence[str], *, resume: str | None = None, warm_start: str | None = None
-) -> "TrainingPlan":
+def plan(configuration: Configuration, *, resume: str | None = None, warm_start: str | None = None) -> "TrainingPlan":
     """As `begin_with_data`, for verbs that train: refuse what does not fit the dataset, a run or a model."""
-    settings = begin_with_data(preset, overrides)
+    settings = begin_with_data()
     from tasks.training_plan import plan_training
 
-    planned = plan_training(settings, resolve_config(preset, overrides), resume=resume, warm_start=warm_start)
+    planned = plan_training(settings, configuration.config, resume=resume, warm_start=warm_start)
     for note in planned.notes:
         typer.echo(f"ganflow: {note}", err=True)
     return planned

@@ -19,12 +19,12 @@ def run(
     from flows.command.preflight import begin_with_source
     from flows.configure import resolve_config
 
-    resolve_config(preset, overrides)
+    configuration = resolve_config(preset, overrides)
     begin_with_source(SourceSpec(source, source_kind, labels))
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.pipeline import pipeline
         from flows.summary import pipeline_lines
-    result = pipeline(source, preset, overrides, workers, source_kind, labels)
+    result = pipeline(source, configuration, workers, source_kind, labels)
     answer.give(result, pipeline_lines(result), as_json)

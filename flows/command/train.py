@@ -20,8 +20,10 @@ def train(
     """
     answer = Answer()
     from flows.command.preflight import plan
+    from flows.configure import resolve_config
 
-    planned = plan(preset, overrides, resume=resume, warm_start=warm_start)
+    configuration = resolve_config(preset, overrides)
+    planned = plan(configuration, resume=resume, warm_start=warm_start)
     if dry_run:
         from flows.forecast_lines import forecast_lines
         from tasks.forecast import forecast
@@ -34,7 +36,7 @@ def train(
     with starting_prefect():
         from flows.summary import training_lines
         from flows.train import train as flow
-    result = flow(preset, overrides, workers, resume, warm_start)
+    result = flow(configuration, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
 
 
@@ -48,12 +50,14 @@ def retrain(
     """Train, measure and register in one: what schedules and new data start."""
     answer = Answer()
     from flows.command.preflight import plan
+    from flows.configure import resolve_config
 
-    plan(preset, overrides, warm_start=warm_start)
+    configuration = resolve_config(preset, overrides)
+    plan(configuration, warm_start=warm_start)
     from flows.temporary_server import starting_prefect
 
     with starting_prefect():
-        from flows.retrain import retrain as flow
+        from flows.retrain import retrain_configured as flow
         from flows.summary import model_lines
-    result = flow(preset, overrides, None, workers, warm_start)
+    result = flow(configuration, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)

@@ -1,17 +1,18 @@
-"""A split decoded once into one uint8 array on local disk, and mapped into memory from there."""
+"""A version of the dataset decoded once into uint8 arrays on local disk, and mapped into memory from there."""
 
-import os
-import secrets
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan.data.dataset import read_dataset_info
+from gan.data.dataset import INFO_FILE, UNLABELLED_NAME, DatasetInfo, read_dataset_info
+from gan.data.resident_cache import Batch, Rows, open_split, write_version, writing
 from gan.data.shards import read_split, split_rows
 from gan.errors import DatasetError
+
+SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +32,17 @@ class Resident:
         return len(self.labels)
 
 
-def load_resident(data_dir: Path, split: str, *, cache_dir: Path, md5: str) -> Resident:
-    """Map a split's images, decoding them on the first call.
+def open_resident(cache_dir: Path, md5: str, split: str) -> Resident | None:
+    """Map a split's images, or return None where the cache does not have this version whole and unaltered."""
+    found = open_split(cache_dir / md5, split)
+    return Resident(*found) if found else None
 
-    Several processes may call this at once: each finds the complete file of another or writes its own.
+
+def load_resident(data_dir: Path, split: str, *, cache_dir: Path, md5: str) -> Resident:
+    """Map a split's images; where the cache lacks them, all splits are decoded.
+
+    That `data_dir` holds the version `md5` is for the caller to know. Several processes may call this at once: one
+    decodes, and the others wait for it.
 
     Args:
         data_dir: the dataset folder; not opened when the cache has this version.
@@ -43,62 +51,47 @@ def load_resident(data_dir: Path, split: str, *, cache_dir: Path, md5: str) -> R
         md5: the version of the dataset, which names the cache entry.
 
     Raises:
-        DatasetError: the dataset or one of its shards is missing or broken.
+        DatasetError: the dataset or one of its shards is missing or broken, or is not as its `dataset.json` says.
     """
-    folder = cache_dir / md5
-    images_path, labels_path = folder / f"{split}-images.npy", folder / f"{split}-labels.npy"
-    cached = _map(images_path, labels_path)
-    if cached is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        _decode(data_dir, split, images_path, labels_path)
-        cached = _map(images_path, labels_path)
-        assert cached is not None
-    return cached
+    found = open_resident(cache_dir, md5, split)
+    if found is None:
+        with writing(cache_dir, md5):
+            if open_resident(cache_dir, md5, split) is None:
+                info = read_dataset_info(data_dir)
+                write_version(cache_dir, md5, {each: _rows(data_dir, each, info) for each in SPLITS})
+        found = open_resident(cache_dir, md5, split)
+        assert found is not None
+    return found
 
 
-def _map(images_path: Path, labels_path: Path) -> Resident | None:
-    try:
-        images = np.load(images_path, mmap_mode="r", allow_pickle=False)
-        labels = np.load(labels_path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None  # absent or cut short: decoded anew
-    return Resident(images, labels) if len(images) == len(labels) else None
+def _rows(data_dir: Path, split: str, info: DatasetInfo) -> Rows:
+    count = info.num_train if split == "train" else info.num_test
+    if (there := split_rows(data_dir, split)) != count:
+        raise _other(data_dir, split, f"{there} images", f"{count}")
+    shape = (count, info.resolution, info.resolution, info.channels)
+    return Rows(shape, _checked(data_dir, split, info, shape[1:]))
 
 
-def _decode(data_dir: Path, split: str, images_path: Path, labels_path: Path) -> None:
-    info = read_dataset_info(data_dir)
-    rows = split_rows(data_dir, split)
-    shape = (rows, info.resolution, info.resolution, info.channels)
-    labels = np.empty(rows, np.int64)
-
-    def fill(path: Path) -> None:
-        images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-        done = 0
-        for batch, batch_labels in read_split(data_dir, split):
-            if batch.shape[1:] != shape[1:]:
-                raise DatasetError(
-                    f"the {split} images in {data_dir} are {batch.shape[1:]} but its dataset.json says {shape[1:]}: "
-                    "run `ganflow ingest` to make the dataset again"
-                )
-            images[done : done + len(batch)] = batch
-            labels[done : done + len(batch)] = batch_labels
-            done += len(batch)
-        images.flush()
-
-    _replace(images_path, fill)
-    _replace(labels_path, lambda path: _save(path, labels))
+def _checked(data_dir: Path, split: str, info: DatasetInfo, shape: tuple[int, int, int]) -> Iterator[Batch]:
+    """Decode a split, each image checked against its `sha256`, and hold its shape and classes against `info`."""
+    names = info.class_names or (UNLABELLED_NAME,)
+    counts = np.zeros(len(names), np.int64)
+    for images, labels in read_split(data_dir, split):
+        if images.shape[1:] != shape:
+            raise _other(data_dir, split, f"images of shape {images.shape[1:]}", f"{shape}")
+        places = labels if info.class_names else labels + 1  # the label of none is -1
+        if (unknown := labels[(places < 0) | (places >= len(names))]).size:
+            raise _other(data_dir, split, f"the label {unknown[0]}", f"{len(info.class_names)} classes")
+        counts += np.bincount(places, minlength=len(names))
+        yield images, labels
+    said = info.counts.get(split, {})
+    for name, found in zip(names, counts.tolist(), strict=True):
+        if found != said.get(name):
+            raise _other(data_dir, split, f"{found} images of the class {name}", f"{said.get(name)}")
 
 
-def _save(path: Path, array: NDArray[np.int64]) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write under a name of its own and rename, so that no reader finds half a file."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+def _other(data_dir: Path, split: str, there: str, said: str) -> DatasetError:
+    return DatasetError(
+        f"the {split} shards in {data_dir} have {there} but {INFO_FILE} says {said}: restore them with "
+        "`dvc checkout --force` or ingest again"
+    )

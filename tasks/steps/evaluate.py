@@ -10,7 +10,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import CacheKeyFnPolicy
 
 from gan.checkpoint import HASHES
-from gan.config import Config
+from gan.configuration import Configuration
 from gan.evaluation.evaluator import Evaluator
 from gan.evaluation.real import RealFeatures
 from gan.metrics.protocol import METRICS_VERSION
@@ -26,7 +26,7 @@ from tasks.subjects import Subject
 
 def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
     subject: Subject = parameters["subject"]
-    config: Config = parameters["config"]
+    configuration: Configuration = parameters["configuration"]
     if parameters["data"] or parameters["network"]:
         return None  # what a path holds may change
     weights = (subject.checkpoint / HASHES).read_text() if subject.checkpoint else None
@@ -35,7 +35,7 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
         subject.version,
         weights,
         parameters["dataset_md5"],
-        config.evaluation.model_dump(mode="json"),
+        configuration.config.evaluation.model_dump(mode="json"),
         METRICS_VERSION,
         torch.__version__,
     ]
@@ -44,7 +44,11 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
 
 @task(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True, result_serializer="json")
 def evaluate_generator(
-    subject: Subject, config: Config, dataset_md5: str, data: str | None = None, network: str | None = None
+    subject: Subject,
+    configuration: Configuration,
+    dataset_md5: str,
+    data: str | None = None,
+    network: str | None = None,
 ) -> Measured:
     """Score a generator against a version of the dataset, or other images. Buys a cache and artifacts.
 
@@ -53,22 +57,22 @@ def evaluate_generator(
 
     Args:
         subject: what is measured.
-        config: its section `evaluation` says how, with a precision from `settled`.
+        configuration: its section `evaluation` says how, with a precision from `settled`.
         dataset_md5: the version that it is measured against.
         data: a path of other images instead.
         network: a TorchScript file instead of Inception.
     """
-    settings, logger = Settings(), get_run_logger()
+    settings, logger, config = Settings(), get_run_logger(), configuration.config.evaluation
     with scratch_folder(settings, "evaluation") as scratch:
         if data:
             real = image_folder(Path(data), subject.class_names, scratch)
         else:
             real = dataset_version(settings, dataset_md5, subject.class_names)
         extraction = open_extraction(
-            settings, config.evaluation, network=Path(network) if network else None, on_warning=logger.warning
+            settings, config, network=Path(network) if network else None, on_warning=logger.warning
         )
-        features = RealFeatures(real, extraction, settings.cache_dir, config.evaluation.seed)
-        evaluator = Evaluator(config.evaluation, real=real, features=features)
+        features = RealFeatures(real, extraction, settings.cache_dir, config.seed)
+        evaluator = Evaluator(config, real=real, features=features)
         with progress("evaluating", evaluator.images_to_pass, logger) as update:
             evaluator.on_progress = update
             evaluated = evaluator.evaluate(subject.program(settings))
@@ -76,7 +80,7 @@ def evaluate_generator(
         settings,
         evaluated,
         title=subject.title,
-        facts=subject.facts,
+        facts=subject.facts | {"configuration": str(configuration)},
         step=subject.cur_nimg,
         training_run=subject.run_id,
     )

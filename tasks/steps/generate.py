@@ -4,7 +4,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
-from gan.config import Config
+from gan.configuration import Configuration
 from gan.metrics.evaluation import Evaluation
 from tasks import artifacts
 from tasks.dvc_repo import recover, track_release
@@ -37,22 +37,24 @@ class Released(BaseModel):
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def draw_release(version: int, name: str, config: Config, seed: int | None) -> Released:
+def draw_release(version: int, name: str, configuration: Configuration, seed: int | None) -> Released:
     """Draw, check and track a release. Buys a retry, which makes the same release again, and a picture."""
     settings, logger = Settings(), get_run_logger()
     recover(settings)
     model = find_model(settings, str(version))
     evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
     digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text().split())
-    with progress("generating", config.release.num_images, logger) as update:
+    config = configuration.config.release
+    with progress("generating", config.num_images, logger) as update:
         release = build_release(
             settings,
             model,
             load_program(settings, model),
-            config.release,
+            config,
             name=name,
             evaluation=evaluation,
             training_digests=digests,
+            configuration=str(configuration),
             seed=seed,
             on_progress=update,
         )
@@ -77,6 +79,7 @@ def _log_release(settings: Settings, model: RegisteredModel, release: Release, m
         "model_version": str(model.version),
         "training_run": model.run_id,
         "dataset_md5": model.dataset_md5,
+        "configuration": release.manifest.get("configuration", ""),
     }
     with run(settings, RELEASES, release.folder.name, tags) as log:
         log.file(release.folder / "manifest.json")

@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from gan.configuration import Configuration
 from gan.metrics.evaluation import Decision
 from tasks import artifacts
 from tasks.card import model_card
@@ -23,8 +24,14 @@ from tasks.tracking import RunLog, client
 
 
 @task(cache_policy=NO_CACHE)
-def register_generator(run_id: str, measured: Measured) -> int:
-    """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page."""
+def register_generator(run_id: str, measured: Measured, configuration: Configuration) -> int:
+    """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page.
+
+    Args:
+        run_id: the training run.
+        measured: its evaluation.
+        configuration: under which it was measured.
+    """
     settings, evaluation = Settings(), measured.evaluation
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
@@ -45,10 +52,12 @@ def register_generator(run_id: str, measured: Measured) -> int:
         log.file(Path(folder) / "evaluation.json")
     if Path(measured.report).exists():  # a cached evaluation outlives its page on this machine
         log.file(Path(measured.report))
-    log.tags({"evaluation_run": measured.evaluation_run})
+    how = {"configuration": str(configuration)}
+    log.tags({"evaluation_run": measured.evaluation_run} | how)
     log.text(card, "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
-    model = register(settings, log, load_generator(checkpoint), tags=facts | scores, card=card)
+    generator = load_generator(checkpoint)
+    model = register(settings, log, generator, config=header["config"], tags=facts | scores | how, card=card)
     log.tags({"model_version": str(model.version)})
     return model.version
 

@@ -139,7 +139,7 @@ def test_generate_again_makes_the_next_release_with_other_images(home):
     done = home.ganflow("generate", "-m", "1", "-n", "20", "--preset", "debug", "--json")
     assert done.returncode == 0, done.stderr
     second = json.loads(done.stdout)
-    assert second["name"] == "v1-002"
+    assert (second["name"], second["num_images"]) == ("v1-002", 20)
     assert second["first_seed"] != home.result["release"]["first_seed"]
     again = home.ganflow("generate", "-m", "1", "-n", "20", "--name", "v1-002", "--preset", "debug", "--json")
     assert json.loads(again.stdout) == {**second, "existed": True}
@@ -199,3 +199,24 @@ def test_datasets_shows_pictures_of_data_and_release(home, tmp_path, monkeypatch
     for split in data.values():
         assert split[0]["image"].size == (16, 16)
         assert split.features["label"].names == [str(digit) for digit in range(10)]
+
+
+def test_a_run_is_registered_and_a_model_drawn_from_under_their_own_configuration(home):
+    """The presets debug and digits differ in both numbers; what `train` prints is right as it stands."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    run_id = client.get_model_version("gan-generator", "1").run_id
+    done = home.ganflow("register", run_id, "--json")
+    assert done.returncode == 0, done.stderr
+    registered = json.loads(done.stdout)
+    assert registered["evaluation"]["protocol"]["num_generated"] == debug().evaluation.num_images
+    version = client.get_model_version("gan-generator", str(registered["version"]))
+    assert version.tags["configuration"] == client.get_run(run_id).data.tags["configuration"] == f"of run {run_id}"
+
+    done = home.ganflow("generate", "-m", str(version.version))
+    assert done.returncode == 0, done.stderr
+    assert f"settings  of version {version.version}\n" in done.stdout
+    manifest = json.loads((home.path / "synthetic" / f"v{version.version}-001" / "manifest.json").read_text())
+    assert manifest["generation"]["num_images"] == debug().release.num_images
+    assert manifest["configuration"] == f"of version {version.version}"

@@ -6,6 +6,7 @@ import pytest
 
 from gan.config import DataConfig
 from gan.data.build import build_dataset
+from gan.data.resident import open_resident
 from gan.data.shards import read_column
 from gan.data.sources.digits import DigitsSource
 from gan.errors import DatasetError
@@ -16,11 +17,15 @@ from tasks.settings import Settings
 pytestmark = pytest.mark.integration
 
 
-def ingest(settings, **changes):
+def stage(settings, **changes):
     staged = settings.home / "staged"
     places = {"work": settings.home / "work", "quarantine": settings.home / "rejects.jsonl"}
     build_dataset(DigitsSource(), DataConfig(resolution=8, **changes), staged, **places)
-    return version_dataset(settings, staged).md5
+    return staged
+
+
+def ingest(settings, **changes):
+    return version_dataset(settings, stage(settings, **changes)).md5
 
 
 def test_an_ingest_that_comes_later_changes_nothing_for_a_run(tmp_path):
@@ -48,3 +53,36 @@ def test_a_damaged_dataset_is_restored_before_it_is_read(tmp_path):
     shard.write_bytes(whole[:-100])
     assert current_dataset(settings).md5 == md5
     assert shard.read_bytes() == whole
+
+
+def test_what_a_kill_left_of_one_version_is_not_filled_with_another(tmp_path):
+    """Decoding was stopped by a kill, then an ingest replaced `data/`: no pixel of it passes for what was asked for."""
+    settings = Settings(ganflow_home=tmp_path)
+    first = ingest(settings)
+    current_dataset(settings)
+    for name in ("record.json", "test-images.npy"):
+        (settings.resident_dir / first / name).unlink()
+    ingest(settings, holdout_fraction=0.5)
+    for split in ("train", "test"):
+        with pytest.raises(DatasetError, match=f"{first}.*ganflow dataset checkout {first}"):
+            load_version(settings.data_dir, settings.resident_dir, first, split)
+    assert open_resident(settings.resident_dir, first, "train") is None
+
+
+def test_images_that_a_person_put_into_data_do_not_pass_for_the_version(tmp_path):
+    """`data.dvc` says one version, the files are another's: what is decoded is the version."""
+    settings = Settings(ganflow_home=tmp_path)
+    first = ingest(settings)
+    digests = read_column(settings.data_dir, "train", "sha256")
+    staged = stage(settings, holdout_fraction=0.5)
+    shutil.rmtree(settings.data_dir)
+    staged.rename(settings.data_dir)
+    assert len(load_version(settings.data_dir, settings.resident_dir, first)) == len(digests)
+    assert training_digests(settings, first) == digests
+
+
+def test_a_node_without_the_home_is_refused_and_gets_none(tmp_path):
+    home = tmp_path / "elsewhere"
+    with pytest.raises(DatasetError, match="is neither in"):
+        load_version(home / "data", tmp_path / "cache", "0" * 32)
+    assert not home.exists()

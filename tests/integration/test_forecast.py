@@ -7,6 +7,7 @@ import torch
 
 from gan.config import apply_overrides
 from gan.data.dataset import DatasetInfo
+from gan.data.resident_cache import Rows, write_version
 from gan.errors import ResourcesError
 from gan.precision import native_bf16
 from gan.presets import debug
@@ -43,10 +44,8 @@ INFO = DatasetInfo(
 @pytest.fixture
 def settings(tmp_path):
     settings = Settings(ganflow_home=tmp_path, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
-    folder = settings.resident_dir / MD5
-    folder.mkdir(parents=True)
-    np.save(folder / "train-images.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8))
-    np.save(folder / "train-labels.npy", np.arange(40) % 2)
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
+    write_version(settings.resident_dir, MD5, {"train": Rows(images.shape, [(images, np.arange(40) % 2)])})
     return settings
 
 

@@ -6,17 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from gan.config import NetworkConfig
+from gan.config import NetworkConfig, apply_overrides
+from gan.configuration import Configuration
 from gan.errors import LabelError, ModelNotFoundError
 from gan.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.presets import debug
+from tasks.own_configuration import fixed_name, own_configuration, version_configuration
 from tasks.past_runs import next_seed
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
 from tasks.tracking import TRAINING, run
 
 pytestmark = pytest.mark.integration
+CONFIG = apply_overrides(debug(), ["train.total_kimg=0.1", "optimizer.lr=1e-05", 'data.class_map={"ç: #": null}'])
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,8 @@ def small_generator(seed):
 def new_version(settings, seed):
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b\n", "ç"])}
     with run(settings, TRAINING, "small", tags) as log:
-        return register(settings, log, small_generator(seed), tags=tags, card="# card")
+        tree = CONFIG.model_dump(mode="json")
+        return register(settings, log, small_generator(seed), config=tree, tags=tags, card="# card")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +72,19 @@ def test_a_loaded_version_is_the_registered_program(settings, versions):
     assert loaded.dtype == np.uint8
     assert loaded.shape == (41, 8, 8, 3)
     assert np.abs(loaded.astype(int) - eager.astype(int)).max() <= 1
+
+
+def test_a_version_carries_its_configuration_whatever_became_of_its_run(settings, versions):
+    """These runs never had a `config.json`."""
+    carried = Configuration(origin="version", name="2", config=CONFIG)
+    assert own_configuration(settings, "2") == version_configuration(settings, versions[1]) == carried
+
+
+def test_an_alias_is_fixed_to_the_version_that_it_names(settings, versions):
+    assert fixed_name(settings, "challenger") == "3"
+    assert fixed_name(settings, "2") == "2"
+    with pytest.raises(ModelNotFoundError, match="«nobody»"):
+        fixed_name(settings, "nobody")
 
 
 @pytest.mark.parametrize("label", [-2, 3, 2**40])

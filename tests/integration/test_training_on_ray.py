@@ -8,6 +8,7 @@ import torch
 
 from gan.checkpoint import TENSORS, load_header, load_tensors
 from gan.config import apply_overrides
+from gan.data.resident_cache import Rows, write_version
 from gan.errors import CheckpointError
 from gan.presets import debug
 from tasks.ray_cluster import ray_cluster
@@ -23,10 +24,8 @@ MD5 = "0123456789abcdef0123456789abcdef"
 def settings(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     settings = Settings(ganflow_home=home, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
-    folder = settings.resident_dir / MD5
-    folder.mkdir(parents=True)
-    np.save(folder / "train-images.npy", np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8))
-    np.save(folder / "train-labels.npy", np.arange(40) % 2)
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
+    write_version(settings.resident_dir, MD5, {"train": Rows(images.shape, [(images, np.arange(40) % 2)])})
     with ray_cluster(settings):
         yield settings
 

@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 
 from gan.checkpoint import load_header
 from gan.config import apply_overrides
+from gan.data.resident_cache import Rows, write_version
 from gan.errors import DatasetError, NonFiniteLossError
 from gan.evaluation.watch import Watched
 from gan.grids import grid_png, read_grid_png
@@ -37,11 +38,11 @@ MD5 = "0123456789abcdef0123456789abcdef"
 def settings(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     settings = Settings(ganflow_home=home, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
-    folder = settings.resident_dir / MD5
-    folder.mkdir(parents=True)
+    rows = {}
     for split, count in (("train", 40), ("test", 8)):
-        np.save(folder / f"{split}-images.npy", np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8))
-        np.save(folder / f"{split}-labels.npy", np.arange(count) % 2)
+        images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8)
+        rows[split] = Rows(images.shape, [(images, np.arange(count) % 2)])
+    write_version(settings.resident_dir, MD5, rows)
     with ray_cluster(settings):
         yield settings
 

@@ -1,13 +1,20 @@
 import shlex
 
 from flows.command_line import command_line
+from flows.configure import resolve_config
+from gan.configuration import Configuration
+from gan.presets import preset
 
 
 def test_it_can_be_typed_as_it_stands():
-    written = command_line(
-        "train", "abc", preset="debug", overrides=["a.b=1 2", "c.d=x"], workers=2, warm_start=None, resume="auto"
-    )
+    configuration = resolve_config("debug", ["train.seed=1", 'data.class_map={"a b": null}'])
+    written = command_line("train", "abc", configuration=configuration, workers=2, warm_start=None, resume="auto")
     assert shlex.split(written.strip("`")) == [
-        *("ganflow", "train", "abc", "--preset", "debug", "--set", "a.b=1 2", "--set", "c.d=x"),
-        *("--workers", "2", "--resume", "auto"),
+        *("ganflow", "train", "abc", "--preset", "debug", "--set", "train.seed=1"),
+        *("--set", 'data.class_map={"a b": null}', "--workers", "2", "--resume", "auto"),
     ]
+
+
+def test_what_a_run_carries_needs_no_preset():
+    own = Configuration(origin="run", name="abc", config=preset("debug")).changed("evaluation.seed=1")
+    assert command_line("register", "abc", configuration=own) == "`ganflow register abc --set evaluation.seed=1`"

@@ -2,21 +2,71 @@
 
 import pytest
 
-from flows.configure import resolve_config
+from flows.configure import evaluation_overrides, require_resolvable, resolve_config, resolve_data, resolve_own
+from gan.configuration import Configuration
 from gan.errors import ConfigError
-from gan.presets import preset
+from gan.presets import PRESETS, preset
+
+OWN = Configuration(origin="version", name="3", config=preset("cifar10"))
 
 
 def test_a_preset_with_overrides():
-    assert resolve_config("digits", []) == preset("digits")
+    assert resolve_config("digits", []) == Configuration(origin="preset", name="digits", config=preset("digits"))
     found = resolve_config("debug", ["train.total_kimg=1", "train.seed=7"])
-    assert (found.preset, found.train.total_kimg, found.train.seed) == ("debug", 1.0, 7)
+    assert (found.config.preset, found.config.train.total_kimg, found.config.train.seed) == ("debug", 1.0, 7)
+    assert str(found) == "of preset debug, with train.total_kimg=1, train.seed=7"
+
+
+def test_images_are_prepared_whatever_the_network_is_made_for():
+    found = resolve_data("digits", ["data.resolution=64"])
+    assert found.config.resolution == 64
+    assert str(found) == "of preset digits, with data.resolution=64"
+
+
+def test_without_a_preset_a_model_keeps_its_own():
+    assert resolve_own(None, [], lambda: OWN) == OWN
+    changed = resolve_own(None, ["evaluation.num_images=200"], lambda: OWN)
+    assert changed.config.evaluation.num_images == 200
+    assert changed.config.evaluation.resize == preset("cifar10").evaluation.resize
+    assert str(changed) == "of version 3, with evaluation.num_images=200"
+
+
+def test_a_preset_takes_the_place_of_what_cannot_even_be_read():
+    def unreadable():
+        raise ConfigError("never asked for")
+
+    assert resolve_own("debug", ["train.seed=1"], unreadable) == resolve_config("debug", ["train.seed=1"])
 
 
 @pytest.mark.parametrize(
     ("name", "overrides", "sentence"),
-    [("digit", [], "unknown preset «digit»"), ("digits", ["train.kimg=1"], r"unknown key «train\.kimg»")],
+    [
+        ("digit", [], "unknown preset «digit»"),
+        ("digits", ["train.kimg=1"], r"unknown key «train\.kimg»"),
+        ("digits", ["data.resolution=64"], "64 px"),
+    ],
 )
 def test_mistakes(name, overrides, sentence):
-    with pytest.raises(ConfigError, match=sentence):
-        resolve_config(name, overrides)
+    for resolve in (resolve_config, require_resolvable):
+        with pytest.raises(ConfigError, match=sentence):
+            resolve(name, overrides)
+
+
+@pytest.mark.parametrize("override", ["train.kimg=1", "train", "evaluation.num_images=3", "network.patch=3"])
+def test_what_no_model_can_take_is_refused_before_one_is_looked_for(override):
+    with pytest.raises(ConfigError):
+        require_resolvable(None, [override])
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_what_some_model_can_take_is_left_to_it(name):
+    """A network's keys agree with each other or not, depending on what the model is."""
+    for key, value in preset(name).network.model_dump(mode="json").items():
+        require_resolvable(None, [f"network.{key}={str(value).lower() if isinstance(value, bool) else value}"])
+
+
+def test_options_of_a_protocol_are_overrides():
+    assert evaluation_overrides(resize="clean", num_images=None, seed=0) == [
+        "evaluation.resize=clean",
+        "evaluation.seed=0",
+    ]

@@ -40,10 +40,14 @@ def test_other_labels_are_refused(model, label, sentence):
     assert caught.value.exit_status == 2
 
 
-def test_the_program_of_a_checkpoint_is_its_average(tmp_path):
+def small():
     network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
     config = Config(data=DataConfig(resolution=8), network=network)
-    header = {"config": config.model_dump(mode="json"), "channels": 3, "num_classes": 2}
+    return network, {"config": config.model_dump(mode="json"), "channels": 3, "num_classes": 2}
+
+
+def test_the_program_of_a_checkpoint_is_its_average(tmp_path):
+    network, header = small()
     average, other = (build_generator(network, channels=3, num_classes=2) for _ in range(2))
     save_checkpoint(tmp_path, header, {"G": other.state_dict(), "G_ema": average.state_dict()})
     program = load_generator(tmp_path)
@@ -52,4 +56,15 @@ def test_the_program_of_a_checkpoint_is_its_average(tmp_path):
     assert program(torch.tensor([[0, -1], [1, 1]])).shape == (2, 8, 8, 3)
     (tmp_path / "tensors.pt").write_bytes(b"")
     with pytest.raises(CheckpointError, match="no complete checkpoint"):
+        load_generator(tmp_path)
+
+
+def test_of_a_checkpoint_the_network_alone_must_be_known(tmp_path):
+    network, header = small()
+    header["config"]["train"]["snapshot_kimg"] = 5.0
+    save_checkpoint(tmp_path, header, {"G_ema": build_generator(network, channels=3, num_classes=2).state_dict()})
+    assert load_generator(tmp_path)(torch.tensor([[0, -1]])).shape == (1, 8, 8, 3)
+    header["config"]["network"]["depth"] = 5
+    save_checkpoint(tmp_path, header, {})
+    with pytest.raises(CheckpointError, match=r"made by another version of ganflow.*network\.depth"):
         load_generator(tmp_path)

@@ -63,7 +63,7 @@ def settings(tmp_path):
 
 
 def build(settings, *, model=MODEL, program=PROGRAM, config=CONFIG, name="v3-001", **others):
-    others = {"evaluation": EVALUATION, "training_digests": (), **others}
+    others = {"evaluation": EVALUATION, "training_digests": (), "configuration": "of version 3", **others}
     return build_release(settings, model, program, config, name=name, **others)
 
 
@@ -111,6 +111,7 @@ def test_a_release_says_what_it_is(settings):
         "batch_size": 8,
         "precision": "fp32",
     }
+    assert manifest["configuration"] == "of version 3"
     assert manifest["counts"] == {"zero": 9, "one": 8, "two": 8}
     assert manifest["image"] == {"height": 8, "width": 8, "channels": 1}
     assert manifest["privacy"]["exact_copies_of_training_images"] == 0
