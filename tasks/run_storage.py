@@ -7,7 +7,9 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from gan.checkpoint import HASHES, HEADER, parse_header
+from gan.credentials import bare_address
 from gan.errors import InputError
+from gan.shown import reason_of
 
 WARM_START = "warm-start"
 # Ray Train's own list of the checkpoints that were reported to it; it is written in place.
@@ -30,8 +32,9 @@ class RunStorage:
         try:
             self._files, root = FileSystem.from_uri(storage)
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"the storage {storage} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+            shown = bare_address(storage)
+            reason = reason_of(str(error).replace(storage, shown))
+            raise InputError(f"the storage {shown} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
         self._folder = f"{root.rstrip('/')}/{run}"
 
     def checkpoints(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gan.errors import ServiceError
+from gan.shown import reason_of
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
@@ -44,7 +45,7 @@ def client(settings: Settings) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
     if urlsplit(uri).scheme in {"http", "https"}:
-        _require_answer(uri)
+        _require_answer(settings)
     import mlflow
 
     try:
@@ -54,8 +55,9 @@ def client(settings: Settings) -> "MlflowClient":
         opened = mlflow.MlflowClient(uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
-        reason = " ".join(str(error).split())[:200]
-        raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
+        place = settings.tracking_place
+        why = reason_of(str(error).replace(uri, place) or type(error).__name__)
+        raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
     return opened
 
 
@@ -75,16 +77,16 @@ def _make_database(uri: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _require_answer(uri: str) -> None:
+def _require_answer(settings: Settings) -> None:
     import requests
 
     try:
         # MLflow itself would retry for minutes before it says so.
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
+        answer = requests.get(f"{settings.tracking_uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise ServiceError(
-            f"no MLflow server answers at {uri} ({type(error).__name__}): "
+            f"no MLflow server answers at {settings.tracking_place} ({type(error).__name__}): "
             "start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from None
 

@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.config import DataConfig
-from gan.data.files.fetch import without_secrets
+from gan.credentials import bare_address
 from gan.data.quarantine import count_reasons
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
@@ -88,7 +88,7 @@ def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: 
 
 
 def _show_refusal(settings: Settings, spec: SourceSpec, message: str, files: history.Files) -> None:
-    name = PurePath(without_secrets(spec.spec)).name
+    name = PurePath(bare_address(spec.spec)).name
     files.report.write_text(failure_html(name, message, files.quarantine), "utf-8")
     history.record_failure(settings, name, files)
     artifacts.rejects(count_reasons(files.quarantine), files.quarantine)

@@ -7,15 +7,16 @@ import http
 import json
 import os
 import posixpath
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gan.credentials import bare_address
 from gan.data.files.unpack import require_space
 from gan.errors import DatasetError, GanflowError
+from gan.shown import reason_of
 
 _BATCH = 256
 _LISTED = ".fetched.json"  # what each file was at its source; hidden, so no image of the collection
@@ -29,15 +30,6 @@ _LOCAL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 def is_url(spec: str) -> bool:
     """Return whether a source is named by a URL."""
     return "://" in spec
-
-
-def without_secrets(url: str) -> str:
-    """Return a URL without user, password and query, for messages."""
-    if not is_url(url):
-        return url
-    scheme, rest = url.split("://", 1)
-    place, slash, path = re.split("[?#]", rest)[0].partition("/")
-    return f"{scheme}://{place.rsplit('@', 1)[-1]}{slash}{path}"
 
 
 def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
@@ -62,11 +54,11 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
         found = _list(files, root)
         single = len(found) == 1 and found[0]["name"].rstrip("/") == root.rstrip("/")
         if not single:  # the dataset is called after the folder
-            target /= posixpath.basename(root.rstrip("/")) or "images"
+            target /= posixpath.basename((urlsplit(root).path if is_url(root) else root).rstrip("/")) or "images"
         target.mkdir(parents=True, exist_ok=True)
         paths = {info["name"]: _below(target, info["name"], root) for info in found}
         _forget_others(target, set(paths.values()))
-        _fetch_all(files, found, paths, target, on_progress or (lambda done, total: None), without_secrets(url))
+        _fetch_all(files, found, paths, target, on_progress or (lambda done, total: None), bare_address(url))
     return paths[found[0]["name"]] if single else target
 
 
@@ -169,7 +161,7 @@ def _watch(on_progress: Callable[[int, int], None], before: int, total: int, tar
 
 @contextlib.contextmanager
 def _as_sentences(url: str) -> Iterator[None]:
-    shown = without_secrets(url)
+    shown = bare_address(url)
     try:
         yield
     except GanflowError:
@@ -195,5 +187,4 @@ def _why(error: Exception) -> str:
         return f"the server answers {status}"
     if status or isinstance(error, FileNotFoundError):
         return "there is nothing"
-    text = " ".join(str(error).split()) or type(error).__name__
-    return re.sub(r"\w+://[^\s'\"]*", lambda match: without_secrets(match[0]), text)[:200].rstrip(".:")
+    return reason_of(error)

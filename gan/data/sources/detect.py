@@ -9,10 +9,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gan.credentials import bare_address
 from gan.data.decode import is_image_name
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
-from gan.data.files.fetch import fetch, is_url, without_secrets
+from gan.data.files.fetch import fetch, is_url
 from gan.data.files.tree import Entry, Tree, folder_tree, printable
 from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.records import Source
@@ -71,7 +72,7 @@ def _open(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] 
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        where = without_secrets(spec.spec)
+        where = bare_address(spec.spec)
         raise DatasetError(f"{where!r} cannot be read ({error}): check its name and permissions") from None
 
 
