@@ -1,10 +1,9 @@
 """The flow `evaluate`: measure a registered model, a training run or a checkpoint against real images."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.configure import resolve_config
+from flows.parameters import Overrides, Plain
 from tasks.dataset import current_dataset
 from tasks.features import settled
 from tasks.measured import Measured
@@ -17,11 +16,11 @@ from tasks.subjects import find_subject
 
 @flow(name="evaluate")
 def evaluate(
-    model: str = "champion",
+    model: Plain = "champion",
     preset: str = "digits",
-    overrides: Sequence[str] = (),
-    data: str | None = None,
-    network: str | None = None,
+    overrides: Overrides = (),
+    data: Plain | None = None,
+    network: Plain | None = None,
 ) -> Measured:
     """Evaluate under the preset's protocol.
 

@@ -1,11 +1,10 @@
 """The flow `generate`: a release of synthetic images from a registered generator."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.command_line import command_line
 from flows.configure import resolve_config
+from flows.parameters import Overrides
 from tasks.registry import find_model
 from tasks.release import next_name
 from tasks.settings import Settings, require_writable_home
@@ -19,7 +18,7 @@ def generate(
     name: str | None = None,
     seed: int | None = None,
     preset: str = "digits",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
 ) -> Released:
     """Draw a release.
 

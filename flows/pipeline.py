@@ -1,12 +1,11 @@
 """The flow `run`: the whole chain from images to a release."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
 from flows.generate import generate
 from flows.ingest import ingest
+from flows.parameters import Overrides, Plain
 from flows.register import Registered
 from flows.retrain import retrain
 from gan.data.sources.spec import AUTO
@@ -26,12 +25,13 @@ class PipelineResult(BaseModel):
 
 @flow(name="run")
 def pipeline(
-    source: str = "digits",
+    source: Plain = "digits",
     preset: str = "digits",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     workers: int = 1,
     source_kind: str = AUTO,
-    labels: str | None = None,
+    labels: Plain | None = None,
+    source_secret: str | None = None,
 ) -> PipelineResult:
     """Ingest, train, evaluate, register, and draw a release from the champion.
 
@@ -42,8 +42,9 @@ def pipeline(
         workers: Ray Train workers, 1 or more.
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
+        source_secret: name of the Secret block that holds the credential of a URL's server.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
-    dataset = ingest(source, preset, overrides, source_kind, labels, announce=False)
+    dataset = ingest(source, preset, overrides, source_kind, labels, announce=False, source_secret=source_secret)
     model = retrain(preset, overrides, dataset.md5, workers)
     return PipelineResult(dataset=dataset, model=model, release=generate("champion", None, None, preset, overrides))

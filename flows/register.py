@@ -1,12 +1,11 @@
 """The flow `register`: a trained generator becomes a version, and champion if it is the better one."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 from pydantic import BaseModel, ConfigDict
 
 from flows.command_line import command_line
 from flows.configure import resolve_config
+from flows.parameters import Overrides
 from gan.config import Config
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
@@ -33,7 +32,7 @@ class Registered(BaseModel):
 
 
 @flow(name="register")
-def register(run_id: str, preset: str = "digits", overrides: Sequence[str] = ()) -> Registered:
+def register(run_id: str, preset: str = "digits", overrides: Overrides = ()) -> Registered:
     """Evaluate a training run on its own dataset, register it, and let it compete with the champion there.
 
     Args:

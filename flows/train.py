@@ -1,6 +1,6 @@
 """The flow `train`: a generator from the current dataset, in a run of its own or one that was cut short."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect import flow, get_run_logger
@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 
 from flows.command_line import command_line
 from flows.configure import resolve_config
+from flows.parameters import Overrides
 from flows.server import up_state
 from tasks import artifacts
 from tasks.resuming import held, require_unfinished
@@ -22,7 +23,7 @@ from tasks.warm_start import bring
 @flow(name="train")
 def train(
     preset: str = "digits",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     workers: int = 1,
     resume: str | None = None,
     warm_start: str | None = None,

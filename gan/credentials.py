@@ -11,13 +11,11 @@ def _any_case(words: str) -> str:
 
 
 # As their issuers make them: Hugging Face, GitHub, GitLab, AWS, Slack, OpenAI and the like, JSON web tokens.
-_TOKEN = (
+_KNOWN = (
     r"(?:hf_[A-Za-z0-9]{12,}|gh[opsur]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|A[KS]IA[A-Z0-9]{12,}"
     r"|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
 )
-_WORD = _any_case(
-    "(?:token|secret|passw|passphrase|pwd|signature|credential|session|api.?key|access.?key|account.?key)"
-)
+_WORD = _any_case("(?:token|secret|passw|passphrase|pwd|signature|credential|session|(?:api|access|account).?key)")
 _KEY = rf"(?:[^=&#\s]*{_WORD}[^=&#\s]*|[^=&#\s]*{_any_case('key')}|{_any_case('(?:sig|sas|auth|jwt|code)')})"
 # «user:password@», a user before the host of a web server, a key of the query whose name says so, and known tokens. A
 # port is no password, and a container of Azure's stands before its host without one.
@@ -25,7 +23,7 @@ _CREDENTIALS = (
     r"://[^/?#\s@\[]*:(?!\d+(?:[/?#]|$))[^@]*@",
     rf"{_any_case('https?')}://[^/?#\s]*@",
     rf"://\S*[?&#]{_KEY}=",
-    rf"://\S*{_TOKEN}",
+    rf"://\S*{_KNOWN}",
 )
 WITHOUT_CREDENTIALS = "^" + "".join(rf"(?![\s\S]*(?:{each}))" for each in _CREDENTIALS)
 """A pattern, of JSON schemas too, that a text matches unless an address in it carries a credential."""
@@ -38,7 +36,7 @@ _NAMED = re.compile(r"(?<![\w.-])([\w.-]+)(=|['\"]\s*:\s*)(?:\"[^\"]*\"|'[^']*'|
 _IN_TEXT = (
     (re.compile(r"(\bauthorization['\"]?\s*[:=]\s*['\"]?)(?:[A-Za-z]+\s+)?[^\s'\",]+", re.I), rf"\1{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)(?:(?=\S*\d)[\w.~+/=-]{8,}|[\w.~+/=-]{16,})", re.I), rf"\1{HIDDEN}"),
-    (re.compile(rf"\b{_TOKEN}"), HIDDEN),
+    (re.compile(rf"\b{_KNOWN}"), HIDDEN),
 )
 
 

@@ -99,8 +99,8 @@ def require_whole(repo: "Repo", pointer: Path, md5: str) -> None:
 def broken_object(md5: str, name: str, cached: Path, why: object) -> DatasetError:
     """The error for a file of a version that is not what it should be in the cache."""
     return DatasetError(
-        f"{name} of dataset {md5} is broken in the cache ({reason_of(why)}): remove {cached} and try again, so that it is "
-        "taken from the remote"
+        f"{name} of dataset {md5} is broken in the cache ({reason_of(why)}): remove {cached} and try again, so that it "
+        "is taken from the remote"
     )
 
 

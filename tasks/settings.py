@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gan.credentials import bare_address
@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     ganflow_storage: str | None = None
     ganflow_inception_weights: Path | None = None
     ganflow_mlflow_page: str | None = None
+    ganflow_source_token: SecretStr | None = None
     mlflow_tracking_uri: str | None = None
     ray_address: str | None = None
 

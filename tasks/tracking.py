@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gan.errors import ServiceError
-from gan.shown import reason_of
+from gan.shown import inert, reason_of
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
@@ -118,7 +118,7 @@ def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str
     """
     mlflow_client = client(settings)
     created = mlflow_client.create_run(
-        experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags)
+        experiment_id(mlflow_client, settings, experiment), run_name=inert(name), tags=_inert(tags)
     )
     return RunLog(mlflow_client, created.info.run_id)
 
@@ -184,7 +184,7 @@ class RunLog:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        for key, value in tags.items():
+        for key, value in _inert(tags).items():
             self.client.set_tag(self.run_id, key, value)
 
     def text(self, text: str, path: str) -> None:
@@ -215,6 +215,11 @@ def note_choice(log: RunLog, logger: "Logger | LoggerAdapter[Logger]") -> Callab
         log.tags({"choice": choice})
 
     return note
+
+
+def _inert(tags: Mapping[str, str]) -> dict[str, str]:
+    """Of what is read back nothing changes: hashes, ids, and JSON in ASCII."""
+    return {key: inert(value) for key, value in tags.items()}
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

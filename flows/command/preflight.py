@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import typer
-
 from flows.configure import resolve_config
-from flows.console import prepare
+from flows.console import prepare, say
 from gan.data.sources.spec import SourceSpec
 from tasks.settings import Settings
 
@@ -54,5 +52,5 @@ def plan(
 
     planned = plan_training(settings, resolve_config(preset, overrides), resume=resume, warm_start=warm_start)
     for note in planned.notes:
-        typer.echo(f"ganflow: {note}", err=True)
+        say(note)
     return planned

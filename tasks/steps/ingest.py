@@ -49,18 +49,23 @@ class Ingested(BaseModel):
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
-    """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts."""
+def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None = None) -> Ingested:
+    """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts.
+
+    `source_secret` names the Secret block with the credential of the source's server.
+    """
     settings, logger = Settings(), get_run_logger()
     with one_ingest_at_a_time(settings, logger):
-        return _ingest(settings, spec, config, announce)
+        return _ingest(settings, spec, config, announce, source_secret)
 
 
-def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
+def _ingest(
+    settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None
+) -> Ingested:
     logger, files = get_run_logger(), files_of(settings)
     files.quarantine.unlink(missing_ok=True)
     try:
-        done = ingest_dataset(settings, spec, config, logger, announce=announce)
+        done = ingest_dataset(settings, spec, config, logger, announce=announce, source_secret=source_secret)
     except DatasetError as error:
         if files.quarantine.exists():  # images were looked at, and too many refused
             _show_refusal(settings, spec, str(error), files)

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gan.credentials import bare_address
+from gan.data.files.authorization import only_at
 from gan.data.files.unpack import require_space
 from gan.errors import DatasetError, GanflowError
 from gan.shown import reason_of
@@ -32,7 +33,9 @@ def is_url(spec: str) -> bool:
     return "://" in spec
 
 
-def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
+def fetch(
+    url: str, scratch: Path, on_progress: Callable[[int, int], None] | None = None, authorization: str | None = None
+) -> Path:
     """Copy a file or folder from a URL.
 
     Args:
@@ -40,6 +43,7 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
             such as keys, comes from its usual environment variables.
         scratch: folder for the copy; files that lie in it already are fetched again only if they changed.
         on_progress: called with (bytes done, bytes in all); the latter is 0 where the server does not say.
+        authorization: the header of that name, for the URL's own web server.
 
     Returns:
         The local file or folder.
@@ -50,7 +54,7 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
     """
     target = scratch / hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     with _as_sentences(url):
-        files, root = _open(url)
+        files, root = _open(url, authorization)
         found = _list(files, root)
         single = len(found) == 1 and found[0]["name"].rstrip("/") == root.rstrip("/")
         if not single:  # the dataset is called after the folder
@@ -62,15 +66,17 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
     return paths[found[0]["name"]] if single else target
 
 
-def _open(url: str) -> tuple[Any, str]:
+def _open(url: str, authorization: str | None) -> tuple[Any, str]:
     import fsspec
 
-    options = {}
+    options: dict[str, Any] = {}
     if urlsplit(url).scheme in {"http", "https"}:
         import aiohttp
 
         # fsspec gives up after five minutes, whatever has come by then; a server that falls silent is given up sooner.
         options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=60)}}
+        if authorization is not None:
+            options["client_kwargs"]["middlewares"] = (only_at(url, authorization),)
     opened: tuple[Any, str] = fsspec.core.url_to_fs(url, **options)
     return opened
 
