@@ -29,7 +29,7 @@ def find_authorization(settings: Settings, source: str, secret_block: str | None
         return authorization(_block(secret_block))
     if scheme not in {"http", "https"}:
         return None
-    if settings.ganflow_source_token is not None:
+    if settings.ganflow_source_token:  # not where it is empty
         return authorization(settings.ganflow_source_token.get_secret_value())
     from requests.utils import get_netrc_auth
 

@@ -115,6 +115,13 @@ def test_both_servers_answer_and_are_found(running, monkeypatch):
     assert answers(f"{running.state.mlflow_url}/health")
 
 
+def test_no_command_line_tells_where_the_database_is(running):
+    # It may hold a password, and everybody on a machine can read these.
+    said = [word for child in running.children for word in child.cmdline()]
+    assert said
+    assert [word for word in said if running.settings.tracking_uri in word or "backend-store" in word] == []
+
+
 def test_the_deployments_of_prefect_yaml_are_registered(running):
     wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     found = post(f"{running.state.prefect_api_url}/deployments/filter", {})

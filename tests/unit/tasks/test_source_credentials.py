@@ -20,6 +20,7 @@ def test_the_environment_goes_before_netrc(settings):
     assert find_authorization(settings("tok3n"), "https://known.org/a.zip", None) == "Bearer tok3n"
     assert find_authorization(settings(), "https://known.org/a.zip", None) == "Basic YWxpY2U6aHVudGVyMg=="
     assert find_authorization(settings(), "https://other.org/a.zip", None) is None
+    assert find_authorization(settings(""), "https://other.org/a.zip", None) is None
 
 
 @pytest.mark.parametrize("source", ["digits", "folder/a.zip", "s3://bucket/a.zip", "org/name"])
