@@ -13,9 +13,8 @@ class GanflowError(Exception):
 
     exit_status = 1
 
-    def __str__(self) -> str:
-        """Return the sentence, fit to be shown anywhere."""
-        return shown(super().__str__())
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(shown(sentence))  # here, for tracebacks and records take it from `args` too
 
 
 class InputError(GanflowError):

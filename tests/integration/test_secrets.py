@@ -33,7 +33,7 @@ CLASS = "hf_AbCdEfGhIjKlMnOpQrSt"  # a name, whatever it looks like
 def pictures():
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        for index in range(12):
+        for index in range(60):
             png = io.BytesIO()
             Image.fromarray(np.random.default_rng(index).integers(0, 256, (16, 16), np.uint8)).save(png, "png")
             archive.writestr(f"{(CLASS, 'other')[index % 2]}/{index}.png", png.getvalue())
@@ -117,7 +117,7 @@ def ingest(home, tracking, source, token):
                     lines.update(process.cmdline())
                 except psutil.Error:
                     continue
-            time.sleep(0.1)
+            time.sleep(0.3)
         reader.join()
     return run.returncode, printed[0], lines
 

@@ -100,7 +100,7 @@ SENTENCES = (
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_no_sentence_shows_a_secret(sentence):
     assert SECRET not in without_secrets(sentence)
-    assert SECRET not in str(GanflowError(sentence))
+    assert SECRET not in str(GanflowError(sentence)) + repr(GanflowError(sentence))
 
 
 @pytest.mark.parametrize("token", TOKENS)
