@@ -32,6 +32,8 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Else the user's name and the path of the running program become tags of every model.
+    "MLFLOW_RUN_CONTEXT": '{"mlflow.user": "ganflow", "mlflow.source.name": "ganflow"}',
     # It prints the address of each run that ends, with its password.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
