@@ -35,7 +35,8 @@ def picture(key: str, png: bytes, description: str) -> None:
     """Show a PNG; it is embedded, so that no server is needed for it."""
     # Not an image artifact: Prefect's page prints the whole address below it, here 70,000 characters.
     source = "data:image/png;base64," + base64.b64encode(png).decode()
-    create_markdown_artifact(key=key, markdown=f"![{markdown.prose(description)}]({source})", description=description)
+    text = markdown.prose(description)
+    create_markdown_artifact(key=key, markdown=f"![{text}]({source})", description=text)
 
 
 def dataset(built: Built, md5: str) -> None:
