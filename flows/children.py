@@ -14,6 +14,7 @@ from rich.console import Console
 
 from flows.interrupts import left_to_others
 from gan.errors import GanflowError
+from gan.shown import shown
 from tasks.guard import Guardian
 from tasks.guardian import stop_tree
 
@@ -145,7 +146,7 @@ class Children:
     def _ended(self, name: str, child: subprocess.Popen[bytes]) -> GanflowError:
         lines = self.log(name).read_text(errors="replace").splitlines()
         with contextlib.suppress(OSError):
-            self._console.print("\n".join(lines[-20:]), markup=False, highlight=False, soft_wrap=True)
+            self._console.print("\n".join(map(shown, lines[-20:])), markup=False, highlight=False, soft_wrap=True)
         how = f"by signal {-child.returncode}" if child.returncode < 0 else f"with status {child.returncode}"
         return GanflowError(f"{name} ended {how}, so everything else was stopped: its log is {self.log(name)}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gan.errors import GanflowError, InputError, ServiceError
+from gan.shown import inert, shown
 
 if TYPE_CHECKING:  # every verb's help imports this module: what takes long to import is imported where it is used
     from pydantic import BaseModel
@@ -28,9 +29,18 @@ class Answer:
         """Print a result as one JSON object, or as lines."""
         if as_json:
             tree = result if isinstance(result, dict) else result.model_dump(mode="json")
-            lines = [json.dumps(tree, ensure_ascii=False)]
-        self._stream.write("\n".join(lines) + "\n")
+            line = json.dumps(tree, ensure_ascii=False)
+            # The same object either way; names of files and classes may hold what a terminal obeys.
+            lines = [line if line.isprintable() else json.dumps(tree)]
+        self._stream.write("\n".join(map(inert, lines)) + "\n")
         self._stream.flush()
+
+
+def say(sentence: str) -> None:
+    """Print a sentence to standard error, behind the name of the command."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {shown(sentence)}", markup=False)
 
 
 def prepare() -> "Settings":
@@ -79,7 +89,5 @@ def errors_as_sentences() -> Iterator[None]:
     try:
         yield
     except GanflowError as error:
-        from rich.console import Console
-
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {error}", markup=False)
+        say(str(error))
         sys.exit(error.exit_status)

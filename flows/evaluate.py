@@ -1,10 +1,9 @@
 """The flow `evaluate`: measure a registered model, a training run or a checkpoint against real images."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.configure import resolve_own
+from flows.parameters import Overrides, Plain
 from gan.configuration import Configuration
 from tasks.dataset import current_dataset
 from tasks.features import settled
@@ -19,11 +18,11 @@ from tasks.subjects import find_subject
 
 @flow(name="evaluate")
 def evaluate(
-    model: str = "champion",
+    model: Plain = "champion",
     preset: str | None = None,
-    overrides: Sequence[str] = (),
-    data: str | None = None,
-    network: str | None = None,
+    overrides: Overrides = (),
+    data: Plain | None = None,
+    network: Plain | None = None,
 ) -> Measured:
     """Evaluate under the protocol of the model's own configuration, or of a preset.
 

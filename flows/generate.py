@@ -1,11 +1,10 @@
 """The flow `generate`: a release of synthetic images from a registered generator."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.command_line import command_line
 from flows.configure import resolve_own
+from flows.parameters import Overrides
 from gan.configuration import Configuration
 from tasks.own_configuration import version_configuration
 from tasks.registry import find_model
@@ -21,7 +20,7 @@ def generate(
     name: str | None = None,
     seed: int | None = None,
     preset: str | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
 ) -> Released:
     """Draw a release.
 

@@ -1,10 +1,9 @@
 """The flow `ingest`: a source of images becomes the current dataset version."""
 
-from collections.abc import Sequence
-
 from prefect import flow
 
 from flows.configure import resolve_data
+from flows.parameters import Overrides, Plain
 from gan.configuration import DataConfiguration
 from gan.data.sources.spec import AUTO, SourceSpec
 from tasks.settings import Settings, require_writable_home
@@ -14,12 +13,13 @@ from tasks.stopping import goes_on
 
 @flow(name="ingest", log_prints=False)
 def ingest(
-    source: str = "digits",
+    source: Plain = "digits",
     preset: str = "digits",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     source_kind: str = AUTO,
-    labels: str | None = None,
+    labels: Plain | None = None,
     announce: bool = True,
+    source_secret: str | None = None,
 ) -> Ingested:
     """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
 
@@ -30,17 +30,20 @@ def ingest(
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         announce: emit the event; off where the caller retrains by itself.
+        source_secret: name of the Secret block that holds the credential of a URL's server.
     """
-    return ingest_configured.fn(source, resolve_data(preset, overrides), source_kind, labels, announce)
+    configuration = resolve_data(preset, overrides)
+    return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret)
 
 
 @flow(name="ingest", log_prints=False)
 def ingest_configured(
-    source: str,
+    source: Plain,
     configuration: DataConfiguration,
     source_kind: str = AUTO,
-    labels: str | None = None,
+    labels: Plain | None = None,
     announce: bool = True,
+    source_secret: str | None = None,
 ) -> Ingested:
     """As `ingest`, for a caller that has resolved the configuration."""
     require_writable_home(Settings())
@@ -48,4 +51,4 @@ def ingest_configured(
     spec = SourceSpec(source, source_kind, labels, config.background_rgb)
     spec.require()
     with goes_on("the dataset is as it was or complete, and the same command goes on where it was"):
-        return ingest_source(spec, config, announce)
+        return ingest_source(spec, config, announce, source_secret)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
+from gan.shown import shown
 from tasks.stopping import begin_to_stop, do_last_acts
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -105,7 +106,7 @@ def _end(reading: int, number: int, noticed: threading.Event) -> NoReturn:
         do_last_acts(ACTING_SECONDS)
     with contextlib.suppress(OSError):
         start = f"{_SHOW_CURSOR}\n" if os.isatty(terminal) else ""
-        os.write(terminal, f"{start}ganflow: interrupted: {sentence}\n".encode())
+        os.write(terminal, f"{start}ganflow: interrupted: {shown(sentence)}\n".encode())
     os._exit(128 + number)
 
 

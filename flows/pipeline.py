@@ -5,6 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.generate import generate_configured
 from flows.ingest import ingest_configured
+from flows.parameters import Plain
 from flows.register import Registered
 from flows.retrain import retrain_configured
 from gan.configuration import Configuration
@@ -25,11 +26,12 @@ class PipelineResult(BaseModel):
 
 @flow(name="run")
 def pipeline(
-    source: str,
+    source: Plain,
     configuration: Configuration,
     workers: int = 1,
     source_kind: str = AUTO,
-    labels: str | None = None,
+    labels: Plain | None = None,
+    source_secret: str | None = None,
 ) -> PipelineResult:
     """Ingest, train, evaluate, register, and draw a release from the champion.
 
@@ -39,9 +41,12 @@ def pipeline(
         workers: Ray Train workers, 1 or more.
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
+        source_secret: name of the Secret block that holds the credential of a URL's server.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
-    dataset = ingest_configured(source, configuration.data, source_kind, labels, announce=False)
+    dataset = ingest_configured(
+        source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret
+    )
     model = retrain_configured(configuration, dataset.md5, workers)
     release = generate_configured("champion", configuration)
     return PipelineResult(dataset=dataset, model=model, release=release)

@@ -1,10 +1,9 @@
 """The flow `retrain`: train, evaluate, register; what schedules and new data start."""
 
-from collections.abc import Sequence
-
 from prefect import flow, get_run_logger
 
 from flows.configure import resolve_config
+from flows.parameters import Overrides
 from flows.register import Registered, register
 from flows.train import train
 from gan.configuration import Configuration
@@ -17,7 +16,7 @@ from tasks.warm_start import find_warm_start, hash_with
 @flow(name="retrain")
 def retrain(
     preset: str = "digits",
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     dataset_md5: str | None = None,
     workers: int = 1,
     warm_start: str | None = None,

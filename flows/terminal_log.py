@@ -5,6 +5,8 @@ import sys
 
 from prefect.logging.handlers import PrefectConsoleHandler
 
+from gan.shown import shown
+
 RUN_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 
 
@@ -19,4 +21,4 @@ class TerminalHandler(PrefectConsoleHandler):
         warns = record.levelno == logging.WARNING and record.name in RUN_LOGGERS
         if warns or getattr(record, "is_progress", False):
             # Not to the handler's own stream: a progress bar puts itself in the place of standard error.
-            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.write(shown(self.format(record)) + "\n")

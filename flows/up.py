@@ -89,7 +89,7 @@ def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, wo
         pid=os.getpid(),
         prefect_api_url=f"{prefect_url}/api",
         prefect_ui_url=prefect_url,
-        mlflow_url=f"http://{local_name(host)}:{mlflow_port}" if _own_mlflow(settings) else settings.tracking_uri,
+        mlflow_url=f"http://{local_name(host)}:{mlflow_port}" if _own_mlflow(settings) else settings.tracking_place,
         work_pool=work_pool,
     )
 
@@ -129,9 +129,14 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
     )
     if _own_mlflow(settings):
         port = urlsplit(state.mlflow_url).port or 0
-        command = ["mlflow", "server", "--backend-store-uri", settings.tracking_uri, "--no-serve-artifacts"]
-        command += ["--default-artifact-root", str(settings.home / "mlartifacts"), "--workers", "1"]
-        children.start("MLflow server", [*command, "--host", host, "--port", str(port), *mlflow_access(host, port)])
+        command = ["mlflow", "server", "--no-serve-artifacts", "--workers", "1"]
+        command += ["--default-artifact-root", str(settings.home / "mlartifacts")]
+        children.start(
+            "MLflow server",
+            [*command, "--host", host, "--port", str(port), *mlflow_access(host, port)],
+            # Not as an option: everyone on the machine can read those, and the address may hold a password.
+            {"MLFLOW_BACKEND_STORE_URI": settings.tracking_uri},
+        )
     children.wait("starting the Prefect server", lambda: answers(f"{state.prefect_api_url}/health"))
     prefect = ["prefect", "--no-prompt"]
     children.run("work pool", [*prefect, "work-pool", "create", state.work_pool, "--type", "process", "--overwrite"])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from gan.arguments import require_no_credentials
 from gan.errors import ConfigError
 from gan.networks.resolution import Architecture, resolution_of
 from gan.schedules import penalised, total_images, zero_centred
@@ -349,6 +350,7 @@ def apply_overrides(config: Config, overrides: Sequence[str]) -> Config:
 
     Raises:
         ConfigError: an override is malformed, names an unknown key or gives a value that is out of range.
+        InputError: an address in it carries a credential.
     """
     return parse_config(_overridden(config, overrides))
 
@@ -358,6 +360,7 @@ def apply_data_overrides(config: Config, overrides: Sequence[str]) -> DataConfig
 
     Raises:
         ConfigError: an override is malformed, names an unknown key or gives a value that is out of range.
+        InputError: an address in it carries a credential.
     """
     tree = _overridden(config, overrides)
     found: dict[str, Any] = {}
@@ -400,6 +403,7 @@ def parse_network(tree: dict[str, Any]) -> NetworkConfig:
 def _overridden(config: Config, overrides: Sequence[str]) -> dict[str, Any]:
     tree = config.model_dump(mode="json")
     for override in overrides:
+        require_no_credentials(override)
         path, equals, text = override.partition("=")
         if not equals or not path:
             raise ConfigError(f"--set wants section.key=value, for example train.total_kimg=50, but got «{override}»")

@@ -1,18 +1,20 @@
 """Errors that a user can cause and mend; each message is one sentence: what is wrong, where, what to do."""
 
+from gan.shown import shown
+
 
 class GanflowError(Exception):
     """Base of every error that ganflow explains instead of showing a traceback.
 
     `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong; 75, try again, for a
-    service is away. Whatever a path or a library's message brings along, the sentence stays one line of printable text.
+    service is away. Whatever a path or a library's message brings along, the sentence stays one line of printable text
+    without passwords and tokens.
     """
 
     exit_status = 1
 
-    def __str__(self) -> str:
-        """Return the sentence; what a terminal would obey, such as a line end, is shown by its escape sequence."""
-        return "".join(each if each.isprintable() else repr(each)[1:-1] for each in super().__str__())
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__(shown(sentence))  # here, for tracebacks and records take it from `args` too
 
 
 class InputError(GanflowError):

@@ -1,7 +1,6 @@
 """Prefect artifacts: what a person sees on the page of a flow run."""
 
 import base64
-import re
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -19,26 +18,25 @@ from gan.data.dataset import DatasetInfo
 from gan.data.png import encode_png
 from gan.data.quarantine import read_quarantine
 from gan.grids import image_grid
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import Decision, Evaluation
+from tasks import markdown
 from tasks.card import metrics_table
 from tasks.measured import Measured
-from tasks.report_page import short, thumbnail_side, thumbnails, visible
+from tasks.report_page import thumbnail_side, thumbnails
 from tasks.settings import Settings
 from tasks.tracking import client
 
 CLASSES_PICTURED = 20
 REJECTS_LISTED = 50
 _SAMPLE_BYTES = 1_000_000  # of all pictures of an artifact, before they are enlarged and packed
-_LONGEST = 100
-# No Markdown begins or stands within these: letters and digits of any script, and a few signs between them.
-_PLAIN = re.compile(r"[^\W_](?:[^\W_]|[ ,'/-]|(?<=[^\W_])_(?=[^\W_]))*")
 
 
 def picture(key: str, png: bytes, description: str) -> None:
     """Show a PNG; it is embedded, so that no server is needed for it."""
     # Not an image artifact: Prefect's page prints the whole address below it, here 70,000 characters.
     source = "data:image/png;base64," + base64.b64encode(png).decode()
-    create_markdown_artifact(key=key, markdown=f"![{description}]({source})", description=description)
+    text = markdown.prose(description)
+    create_markdown_artifact(key=key, markdown=f"![{text}]({source})", description=text)
 
 
 def dataset(built: Built, md5: str) -> None:
@@ -50,12 +48,12 @@ def dataset(built: Built, md5: str) -> None:
 def dataset_table(info: DatasetInfo, md5: str) -> None:
     """Show the images per class and split."""
     rows = [
-        {"class": _inert(name), "train": info.counts["train"][name], "test": info.counts["test"][name]}
+        {"class": markdown.name(name), "train": info.counts["train"][name], "test": info.counts["test"][name]}
         for name in info.counts["train"]
     ]
     moments = ", ".join(f"{mean:.3f} ± {std:.3f}" for mean, std in zip(info.mean, info.std, strict=True))
     description = (
-        f"dataset `{md5}` from {_inert(info.name)}: {info.num_train} + {info.num_test} images, "
+        f"dataset `{md5}` from {markdown.name(info.name)}: {info.num_train} + {info.num_test} images, "
         f"{info.resolution}x{info.resolution}x{info.channels}, mean ± standard deviation {moments}, "
         f"{info.num_rejects} {'file' if info.num_rejects == 1 else 'files'} rejected"
     )
@@ -69,7 +67,7 @@ def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
     for name, images in islice(samples.items(), CLASSES_PICTURED):
         strip = image_grid(thumbnails(images, side), len(images), scale=max(1, 64 // side), gap=2)
         picture = base64.b64encode(encode_png(np.ascontiguousarray(strip))).decode()
-        blocks += [_inert(name), f"![its first images to train on](data:image/png;base64,{picture})"]
+        blocks += [markdown.name(name), f"![its first images to train on](data:image/png;base64,{picture})"]
     if len(samples) > CLASSES_PICTURED:
         blocks.append(f"These are {CLASSES_PICTURED} of {len(samples)} classes.")
     create_markdown_artifact(
@@ -87,51 +85,44 @@ def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
     if not (total := sum(counts.values())):
         return
     by_count = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    lines = ["| reason | files |", "|---|--:|", *(f"| {_cell(reason)} | {count} |" for reason, count in by_count), ""]
+    lines = [
+        "| reason | files |",
+        "|---|--:|",
+        *(f"| {markdown.cell(reason)} | {count} |" for reason, count in by_count),
+        "",
+    ]
     listed = read_quarantine(quarantine, REJECTS_LISTED)
     for reject in listed:
-        detail = f" ({_inert(reject.detail)})" if reject.detail else ""
-        lines.append(f"- {_inert(reject.path)}: {_inert(reject.reason)}{detail}")
+        detail = f" ({markdown.name(reject.detail)})" if reject.detail else ""
+        lines.append(f"- {markdown.name(reject.path)}: {markdown.name(reject.reason)}{detail}")
     if total > len(listed):
-        lines += ["", f"{total - len(listed)} more are listed in {_inert(quarantine.name)}."]
+        lines += ["", f"{total - len(listed)} more are listed in {markdown.name(quarantine.name)}."]
     description = f"{total} {'file' if total == 1 else 'files'} rejected"
     create_markdown_artifact(key="dataset-rejects", markdown="\n".join(lines), description=description)
 
 
-def _inert(text: str) -> str:
-    """Return Markdown that shows a text as it is: in a code span, unless nothing in it can mean anything."""
-    text = visible(short(text, _LONGEST))
-    if _PLAIN.fullmatch(text):
-        return text
-    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    space = " " if text[:1] in {"`", " "} or text[-1:] in {"`", " "} else ""
-    return f"{fence}{space}{text}{space}{fence}" if text else ""
-
-
-def _cell(text: str) -> str:
-    """Return `_inert` text for a cell of a table, in which a bar ends the cell even within a code span."""
-    return re.sub(r"(\\*)\|", r"\1\1\\|", _inert(text))
-
-
 def metrics(evaluation: Evaluation, subject: str) -> None:
     """Show a table of metrics with their protocol."""
-    create_markdown_artifact(key="metrics", markdown=f"# {subject}\n\n{metrics_table(evaluation)}", description=subject)
+    title = markdown.prose(subject)
+    create_markdown_artifact(key="metrics", markdown=f"# {title}\n\n{metrics_table(evaluation)}", description=title)
 
 
 def report(settings: Settings, measured: Measured) -> None:
     """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
     if settings.mlflow_page is None:
-        markdown = f"The page of this evaluation: `{measured.report}`"
-        create_markdown_artifact(key="evaluation-report", markdown=markdown, description="the page of this evaluation")
+        place = f"The page of this evaluation: {markdown.code(measured.report)}"
+        create_markdown_artifact(key="evaluation-report", markdown=place, description="the page of this evaluation")
         return
     experiment = client(settings).get_run(measured.evaluation_run).info.experiment_id
     address = f"{settings.mlflow_page}/#/experiments/{experiment}/runs/{measured.evaluation_run}"
     link("evaluation-report", f"{address}/artifacts/report.html", "the page of this evaluation")
 
 
-def decision(markdown: str) -> None:
+def decision(version: int, alias: str, verdict: Decision) -> None:
     """Show what became of a candidate, and why."""
-    create_markdown_artifact(key="decision", markdown=markdown, description="champion or challenger")
+    reason = f"Decided by {markdown.code(verdict.metric)}: {markdown.prose(verdict.reason)}."
+    text = f"# Version {version} is {markdown.name(alias)}\n\n{reason}"
+    create_markdown_artifact(key="decision", markdown=text, description="champion or challenger")
 
 
 def link(key: str, url: str, text: str) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from gan.metrics.evaluation import Evaluation
+from tasks.markdown import cell, code, front_matter, name, prose
 
 _SIZES = (
     (1_000, "n<1K"),
@@ -17,7 +16,7 @@ _SIZES = (
 
 
 def _size_category(count: int) -> str:
-    return next((name for limit, name in _SIZES if count < limit), "10M<n<100M")
+    return next((words for limit, words in _SIZES if count < limit), "10M<n<100M")
 
 
 def metrics_table(evaluation: Evaluation) -> str:
@@ -26,15 +25,15 @@ def metrics_table(evaluation: Evaluation) -> str:
     real = {f"{key} of held out real images": metric for key, metric in evaluation.baseline.items()}
     for key, metric in (evaluation.metrics | real).items():
         interval = "–" if metric.low is None or metric.high is None else f"{metric.low:.4g} to {metric.high:.4g}"
-        lines.append(f"| {key} | {metric.value:.5g} | {interval} |")
+        lines.append(f"| {cell(key)} | {metric.value:.5g} | {interval} |")
     protocol = evaluation.protocol
     lines += [
         "",
         f"Protocol: {protocol.num_generated} generated images against {protocol.num_reference} of the split "
-        f"`{protocol.reference_split}`, resize `{protocol.resize}`, {protocol.network} in {protocol.precision}, "
-        f"dataset `{protocol.dataset_md5}`.",
+        f"{code(protocol.reference_split)}, resize {code(protocol.resize)}, {name(protocol.network)} in "
+        f"{protocol.precision}, dataset {code(protocol.dataset_md5)}.",
     ]
-    lines += [f"\n> {warning}" for warning in evaluation.warnings]
+    lines += [f"\n> {prose(warning)}" for warning in evaluation.warnings]
     return "\n".join(lines)
 
 
@@ -48,17 +47,16 @@ def dataset_card(manifest: dict[str, Any], class_names: Sequence[str]) -> str:
         "tags": ["synthetic", "gan"],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
     }
-    counts = "\n".join(f"| {name} | {count} |" for name, count in manifest["counts"].items())
+    counts = "\n".join(f"| {cell(label)} | {count} |" for label, count in manifest["counts"].items())
     copies = manifest["privacy"]["exact_copies_of_training_images"]
-    return f"""---
-{yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
----
+    return f"""{front_matter(front)}
 
-# Synthetic images {manifest["name"]}
+# Synthetic images {name(manifest["name"])}
 
 {generation["num_images"]} images of {image["width"]}x{image["height"]} pixels,
-drawn from version {model["version"]} of the model `{model["name"]}`.
-No image here is a photograph or a scan of anything real.
+drawn from version {model["version"]} of the model {code(model["name"])}.
+{copies} of {generation["num_images"]} images equal a training image pixel for pixel. Whether others come near to one
+was not looked at in this release.
 
 ![samples](samples.png)
 
@@ -66,11 +64,9 @@ No image here is a photograph or a scan of anything real.
 |---|---|
 {counts}
 
-The generator was trained on dataset `{manifest["dataset_md5"]}` in run `{model["run_id"]}`. Each image is a function of
-(model version, seed, label): the columns `seed` and `label` beside it make it again. `manifest.json` holds the
-settings, every file's sha256, and the quality figures.
-
-{copies} of {generation["num_images"]} images equal a training image pixel for pixel.
+The generator was trained on dataset {code(manifest["dataset_md5"])} in run {code(model["run_id"])}.
+Each image is a function of (model version, seed, label): the columns `seed` and `label` beside it make it again.
+`manifest.json` holds the settings, every file's sha256, and the quality figures.
 
 ## Quality
 
@@ -88,15 +84,17 @@ def model_card(
 ) -> str:
     """The description of a registered version."""
     began = (
-        f"\nTraining began with version {warm_start['version']} (run `{warm_start['run_id']}`), "
-        f"which was trained on dataset `{warm_start['dataset_md5']}`."
+        f"\nTraining began with version {warm_start['version']} (run {code(warm_start['run_id'])}), "
+        f"which was trained on dataset {code(warm_start['dataset_md5'])}."
         if warm_start
         else ""
     )
-    labels = ", ".join(f"{index} = {name}" for index, name in enumerate(class_names)) or "none: the label is ignored"
+    labels = (
+        ", ".join(f"{index} = {name(each)}" for index, each in enumerate(class_names)) or "none: the label is ignored"
+    )
     return f"""# Image generator
 
-Trained for {kimg:g} kimg on dataset `{tags["dataset_md5"]}` with preset `{tags["preset"]}`.{began}
+Trained for {kimg:g} kimg on dataset {code(tags["dataset_md5"])} with preset {code(tags["preset"])}.{began}
 
 Input: `int64 [N, 2]`, each row (seed, label). Output: `uint8 [N, H, W, C]`. Label -1 draws the class from the seed.
 Labels: {labels}.

@@ -12,6 +12,7 @@ from gan.data.files.tree import SYMBOLIC_LINK
 from gan.data.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
 from gan.data.quarantine import count_reasons, read_quarantine
 from gan.data.records import OUT_OF_RANGE, Reject
+from gan.shown import shown
 from tasks.report_page import data_uris, render, thumbnail_side
 
 # Beyond these a page grows without telling more.
@@ -104,7 +105,7 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
         quarantine: the list of rejects; it need not be there.
     """
     # The folder is of the machine, not of the dataset.
-    message = message.replace(str(quarantine), quarantine.name)
+    message = message.replace(shown(str(quarantine)), quarantine.name)
     rejects = _rejects(count_reasons(quarantine) if quarantine.exists() else {}, quarantine)
     return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
 

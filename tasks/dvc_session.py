@@ -13,6 +13,7 @@ import yaml
 from filelock import FileLock
 
 from gan.errors import DatasetError, GanflowError
+from gan.shown import reason_of
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def fetch(repo: "Repo", pointer: Path, md5: str) -> None:
     except Exception as error:
         raise DatasetError(
             f"dataset {md5} is neither in the cache of {repo.root_dir} nor to be had from the remote "
-            f"({reason(error)}): run `ganflow ingest` with its source, or try again when the remote can be reached"
+            f"({reason_of(error)}): run `ganflow ingest` with its source, or try again when the remote can be reached"
         ) from None
 
 
@@ -98,8 +99,8 @@ def require_whole(repo: "Repo", pointer: Path, md5: str) -> None:
 def broken_object(md5: str, name: str, cached: Path, why: object) -> DatasetError:
     """The error for a file of a version that is not what it should be in the cache."""
     return DatasetError(
-        f"{name} of dataset {md5} is broken in the cache ({reason(why)}): remove {cached} and try again, so that it is "
-        "taken from the remote"
+        f"{name} of dataset {md5} is broken in the cache ({reason_of(why)}): remove {cached} and try again, so that it "
+        "is taken from the remote"
     )
 
 
@@ -122,7 +123,7 @@ def push(repo: "Repo", pointer: Path) -> tuple[bool, str | None]:
         repo.push(targets=[str(pointer)])
     except Exception as error:  # each sort of remote has errors of its own
         return False, (
-            f"{pointer.stem} is versioned here but could not be pushed to the remote «{remote}» ({reason(error)}): "
+            f"{pointer.stem} is versioned here but could not be pushed to the remote «{remote}» ({reason_of(error)}): "
             "run `dvc push` when it can be reached"
         )
     return True, None
@@ -158,7 +159,7 @@ def open_repo(home: Path) -> Iterator["Repo"]:
         ):
             yield repo
     except (DvcException, OSError) as error:
-        raise GanflowError(f"DVC refused in {home} ({reason(error)}): see `dvc status` there") from error
+        raise GanflowError(f"DVC refused in {home} ({reason_of(error)}): see `dvc status` there") from None
 
 
 @contextlib.contextmanager
@@ -167,9 +168,3 @@ def locked(settings: Settings) -> Iterator[None]:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.state_dir / "dvc.lock", is_singleton=True):
         yield
-
-
-def reason(error: object) -> str:
-    """An error's text on one line, to stand in a sentence of ours."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:200].rstrip(".:")

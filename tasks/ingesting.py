@@ -23,6 +23,7 @@ from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, ve
 from tasks.progress import progress
 from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
+from tasks.source_credentials import find_authorization
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -51,23 +52,31 @@ def files_of(settings: Settings) -> history.Files:
 
 
 def ingest_dataset(
-    settings: Settings, spec: SourceSpec, config: DataConfig, logger: logging.Logger, *, announce: bool
+    settings: Settings,
+    spec: SourceSpec,
+    config: DataConfig,
+    logger: logging.Logger,
+    *,
+    announce: bool,
+    source_secret: str | None = None,
 ) -> Done:
     """Read a source and make it the current version; announce it, if it is a new one.
 
-    Finished parts, and what was fetched or unpacked, wait in the state folder until this succeeds.
+    Finished parts, and what was fetched or unpacked, wait in the state folder until this succeeds. `source_secret`
+    names the Secret block with the credential of a URL's server.
 
     Raises:
         DatasetError: the source or too many of its files cannot be used; the dataset stays as it was.
         ResourcesError: the disk is full, or workers died; the dataset stays as it was.
     """
     work = settings.state_dir / "ingest"
+    authorization = find_authorization(settings, spec.spec, source_secret)
     recover(settings)
     if (md5 := history.settle(settings)) is not None:
         logger.info("an ingest was killed before it could record dataset %s: done now", md5)
     # The processes that read images start while the source is listed.
     with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
-        source = _open(spec, work / "files", logger)
+        source = _open(spec, work / "files", authorization, logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
         with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
@@ -110,11 +119,11 @@ def _sizes(settings: Settings) -> str:
     return ""
 
 
-def _open(spec: SourceSpec, scratch: Path, logger: logging.Logger) -> Source:
+def _open(spec: SourceSpec, scratch: Path, authorization: str | None, logger: logging.Logger) -> Source:
     if not is_url(spec.spec):
         return open_source(spec, scratch)
     with progress("fetching", 0, logger, unit="bytes") as update:
-        return open_source(spec, scratch, lambda done, total: update(done, total=total))
+        return open_source(spec, scratch, lambda done, total: update(done, total=total), authorization)
 
 
 def _build(

@@ -57,7 +57,7 @@ def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
     except (MlflowException, OSError):
         raise InputError(
-            f"there is no run {run_id} with the artifact {path} in MLflow at {settings.tracking_uri}: "
+            f"there is no run {run_id} with the artifact {path} in MLflow at {settings.tracking_place}: "
             "give the run id that `ganflow train` printed"
         ) from None
 
@@ -87,7 +87,7 @@ def _find_run(settings: Settings, run_id: str) -> "Run":
         return client(settings).get_run(run_id)
     except MlflowException:
         raise InputError(
-            f"there is no run {run_id} in MLflow at {settings.tracking_uri}: "
+            f"there is no run {run_id} in MLflow at {settings.tracking_place}: "
             "give the run id that `ganflow train` printed"
         ) from None
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import psutil
 
 from gan.errors import ServiceError
+from gan.shown import shown
 from tasks.guard import guard
 from tasks.guardian import end
 from tasks.settings import Settings
@@ -151,6 +152,6 @@ def in_a_thread(work: Callable[[], Result]) -> Result:
 
 
 def last_line(error: BaseException) -> str:
-    """Return the last line of an error's message, which is what Ray's long ones come down to."""
+    """Return the last line of an error's message, which is what Ray's long ones come down to, fit to be shown."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return shown(lines[-1]) if lines else type(error).__name__

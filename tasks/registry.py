@@ -93,7 +93,7 @@ def find_model(settings: Settings, name: str) -> RegisteredModel:
         if error.error_code not in NOT_THERE:
             raise
         raise ModelNotFoundError(
-            f"the registry at {settings.tracking_uri} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
+            f"the registry at {settings.tracking_place} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
             f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
         ) from None
     return _record(found)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gan.data.png import encode_pngs
 from gan.data.prepare import prepare
+from gan.shown import inert
 
 _SIDES = (96, 64, 48, 32, 16)  # to which pictures may be shrunk
 
@@ -23,7 +24,7 @@ def render(template: str, **values: Any) -> str:
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         # Every text of the page comes by here before it is escaped, names of files and classes among them.
-        finalize=lambda value: visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -33,11 +34,6 @@ def render(template: str, **values: Any) -> str:
     environment.filters["short"] = short
     environment.filters["width"] = "{:.2f}".format
     return environment.get_template(template).render(**values)
-
-
-def visible(text: str) -> str:
-    """Show characters that a screen hides or obeys, such as U+202E which reverses what follows, as `<U+202E>`."""
-    return "".join(each if each.isprintable() else f"<U+{ord(each):04X}>" for each in text)
 
 
 def short(text: str, most: int) -> str:

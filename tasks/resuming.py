@@ -8,6 +8,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan.checkpoint import first_difference, shaping
+from gan.credentials import bare_address
 from gan.errors import CheckpointError, InputError
 from tasks.past_runs import is_finished, run_tags, unfinished_trainings
 from tasks.run_storage import RunStorage
@@ -117,4 +118,6 @@ def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:
                 raise InputError(f"run {run_id} cannot be resumed: {error}") from None
             except (OSError, ValueError, KeyError):  # cut short: the worker, too, takes the one before
                 continue
-    raise InputError(f"run {run_id} has no checkpoints left in {settings.storage}: name another, {NEW_RUN}")
+    raise InputError(
+        f"run {run_id} has no checkpoints left in {bare_address(settings.storage)}: name another, {NEW_RUN}"
+    )

@@ -7,7 +7,9 @@ from typing import Any
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
 from gan.checkpoint import HASHES, HEADER, parse_header
+from gan.credentials import bare_address, has_credentials
 from gan.errors import InputError
+from gan.shown import reason_of
 
 WARM_START = "warm-start"
 # Ray Train's own list of the checkpoints that were reported to it; it is written in place.
@@ -22,16 +24,22 @@ class RunStorage:
         run: the run's name.
 
     Raises:
-        InputError: the storage is no path and no URL that can be used.
+        InputError: the storage is no path and no URL that can be used, or has a credential in it.
     """
 
     def __init__(self, storage: str, run: str) -> None:
         self.run = run
+        shown = bare_address(storage)
+        if has_credentials(storage):
+            raise InputError(
+                f"the storage {shown} was given with a credential in it, which Ray's records would keep: leave it out "
+                "of GANFLOW_STORAGE, and give it by AWS's variables, or those of its sort, on every node"
+            )
         try:
             self._files, root = FileSystem.from_uri(storage)
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"the storage {storage} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+            reason = reason_of(str(error).replace(storage, shown))
+            raise InputError(f"the storage {shown} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
         self._folder = f"{root.rstrip('/')}/{run}"
 
     def checkpoints(self) -> list[str]:

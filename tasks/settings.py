@@ -4,9 +4,10 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gan.credentials import bare_address
 from gan.errors import InputError
 
 # Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     ganflow_storage: str | None = None
     ganflow_inception_weights: Path | None = None
     ganflow_mlflow_page: str | None = None
+    ganflow_source_token: SecretStr | None = None
     mlflow_tracking_uri: str | None = None
     ray_address: str | None = None
 
@@ -68,9 +70,14 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
 
     @property
+    def tracking_place(self) -> str:
+        """The same as sentences, pages and records may name it: without user, password and query."""
+        return bare_address(self.tracking_uri)
+
+    @property
     def mlflow_page(self) -> str | None:
         """Where a browser finds MLflow's pages; `ganflow up` sets it. None where there is no server."""
-        page = self.ganflow_mlflow_page or self.tracking_uri
+        page = bare_address(self.ganflow_mlflow_page or self.tracking_uri)
         return page.rstrip("/") if page.startswith(("http://", "https://")) else None
 
 

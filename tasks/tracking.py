@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gan.errors import ServiceError
+from gan.shown import inert, reason_of
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
@@ -32,6 +33,10 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # Else the user's name and the path of the running program become tags of every model.
+    "MLFLOW_RUN_CONTEXT": '{"mlflow.user": "ganflow", "mlflow.source.name": "ganflow"}',
+    # It prints the address of each run that ends, with its password.
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -45,7 +50,7 @@ def client(settings: Settings) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
     if urlsplit(uri).scheme in {"http", "https"}:
-        _require_answer(uri)
+        _require_answer(settings)
     import mlflow
 
     try:
@@ -55,8 +60,9 @@ def client(settings: Settings) -> "MlflowClient":
         opened = mlflow.MlflowClient(uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
-        reason = " ".join(str(error).split())[:200]
-        raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
+        place = settings.tracking_place
+        why = reason_of(str(error).replace(uri, place) or type(error).__name__)
+        raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
     return opened
 
 
@@ -76,16 +82,16 @@ def _make_database(uri: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _require_answer(uri: str) -> None:
+def _require_answer(settings: Settings) -> None:
     import requests
 
     try:
         # MLflow itself would retry for minutes before it says so.
-        answer = requests.get(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
+        answer = requests.get(f"{settings.tracking_uri.rstrip('/')}/health", timeout=ANSWER_SECONDS)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise ServiceError(
-            f"no MLflow server answers at {uri} ({type(error).__name__}): "
+            f"no MLflow server answers at {settings.tracking_place} ({type(error).__name__}): "
             "start it, or correct or unset MLFLOW_TRACKING_URI"
         ) from None
 
@@ -117,7 +123,7 @@ def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str
     """
     mlflow_client = client(settings)
     created = mlflow_client.create_run(
-        experiment_id(mlflow_client, settings, experiment), run_name=name, tags=dict(tags)
+        experiment_id(mlflow_client, settings, experiment), run_name=inert(name), tags=_inert(tags)
     )
     return RunLog(mlflow_client, created.info.run_id)
 
@@ -187,7 +193,7 @@ class RunLog:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
-        for key, value in tags.items():
+        for key, value in _inert(tags).items():
             self.client.set_tag(self.run_id, key, value)
 
     def text(self, text: str, path: str) -> None:
@@ -218,6 +224,11 @@ def note_choice(log: RunLog, logger: "Logger | LoggerAdapter[Logger]") -> Callab
         log.tags({"choice": choice})
 
     return note
+
+
+def _inert(tags: Mapping[str, str]) -> dict[str, str]:
+    """Of what is read back nothing changes: hashes, ids, and JSON in ASCII."""
+    return {key: inert(value) for key, value in tags.items()}
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

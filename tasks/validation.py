@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from gan.errors import GanflowError
+from gan.shown import reason_of
 from tasks.board import Scoring
 from tasks.settings import THREADS_SLEEP, Settings
 
@@ -205,7 +206,7 @@ def _reason(error: Exception) -> str:
     if isinstance(cause, GanflowError):
         return str(cause)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return f"{type(cause).__name__}: {lines[-1][:200]}" if lines else type(cause).__name__
+    return f"{type(cause).__name__}: {reason_of(lines[-1])}" if lines else type(cause).__name__
 
 
 def _step_back() -> None:

@@ -161,6 +161,6 @@ def _pointer_text(settings: Settings, version: Version) -> str:
     except (InputError, LookupError, TypeError):
         pass
     raise DatasetError(
-        f"MLflow at {settings.tracking_uri} has no data.dvc of dataset {version.md5}: "
+        f"MLflow at {settings.tracking_place} has no data.dvc of dataset {version.md5}: "
         "run `ganflow ingest` with its source again"
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.command.options import Json, NetworkOption, PrecisionOption, ResizeOption
-from flows.console import Answer, prepare
+from flows.console import Answer, prepare, say
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -58,6 +58,6 @@ def compare(
             network=network,
             report=report,
             scratch=scratch,
-            on_warning=lambda sentence: typer.echo(f"ganflow: {sentence}", err=True),
+            on_warning=say,
         )
     answer.give(result, compared_lines(result), as_json)

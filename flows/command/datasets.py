@@ -9,6 +9,7 @@ import typer
 from flows.command.group import group
 from flows.command.options import Json
 from flows.console import Answer, prepare
+from gan.shown import inert
 
 if TYPE_CHECKING:
     from tasks.version_diff import VersionDiff
@@ -153,6 +154,7 @@ def _value(value: Any) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
+    rows = [list(map(inert, row)) for row in rows]  # before they are counted
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

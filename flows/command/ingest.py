@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind
+from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind, SourceSecret
 from flows.console import Answer
 from gan.data.sources.spec import AUTO, SourceSpec
 
@@ -16,6 +16,7 @@ def ingest(
     source_kind: SourceKind = AUTO,
     labels: Labels = None,
     max_reject_share: MaxRejectShare = None,
+    source_secret: SourceSecret = None,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
@@ -36,5 +37,5 @@ def ingest(
     with starting_prefect():
         from flows.ingest import ingest_configured as flow
         from flows.summary import dataset_lines
-    result = flow(source, configuration, source_kind, labels)
+    result = flow(source, configuration, source_kind, labels, source_secret=source_secret)
     answer.give(result, dataset_lines(result), as_json)

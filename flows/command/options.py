@@ -23,6 +23,10 @@ Labels = Annotated[
         help="CSV or JSON file of labels for a folder of images; `none`: subfolders, whatever file lies there."
     ),
 ]
+SourceSecret = Annotated[
+    str | None,
+    typer.Option(help="Name of the Prefect Secret block that holds a token, or user:password, of a URL's server."),
+]
 MaxRejectShare = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected (default: 0.05)."),

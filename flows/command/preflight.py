@@ -5,9 +5,7 @@ The configuration comes before all of them, so that a wrong one leaves nothing: 
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from flows.console import prepare
+from flows.console import prepare, say
 from gan.configuration import Configuration
 from gan.data.sources.spec import SourceSpec
 from tasks.settings import Settings
@@ -47,5 +45,5 @@ def plan(configuration: Configuration, *, resume: str | None = None, warm_start:
 
     planned = plan_training(settings, configuration.config, resume=resume, warm_start=warm_start)
     for note in planned.notes:
-        typer.echo(f"ganflow: {note}", err=True)
+        say(note)
     return planned

@@ -95,7 +95,9 @@ def table_lines(rows: list[Described], *, terminal: bool) -> list[str]:
             _short(train.total_kimg),
         )
     page = io.StringIO()
-    console = Console(file=page, force_terminal=terminal, width=None if terminal else ENDLESS, highlight=False)
+    width = None if terminal else ENDLESS
+    # Without colours: an answer carries nothing that a terminal obeys.
+    console = Console(file=page, force_terminal=terminal, width=width, highlight=False, color_system=None)
     console.print(table)
     lines = [line.rstrip() for line in page.getvalue().splitlines()]
     return [

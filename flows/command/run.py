@@ -1,6 +1,6 @@
 """`ganflow run`."""
 
-from flows.command.options import Json, Labels, Overrides, Preset, Source, SourceKind, Workers
+from flows.command.options import Json, Labels, Overrides, Preset, Source, SourceKind, SourceSecret, Workers
 from flows.console import Answer
 from gan.data.sources.spec import AUTO, SourceSpec
 
@@ -12,6 +12,7 @@ def run(
     workers: Workers = 1,
     source_kind: SourceKind = AUTO,
     labels: Labels = None,
+    source_secret: SourceSecret = None,
     as_json: Json = False,
 ) -> None:
     """Run the whole chain: ingest, train, evaluate, register, generate."""
@@ -26,5 +27,5 @@ def run(
     with starting_prefect():
         from flows.pipeline import pipeline
         from flows.summary import pipeline_lines
-    result = pipeline(source, configuration, workers, source_kind, labels)
+    result = pipeline(source, configuration, workers, source_kind, labels, source_secret)
     answer.give(result, pipeline_lines(result), as_json)

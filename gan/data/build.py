@@ -17,6 +17,7 @@ from gan.data.plan import Plan, make_plan
 from gan.data.quarantine import count_rejects, write_quarantine
 from gan.data.records import Source
 from gan.errors import DatasetError
+from gan.shown import inert
 
 RunJobs = Callable[[Sequence[Job]], Iterator[tuple[int, bytes | None]]]
 
@@ -91,7 +92,7 @@ def build_dataset(
     info = describe(source, config, store, plan, rejects)
     # Last, so that a folder with a dataset.json is complete.
     write_dataset_info(info, out)
-    remarks = (*source.notes, *notes(plan, info))
+    remarks = tuple(map(inert, (*source.notes, *notes(plan, info))))
     return Built(info, samples(store, plan, config.resolution), remarks, sides(store, plan), reused)
 
 

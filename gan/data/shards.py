@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gan.data.arrow import to_arrow
 from gan.data.png import decode_png, encode_pngs
 from gan.errors import DatasetError
+from gan.shown import reason_of
 
 SHARD_ROWS = 10_000
 _SHARD_BYTES = 2**30
@@ -260,5 +261,4 @@ def _shape(data: bytes) -> tuple[int, int, int]:
 
 
 def _broken(path: Path, why: object) -> DatasetError:
-    detail = " ".join(str(why).split())[:200].rstrip(".:")
-    return DatasetError(f"{path} is broken ({detail}): restore it with `dvc checkout --force` or ingest again")
+    return DatasetError(f"{path} is broken ({reason_of(why)}): restore it with `dvc checkout --force` or ingest again")

@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.config import DataConfig
-from gan.data.files.fetch import without_secrets
+from gan.credentials import bare_address
 from gan.data.quarantine import count_reasons
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
@@ -49,18 +49,23 @@ class Ingested(BaseModel):
 
 
 @task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
-def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
-    """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts."""
+def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None = None) -> Ingested:
+    """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts.
+
+    `source_secret` names the Secret block with the credential of the source's server.
+    """
     settings, logger = Settings(), get_run_logger()
     with one_ingest_at_a_time(settings, logger):
-        return _ingest(settings, spec, config, announce)
+        return _ingest(settings, spec, config, announce, source_secret)
 
 
-def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
+def _ingest(
+    settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None
+) -> Ingested:
     logger, files = get_run_logger(), files_of(settings)
     files.quarantine.unlink(missing_ok=True)
     try:
-        done = ingest_dataset(settings, spec, config, logger, announce=announce)
+        done = ingest_dataset(settings, spec, config, logger, announce=announce, source_secret=source_secret)
     except DatasetError as error:
         if files.quarantine.exists():  # images were looked at, and too many refused
             _show_refusal(settings, spec, str(error), files)
@@ -88,7 +93,7 @@ def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: 
 
 
 def _show_refusal(settings: Settings, spec: SourceSpec, message: str, files: history.Files) -> None:
-    name = PurePath(without_secrets(spec.spec)).name
+    name = PurePath(bare_address(spec.spec)).name
     files.report.write_text(failure_html(name, message, files.quarantine), "utf-8")
     history.record_failure(settings, name, files)
     artifacts.rejects(count_reasons(files.quarantine), files.quarantine)

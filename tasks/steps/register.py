@@ -72,5 +72,5 @@ def promote_or_keep(version: int, verdict: Decision) -> str:
     alias = "champion" if verdict.promote else "challenger"
     client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
     get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
-    artifacts.decision(f"# Version {version} is {alias}\n\nDecided by `{verdict.metric}`: {verdict.reason}.")
+    artifacts.decision(version, alias, verdict)
     return alias

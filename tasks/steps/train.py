@@ -15,6 +15,7 @@ from gan.config import Config
 from gan.context import Progress
 from gan.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.loop import SAMPLE_COLUMNS
+from gan.shown import reason_of
 from tasks import artifacts
 from tasks.board import Scoring
 from tasks.dataset import training_digests
@@ -183,8 +184,8 @@ def read_snapshots(
                 data = Path(log.client.download_artifacts(log.run_id, path, folder)).read_bytes()
                 found[int(name[1])] = read_grid_png(data, shape, SAMPLE_COLUMNS)
             except Exception as error:  # each artifact store has errors of its own
-                reason = " ".join(str(error).split())[:200]
-                on_warning(f"{path} of run {log.run_id} cannot be read ({reason}): it is left out of the film strip")
+                why = reason_of(error)
+                on_warning(f"{path} of run {log.run_id} cannot be read ({why}): it is left out of the film strip")
     return found
 
 

@@ -1,6 +1,12 @@
 """The gate's hands on a real registry (SQLite): versions, aliases, programs."""
 
+import contextlib
+import getpass
 import json
+import socket
+import sqlite3
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +58,17 @@ def test_a_new_version_is_challenger_and_nothing_else(settings, versions):
     assert [model.version for model in versions] == [1, 2, 3]
     assert find_model(settings, "challenger") == versions[2]
     assert versions[0].class_names == ("a", "b\n", "ç")
+
+
+def test_no_tag_tells_whose_machine_made_a_version(settings, versions):
+    with contextlib.closing(sqlite3.connect(settings.home / "mlflow.db")) as database:
+        tables = ("tags", "logged_model_tags", "model_version_tags", "params")
+        rows = [row for table in tables for row in database.execute(f"select * from {table}")]
+    values = [str(value) for row in rows for value in row]
+    assert "ganflow" in values
+    assert getpass.getuser() not in values
+    for place in (socket.gethostname(), str(settings.home), str(Path(__file__).parents[2]), sys.argv[0]):
+        assert [value for value in values if place in value and len(place) > 2] == []
 
 
 def test_promoting_keeps_the_one_before_as_previous(settings, versions):

@@ -115,6 +115,24 @@ def test_both_servers_answer_and_are_found(running, monkeypatch):
     assert answers(f"{running.state.mlflow_url}/health")
 
 
+def test_no_command_line_tells_where_the_database_is(running):
+    # It may hold a password, and everybody on a machine can read these.
+    said = [word for child in running.children for word in child.cmdline()]
+    assert said
+    assert [word for word in said if running.settings.tracking_uri in word or "backend-store" in word] == []
+
+
+def test_a_credential_as_a_parameter_is_refused_before_it_is_written_down(running):
+    api = running.state.prefect_api_url
+    deployments = post(f"{api}/deployments/filter", {})
+    (ingest,) = (each["id"] for each in deployments if each["entrypoint"] == "flows.ingest.ingest")
+    wrong = {"parameters": {"source": "https://alice:hunter2@host/a.zip"}, "state": {"type": "CANCELLED"}}
+    refusal = post(f"{api}/deployments/{ingest}/create_flow_run", wrong)
+    assert "does not match" in refusal["detail"]
+    kept = [path for path in running.home.rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()]
+    assert kept == []
+
+
 def test_the_deployments_of_prefect_yaml_are_registered(running):
     wanted = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     found = post(f"{running.state.prefect_api_url}/deployments/filter", {})

@@ -10,6 +10,7 @@ from gan.data.files.blob import Blob
 from gan.data.files.tree import SYMBOLIC_LINK, Entry, Tree, is_hidden, printable
 from gan.data.records import Reject
 from gan.errors import DatasetError
+from gan.shown import reason_of
 
 MAX_MEMBERS = 5_000_000
 MAX_RATIO = 200  # bytes out over bytes in: images are packed already, and blank bitmaps stay below it as a whole
@@ -168,5 +169,4 @@ def _refuse_too_many(count: int, where: str) -> None:
 
 
 def _broken(where: str, error: Exception) -> DatasetError:
-    detail = " ".join(str(error).split())[:200].rstrip(".:") or type(error).__name__
-    return DatasetError(f"the archive {where} is broken ({detail}): fetch or make it again")
+    return DatasetError(f"the archive {where} is broken ({reason_of(error)}): fetch or make it again")

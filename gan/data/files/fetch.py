@@ -7,15 +7,17 @@ import http
 import json
 import os
 import posixpath
-import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from gan.credentials import bare_address
+from gan.data.files.authorization import only_at
 from gan.data.files.unpack import require_space
 from gan.errors import DatasetError, GanflowError
+from gan.shown import reason_of
 
 _BATCH = 256
 _LISTED = ".fetched.json"  # what each file was at its source; hidden, so no image of the collection
@@ -31,16 +33,9 @@ def is_url(spec: str) -> bool:
     return "://" in spec
 
 
-def without_secrets(url: str) -> str:
-    """Return a URL without user, password and query, for messages."""
-    if not is_url(url):
-        return url
-    scheme, rest = url.split("://", 1)
-    place, slash, path = re.split("[?#]", rest)[0].partition("/")
-    return f"{scheme}://{place.rsplit('@', 1)[-1]}{slash}{path}"
-
-
-def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | None = None) -> Path:
+def fetch(
+    url: str, scratch: Path, on_progress: Callable[[int, int], None] | None = None, authorization: str | None = None
+) -> Path:
     """Copy a file or folder from a URL.
 
     Args:
@@ -48,6 +43,7 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
             such as keys, comes from its usual environment variables.
         scratch: folder for the copy; files that lie in it already are fetched again only if they changed.
         on_progress: called with (bytes done, bytes in all); the latter is 0 where the server does not say.
+        authorization: the header of that name, for the URL's own web server.
 
     Returns:
         The local file or folder.
@@ -58,27 +54,29 @@ def fetch(url: str, scratch: Path, on_progress: Callable[[int, int], None] | Non
     """
     target = scratch / hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     with _as_sentences(url):
-        files, root = _open(url)
+        files, root = _open(url, authorization)
         found = _list(files, root)
         single = len(found) == 1 and found[0]["name"].rstrip("/") == root.rstrip("/")
         if not single:  # the dataset is called after the folder
-            target /= posixpath.basename(root.rstrip("/")) or "images"
+            target /= posixpath.basename((urlsplit(root).path if is_url(root) else root).rstrip("/")) or "images"
         target.mkdir(parents=True, exist_ok=True)
         paths = {info["name"]: _below(target, info["name"], root) for info in found}
         _forget_others(target, set(paths.values()))
-        _fetch_all(files, found, paths, target, on_progress or (lambda done, total: None), without_secrets(url))
+        _fetch_all(files, found, paths, target, on_progress or (lambda done, total: None), bare_address(url))
     return paths[found[0]["name"]] if single else target
 
 
-def _open(url: str) -> tuple[Any, str]:
+def _open(url: str, authorization: str | None) -> tuple[Any, str]:
     import fsspec
 
-    options = {}
+    options: dict[str, Any] = {}
     if urlsplit(url).scheme in {"http", "https"}:
         import aiohttp
 
         # fsspec gives up after five minutes, whatever has come by then; a server that falls silent is given up sooner.
         options = {"client_kwargs": {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=60)}}
+        if authorization is not None:
+            options["client_kwargs"]["middlewares"] = (only_at(url, authorization),)
     opened: tuple[Any, str] = fsspec.core.url_to_fs(url, **options)
     return opened
 
@@ -169,7 +167,7 @@ def _watch(on_progress: Callable[[int, int], None], before: int, total: int, tar
 
 @contextlib.contextmanager
 def _as_sentences(url: str) -> Iterator[None]:
-    shown = without_secrets(url)
+    shown = bare_address(url)
     try:
         yield
     except GanflowError:
@@ -195,5 +193,4 @@ def _why(error: Exception) -> str:
         return f"the server answers {status}"
     if status or isinstance(error, FileNotFoundError):
         return "there is nothing"
-    text = " ".join(str(error).split()) or type(error).__name__
-    return re.sub(r"\w+://[^\s'\"]*", lambda match: without_secrets(match[0]), text)[:200].rstrip(".:")
+    return reason_of(error)

@@ -9,10 +9,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gan.credentials import bare_address
 from gan.data.decode import is_image_name
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
-from gan.data.files.fetch import fetch, is_url, without_secrets
+from gan.data.files.fetch import fetch, is_url
 from gan.data.files.tree import Entry, Tree, folder_tree, printable
 from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.records import Source
@@ -25,13 +26,19 @@ from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
 
 
-def open_source(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None = None) -> Source:
+def open_source(
+    spec: SourceSpec,
+    scratch: Path,
+    on_fetch: Callable[[int, int], None] | None = None,
+    authorization: str | None = None,
+) -> Source:
     """Open a source; no image is decoded yet.
 
     Args:
         spec: what to open.
         scratch: folder for what has to be fetched or unpacked; a later call finds it there again.
         on_fetch: called with (bytes done, bytes in all) while something is fetched from a URL.
+        authorization: the header of that name, for a URL's own web server.
 
     Raises:
         DatasetError: nothing is there, or nothing of that kind, or it is broken.
@@ -39,7 +46,7 @@ def open_source(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], 
     """
     spec.require()
     with _collector_paused():
-        return _open(spec, scratch, on_fetch)
+        return _open(spec, scratch, on_fetch, authorization)
 
 
 @contextlib.contextmanager
@@ -54,7 +61,9 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _open(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None) -> Source:
+def _open(
+    spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None, authorization: str | None
+) -> Source:
     if spec.spec == "digits" or spec.kind == "digits":
         # Each loads a library that no other source needs.
         from gan.data.sources.digits import DigitsSource
@@ -65,13 +74,13 @@ def _open(spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] 
 
         return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
     try:
-        path = fetch(spec.spec, scratch, on_fetch) if is_url(spec.spec) else existing(spec.spec)
+        path = fetch(spec.spec, scratch, on_fetch, authorization) if is_url(spec.spec) else existing(spec.spec)
         tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch)
         return _open_tree_source(tree, spec, scratch)
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        where = without_secrets(spec.spec)
+        where = bare_address(spec.spec)
         raise DatasetError(f"{where!r} cannot be read ({error}): check its name and permissions") from None
 
 

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan.credentials import bare_address
 from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Tree, printable
 from gan.data.sources.hub_copy import copy_split, library
 from gan.data.sources.parquet import ParquetSource
 from gan.errors import DatasetError, GanflowError, ResourcesError
+from gan.shown import reason_of
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_SECRET = re.compile(r"hf_\w{6,}|(?<=[?&])\S+|(?<=://)[^/@\s]+@")
 _ANSWER_SECONDS = 10
 
 
@@ -141,7 +142,7 @@ def _require_answer(name: str) -> None:
         get_session().head(endpoint, timeout=_ANSWER_SECONDS)
     except Exception as error:  # of whichever library makes the connection
         raise DatasetError(
-            f"the Hugging Face dataset {name} cannot be fetched, for {without_tokens(endpoint)} does not answer "
+            f"the Hugging Face dataset {name} cannot be fetched, for {bare_address(endpoint)} does not answer "
             f"({type(error).__name__}): check the network, or set HF_HUB_OFFLINE=1 if it was fetched before"
         ) from None
 
@@ -158,10 +159,4 @@ def _explained(name: str, wanted: HubName, error: Exception) -> GanflowError:
         advice = f"name one of its configurations, as in {wanted.name}:configuration"
     if isinstance(error, library().exceptions.DatasetGenerationError):  # which says nothing by itself
         error = error.__cause__ if isinstance(error.__cause__, Exception) else error
-    detail = " ".join(without_tokens(str(error)).split())[:300].rstrip(".:") or type(error).__name__
-    return DatasetError(f"the Hugging Face dataset {name} cannot be loaded ({detail}): {advice}")
-
-
-def without_tokens(text: str) -> str:
-    """Leave out what may be a secret: access tokens, passwords and the queries of signed addresses."""
-    return _SECRET.sub("…", text)
+    return DatasetError(f"the Hugging Face dataset {name} cannot be loaded ({reason_of(error, 300)}): {advice}")

@@ -12,6 +12,7 @@ from gan.data.files.archive import refuse_bomb
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.sources.parquet_columns import Columns, find_columns, is_text
 from gan.errors import GanflowError
+from gan.shown import reason_of
 
 BROKEN = "broken Parquet file"
 _MAGIC = b"PAR1"
@@ -57,7 +58,7 @@ def _refusing_broken() -> Iterator[None]:
     except Exception as error:  # on hostile files pyarrow raises nearly any type
         if isinstance(error, OSError) and error.errno:
             raise UnreadableError("cannot be read", os.strerror(error.errno)) from None
-        raise UnreadableError(BROKEN, " ".join(str(error).split())[:120].rstrip(".:")) from None
+        raise UnreadableError(BROKEN, reason_of(error, 120)) from None
 
 
 def read_columns(file: pq.ParquetFile) -> Columns:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from gan.arguments import require_no_credentials
 from gan.errors import DatasetError
 from gan.vocabulary import SourceKind
 
@@ -34,7 +35,9 @@ class SourceSpec:
 
         Raises:
             DatasetError: the kind is unknown, or there is nothing at the path.
+            InputError: an address carries a credential.
         """
+        require_no_credentials(self.spec, self.labels)
         if self.kind not in KINDS:
             raise DatasetError(f"there is no source kind «{self.kind}»: choose one of {', '.join(KINDS)}")
         if self.labels is not None and self.labels != NO_LABELS and not _is_file(self.labels):

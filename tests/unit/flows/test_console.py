@@ -25,6 +25,7 @@ print("noise of a library", flush=True)
 os.write(1, b"noise below Python\\n")
 subprocess.run(["echo", "noise of a child"])
 answer.give(Result(name="\u00e9", count=3), ["a summary"], AS_JSON)
+answer.give(Result(name="a\\x9b2J\\u202eb", count=3), ["a\\x1b[2J\\nb\\u202e"], AS_JSON)
 print("noise at the end", flush=True)
 """
 
@@ -54,7 +55,13 @@ def test_bugs_keep_their_traceback():
         pass
 
 
-@pytest.mark.parametrize(("as_json", "answer"), [(True, '{"name": "é", "count": 3}\n'), (False, "a summary\n")])
+@pytest.mark.parametrize(
+    ("as_json", "answer"),
+    [
+        (True, '{"name": "é", "count": 3}\n{"name": "a\\u009b2J\\u202eb", "count": 3}\n'),
+        (False, "a summary\na\\x1b[2J\\nb\\u202e\n"),
+    ],
+)
 def test_an_answer_alone_goes_to_standard_output(as_json, answer):
     command = [sys.executable, "-c", PROGRAM.replace("AS_JSON", str(as_json))]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True, encoding="utf-8")

@@ -28,6 +28,11 @@ def test_warnings_of_runs_and_progress_are_shown(capsys, name, level, extra):
     assert capsys.readouterr() == ("", "said\n")
 
 
+def test_a_line_holds_nothing_that_a_terminal_obeys_and_no_secret(capsys):
+    show(RUN, logging.WARNING, msg="%s\n", args=("a\x1b[2J\u202e of https://alice:hunter2@host/x",))
+    assert capsys.readouterr().err == r"a\x1b[2J\u202e of https://host/x\n" + "\n"
+
+
 @pytest.mark.parametrize(
     ("name", "level"),
     [(RUN, logging.INFO), (RUN, logging.ERROR), (RUN, logging.CRITICAL), ("alembic", logging.WARNING)],

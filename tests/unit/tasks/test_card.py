@@ -2,9 +2,13 @@
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
+from gan.shown import inert
 from tasks.card import dataset_card, metrics_table, model_card
 
 PROTOCOL = Protocol(
@@ -76,6 +80,51 @@ def test_the_card_of_a_release():
         assert part in body
 
 
+@pytest.mark.parametrize("copies", [0, 3])
+def test_the_card_of_a_release_claims_what_was_checked(copies):
+    card = dataset_card(manifest(copies=copies), ("a", "b"))
+    assert f"{copies} of 20 images equal a training image pixel for pixel." in card
+    assert card.count("training image") == 1
+    assert "photograph" not in card
+
+
+def rows(card, heading):
+    """The texts of the first table after a heading, as a real parser finds them, and all tokens of the card."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(card[card.index(heading) :])
+    inline = [token for token in tokens if token.type == "inline" and token.level == 4]
+    return ["".join(child.content for child in token.children) for token in inline], tokens
+
+
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).filter(lambda name: "\\|" not in name)
+
+
+@given(st.dictionaries(names, st.integers(0, 9), min_size=1), names)
+def test_no_name_breaks_the_card_of_a_release(counts, odd):
+    evaluation = EVALUATION.model_copy(update={"warnings": [f"class {odd} is odd"]})
+    told = manifest(counts=counts, quality=evaluation.model_dump(mode="json"))
+    _, body = front_matter(dataset_card(told, tuple(counts)))
+    found, tokens = rows(body, "| class | images |")
+    assert [text.strip() for text in found[2 : 2 + 2 * len(counts)]] == [
+        text.strip() for name, count in counts.items() for text in (inert(name), str(count))
+    ]
+    assert [token for token in tokens if token.type.startswith("html")] == []
+    assert sum(token.type == "heading_open" for token in tokens) == 1
+
+
+@given(st.lists(names), names)
+def test_no_name_breaks_the_card_of_a_model(classes, odd):
+    card = model_card(
+        class_names=classes, tags={"dataset_md5": odd, "preset": odd}, evaluation=EVALUATION, kimg=1,
+        warm_start={"version": 4, "run_id": odd, "dataset_md5": odd},
+    )  # fmt: skip
+    assert card.replace("\n", "").isprintable()
+    tokens = MarkdownIt("commonmark").enable("table").parse(card)
+    kinds = {child.type for token in tokens for child in token.children or ()} | {token.type for token in tokens}
+    assert not [kind for kind in kinds if kind.startswith(("html", "link", "image"))]
+    assert sum(token.type == "heading_open" for token in tokens) == 1
+    assert sum(token.type == "fence" for token in tokens) == 1
+
+
 def test_without_classes():
     card = dataset_card(manifest(counts={"unlabelled": 20}), ())
     front, body = front_matter(card)
@@ -83,7 +132,7 @@ def test_without_classes():
     assert "| unlabelled | 20 |" in body
 
 
-@pytest.mark.parametrize("name", ["v3-001", "a: b", "- x", "#1", "'", "è", "true"])
+@pytest.mark.parametrize("name", ["v3-001", "a: b", "- x", "#1", "'", "è", "true", "a\n---\nb: c", "\u202e"])
 def test_any_name_gives_valid_front_matter(name):
     front, _ = front_matter(dataset_card(manifest(name=name), ("a", "b")))
     assert front["pretty_name"] == f"Synthetic images {name}"

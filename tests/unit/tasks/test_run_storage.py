@@ -72,3 +72,10 @@ def test_a_storage_of_an_unknown_kind_is_refused():
         InputError, match=r"the storage floppy://a cannot be used \(.*floppy.*\): correct GANFLOW_STORAGE"
     ):
         RunStorage("floppy://a", "run")
+
+
+@pytest.mark.parametrize("storage", ["s3://KEYID:hunter2@bucket/runs", "s3://bucket/runs?secret_key=hunter2"])
+def test_a_storage_with_a_credential_is_refused_without_showing_it(storage):
+    with pytest.raises(InputError, match="s3://bucket/runs was given with a credential") as caught:
+        RunStorage(storage, "run")
+    assert "hunter2" not in str(caught.value)

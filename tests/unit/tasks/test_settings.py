@@ -50,6 +50,12 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch, name):
     assert (Settings().storage, Settings().tracking_uri) == wanted
 
 
+def test_what_is_shown_of_an_address_has_no_password(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://bob:hunter2@host/base?token=s3cret")
+    assert Settings().tracking_uri == "https://bob:hunter2@host/base?token=s3cret"
+    assert Settings().tracking_place == Settings().mlflow_page == "https://host/base"
+
+
 def test_home_may_be_relative_or_begin_with_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("GANFLOW_HOME", "here")
     assert Settings().home == tmp_path / "here"

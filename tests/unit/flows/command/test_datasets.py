@@ -37,6 +37,12 @@ def test_versions_are_an_aligned_table():
     ]
 
 
+def test_a_source_of_any_name_keeps_the_table_aligned():
+    odd = Version(md5=NEW, current=True, num_train=1, num_test=1, source="a\x1b[2J\n\u202eb")
+    assert log_lines([odd])[1].endswith(r"  a\x1b[2J\n\u202eb")
+    assert len(log_lines([odd])) == 2
+
+
 def test_no_versions_say_how_to_make_one():
     (line,) = log_lines([])
     assert "ganflow ingest" in line

@@ -13,8 +13,8 @@ from gan.presets import PRESETS
 COMMON = {"--preset", "-p", "--set", "--json", "--help"}
 MEASURE = {"--n", "-n", "--split", "--resize", "--precision", "--network"}
 VERBS = {
-    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels"},
-    "ingest": COMMON | {"--source-kind", "--labels", "--max-reject-share"},
+    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"},
+    "ingest": COMMON | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"},
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},

