@@ -4,6 +4,7 @@ import base64
 import http.client
 import json
 import uuid
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -23,6 +24,14 @@ class PrefectApi:
             self._headers["Authorization"] = f"Basic {base64.b64encode(auth_string.encode()).decode()}"
         self._proof: dict[str, str] | None = None
 
+    def refuses(self) -> bool:
+        """Whether the server does not let us in.
+
+        Raises:
+            OSError: nothing answers.
+        """
+        return self._ask("GET", "/version", self._headers)[0] in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """Send JSON and return the answer's.
 
@@ -32,14 +41,14 @@ class PrefectApi:
         if self._proof is None:
             self._proof = self._prove()
         status, content = self._ask("POST", path, self._headers | self._proof, json.dumps(body))
-        if status >= http.HTTPStatus.BAD_REQUEST:
+        if status >= HTTPStatus.BAD_REQUEST:
             raise OSError(f"{path} of Prefect's API answered {status}: {content[:200].decode(errors='replace')}")
         return json.loads(content)
 
     def _prove(self) -> dict[str, str]:
         client = str(uuid.uuid4())
         status, content = self._ask("GET", f"/csrf-token?{urlencode({'client': client})}", self._headers)
-        if status != http.HTTPStatus.OK:  # this server asks for no proof; or it refuses us, which what follows will say
+        if status != HTTPStatus.OK:  # this server asks for no proof; or it refuses us, which what follows will say
             return {}
         return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": json.loads(content)["token"]}
 

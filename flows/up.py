@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -51,9 +51,8 @@ def run_up(
     work_pool: str = "ganflow",
     auth: bool = True,
     console: Console | None = None,
-    on_ready: Callable[[UpState], None] | None = None,
 ) -> None:
-    """Start everything, call `on_ready` or print the addresses, and return after Ctrl-C or SIGTERM.
+    """Start everything, say where it is, and return after Ctrl-C or SIGTERM.
 
     Raises:
         InputError: a port is taken, the home or its secret cannot be used, `ganflow up` runs here already, or other
@@ -82,12 +81,9 @@ def run_up(
             children.guard(lock, leftovers)
             _start(children, settings, state, host)
             in_the_way = not leave_traces(settings, state)
-            if on_ready:
-                on_ready(state)
-            else:
-                for line in announcement(settings, state, host, foreign_toml=in_the_way):
-                    style = "yellow" if line.startswith("WARNING") else None
-                    console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
+            for line in announcement(settings, state, host, foreign_toml=in_the_way):
+                style = "yellow" if line.startswith("WARNING") else None
+                console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
             children.watch()
         finally:
             with contextlib.suppress(OSError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gan.errors import ServiceError
+from gan.errors import InputError, ServiceError
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
@@ -39,6 +39,7 @@ def client(settings: Settings) -> "MlflowClient":
 
     Raises:
         ServiceError: the address is a server's, and nothing answers there.
+        InputError: the server asks for another password.
     """
     uri = settings.tracking_uri
     for name, value in QUIET.items():
@@ -54,6 +55,11 @@ def client(settings: Settings) -> "MlflowClient":
         opened = mlflow.MlflowClient(uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
+        if getattr(error, "error_code", None) == "UNAUTHENTICATED":
+            raise InputError(
+                f"the MLflow server at {uri} asks for a password: export MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD"
+            ) from None
         reason = " ".join(str(error).split())[:200]
         raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
     return opened

@@ -1,6 +1,7 @@
 """Who reaches a running `ganflow up` without its secret gets nothing; who has it cannot choose what a run executes."""
 
 import json
+import os
 import socket
 from urllib.parse import urlsplit
 
@@ -8,6 +9,9 @@ import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+
+from gan.errors import InputError
+from tasks.tracking import client
 
 pytestmark = pytest.mark.integration
 
@@ -127,6 +131,17 @@ def test_mlflow_opens_with_the_secret_and_other_users_wait_to_be_allowed(running
     assert ask(path, user=running.secret)[0] == 200
     assert ask(path, user="guest:a-guest-of-the-house")[0] == 403
     assert ask(path, user=running.secret, Origin="http://127.0.0.1:9999")[0] == 403
+
+
+def test_a_command_that_is_not_let_in_says_so(running, monkeypatch):
+    settings = running.settings.model_copy(update={"mlflow_tracking_uri": running.state.mlflow_url})
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(InputError, match="export MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"):
+        client(settings)
+    name, _, password = running.secret.partition(":")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", name)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+    assert client(settings).search_experiments()
 
 
 def test_the_secret_is_in_files_of_its_owner_and_on_no_command_line(running):
