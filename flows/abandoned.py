@@ -3,19 +3,16 @@
 Such a run would stay Running for good and keep its deployment's one concurrency slot, so that no other ever started.
 """
 
-import http.client
-import json
 import socket
-from typing import Any
-from urllib.parse import urlsplit
 
+from flows.prefect_api import PrefectApi
 from flows.server import lives
 
 
-def mark_abandoned_runs(api_url: str, work_pool: str) -> list[str]:
+def mark_abandoned_runs(api: PrefectApi, work_pool: str) -> list[str]:
     """Set the pool's runs whose process is gone to Crashed and return their names; call it before a worker starts."""
-    found = _post(
-        f"{api_url}/flow_runs/filter",
+    found = api.post(
+        "/flow_runs/filter",
         {
             "work_pools": {"name": {"any_": [work_pool]}},
             "flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}},
@@ -24,7 +21,7 @@ def mark_abandoned_runs(api_url: str, work_pool: str) -> list[str]:
     abandoned = [run for run in found if _is_gone(run.get("infrastructure_pid"))]
     state = {"type": "CRASHED", "name": "Crashed", "message": "Its process ended with an earlier `ganflow up`."}
     for run in abandoned:
-        _post(f"{api_url}/flow_runs/{run['id']}/set_state", {"state": state})
+        api.post(f"/flow_runs/{run['id']}/set_state", {"state": state})
     return [run["name"] for run in abandoned]
 
 
@@ -34,18 +31,3 @@ def _is_gone(infrastructure_pid: str | None) -> bool:
     if not host:
         return True
     return host == socket.gethostname() and not (pid.isdigit() and lives(int(pid)))
-
-
-def _post(url: str, body: dict[str, Any]) -> Any:
-    # Not Prefect's client: importing it would double the time that `ganflow up` itself needs.
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-    try:
-        connection.request("POST", parts.path, json.dumps(body), {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        content = response.read()
-        if response.status >= 400:
-            raise OSError(f"{url} answered {response.status}: {content[:200].decode(errors='replace')}")
-        return json.loads(content)
-    finally:
-        connection.close()

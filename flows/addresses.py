@@ -1,11 +1,23 @@
-"""Hosts and ports of the servers that `ganflow up` starts."""
+"""Hosts and ports of the servers that `ganflow up` starts, and the names by which they answer."""
 
+import contextlib
+import ipaddress
 import socket
+from collections.abc import Iterator
+
+import psutil
 
 from gan.errors import InputError
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - recognised, not bound to
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FAMILIES = {"0.0.0.0": (socket.AF_INET,), "::": (socket.AF_INET, socket.AF_INET6)}  # noqa: S104
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server bound to `host` is out of reach of other machines; of a name that needs a lookup, no."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def local_name(host: str) -> str:
@@ -20,16 +32,36 @@ def public_name(host: str) -> str:
     return socket.gethostname() if host in WILDCARDS else local_name(host)
 
 
-def mlflow_access(host: str, port: int) -> list[str]:
-    """Return the options of `mlflow server` for readers elsewhere: without them it answers to localhost alone."""
-    if host in LOOPBACK:
-        return []
-    names = [public_name(host)]
+def origins(host: str, port: int) -> list[str]:
+    """Return every address of a server bound to `host` as a browser names it, `http://name:port`.
+
+    Names are exact: a pattern such as 10.* would also fit the name 10.evil.example, which anyone may point at us.
+    """
+    behind = "" if port == 80 else f":{port}"  # which browsers leave out
+    return [f"http://{name}{behind}" for name in dict.fromkeys(_names(host))]
+
+
+def _names(host: str) -> Iterator[str]:
+    yield local_name(host)
+    if host in WILDCARDS or is_loopback(host):
+        yield "localhost"
     if host in WILDCARDS:
-        names += ["10.*", "192.168.*", *(f"172.{number}.*" for number in range(16, 32))]
-    hosts = [*(f"{name}:*" for name in LOOPBACK[:2]), *(f"{name}:{port}" for name in names)]
-    origins = [f"http://{name}:{port}" for name in names]
-    return ["--allowed-hosts", ",".join(hosts), "--cors-allowed-origins", ",".join(origins)]
+        yield socket.gethostname()
+        for addresses in psutil.net_if_addrs().values():
+            for address in addresses:
+                # A link-local address needs the reader's own interface behind it, and browsers take none.
+                if address.family in _FAMILIES[host] and not address.address.startswith("fe80"):
+                    yield local_name(address.address)
+
+
+def mlflow_access(host: str, port: int) -> list[str]:
+    """Return the options of `mlflow server` that make it answer by its own names alone.
+
+    Its own default lets any name in that begins with `10.`, `192.168.` and the like.
+    """
+    own = origins(host, port)
+    hosts = [origin.removeprefix("http://") for origin in own]
+    return ["--allowed-hosts", ",".join(hosts), "--cors-allowed-origins", ",".join(own)]
 
 
 def require_free_port(host: str, port: int, option: str) -> None:

@@ -47,10 +47,12 @@ def prepare() -> "Settings":
     """Read the settings, prove that home can be written, and tell Prefect where its server is, before its import.
 
     Raises:
-        InputError: a setting is malformed, or home cannot be written.
+        InputError: a setting is malformed, home cannot be written, or the server that PREFECT_API_URL names wants
+            another password.
         ServiceError: PREFECT_API_URL names a server that does not answer.
     """
-    from flows.server import answers, prefect_environment
+    from flows.prefect_api import PrefectApi
+    from flows.server import AUTH, answers, prefect_environment
     from tasks.settings import THREADS_SLEEP, require_writable_home
 
     settings = read_settings()
@@ -58,10 +60,12 @@ def prepare() -> "Settings":
     from tasks.scratch import remove_abandoned
 
     remove_abandoned(settings)
-    api = os.environ.get("PREFECT_API_URL", "")
-    if api.startswith("http://") and not answers(f"{api.rstrip('/')}/health"):
+    api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
+    if api.startswith("http://") and not answers(f"{api}/health"):
         raise ServiceError(f"no Prefect server answers at {api}: start it, or correct or unset PREFECT_API_URL")
     os.environ.update(THREADS_SLEEP | prefect_environment(settings))
+    if api.startswith("http://") and PrefectApi(api, os.environ.get(AUTH)).refuses():
+        raise InputError(f"the Prefect server at {api} asks for a password: export it as {AUTH}, name:password")
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS"] = "flows.terminal_log.TerminalHandler"
     return settings
 

@@ -1,10 +1,13 @@
 """The flow `evaluate`: measure a registered model, a training run or a checkpoint against real images."""
 
+from pathlib import Path
+
 from prefect import flow
 
 from flows.configure import resolve_own
 from flows.parameters import Overrides, Plain
 from gan.configuration import Configuration
+from tasks.allowed_sources import limits_of_this_run
 from tasks.dataset import current_dataset
 from tasks.features import settled
 from tasks.measured import Measured
@@ -30,10 +33,15 @@ def evaluate(
         model: an alias or version of the registered model, the id of a training run, or a checkpoint folder.
         preset: name of a configuration whose section `evaluation` says how; the model's own without it.
         overrides: `section.key=value` changes of either.
-        data: a folder or archive of images, a dataset folder or a release; the current dataset without it.
+        data: a folder or archive of images, a dataset folder or a release; the current dataset without it. A run of a
+            deployment may read what lies below the home or is listed in `GANFLOW_SOURCES`; so with the other files.
         network: a TorchScript file instead of FID's Inception.
     """
     settings = Settings()
+    if limits := limits_of_this_run(settings):
+        if {"/", "~"} & set(model) or Path(model).is_dir():  # not an alias, a version or the id of a run
+            model = limits.path(model)
+        data, network = data and limits.path(data), network and limits.path(network)
     model = fixed_name(settings, model)
     configuration = resolve_own(preset, overrides, lambda: own_configuration(settings, model))
     return evaluate_configured.fn(model, configuration, data, network)

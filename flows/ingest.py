@@ -5,7 +5,8 @@ from prefect import flow
 from flows.configure import resolve_data
 from flows.parameters import Overrides, Plain
 from gan.configuration import DataConfiguration
-from gan.data.sources.spec import AUTO, SourceSpec
+from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec
+from tasks.allowed_sources import limits_of_this_run
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.ingest import Ingested, ingest_source
 from tasks.stopping import goes_on
@@ -25,6 +26,7 @@ def ingest(
 
     Args:
         source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
+            A run of a deployment may read what lies below the home or is listed in `GANFLOW_SOURCES`; so with `labels`.
         preset: name of the configuration to begin with.
         overrides: `section.key=value` changes of it; those of `data` count.
         source_kind: what the source is; `auto` tells it by what is found there.
@@ -32,6 +34,9 @@ def ingest(
         announce: emit the event; off where the caller retrains by itself.
         source_secret: name of the Secret block that holds the credential of a URL's server.
     """
+    if limits := limits_of_this_run(Settings()):
+        source = limits.source(source, source_kind)
+        labels = labels if labels in {None, NO_LABELS} else limits.path(labels)
     configuration = resolve_data(preset, overrides)
     return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret)
 

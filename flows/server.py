@@ -10,15 +10,34 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from flows.private_files import private_folder, replace_private
+from flows.secret import home_secret
 from tasks.settings import Settings
 
 PREFECT_TOML_MARK = "# Written by `ganflow up` and removed when it stops."
+SERVER_AUTH, AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"  # what it asks for; what clients say
+
+# Added to every server, also where it asks for no password: no foreign web page gets an answer that it can read, nor
+# changes anything by a form.
+NO_FOREIGN_PAGES = {
+    "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "http://none.invalid",
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+}
 
 
 class UpState(BaseModel):
-    """Where the parts of a running `ganflow up` answer."""
+    """Where the parts of a running `ganflow up` answer.
+
+    Attributes:
+        pid: of the command.
+        prefect_api_url: for commands.
+        prefect_ui_url: for people.
+        mlflow_url: for people.
+        work_pool: what the worker works on.
+        prefect_auth: what Prefect's server asks for, `name:password`; None: nothing.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +46,7 @@ class UpState(BaseModel):
     prefect_ui_url: str
     mlflow_url: str
     work_pool: str
+    prefect_auth: str | None = Field(None, repr=False)
 
 
 def state_file(settings: Settings) -> Path:
@@ -65,10 +85,14 @@ def recorded_state(settings: Settings) -> UpState | None:
 def prefect_environment(settings: Settings) -> dict[str, str]:
     """Return the variables to set before Prefect is imported; what the user exported is left alone.
 
-    The API is the user's `PREFECT_API_URL`, else the server of a running `ganflow up`, else an ephemeral one.
+    The API is the user's `PREFECT_API_URL`, else the server of a running `ganflow up`, else an ephemeral one, which
+    asks for the secret of this home as well.
+
+    Raises:
+        InputError: the secret cannot be used.
     """
     defaults = {
-        "PREFECT_HOME": str(settings.state_dir / "prefect"),
+        "PREFECT_HOME": str(private_folder(settings.state_dir / "prefect")),
         # With telemetry on, the very first start of a server finds its new database locked.
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
@@ -78,10 +102,27 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # A busy small machine takes longer than the default of 20 s.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        **_which_api(settings),
     }
-    if "PREFECT_API_URL" not in os.environ and (state := up_state(settings)):
-        defaults |= {"PREFECT_API_URL": state.prefect_api_url, "GANFLOW_MLFLOW_PAGE": state.mlflow_url}
-    return {name: value for name, value in defaults.items() if name not in os.environ}
+    return {name: value for name, value in defaults.items() if not os.environ.get(name)}
+
+
+def _which_api(settings: Settings) -> dict[str, str]:
+    exported = os.environ.get("PREFECT_API_URL", "")
+    state = up_state(settings)
+    if state and exported in {"", state.prefect_api_url}:
+        reach = {"PREFECT_API_URL": state.prefect_api_url, "GANFLOW_MLFLOW_PAGE": state.mlflow_url}
+        return reach | ({AUTH: state.prefect_auth} if state.prefect_auth else {})
+    if exported:
+        # Prefect reads our file where the command is typed in the home: the secret is not for a server elsewhere.
+        return {AUTH: ""} if is_our_prefect_toml(settings) else {}
+    auth = server_auth(settings)
+    return {SERVER_AUTH: auth, AUTH: auth, **NO_FOREIGN_PAGES}
+
+
+def server_auth(settings: Settings) -> str:
+    """Return what a Prefect server that is started here asks for: what the user exported, else the home's secret."""
+    return os.environ.get(SERVER_AUTH) or os.environ.get(AUTH) or home_secret(settings)
 
 
 def lives(pid: int) -> bool:
@@ -111,7 +152,7 @@ def home_lock(settings: Settings) -> Iterator[int | None]:
 
     The kernel drops it when the last process that has the descriptor ends, however it ends.
     """
-    descriptor = os.open(settings.state_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(settings.state_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         held = True
@@ -125,16 +166,16 @@ def home_lock(settings: Settings) -> Iterator[int | None]:
 
 def leave_traces(settings: Settings, state: UpState) -> bool:
     """Write what lets other commands find this `ganflow up`; False if a user's own `prefect.toml` is in the way."""
-    temporary = state_file(settings).with_suffix(".tmp")
-    temporary.write_text(state.model_dump_json(indent=2))
-    temporary.replace(state_file(settings))
+    replace_private(state_file(settings), state.model_dump_json(indent=2))
     if prefect_toml(settings).exists() and not is_our_prefect_toml(settings):
         return False
-    prefect_toml(settings).write_text(
+    auth = f"auth_string = {json.dumps(state.prefect_auth)}\n" if state.prefect_auth else ""
+    replace_private(
+        prefect_toml(settings),
         f"{PREFECT_TOML_MARK}\n"
         f"home = {json.dumps(str(settings.state_dir / 'prefect'))}\n\n"
-        f'[api]\nurl = "{state.prefect_api_url}"\n\n'
-        '[results]\ndefault_serializer = "json"\n'
+        f'[api]\nurl = "{state.prefect_api_url}"\n{auth}\n'
+        '[results]\ndefault_serializer = "json"\n',
     )
     return True
 

@@ -4,16 +4,24 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from flows.abandoned import mark_abandoned_runs
-from flows.addresses import LOOPBACK, local_name, mlflow_access, public_name, require_free_port
+from flows.addresses import is_loopback, local_name, origins, public_name, require_free_port
+from flows.announcement import announcement
 from flows.children import Children, Stopped, StopRequests
+from flows.mlflow_server import login_environment, mlflow_command, own_mlflow
+from flows.prefect_api import PrefectApi
+from flows.private_files import private_folder
+from flows.secret import home_secret
 from flows.server import (
+    AUTH,
+    NO_FOREIGN_PAGES,
+    SERVER_AUTH,
     UpState,
     answers,
     home_lock,
@@ -23,10 +31,15 @@ from flows.server import (
     prefect_toml,
     recorded_state,
     remove_traces,
+    server_auth,
     state_file,
 )
 from gan.errors import InputError
+from tasks.allowed_sources import AllowedSources
 from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
+
+# Nobody who may start a run may choose what is executed for it: no command, no environment, no folder.
+_JOB_TEMPLATE = Path(__file__).with_name("work_pool.json")
 
 
 def run_up(
@@ -36,18 +49,20 @@ def run_up(
     mlflow_port: int = 5000,
     host: str = "127.0.0.1",
     work_pool: str = "ganflow",
+    auth: bool = True,
     console: Console | None = None,
-    on_ready: Callable[[UpState], None] | None = None,
 ) -> None:
-    """Start everything, call `on_ready` or print the addresses, and return after Ctrl-C or SIGTERM.
+    """Start everything, say where it is, and return after Ctrl-C or SIGTERM.
 
     Raises:
-        InputError: a port is taken, the home cannot be written, or `ganflow up` runs here already.
+        InputError: a port is taken, the home or its secret cannot be used, `ganflow up` runs here already, or other
+            machines would be let in without a password.
         GanflowError: a part did not start, or ended by itself.
     """
     console = console or Console(stderr=True)
     require_writable_home(settings)
-    state = _plan(settings, prefect_port, mlflow_port, host, work_pool)
+    AllowedSources(settings)  # which runs will ask for
+    state = _plan(settings, prefect_port, mlflow_port, host, work_pool, auth)
     with (
         StopRequests().received() as requests,
         contextlib.suppress(Stopped),
@@ -55,18 +70,20 @@ def run_up(
     ):
         remove_traces(settings)
         require_free_port(host, prefect_port, "--prefect-port")
-        if _own_mlflow(settings):
+        if own_mlflow(settings):
             require_free_port(host, mlflow_port, "--mlflow-port")
         leftovers = [state_file(settings)]
         if not prefect_toml(settings).exists():
             leftovers.append(prefect_toml(settings))
-        children = Children(
-            settings.state_dir / "logs", _environment(settings, state), settings.home, requests, console
-        )
+        logs = private_folder(settings.state_dir / "logs")
+        children = Children(logs, _environment(settings, state), settings.home, requests, console)
         try:
             children.guard(lock, leftovers)
             _start(children, settings, state, host)
-            _announce(settings, state, host, console, on_ready)
+            in_the_way = not leave_traces(settings, state)
+            for line in announcement(settings, state, host, foreign_toml=in_the_way):
+                style = "yellow" if line.startswith("WARNING") else None
+                console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
             children.watch()
         finally:
             with contextlib.suppress(OSError):
@@ -75,9 +92,13 @@ def run_up(
             remove_traces(settings)
 
 
-def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, work_pool: str) -> UpState:
+def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, work_pool: str, auth: bool) -> UpState:
     if prefect_port == mlflow_port:
         raise InputError(f"both servers would use port {prefect_port}: give --prefect-port or --mlflow-port another")
+    if not auth and not is_loopback(host):
+        raise InputError(
+            f"with --no-auth everyone who reaches {host} could start programs here: leave out --no-auth, or --host"
+        )
     prefect_url = f"http://{local_name(host)}:{prefect_port}"
     exported = os.environ.get("PREFECT_API_URL")
     if exported and exported.rstrip("/") != f"{prefect_url}/api":
@@ -89,18 +110,14 @@ def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, wo
         pid=os.getpid(),
         prefect_api_url=f"{prefect_url}/api",
         prefect_ui_url=prefect_url,
-        mlflow_url=f"http://{local_name(host)}:{mlflow_port}" if _own_mlflow(settings) else settings.tracking_place,
+        mlflow_url=f"http://{local_name(host)}:{mlflow_port}" if own_mlflow(settings) else settings.tracking_place,
         work_pool=work_pool,
+        prefect_auth=server_auth(settings) if auth else None,
     )
 
 
-def _own_mlflow(settings: Settings) -> bool:
-    # A tracking server that the user named is used as it is.
-    return not settings.tracking_uri.startswith(("http://", "https://"))
-
-
 def _environment(settings: Settings, state: UpState) -> dict[str, str]:
-    return {
+    environment = {
         **os.environ,
         **THREADS_SLEEP,
         **prefect_environment(settings),
@@ -117,37 +134,42 @@ def _environment(settings: Settings, state: UpState) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONUNBUFFERED": "1",
     }
+    # Never on a command line, which every user of the machine can read. An empty one would be asked for, too.
+    for name in (SERVER_AUTH, AUTH):
+        environment.pop(name, None)
+    return environment | ({AUTH: state.prefect_auth} if state.prefect_auth else {})
 
 
 def _start(children: Children, settings: Settings, state: UpState, host: str) -> None:
-    port = urlsplit(state.prefect_ui_url).port
+    port = urlsplit(state.prefect_ui_url).port or 0
     children.start(
         "Prefect server",
         ["prefect", "server", "start", "--host", host, "--port", str(port)],
-        # The page asks the API from the reader's browser, so by the address that the reader can reach.
-        {"PREFECT_UI_API_URL": f"http://{public_name(host)}:{port}/api"},
+        {
+            # The page asks the API from the reader's browser, so by the address that the reader can reach.
+            "PREFECT_UI_API_URL": f"http://{public_name(host)}:{port}/api",
+            **NO_FOREIGN_PAGES,
+            "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(origins(host, port)),
+            **({SERVER_AUTH: state.prefect_auth} if state.prefect_auth else {}),
+        },
     )
-    if _own_mlflow(settings):
-        port = urlsplit(state.mlflow_url).port or 0
-        command = ["mlflow", "server", "--no-serve-artifacts", "--workers", "1"]
-        command += ["--default-artifact-root", str(settings.home / "mlartifacts")]
-        children.start(
-            "MLflow server",
-            [*command, "--host", host, "--port", str(port), *mlflow_access(host, port)],
-            # Not as an option: everyone on the machine can read those, and the address may hold a password.
-            {"MLFLOW_BACKEND_STORE_URI": settings.tracking_uri},
-        )
+    if own_mlflow(settings):
+        login = login_environment(settings, home_secret(settings)) if state.prefect_auth else {}
+        command = mlflow_command(settings, host, urlsplit(state.mlflow_url).port or 0, with_login=bool(login))
+        # Not as an option: everyone on the machine can read those, and the address may hold a password.
+        children.start("MLflow server", command, {**login, "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri})
     children.wait("starting the Prefect server", lambda: answers(f"{state.prefect_api_url}/health"))
     prefect = ["prefect", "--no-prompt"]
-    children.run("work pool", [*prefect, "work-pool", "create", state.work_pool, "--type", "process", "--overwrite"])
+    pool = ["work-pool", "create", state.work_pool, "--type", "process", "--base-job-template", str(_JOB_TEMPLATE)]
+    children.run("work pool", [*prefect, *pool, "--overwrite"])
     # Deploying first drops the scheduled runs that were missed while nothing ran: a worker would start them all.
     children.run("deployments", [*prefect, "deploy", "--all", "--prefect-file", str(_prefect_yaml(settings))])
-    mark_abandoned_runs(state.prefect_api_url, state.work_pool)
+    mark_abandoned_runs(PrefectApi(state.prefect_api_url, state.prefect_auth), state.work_pool)
     name = f"{socket.gethostname()}-{state.pid}"
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")
     children.wait("starting the worker", lambda: f"Worker '{name}' started" in log.read_text(errors="replace"))
-    if _own_mlflow(settings):
+    if own_mlflow(settings):
         children.wait("starting the MLflow server", lambda: answers(f"{state.mlflow_url}/health"))
 
 
@@ -157,25 +179,6 @@ def _prefect_yaml(settings: Settings) -> Path:
         if (folder / "prefect.yaml").is_file():
             return folder / "prefect.yaml"
     raise InputError(f"no prefect.yaml in {settings.home}: copy the one of ganflow's source there")
-
-
-def _announce(
-    settings: Settings, state: UpState, host: str, console: Console, on_ready: Callable[[UpState], None] | None
-) -> None:
-    if not leave_traces(settings, state):
-        console.print(
-            f"{prefect_toml(settings)} is yours and was left alone: type "
-            f"export PREFECT_API_URL={state.prefect_api_url} before `prefect …`"
-        )
-    if host not in LOOPBACK:
-        console.print("[yellow]Anyone who reaches this machine can start runs: neither server asks for a password.")
-    if on_ready:
-        on_ready(state)
-        return
-    console.print(f"Prefect  {state.prefect_ui_url}", highlight=False)
-    console.print(f"MLflow   {state.mlflow_url}", highlight=False)
-    console.print(f"Logs     {settings.state_dir / 'logs'}", highlight=False, soft_wrap=True)
-    console.print(f"Commands typed in {settings.home} reach them. Ctrl-C stops everything.", soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     ganflow_storage: str | None = None
     ganflow_inception_weights: Path | None = None
     ganflow_mlflow_page: str | None = None
+    ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None
     mlflow_tracking_uri: str | None = None
     ray_address: str | None = None

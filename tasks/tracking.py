@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gan.errors import ServiceError
+from gan.errors import InputError, ServiceError
 from gan.shown import inert, reason_of
 from tasks.settings import Settings
 from tasks.stopping import last_act
@@ -45,6 +45,7 @@ def client(settings: Settings) -> "MlflowClient":
 
     Raises:
         ServiceError: the address is a server's, and nothing answers there.
+        InputError: the server asks for another password.
     """
     uri = settings.tracking_uri
     for name, value in QUIET.items():
@@ -61,6 +62,11 @@ def client(settings: Settings) -> "MlflowClient":
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
         place = settings.tracking_place
+        if getattr(error, "error_code", None) == "UNAUTHENTICATED":
+            raise InputError(
+                f"the MLflow server at {place} asks for a password: export MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD"
+            ) from None
         why = reason_of(str(error).replace(uri, place) or type(error).__name__)
         raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
     return opened

@@ -20,12 +20,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
     os.environ.update(THREADS_SLEEP)
 
 
+TOGETHER = ("tests/e2e/", "tests/integration/up/")
+
+
 class FilesAndFlows(LoadScopeScheduling):
-    """A file's tests stay in one process, and all whole flows in one: they share the home that the first one made."""
+    """A file's tests stay in one process, and so do folders whose files share what the first one started."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "e2e" if file.startswith("tests/e2e/") else file
+        return next(filter(file.startswith, TOGETHER), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndFlows:

@@ -1,8 +1,11 @@
 """Standard output carries the answer alone; errors are one sentence and an exit status."""
 
+import base64
+import http.server
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -79,3 +82,36 @@ def test_preparing_makes_home_and_names_the_variable_that_is_wrong(monkeypatch, 
     assert read_settings().home == tmp_path / "file" / "home"
     with pytest.raises(InputError, match="cannot be written"):
         prepare()
+
+
+@pytest.fixture
+def locked_server():
+    class Api(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            open_to = f"Basic {base64.b64encode(b'me:mine').decode()}"
+            let_in = self.path == "/api/health" or self.headers["Authorization"] == open_to
+            self.send_response(200 if let_in else 401)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/api/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_that_asks_for_another_password_is_a_sentence(monkeypatch, tmp_path, locked_server):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_API_URL", locked_server)
+    for exported in (None, "me:wrong"):
+        if exported:
+            monkeypatch.setenv("PREFECT_API_AUTH_STRING", exported)
+        with pytest.raises(InputError, match="asks for a password: export it as PREFECT_API_AUTH_STRING"):
+            prepare()
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "me:mine")
+    assert prepare().home == tmp_path

@@ -4,10 +4,11 @@ import socket
 import subprocess
 import sys
 import threading
+import tomllib
 
 import pytest
 
-from flows.addresses import mlflow_access, require_free_port
+from flows.secret import home_secret, secret_file
 from flows.server import (
     PREFECT_TOML_MARK,
     UpState,
@@ -19,7 +20,6 @@ from flows.server import (
     state_file,
     up_state,
 )
-from gan.errors import InputError
 from tasks.settings import Settings
 
 
@@ -62,13 +62,14 @@ def dead_pid():
     return child.pid
 
 
-def record(settings, api_url="http://127.0.0.1:9/api", pid=None):
+def record(settings, api_url="http://127.0.0.1:9/api", pid=None, auth="ganflow:of-the-running-one"):
     state = UpState(
         pid=pid or os.getpid(),
         prefect_api_url=api_url,
         prefect_ui_url=api_url.removesuffix("/api"),
         mlflow_url="http://127.0.0.1:9",
         work_pool="ganflow",
+        prefect_auth=auth,
     )
     leave_traces(settings, state)
     return state
@@ -83,7 +84,24 @@ def test_a_running_up_is_found(settings, api_url):
     state = record(settings, api_url)
     with home_lock(settings):
         assert up_state(settings) == state
-        assert prefect_environment(settings)["PREFECT_API_URL"] == api_url
+        environment = prefect_environment(settings)
+    assert environment["PREFECT_API_URL"] == api_url
+    assert environment["PREFECT_API_AUTH_STRING"] == state.prefect_auth
+    assert not any(name.startswith("PREFECT_SERVER_API") for name in environment)  # no server is started here
+
+
+def test_who_exports_the_address_of_the_running_up_gets_in(settings, api_url, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", api_url)
+    state = record(settings, api_url)
+    with home_lock(settings):
+        assert prefect_environment(settings)["PREFECT_API_AUTH_STRING"] == state.prefect_auth
+
+
+def test_one_that_asks_for_nothing_is_told_nothing(settings, api_url):
+    record(settings, api_url, auth=None)
+    with home_lock(settings):
+        assert "PREFECT_API_AUTH_STRING" not in prefect_environment(settings)
+    assert "auth_string" not in prefect_toml(settings).read_text()
 
 
 def test_a_stale_record_is_removed_with_our_prefect_toml(settings, api_url):
@@ -128,6 +146,23 @@ def test_our_prefect_toml_is_marked_and_names_the_server(settings, api_url):
     first, *rest = prefect_toml(settings).read_text().splitlines()
     assert first == PREFECT_TOML_MARK
     assert f'url = "{api_url}"' in rest
+    assert tomllib.loads("\n".join(rest))["api"]["auth_string"] == "ganflow:of-the-running-one"
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o000])
+def test_what_is_left_behind_is_for_its_owner_alone(settings, umask):
+    prefect_toml(settings).write_text(f"{PREFECT_TOML_MARK}\n")  # of an older one, which everybody could read
+    prefect_toml(settings).chmod(0o644)
+    before = os.umask(umask)
+    try:
+        record(settings)
+        with home_lock(settings):
+            prefect_environment(settings)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (*settings.state_dir.iterdir(), prefect_toml(settings))}
+    assert {name for name, mode in modes.items() if mode & 0o077} == set()
+    assert modes.keys() == {"up.json", "up.lock", "prefect", "secret", "prefect.toml"}
 
 
 def test_what_the_user_exported_wins(settings, api_url, monkeypatch):
@@ -139,8 +174,30 @@ def test_what_the_user_exported_wins(settings, api_url, monkeypatch):
     assert {"PREFECT_API_URL", "PREFECT_HOME"}.isdisjoint(environment)
 
 
+def test_a_server_elsewhere_is_not_told_the_secret(settings, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://elsewhere/api")
+    assert "PREFECT_API_AUTH_STRING" not in prefect_environment(settings)
+    record(settings)
+    with home_lock(settings):
+        # Prefect would read it from prefect.toml, if the command is typed in the home.
+        assert prefect_environment(settings)["PREFECT_API_AUTH_STRING"] == ""
+    assert not secret_file(settings).exists()
+
+
+@pytest.mark.parametrize("name", ["PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING"])
+def test_a_password_that_the_user_exported_opens_the_temporary_server(settings, monkeypatch, name):
+    monkeypatch.setenv(name, "me:mine")
+    environment = os.environ | prefect_environment(settings)
+    assert environment["PREFECT_API_AUTH_STRING"] == environment["PREFECT_SERVER_API_AUTH_STRING"] == "me:mine"
+    assert not secret_file(settings).exists()
+
+
 def test_without_a_server_the_api_is_ephemeral_and_nothing_is_pickled_or_reported(settings):
     environment = prefect_environment(settings)
+    assert environment["PREFECT_SERVER_API_AUTH_STRING"] == environment["PREFECT_API_AUTH_STRING"]
+    assert environment["PREFECT_API_AUTH_STRING"] == home_secret(settings)
+    assert environment["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] == "true"
+    assert environment["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"] != "*"
     assert "PREFECT_API_URL" not in environment
     assert environment["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] == "true"
     assert environment["PREFECT_HOME"] == str(settings.state_dir / "prefect")
@@ -160,21 +217,3 @@ def test_the_lock_is_held_once(settings):
         assert second is None
     with home_lock(settings) as again:
         assert again is not None
-
-
-def test_a_taken_port_is_named_with_its_option():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(InputError, match=rf"port {port} .*--mlflow-port"):
-            require_free_port("127.0.0.1", port, "--mlflow-port")
-    require_free_port("127.0.0.1", port, "--mlflow-port")
-
-
-def test_mlflow_answers_others_only_when_it_is_bound_for_them():
-    assert mlflow_access("127.0.0.1", 5000) == []
-    hosts, origins = mlflow_access("gpu-7", 5000)[1::2]
-    assert "gpu-7:5000" in hosts.split(",")
-    assert origins == "http://gpu-7:5000"
-    assert "*" not in mlflow_access("0.0.0.0", 5000)[1].split(",")
