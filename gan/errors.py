@@ -5,10 +5,12 @@ class GanflowError(Exception):
     """Base of every error that ganflow explains instead of showing a traceback.
 
     `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong; 75, try again, for a
-    service is away. Whatever a path or a library's message brings along, the sentence stays one line of printable text.
+    service is away. `transient` says whether the same work may succeed if it is tried again in a moment. Whatever a
+    path or a library's message brings along, the sentence stays one line of printable text.
     """
 
     exit_status = 1
+    transient = False
 
     def __str__(self) -> str:
         """Return the sentence; what a terminal would obey, such as a line end, is shown by its escape sequence."""
@@ -41,6 +43,13 @@ class ServiceError(GanflowError):
     """A service that does not answer, answers as something else, or did not start; later the same command may do."""
 
     exit_status = 75  # EX_TEMPFAIL of sysexits.h, which service managers know
+    transient = True
+
+
+class OutOfPatienceError(ServiceError):
+    """A service that was waited for long enough: later the same command may do, a moment later it would not."""
+
+    transient = False
 
 
 class ModelNotFoundError(InputError):
@@ -64,4 +73,4 @@ class NonFiniteLossError(GanflowError):
 
 
 class ResourcesError(GanflowError):
-    """The cluster is smaller than what was asked for."""
+    """The cluster is smaller than what was asked for, or a disk has no room for what is to be written."""

@@ -1,18 +1,21 @@
 """Prefect artifacts: what a person sees on the page of a flow run."""
 
 import base64
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
 )
+from prefect.exceptions import MissingContextError
 
 from gan.data.build import Built
 from gan.data.dataset import DatasetInfo
@@ -21,6 +24,7 @@ from gan.data.quarantine import read_quarantine
 from gan.grids import image_grid
 from gan.metrics.evaluation import Evaluation
 from tasks.card import metrics_table
+from tasks.failures import reason
 from tasks.measured import Measured
 from tasks.report_page import short, thumbnail_side, thumbnails, visible
 from tasks.settings import Settings
@@ -38,7 +42,7 @@ def picture(key: str, png: bytes, description: str) -> None:
     """Show a PNG; it is embedded, so that no server is needed for it."""
     # Not an image artifact: Prefect's page prints the whole address below it, here 70,000 characters.
     source = "data:image/png;base64," + base64.b64encode(png).decode()
-    create_markdown_artifact(key=key, markdown=f"![{description}]({source})", description=description)
+    _show(create_markdown_artifact, key=key, markdown=f"![{description}]({source})", description=description)
 
 
 def dataset(built: Built, md5: str) -> None:
@@ -59,7 +63,7 @@ def dataset_table(info: DatasetInfo, md5: str) -> None:
         f"{info.resolution}x{info.resolution}x{info.channels}, mean ± standard deviation {moments}, "
         f"{info.num_rejects} {'file' if info.num_rejects == 1 else 'files'} rejected"
     )
-    create_table_artifact(key="dataset", table=rows, description=description)
+    _show(create_table_artifact, key="dataset", table=rows, description=description)
 
 
 def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
@@ -72,8 +76,11 @@ def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
         blocks += [_inert(name), f"![its first images to train on](data:image/png;base64,{picture})"]
     if len(samples) > CLASSES_PICTURED:
         blocks.append(f"These are {CLASSES_PICTURED} of {len(samples)} classes.")
-    create_markdown_artifact(
-        key="dataset-samples", markdown="\n\n".join(blocks), description=f"the first images of dataset `{md5}`"
+    _show(
+        create_markdown_artifact,
+        key="dataset-samples",
+        markdown="\n\n".join(blocks),
+        description=f"the first images of dataset `{md5}`",
     )
 
 
@@ -95,7 +102,7 @@ def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
     if total > len(listed):
         lines += ["", f"{total - len(listed)} more are listed in {_inert(quarantine.name)}."]
     description = f"{total} {'file' if total == 1 else 'files'} rejected"
-    create_markdown_artifact(key="dataset-rejects", markdown="\n".join(lines), description=description)
+    _show(create_markdown_artifact, key="dataset-rejects", markdown="\n".join(lines), description=description)
 
 
 def _inert(text: str) -> str:
@@ -115,14 +122,24 @@ def _cell(text: str) -> str:
 
 def metrics(evaluation: Evaluation, subject: str) -> None:
     """Show a table of metrics with their protocol."""
-    create_markdown_artifact(key="metrics", markdown=f"# {subject}\n\n{metrics_table(evaluation)}", description=subject)
+    _show(
+        create_markdown_artifact,
+        key="metrics",
+        markdown=f"# {subject}\n\n{metrics_table(evaluation)}",
+        description=subject,
+    )
 
 
 def report(settings: Settings, measured: Measured) -> None:
     """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
     if settings.mlflow_page is None:
         markdown = f"The page of this evaluation: `{measured.report}`"
-        create_markdown_artifact(key="evaluation-report", markdown=markdown, description="the page of this evaluation")
+        _show(
+            create_markdown_artifact,
+            key="evaluation-report",
+            markdown=markdown,
+            description="the page of this evaluation",
+        )
         return
     experiment = client(settings).get_run(measured.evaluation_run).info.experiment_id
     address = f"{settings.mlflow_page}/#/experiments/{experiment}/runs/{measured.evaluation_run}"
@@ -131,9 +148,18 @@ def report(settings: Settings, measured: Measured) -> None:
 
 def decision(markdown: str) -> None:
     """Show what became of a candidate, and why."""
-    create_markdown_artifact(key="decision", markdown=markdown, description="champion or challenger")
+    _show(create_markdown_artifact, key="decision", markdown=markdown, description="champion or challenger")
 
 
 def link(key: str, url: str, text: str) -> None:
     """Show a link."""
-    create_link_artifact(link=url, link_text=text, key=key)
+    _show(create_link_artifact, link=url, link_text=text, key=key)
+
+
+def _show(create: Callable[..., object], *, key: str, **content: object) -> None:
+    """Make an artifact; one that Prefect does not take is a warning, for what it shows is done."""
+    try:
+        create(key=key, **content)
+    except Exception as error:
+        with contextlib.suppress(MissingContextError):
+            get_run_logger().warning("Prefect did not take the artifact %s (%s): it is left out", key, reason(error))

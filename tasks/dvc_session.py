@@ -13,6 +13,7 @@ import yaml
 from filelock import FileLock
 
 from gan.errors import DatasetError, GanflowError
+from tasks.failures import reason
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -167,9 +168,3 @@ def locked(settings: Settings) -> Iterator[None]:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with FileLock(settings.state_dir / "dvc.lock", is_singleton=True):
         yield
-
-
-def reason(error: object) -> str:
-    """An error's text on one line, to stand in a sentence of ours."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:200].rstrip(".:")

@@ -8,6 +8,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy
 
 from gan.checkpoint import HASHES, HEADER, parse_header
 from gan.errors import InputError
+from tasks.failures import reason
 
 WARM_START = "warm-start"
 # Ray Train's own list of the checkpoints that were reported to it; it is written in place.
@@ -30,8 +31,9 @@ class RunStorage:
         try:
             self._files, root = FileSystem.from_uri(storage)
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"the storage {storage} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+            raise InputError(
+                f"the storage {storage} cannot be used ({reason(error)}): correct GANFLOW_STORAGE"
+            ) from None
         self._folder = f"{root.rstrip('/')}/{run}"
 
     def checkpoints(self) -> list[str]:

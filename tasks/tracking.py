@@ -2,21 +2,23 @@
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gan.errors import ServiceError
+from tasks.failures import explained, reason
+from tasks.patience import patiently
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
 if TYPE_CHECKING:
-    from logging import Logger, LoggerAdapter
-
     from mlflow import MlflowClient
 
     from gan.config import Config
@@ -31,7 +33,10 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    # A dozen seconds in each call; its own 7 are four minutes. What matters is tried again by `tasks.patience`.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
+_log = logging.getLogger(__name__)
 
 
 def client(settings: Settings) -> "MlflowClient":
@@ -54,8 +59,9 @@ def client(settings: Settings) -> "MlflowClient":
         opened = mlflow.MlflowClient(uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
-        reason = " ".join(str(error).split())[:200]
-        raise ServiceError(f"MLflow cannot use {uri} ({reason}): correct or unset MLFLOW_TRACKING_URI") from error
+        raise ServiceError(
+            f"MLflow cannot use {uri} ({reason(error)}): correct or unset MLFLOW_TRACKING_URI"
+        ) from error
     return opened
 
 
@@ -135,9 +141,14 @@ def ending(log: "RunLog") -> Iterator["RunLog"]:
         with last_act(lambda: log.client.set_terminated(log.run_id, "KILLED")):
             yield log
     except BaseException as error:
-        log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        with contextlib.suppress(Exception):  # what failed first is what is told
+            log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    log.client.set_terminated(log.run_id, "FINISHED")
+    patiently(
+        lambda: log.client.set_terminated(log.run_id, "FINISHED"),
+        "telling MLflow that the run is finished",
+        _log.warning,
+    )
 
 
 @contextlib.contextmanager
@@ -171,13 +182,17 @@ class RunLog:
         self.client.log_batch(self.run_id, params=[Param(key, str(value)) for key, value in _flatten(tree)])
         self.text(json.dumps(tree, indent=2) + "\n", "config.json")
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Log numbers at an image count."""
-        import time
+    def metrics(self, values: Mapping[str, float], step: int, at: float | None = None) -> None:
+        """Log numbers at an image count.
 
+        Args:
+            values: by key.
+            step: images.
+            at: when they were measured, in seconds since 1970; now without it.
+        """
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = int((time.time() if at is None else at) * 1000)
         self.client.log_batch(self.run_id, metrics=[Metric(key, value, now, step) for key, value in values.items()])
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -203,16 +218,6 @@ class RunLog:
     def folder(self, folder: Path, path: str) -> None:
         """Store a folder's files as the artifact folder `path`."""
         self.client.log_artifacts(self.run_id, str(folder), path)
-
-
-def note_choice(log: RunLog, logger: "Logger | LoggerAdapter[Logger]") -> Callable[[str], None]:
-    """What writes down how steps are computed: for the reader of the log, and as a tag of the run."""
-
-    def note(choice: str) -> None:
-        logger.info("steps run in %s", choice)
-        log.tags({"choice": choice})
-
-    return note
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,17 +18,21 @@ from gan.loop import SAMPLE_COLUMNS
 from tasks import artifacts
 from tasks.board import Scoring
 from tasks.dataset import training_digests
+from tasks.failures import reason
+from tasks.patience import patiently
 from tasks.progress import Reporter, progress
 from tasks.report_page import fitting_side, thumbnails
 from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 from tasks.steps.retry import worth_retrying
-from tasks.tracking import RunLog, client, note_choice
+from tasks.telemetry import Telemetry
+from tasks.tracking import RunLog, client
 from tasks.training import train_on_ray
+from tasks.training_log import SAMPLES, TrainingLog
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
 TRAINING_DIGESTS = "training_images.sha256"
-SAMPLES, FILM = "samples", "samples/film.png"
+FILM = f"{SAMPLES}/film.png"
 MARKS = 5  # over which the speed is averaged
 _PICTURE_BYTES = 2_000_000  # on Prefect's page, before they are enlarged and packed
 
@@ -119,35 +123,32 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     log = RunLog(client(settings), run_id)
     dataset_md5 = header["dataset_md5"]
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
-    with progress("training", config.train.total_images, logger) as reporter:
+    with (
+        progress("training", config.train.total_images, logger) as reporter,
+        scratch_folder(settings, "checkpoint") as folder,
+        Telemetry(f"run {run_id}", logger.warning) as telemetry,
+    ):
         shown = Shown(reporter, config.train.total_images)
-
-        def show(record: Progress) -> None:
-            if record.metrics:
-                log.metrics(record.metrics, step=record.cur_nimg)
-            if record.metrics or record.rate:
-                shown.training(record)
-            if record.samples is not None:
-                grid = grid_png(record.samples, SAMPLE_COLUMNS)
-                log.bytes(grid, f"{SAMPLES}/samples-{record.cur_nimg:012d}.png")
-
-        with scratch_folder(settings, "checkpoint") as folder:
-            result = train_on_ray(
-                config,
-                header,
-                settings,
-                name=run_id,
-                workers=workers,
-                destination=folder / "checkpoint",
-                on_progress=show,
-                on_warning=logger.warning,
-                on_choice=note_choice(log, logger),
-                on_scoring=shown.scoring,
-            )
-            log.folder(result.checkpoint, "checkpoint")
-    if result.kid is not None:
-        log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, step=result.cur_nimg)
-    show_snapshots(read_snapshots(log, config, header, logger.warning), log)
+        told = TrainingLog(log, telemetry, shown.training, logger)
+        result = train_on_ray(
+            config,
+            header,
+            settings,
+            name=run_id,
+            workers=workers,
+            destination=folder / "checkpoint",
+            on_progress=told.progress,
+            on_warning=logger.warning,
+            on_choice=told.choice,
+            on_scoring=shown.scoring,
+        )
+        patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
+        if result.kid is not None:
+            told.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
+    try:
+        show_snapshots(read_snapshots(log, config, header, logger.warning), log)
+    except Exception as error:  # pictures of a training that is finished
+        logger.warning("the film strip of run %s could not be made (%s): it is left out", run_id, reason(error))
     return Trained(
         run_id=run_id,
         cur_nimg=result.cur_nimg,
@@ -183,8 +184,9 @@ def read_snapshots(
                 data = Path(log.client.download_artifacts(log.run_id, path, folder)).read_bytes()
                 found[int(name[1])] = read_grid_png(data, shape, SAMPLE_COLUMNS)
             except Exception as error:  # each artifact store has errors of its own
-                reason = " ".join(str(error).split())[:200]
-                on_warning(f"{path} of run {log.run_id} cannot be read ({reason}): it is left out of the film strip")
+                on_warning(
+                    f"{path} of run {log.run_id} cannot be read ({reason(error)}): it is left out of the film strip"
+                )
     return found
 
 
