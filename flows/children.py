@@ -13,7 +13,7 @@ import psutil
 from rich.console import Console
 
 from flows.interrupts import left_to_others
-from gan.errors import GanflowError
+from gan.errors import GanflowError, ServiceError
 from tasks.guard import Guardian
 from tasks.guardian import stop_tree
 
@@ -121,7 +121,7 @@ class Children:
             while not ready():
                 self._check()
                 if time.monotonic() > deadline:
-                    raise GanflowError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
+                    raise ServiceError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
                 time.sleep(0.1)
 
     def watch(self) -> None:

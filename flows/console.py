@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gan.errors import GanflowError, InputError, ServiceError
+from gan.errors import InputError, ServiceError
 
 if TYPE_CHECKING:  # every verb's help imports this module: what takes long to import is imported where it is used
     from pydantic import BaseModel
@@ -78,8 +78,13 @@ def errors_as_sentences() -> Iterator[None]:
     """End the process with one sentence and the error's exit status; a traceback is for bugs."""
     try:
         yield
-    except GanflowError as error:
+    except Exception as error:
         from rich.console import Console
 
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {error}", markup=False)
-        sys.exit(error.exit_status)
+        from tasks.failures import explained
+
+        told = explained(error)
+        if told is None:
+            raise
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"ganflow: {told}", markup=False)
+        sys.exit(told.exit_status)

@@ -43,7 +43,6 @@ _AWAY = (
     "ray.exceptions.ObjectLostError",
     "ray.exceptions.GetTimeoutError",
     "dvc.lock.LockError",
-    "dvc.rwlock.LockError",
     "filelock._error.Timeout",
 )
 _TRY_AGAIN = ("database is locked", "database table is locked", "api request to", "connection refused", "timed out")
@@ -57,8 +56,8 @@ def explained(error: BaseException, place: object = "this home") -> GanflowError
         error: what was raised; a sentence already is returned as it is.
         place: the folder that was written to, where the error does not say.
     """
-    if isinstance(error, GanflowError):
-        return error
+    while isinstance(inner := getattr(error, "cause", None), BaseException):
+        error = inner  # Ray's errors of what ran elsewhere
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, GanflowError):
@@ -94,11 +93,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while now is not None and id(now) not in seen:
         seen.add(id(now))
         yield now
-        inner = getattr(now, "cause", None)  # Ray's errors of what ran elsewhere
-        if isinstance(inner, BaseException):
-            now = inner
-        else:
-            now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
+        now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
 
 
 def _no_room(error: BaseException) -> int | None:
@@ -109,7 +104,7 @@ def _no_room(error: BaseException) -> int | None:
 
 
 def _is_away(error: BaseException) -> bool:
-    status = getattr(getattr(error, "response", None), "status_code", None)
+    status = getattr(getattr(error, "response", None), "status_code", getattr(error, "status", None))
     if isinstance(status, int):  # a refusal such as 404 or 403 is no weather
         return status in _STATUS
     if isinstance(error, ConnectionError | TimeoutError):

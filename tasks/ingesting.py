@@ -17,7 +17,7 @@ from gan.data.files.fetch import is_url
 from gan.data.records import Source
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
-from gan.errors import DatasetError, ResourcesError
+from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks import history
 from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, version_dataset
 from tasks.progress import progress
@@ -70,7 +70,9 @@ def ingest_dataset(
         source = _open(spec, work / "files", logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
-        with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
+        with contextlib.suppress(
+            DatasetError, ServiceError
+        ):  # never ingested, or its images are out of reach: begin anew
             ensure_data(settings)
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from gan.config import EvaluationConfig
-from gan.errors import GanflowError, ResourcesError
 from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor, default_batch_size
 from gan.precision import native_bf16
 from gan.sampling import Program, draw
-from tasks.ray_cluster import ray_cluster
+from tasks.ray_cluster import as_sentence, ray_cluster
 from tasks.settings import THREADS_SLEEP, Settings
 
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
@@ -181,10 +180,4 @@ def _result(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, GanflowError):
-            raise cause from None
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise ResourcesError(
-            f"the Ray cluster could not compute features ({reason}): see its dashboard, and run this again"
-        ) from None
+        raise as_sentence(error, "compute features") from None

@@ -109,10 +109,8 @@ class Telemetry:
     def _run(self) -> None:
         pause = self._first_pause
         while self._wait_for_work():
-            if self._pass_through() or self._rest(pause):
-                pause = self._first_pause
-            else:
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            ended = self._pass_through() or self._rest(pause)
+            pause = self._first_pause if ended else min(2 * pause, _LONGEST_PAUSE)
 
     def _rest(self, seconds: float) -> bool:
         """Wait; return whether the end, which cuts a long pause short, came meanwhile."""

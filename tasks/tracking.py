@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gan.errors import ServiceError
+from gan.errors import ResourcesError, ServiceError
 from tasks.failures import explained, reason
 from tasks.patience import patiently
 from tasks.settings import Settings
@@ -59,6 +59,9 @@ def client(settings: Settings) -> "MlflowClient":
         opened = mlflow.MlflowClient(uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
+        told = explained(error, uri)
+        if isinstance(told, ResourcesError):
+            raise told from error
         raise ServiceError(
             f"MLflow cannot use {uri} ({reason(error)}): correct or unset MLFLOW_TRACKING_URI"
         ) from error

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -15,7 +15,7 @@ from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.settings import Settings
-from tasks.steps.retry import worth_retrying
+from tasks.steps.retry import step
 
 
 class Ingested(BaseModel):
@@ -48,7 +48,7 @@ class Ingested(BaseModel):
     push_error: str | None
 
 
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool) -> Ingested:
     """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts."""
     settings, logger = Settings(), get_run_logger()

@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
 from gan.metrics.evaluation import Decision
@@ -19,12 +19,13 @@ from tasks.registry import (
     register,
 )
 from tasks.settings import Settings
+from tasks.steps.retry import step
 from tasks.tracking import RunLog, client
 
 
-@task(cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def register_generator(run_id: str, measured: Measured) -> int:
-    """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page."""
+    """Export a run's generator, register it as challenger, store its evaluation. Buys a retry."""
     settings, evaluation = Settings(), measured.evaluation
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
@@ -53,9 +54,9 @@ def register_generator(run_id: str, measured: Measured) -> int:
     return model.version
 
 
-@task(cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def promote_or_keep(version: int, verdict: Decision) -> str:
-    """Move the aliases as the verdict says; returns the version's alias. Buys an artifact: the reason in words."""
+    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact."""
     settings = Settings()
     model = find_model(settings, str(version))
     if verdict.promote:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +24,7 @@ from tasks.progress import Reporter, progress
 from tasks.report_page import fitting_side, thumbnails
 from tasks.scratch import scratch_folder
 from tasks.settings import Settings
-from tasks.steps.retry import worth_retrying
+from tasks.steps.retry import step
 from tasks.telemetry import Telemetry
 from tasks.tracking import RunLog, client
 from tasks.training import train_on_ray
@@ -116,7 +116,7 @@ class Shown:
         self.reporter(scoring.passed, f"the checkpoint at {scoring.scored_nimg:,} images")
 
 
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def train_generator(run_id: str, config: Config, header: dict[str, Any], workers: int) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
