@@ -58,7 +58,10 @@ def _register(settings: Settings, run_id: str, config: Config) -> Registered:
     with one_decision_at_a_time(settings):
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
         rival = champion(settings)
-        if rival is None or draws_the_same_classes(settings, rival, run_id):
+        if rival is not None and rival.run_id == run_id:
+            reason = f"version {rival.version} is this very candidate and champion already"
+            verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
+        elif rival is None or draws_the_same_classes(settings, rival, run_id):
             verdict = decide(candidate.evaluation, _measured(settings, rival, config, dataset_md5))
         else:
             reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"

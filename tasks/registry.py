@@ -25,11 +25,14 @@ from tasks.settings import Settings
 from tasks.tracking import RunLog, client
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gan-generator"
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Tags of a version: the checkpoint that it was made from, and the version that it took the place of.
+CHECKPOINT, REPLACES = "checkpoint", "replaces"
 
 
 @dataclass(frozen=True)
@@ -142,20 +145,57 @@ def require_label(model: RegisteredModel, label: int) -> None:
 
 
 def register(
-    settings: Settings, run: RunLog, generator: SeededGenerator, *, tags: Mapping[str, str], card: str
+    settings: Settings,
+    run: RunLog,
+    generator: SeededGenerator,
+    *,
+    checkpoint: str,
+    tags: Mapping[str, str],
+    card: str,
 ) -> RegisteredModel:
     """Export a generator into its run, add it to the registry and call it challenger.
 
+    A run's checkpoint becomes one version: registered again, the version that is there takes the tags and the card.
+
     Args:
         settings: where the registry is.
-        run: the training run.
+        run: the training run; its status stays what it is.
         generator: the program, eager.
+        checkpoint: what it was made from, as the sha256 of its list of hashes.
         tags: facts on the version, such as `dataset_md5` and `class_names` (a JSON list).
         card: the model card, Markdown.
     """
-    import mlflow
     from mlflow.exceptions import MlflowException
-    from mlflow.models import ModelSignature
+
+    registry = client(settings)
+    facts = {**tags, CHECKPOINT: checkpoint}
+    version = _version_of(registry, run.run_id, checkpoint)
+    if version is None:
+        uri, model_id = _export(run.run_id, generator)
+        with contextlib.suppress(MlflowException):  # it is there already
+            registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
+        created = registry.create_model_version(
+            MODEL, uri, run_id=run.run_id, tags=facts, description=card, model_id=model_id
+        )
+        version = str(created.version)
+    else:
+        for key, value in facts.items():
+            registry.set_model_version_tag(MODEL, version, key, value)
+        registry.update_model_version(MODEL, version, description=card)
+    registry.set_registered_model_alias(MODEL, CHALLENGER, version)
+    return find_model(settings, version)
+
+
+def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str | None:
+    found = registry.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    numbers = [int(each.version) for each in found if each.tags.get(CHECKPOINT) == checkpoint]
+    return str(max(numbers)) if numbers else None
+
+
+def _export(run_id: str, generator: SeededGenerator) -> tuple[str, str]:
+    """Log the program as a model of a run, and return its address and id."""
+    import mlflow
+    from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     example = np.array([[0, -1], [1, -1]], dtype=np.int64)
@@ -164,24 +204,21 @@ def register(
         inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
     )
-    registry = client(settings)
-    with _quiet(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
-        info = mlflow.pytorch.log_model(
-            generator,
+    with _quiet():
+        # Not `mlflow.pytorch.log_model`, which would open the run again and leave it FAILED if anything goes wrong.
+        info = Model.log(
+            artifact_path=None,
             name="generator",
+            flavor=mlflow.pytorch,
+            run_id=run_id,
+            pytorch_model=generator,
             input_example=example,
             signature=signature,
             serialization_format="pt2",
             pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
             metadata={"program_format_version": PROGRAM_FORMAT_VERSION},
         )
-    with contextlib.suppress(MlflowException):  # it is there already
-        registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
-    created = registry.create_model_version(
-        MODEL, info.model_uri, run_id=run.run_id, tags=dict(tags), description=card, model_id=info.model_id
-    )
-    registry.set_registered_model_alias(MODEL, CHALLENGER, created.version)
-    return find_model(settings, str(created.version))
+    return str(info.model_uri), str(info.model_id)
 
 
 def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
@@ -198,12 +235,21 @@ def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
 
 
 def promote(settings: Settings, model: RegisteredModel) -> None:
-    """Make a version the champion; what was champion becomes `previous`."""
+    """Make a version the champion; what was champion becomes `previous`.
+
+    Done again after a kill at any moment, it ends in the same state: the version notes whom it replaces first.
+    """
     registry = client(settings)
     before = champion(settings)
-    if before is not None and before.version != model.version:
-        registry.set_registered_model_alias(MODEL, PREVIOUS, str(before.version))
-    registry.set_registered_model_alias(MODEL, CHAMPION, str(model.version))
+    version = str(model.version)
+    if before is None:
+        registry.delete_model_version_tag(MODEL, version, REPLACES)
+    elif before.version != model.version:
+        registry.set_model_version_tag(MODEL, version, REPLACES, str(before.version))
+    registry.set_registered_model_alias(MODEL, CHAMPION, version)
+    replaced = registry.get_model_version(MODEL, version).tags.get(REPLACES)
+    if replaced is not None:
+        registry.set_registered_model_alias(MODEL, PREVIOUS, replaced)
 
 
 @contextlib.contextmanager

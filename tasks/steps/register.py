@@ -1,5 +1,6 @@
 """The steps `register` and promote: a version, and its alias."""
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
+from gan.checkpoint import HASHES
 from gan.metrics.evaluation import Decision
 from tasks import artifacts
 from tasks.card import model_card
@@ -49,7 +51,9 @@ def register_generator(run_id: str, measured: Measured) -> int:
     log.tags({"evaluation_run": measured.evaluation_run})
     log.text(card, "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
-    model = register(settings, log, load_generator(checkpoint), tags=facts | scores, card=card)
+    made_from = hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest()
+    generator = load_generator(checkpoint)
+    model = register(settings, log, generator, checkpoint=made_from, tags=facts | scores, card=card)
     log.tags({"model_version": str(model.version)})
     return model.version
 

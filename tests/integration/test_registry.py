@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 
 from gan.config import NetworkConfig
 from gan.errors import LabelError, ModelNotFoundError
@@ -14,7 +15,7 @@ from gan.presets import debug
 from tasks.past_runs import next_seed
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
-from tasks.tracking import TRAINING, run
+from tasks.tracking import TRAINING, RunLog, client, run
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +34,7 @@ def small_generator(seed):
 def new_version(settings, seed):
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b\n", "ç"])}
     with run(settings, TRAINING, "small", tags) as log:
-        return register(settings, log, small_generator(seed), tags=tags, card="# card")
+        return register(settings, log, small_generator(seed), checkpoint=f"sha {seed}", tags=tags, card="# card")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,56 @@ def test_promoting_keeps_the_one_before_as_previous(settings, versions):
     promote(settings, versions[2])  # again, as a retry would
     assert champion(settings) == versions[2]
     assert find_model(settings, "previous") == versions[0]
+
+
+def killed_at(monkeypatch, alias):
+    """Have the process end just before an alias is moved."""
+    move = MlflowClient.set_registered_model_alias
+
+    def set_alias(self, name, key, version):
+        if key == alias:
+            raise KeyboardInterrupt
+        return move(self, name, key, version)
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", set_alias)
+
+
+@pytest.mark.parametrize("alias", ["champion", "previous"])
+def test_a_promotion_that_was_killed_and_is_done_again_ends_the_same(settings, versions, monkeypatch, alias):
+    promote(settings, versions[0])
+    promote(settings, versions[2])
+    with monkeypatch.context() as patch:
+        killed_at(patch, alias)
+        with pytest.raises(KeyboardInterrupt):
+            promote(settings, versions[1])
+    assert find_model(settings, "previous") == versions[0], "nothing is lost meanwhile"
+    promote(settings, versions[1])
+    assert champion(settings) == versions[1]
+    assert find_model(settings, "previous") == versions[2]
+
+
+def test_a_run_registered_again_is_one_version(settings, versions):
+    count = len(client(settings).search_model_versions("name = 'gan-generator'"))
+    log = RunLog(client(settings), versions[1].run_id)
+    tags = {"dataset_md5": "0" * 32, "class_names": '["a", "b\\n", "ç"]', "kid1k": "0.1"}
+    again = register(settings, log, small_generator(1), checkpoint="sha 1", tags=tags, card="# new card")
+    assert again == versions[1] == find_model(settings, "challenger")
+    found = client(settings).get_model_version("gan-generator", str(again.version))
+    assert (found.tags["kid1k"], found.description) == ("0.1", "# new card")
+    assert len(client(settings).search_model_versions("name = 'gan-generator'")) == count
+    assert client(settings).get_run(log.run_id).info.status == "FINISHED"
+
+
+def test_a_registration_that_fails_leaves_its_training_finished(settings, versions, monkeypatch):
+    def save_model(*arguments, **options):
+        assert client(settings).get_run(log.run_id).info.status == "FINISHED", "a kill here would leave it RUNNING"
+        raise RuntimeError("no room")
+
+    log = RunLog(client(settings), versions[0].run_id)
+    monkeypatch.setattr("mlflow.pytorch.save_model", save_model)
+    with pytest.raises(RuntimeError, match="no room"):
+        register(settings, log, small_generator(9), checkpoint="another", tags={}, card="")
+    assert client(settings).get_run(log.run_id).info.status == "FINISHED"
 
 
 def test_a_loaded_version_is_the_registered_program(settings, versions):
@@ -98,8 +149,6 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
 
 
 def test_a_run_that_raises_is_marked_failed(settings):
-    from mlflow import MlflowClient
-
     with pytest.raises(RuntimeError), run(settings, TRAINING, "broken", {}) as log:
         raise RuntimeError
     assert MlflowClient(settings.tracking_uri).get_run(log.run_id).info.status == "FAILED"
