@@ -26,6 +26,7 @@ from flows.server import (
     state_file,
 )
 from gan.errors import InputError
+from tasks.owed import owed
 from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
 
 
@@ -142,6 +143,9 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")
     children.wait("starting the worker", lambda: f"Worker '{name}' started" in log.read_text(errors="replace"))
+    if owed(settings):
+        # After the deployments, one of which listens for the event.
+        children.run("owed record", ["flows.pay_owed"])
     if _own_mlflow(settings):
         children.wait("starting the MLflow server", lambda: answers(f"{state.mlflow_url}/health"))
 

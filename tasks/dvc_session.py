@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from filelock import FileLock
 
 from gan.errors import DatasetError, GanflowError, ServiceError
 from tasks.failures import explained, reason
+from tasks.locks import held
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -194,6 +194,5 @@ def open_repo(home: Path) -> Iterator["Repo"]:
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """Wait until no other ganflow process uses DVC in this home, and hold it; a holder may ask again."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.state_dir / "dvc.lock", is_singleton=True):
+    with held(settings.state_dir / "dvc.lock", again=True):
         yield

@@ -5,10 +5,10 @@ import errno
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from gan.config import DataConfig
 from gan.data.build import Built, RunJobs, build_dataset
@@ -20,10 +20,13 @@ from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks import history
 from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, version_dataset
+from tasks.locks import held
+from tasks.owed import owe
 from tasks.progress import progress
 from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
 
+INGEST_LOCK = "ingest.lock"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -63,8 +66,8 @@ def ingest_dataset(
     """
     work = settings.state_dir / "ingest"
     recover(settings)
-    if (md5 := history.settle(settings)) is not None:
-        logger.info("an ingest was killed before it could record dataset %s: done now", md5)
+    if (made_before := history.settle(settings, logger.warning)) is not None:
+        logger.info("an ingest ended before it could record dataset %s: done now", made_before)
     # The processes that read images start while the source is listed.
     with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
         source = _open(spec, work / "files", logger)
@@ -77,12 +80,12 @@ def ingest_dataset(
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
         built = _build(settings, source, config, staged, earlier, run_jobs, logger)
-        history.owe(settings, announce=announce)
+        owe(settings, announce=announce)
         version = version_dataset(settings, staged)
-    if version.changed and announce:
-        # At once: a retry of what follows would find the dataset unchanged.
-        history.announce(version.md5, built.info)
-        history.announced(settings)
+    history.announce(settings, logger.warning)
+    if version.md5 == made_before:
+        # Made by an earlier try of this very ingest, which could not say so.
+        version = replace(version, changed=True)
     if version.push_error:
         logger.warning(version.push_error)
     shutil.rmtree(work, ignore_errors=True)
@@ -93,16 +96,13 @@ def ingest_dataset(
 @contextlib.contextmanager
 def one_ingest_at_a_time(settings: Settings, logger: logging.Logger) -> Iterator[None]:
     """Wait until no other ingest works in this home."""
-    lock = FileLock(settings.state_dir / "ingest.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.warning("another ingest is at work in %s: waiting for it", settings.home)
-        lock.acquire()
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(settings.state_dir / INGEST_LOCK, timeout=0))
+        except Timeout:
+            logger.warning("another ingest is at work in %s: waiting for it", settings.home)
+            stack.enter_context(held(settings.state_dir / INGEST_LOCK))
         yield
-    finally:
-        lock.release()
 
 
 def _sizes(settings: Settings) -> str:

@@ -1,7 +1,6 @@
 """Features on a Ray cluster: slices of images as Ray tasks, on whichever node has a core or a GPU free."""
 
 import contextlib
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from gan.metrics.features import FeatureExtractor, default_batch_size
 from gan.precision import native_bf16
 from gan.sampling import Program, draw
 from tasks.ray_cluster import as_sentence, ray_cluster
+from tasks.scratch import local_scratch
 from tasks.settings import THREADS_SLEEP, Settings
 
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
@@ -167,7 +167,7 @@ def _open(network: NetworkPayload) -> FeatureExtractor:
     from tasks.features import open_extraction
 
     file = Path(network.name)  # as a sentence about it should call it, whatever the folder here
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with local_scratch("network") as folder, contextlib.chdir(folder):
         file.write_bytes(ray.get(network.content))
         settings = Settings(ganflow_inception_weights=None if network.own else file, ray_address=None)
         return open_extraction(settings, network.config, network=file if network.own else None).extractor

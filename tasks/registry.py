@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
 from gan.config import parse_config
@@ -20,6 +19,7 @@ from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundEr
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
 from gan.sampling import Program
+from tasks.locks import held
 from tasks.past_runs import run_artifact
 from tasks.settings import Settings
 from tasks.tracking import RunLog, client
@@ -230,7 +230,7 @@ def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: s
 @contextlib.contextmanager
 def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
     """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
-    with FileLock(settings.state_dir / "registry.lock"):
+    with held(settings.state_dir / "registry.lock"):
         yield
 
 

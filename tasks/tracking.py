@@ -4,8 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +12,9 @@ from urllib.parse import urlsplit
 
 from gan.errors import ResourcesError, ServiceError
 from tasks.failures import explained, reason
+from tasks.locks import held
 from tasks.patience import patiently
+from tasks.scratch import local_scratch
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
@@ -75,13 +75,20 @@ def _make_database(uri: str) -> None:
     path = Path(uri.removeprefix(SQLITE))
     if not uri.startswith(SQLITE) or path.exists() or not path.parent.is_dir():
         return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # One at a time, so that whatever another process left of a draft can be removed.
+    with held(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            return
+        draft = path.with_name(f".{path.name}.draft")
+        try:
+            for left in path.parent.glob(f"{draft.name}*"):  # SQLite has files beside its own, too
+                left.unlink()
+            mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
+            with contextlib.suppress(FileExistsError):  # a program that is not ganflow was faster
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+            path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
 
 
 def _require_answer(uri: str) -> None:
@@ -209,8 +216,8 @@ class RunLog:
 
     def bytes(self, data: bytes, path: str) -> None:
         """Store bytes as the artifact `path`."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / Path(path).name
+        with local_scratch("artifact") as folder:
+            file = folder / Path(path).name
             file.write_bytes(data)
             self.file(file, str(Path(path).parent))
 

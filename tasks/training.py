@@ -185,6 +185,8 @@ def train_on_ray(
         )
 
         storage.drop_broken_list()
+        if cut := storage.drop_cut():
+            on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
         def stop_scoring() -> None:
             if validator is not None:  # Ray Train would wait for scores of a training that failed

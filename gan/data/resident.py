@@ -1,8 +1,5 @@
 """A split decoded once into one uint8 array on local disk, and mapped into memory from there."""
 
-import os
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.data.dataset import read_dataset_info
+from gan.data.files.atomic import replacing, sweep_drafts
 from gan.data.shards import read_split, split_rows
 from gan.errors import DatasetError
 
@@ -50,6 +48,7 @@ def load_resident(data_dir: Path, split: str, *, cache_dir: Path, md5: str) -> R
     cached = _map(images_path, labels_path)
     if cached is None:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(folder)
         _decode(data_dir, split, images_path, labels_path)
         cached = _map(images_path, labels_path)
         assert cached is not None
@@ -85,20 +84,7 @@ def _decode(data_dir: Path, split: str, images_path: Path, labels_path: Path) ->
             done += len(batch)
         images.flush()
 
-    _replace(images_path, fill)
-    _replace(labels_path, lambda path: _save(path, labels))
-
-
-def _save(path: Path, array: NDArray[np.int64]) -> None:
-    with path.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-
-
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
-    """Write under a name of its own and rename, so that no reader finds half a file."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(images_path) as draft:
+        fill(draft)
+    with replacing(labels_path) as draft, draft.open("wb") as file:
+        np.save(file, labels, allow_pickle=False)

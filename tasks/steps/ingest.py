@@ -14,6 +14,7 @@ from gan.errors import DatasetError
 from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
+from tasks.owed import paid
 from tasks.settings import Settings
 from tasks.steps.retry import step
 
@@ -68,7 +69,7 @@ def _ingest(settings: Settings, spec: SourceSpec, config: DataConfig, announce: 
     version, info = done.version, done.built.info
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
     history.record(settings, version.md5, info, done.source, files)
-    history.settled(settings)
+    paid(settings, recorded=True)
     for note in done.built.notes:
         logger.info(note)
     artifacts.dataset(done.built, version.md5)

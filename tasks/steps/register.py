@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 
 from prefect import get_run_logger
@@ -20,6 +19,7 @@ from tasks.registry import (
     promote,
     register,
 )
+from tasks.scratch import local_scratch
 from tasks.settings import Settings
 from tasks.steps.retry import step
 from tasks.tracking import RunLog, client
@@ -43,9 +43,9 @@ def register_generator(run_id: str, measured: Measured) -> int:
         warm_start=header.get("warm_start"),
     )
     log.metrics(evaluation.values, step=header["cur_nimg"])
-    with tempfile.TemporaryDirectory() as folder:
-        evaluation.to_json(Path(folder) / "evaluation.json")
-        log.file(Path(folder) / "evaluation.json")
+    with local_scratch("evaluation") as folder:
+        evaluation.to_json(folder / "evaluation.json")
+        log.file(folder / "evaluation.json")
     if Path(measured.report).exists():  # a cached evaluation outlives its page on this machine
         log.file(Path(measured.report))
     log.tags({"evaluation_run": measured.evaluation_run})

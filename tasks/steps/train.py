@@ -1,7 +1,6 @@
 """The step `train`: a checkpoint in an MLflow run."""
 
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from tasks.failures import reason
 from tasks.patience import patiently
 from tasks.progress import Reporter, progress
 from tasks.report_page import fitting_side, thumbnails
-from tasks.scratch import scratch_folder
+from tasks.scratch import local_scratch, scratch_folder
 from tasks.settings import Settings
 from tasks.steps.retry import step
 from tasks.telemetry import Telemetry
@@ -176,12 +175,12 @@ def read_snapshots(
     rows = min(header["num_classes"] or ROWS, ROWS)
     shape = (rows * SAMPLE_COLUMNS, side, side, header["channels"])
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with local_scratch("samples") as folder:
         for path in sorted(each.path for each in log.client.list_artifacts(log.run_id, SAMPLES)):
             if not (name := re.fullmatch(rf"{SAMPLES}/samples-(\d+)\.png", path)):
                 continue
             try:
-                data = Path(log.client.download_artifacts(log.run_id, path, folder)).read_bytes()
+                data = Path(log.client.download_artifacts(log.run_id, path, str(folder))).read_bytes()
                 found[int(name[1])] = read_grid_png(data, shape, SAMPLE_COLUMNS)
             except Exception as error:  # each artifact store has errors of its own
                 on_warning(
