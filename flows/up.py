@@ -68,12 +68,17 @@ def run_up(
             children.guard(lock, leftovers)
             _start(children, settings, state, host)
             _announce(settings, state, host, console, on_ready)
-            children.watch()
+            children.watch(lambda name: _clear_up_after(name, state))
         finally:
             with contextlib.suppress(OSError):
                 console.print("stopping …")
             children.stop()
             remove_traces(settings)
+
+
+def _clear_up_after(child: str, state: UpState) -> None:
+    if child == "worker":  # what it was about to start when it ended would keep its deployment's slot
+        mark_abandoned_runs(state.prefect_api_url, state.work_pool)
 
 
 def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, work_pool: str) -> UpState:
