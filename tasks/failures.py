@@ -49,12 +49,15 @@ _TRY_AGAIN = ("database is locked", "database table is locked", "api request to"
 _STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
-def explained(error: BaseException, place: object = "this home") -> GanflowError | None:
+def explained(
+    error: BaseException, place: object = "this home", stands: str = "what was there before stands"
+) -> GanflowError | None:
     """Return the sentence for a failure that the disk or a service caused, or None: it is a bug.
 
     Args:
         error: what was raised; a sentence already is returned as it is.
         place: the folder that was written to, where the error does not say.
+        stands: what a full disk has left as it was.
     """
     while isinstance(inner := getattr(error, "cause", None), BaseException):
         error = inner  # Ray's errors of what ran elsewhere
@@ -65,7 +68,7 @@ def explained(error: BaseException, place: object = "this home") -> GanflowError
         if number := _no_room(cause):
             what, remedy = _NO_ROOM[number]
             where = cause.filename if isinstance(cause, OSError) and isinstance(cause.filename, str) else place
-            return ResourcesError(f"{what.format(where)}: {remedy} and try again; what was there before stands")
+            return ResourcesError(f"{what.format(where)}: {remedy} and try again; {stands}")
     for cause in causes:
         if _is_away(cause):
             return ServiceError(f"{_service(causes)} does not answer as it should ({reason(cause)}): try again later")

@@ -1,7 +1,6 @@
 """One ingest from source to version: what is finished survives a kill, what is refused leaves everything as it was."""
 
 import contextlib
-import errno
 import logging
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks import history
 from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, version_dataset
+from tasks.failures import explained
 from tasks.locks import held
 from tasks.owed import owe
 from tasks.progress import progress
@@ -27,7 +27,6 @@ from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
 
 INGEST_LOCK = "ingest.lock"
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +149,10 @@ def _build(
 def _disk_full_as_sentence(settings: Settings) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
+    except Exception as error:
         md5 = current_md5(settings)
         kept = f"dataset {md5} is as it was" if md5 else "there is no dataset yet"
-        raise ResourcesError(f"the disk of {settings.home} is full: free some space and ingest again; {kept}") from None
+        told = explained(error, settings.home, kept)
+        if told is error or not isinstance(told, ResourcesError):
+            raise
+        raise told from error

@@ -8,6 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gan.errors import InputError
+from tasks.failures import explained
 
 # Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
 # four to five times slower as soon as one other process is busy; there is always a Prefect server here.
@@ -79,12 +80,16 @@ def require_writable_home(settings: Settings) -> None:
 
     Raises:
         InputError: the home folder cannot be made or written.
+        ResourcesError: its disk is read-only or has no room.
     """
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.state_dir):
             pass
     except OSError as error:
+        told = explained(error, settings.home)
+        if told is not None:
+            raise told from None
         raise InputError(
             f"the home folder {settings.home} cannot be written ({os.strerror(error.errno or 0)}): "
             "set GANFLOW_HOME to a folder of yours"
