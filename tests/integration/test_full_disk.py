@@ -179,16 +179,15 @@ def test_a_release(small):
     assert not build().existed
 
 
-@pytest.mark.parametrize(("hindrance", "words"), [HINDRANCES[0], HINDRANCES[2]])
-def test_mlflow(small, hindrance, words):
+def test_mlflow(small):
     settings = home(small)
     with run(settings, TRAINING, "whole", {}) as log:
         log.metrics({"kid": 1.0}, step=1)
         log.text("before", "note.txt")
-    with hindrance(small), told(words):
+    with filled(small), told("is full"):
         for step in range(2, 100_000):
             log.metrics({f"kid{number}": 1.0 for number in range(100)}, step=step)
-    with hindrance(small), told(words):
+    with filled(small), told("is full"):
         log.text("after" * 10_000, "other.txt")
     found = client(settings).get_run(log.run_id)
     assert (found.info.status, found.data.metrics["kid"]) == ("FINISHED", 1.0)
