@@ -73,6 +73,8 @@ def test_one_source_in_two_homes_has_one_md5_and_nothing_is_left_behind(tmp_path
     assert contents(homes[0].data_dir) == contents(homes[1].data_dir)
     assert not (homes[0].state_dir / "ingest").exists()
     again = ingest(homes[0], spec)
+    assert (again.version.md5, again.version.changed) == (first.version.md5, True), "nobody was told of it yet"
+    again = ingest(homes[0], spec)
     assert (again.version.md5, again.version.changed) == (first.version.md5, False)
 
 
