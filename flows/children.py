@@ -138,7 +138,7 @@ class Children:
         """Wait for a signal; a child that ends by itself is started again, after a pause that grows.
 
         Args:
-            on_restart: called with its name when that is done; an OSError is shown.
+            on_restart: called with its name when that is done; an OSError or GanflowError is shown.
 
         Raises:
             GanflowError: a child ended more often than `RESTARTS` times within `WITHIN_SECONDS`.
@@ -170,7 +170,7 @@ class Children:
         self._start(name, *self._started_by[name])
         try:
             on_restart(name)
-        except OSError as error:
+        except (OSError, GanflowError) as error:
             self._say(str(error))
 
     def _stop_if_asked(self) -> None:

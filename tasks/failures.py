@@ -112,6 +112,8 @@ def _is_away(error: BaseException) -> bool:
         return status in _STATUS
     if isinstance(error, ConnectionError | TimeoutError):
         return True
+    if isinstance(error, ValueError):  # a malformed address, say
+        return False
     names = [f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__]
     if any(name.startswith(_AWAY) for name in names):
         return True

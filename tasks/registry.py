@@ -171,7 +171,7 @@ def register(
     facts = {**tags, CHECKPOINT: checkpoint}
     version = _version_of(registry, run.run_id, checkpoint)
     if version is None:
-        uri, model_id = _export(run.run_id, generator)
+        uri, model_id = _export(registry, run.run_id, generator)
         with contextlib.suppress(MlflowException):  # it is there already
             registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
         created = registry.create_model_version(
@@ -192,7 +192,7 @@ def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str |
     return str(max(numbers)) if numbers else None
 
 
-def _export(run_id: str, generator: SeededGenerator) -> tuple[str, str]:
+def _export(registry: "MlflowClient", run_id: str, generator: SeededGenerator) -> tuple[str, str]:
     """Log the program as a model of a run, and return its address and id."""
     import mlflow
     from mlflow.models import Model, ModelSignature
@@ -204,11 +204,15 @@ def _export(run_id: str, generator: SeededGenerator) -> tuple[str, str]:
         inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
     )
+    training = registry.get_run(run_id)
     with _quiet():
-        # Not `mlflow.pytorch.log_model`, which would open the run again and leave it FAILED if anything goes wrong.
+        # Not `mlflow.pytorch.log_model`: it needs the run open, and an open run that fails is FAILED.
+        model = registry.create_logged_model(
+            training.info.experiment_id, name="generator", source_run_id=run_id, params=training.data.params
+        )
         info = Model.log(
             artifact_path=None,
-            name="generator",
+            model_id=model.model_id,
             flavor=mlflow.pytorch,
             run_id=run_id,
             pytorch_model=generator,

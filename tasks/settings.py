@@ -14,6 +14,8 @@ from tasks.failures import explained
 # four to five times slower as soon as one other process is busy; there is always a Prefect server here.
 THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
 
+_ROOM_BYTES = 2**20
+
 
 class Settings(BaseSettings):
     """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI` and `RAY_ADDRESS`; reading it changes nothing."""
@@ -94,3 +96,21 @@ def require_writable_home(settings: Settings) -> None:
             f"the home folder {settings.home} cannot be written ({os.strerror(error.errno or 0)}): "
             "set GANFLOW_HOME to a folder of yours"
         ) from None
+
+
+def require_room(settings: Settings) -> None:
+    """Prove that the home's disk takes a little more: Prefect's database, too, lies there, and fails without a word.
+
+    Raises:
+        ResourcesError: it does not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=settings.state_dir) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        told = explained(error, settings.home)
+        if told is None:
+            raise
+        raise told from None

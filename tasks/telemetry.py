@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from tasks.failures import reason
+from tasks.failures import is_transient, reason
 
 MOST_RECORDS, MOST_BYTES = 10_000, 64 * 2**20
 LAST_SECONDS = 60.0  # for what is left at the end
@@ -136,15 +136,17 @@ class Telemetry:
                 record.write()
             except Exception as error:
                 self._note(error)
-                written = False
+                written, again = False, is_transient(error) or not self._closing
             else:
-                written = True
+                written, again = True, False
             with self._change:
                 self._writing = None
                 if self._given_up:  # it has been counted
                     break
                 if written:
                     self._bytes -= record.size
+                elif not again:
+                    self._lose(record)
                 else:  # behind the others: one that can never be written shall not hold them up
                     self._waiting.append(record)
             failures, in_a_row = (failures, 0) if written else (failures + 1, in_a_row + 1)

@@ -124,6 +124,19 @@ def test_every_verb_says_so(ganflow, monkeypatch, small, hindrance, words, argum
     assert not (small / "home").exists()
 
 
+@pytest.mark.parametrize("arguments", [("ingest", "digits"), ("run", "digits", "--preset", "debug")])
+def test_a_verb_that_works_in_a_full_home_says_so_before_any_server_is_started(ganflow, monkeypatch, small, arguments):
+    monkeypatch.setenv("GANFLOW_HOME", str(small / "home"))
+    client(home(small))
+    with filled(small):
+        status, out, err = ganflow(*arguments)
+    assert (status, out) == (1, "")
+    assert err == (
+        f"ganflow: the disk of {small / 'home'} is full: free some space or inodes and try again; "
+        "what was there before stands\n"
+    )
+
+
 def test_dvc_and_the_dataset(small, tmp_path):
     settings = home(small)
 

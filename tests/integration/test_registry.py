@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from gan.config import NetworkConfig
-from gan.errors import LabelError, ModelNotFoundError
+from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError
 from gan.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.presets import debug
-from tasks.past_runs import next_seed
+from tasks.past_runs import next_seed, run_tags
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
 from tasks.tracking import TRAINING, RunLog, client, run
@@ -49,6 +50,12 @@ def test_a_new_version_is_challenger_and_nothing_else(settings, versions):
     assert [model.version for model in versions] == [1, 2, 3]
     assert find_model(settings, "challenger") == versions[2]
     assert versions[0].class_names == ("a", "b\n", "ç")
+    experiment = client(settings).get_experiment_by_name(TRAINING)
+    models = client(settings).search_logged_models([experiment.experiment_id])
+    assert {model.source_run_id for model in models} == {version.run_id for version in versions}
+    for model in models:
+        assert model.status == "READY"
+        assert model.artifact_location.startswith(experiment.artifact_location)
 
 
 def test_promoting_keeps_the_one_before_as_previous(settings, versions):
@@ -146,6 +153,18 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     longer = config.model_copy(update={"train": config.train.model_copy(update={"total_kimg": 9.0})})
     assert next_seed(settings, longer, "f" * 32) == 0
     assert next_seed(settings, config, "f" * 32, recipe="the same from a warm start") == 0
+
+
+def test_an_mlflow_that_is_away_is_not_taken_for_one_that_has_no_such_run(settings, monkeypatch):
+    with pytest.raises(InputError, match="there is no run"):
+        run_tags(settings, "0" * 32)
+
+    def away(self, run_id):
+        raise MlflowException("API request to http://h/api failed with exception HTTPConnectionPool: Max retries")
+
+    monkeypatch.setattr(MlflowClient, "get_run", away)
+    with pytest.raises(ServiceError, match="MLflow does not answer as it should"):
+        run_tags(settings, "0" * 32)
 
 
 def test_a_run_that_raises_is_marked_failed(settings):

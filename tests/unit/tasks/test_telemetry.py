@@ -50,7 +50,7 @@ def test_a_record_that_can_never_be_written_holds_no_other_up_and_is_counted():
     def impossible():
         raise ValueError("no picture")
 
-    with Telemetry("run a", warnings.append, last_seconds=0.3, first_pause=0.01) as telemetry:
+    with Telemetry("run a", warnings.append, first_pause=0.01) as telemetry:
         telemetry.put("pictures", impossible, 10)
         for number in range(3):
             telemetry.put("metrics", lambda number=number: client.write(number))
