@@ -34,8 +34,13 @@ def scratch_folder(settings: Settings, kind: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def scratch_beside(folder: Path, kind: str) -> Iterator[Path]:
     """Make a temporary folder on the disk of another one, in which it is hidden."""
-    with scratch_in(folder / f".{_NAME}", kind) as inside:
-        yield inside
+    top = folder / f".{_NAME}"
+    try:
+        with scratch_in(top, kind) as inside:
+            yield inside
+    finally:
+        with contextlib.suppress(OSError):  # others are in it
+            top.rmdir()
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def test_every_verb_says_so(ganflow, monkeypatch, small, hindrance, words, argum
     assert not (small / "home").exists()
 
 
-@pytest.mark.parametrize("arguments", [("ingest", "digits"), ("run", "digits", "--preset", "debug")])
+@pytest.mark.parametrize("arguments", [("ingest", "digits"), ("run", "--preset", "debug")])
 def test_a_verb_that_works_in_a_full_home_says_so_before_any_server_is_started(ganflow, monkeypatch, small, arguments):
     monkeypatch.setenv("GANFLOW_HOME", str(small / "home"))
     client(home(small))
