@@ -1,4 +1,4 @@
-"""The child processes of `ganflow up`: started with a log each, watched, and stopped together."""
+"""The child processes of `ganflow up`: started with a log each, watched, started again, and stopped together."""
 
 import contextlib
 import signal
@@ -13,10 +13,13 @@ import psutil
 from rich.console import Console
 
 from flows.interrupts import left_to_others
-from gan.errors import GanflowError
+from gan.errors import GanflowError, ServiceError
 from gan.shown import shown
 from tasks.guard import Guardian
 from tasks.guardian import stop_tree
+
+RESTARTS, WITHIN_SECONDS = 3, 300.0
+FIRST_PAUSE = 1.0  # seconds; then 2 and 4
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
@@ -62,6 +65,8 @@ class Children:
         self._console = console
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, psutil.Process] = {}
+        self._started_by: dict[str, tuple[Sequence[str], Mapping[str, str] | None]] = {}
+        self._restarts: dict[str, list[float]] = {}
         self._guardian: Guardian | None = None
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -76,7 +81,11 @@ class Children:
 
     def start(self, name: str, module: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start `python -m module…`."""
-        with self.log(name).open("wb") as log:
+        self.log(name).unlink(missing_ok=True)
+        self._start(name, module, environment)
+
+    def _start(self, name: str, module: Sequence[str], environment: Mapping[str, str] | None) -> None:
+        with self.log(name).open("ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", *module],
                 stdin=subprocess.DEVNULL,
@@ -88,6 +97,7 @@ class Children:
             )
         self._running[name] = child
         self._processes[name] = psutil.Process(child.pid)
+        self._started_by[name] = (module, environment)
         if self._guardian:
             self._guardian.stop_in_turn(child.pid)
 
@@ -122,33 +132,69 @@ class Children:
             while not ready():
                 self._check()
                 if time.monotonic() > deadline:
-                    raise GanflowError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
+                    raise ServiceError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
                 time.sleep(0.1)
 
-    def watch(self) -> None:
-        """Wait for a signal.
+    def watch(self, on_restart: Callable[[str], None] = lambda name: None) -> None:
+        """Wait for a signal; a child that ends by itself is started again, after a pause that grows.
+
+        Args:
+            on_restart: called with its name when that is done; an OSError or GanflowError is shown.
 
         Raises:
-            GanflowError: a child ended by itself.
+            GanflowError: a child ended more often than `RESTARTS` times within `WITHIN_SECONDS`.
         """
         with contextlib.suppress(Stopped):
             while True:
-                self._check()
+                self._stop_if_asked()
+                for name, child in list(self._running.items()):
+                    if child.poll() is not None:
+                        self._start_again(name, child, on_restart)
                 time.sleep(0.25)
 
-    def _check(self) -> None:
+    def _start_again(self, name: str, child: subprocess.Popen[bytes], on_restart: Callable[[str], None]) -> None:
+        now = time.monotonic()
+        recent = [moment for moment in self._restarts.get(name, ()) if moment > now - WITHIN_SECONDS]
+        if len(recent) == RESTARTS:
+            raise self._ended(name, child)
+        self._restarts[name] = [*recent, now]
+        pause = FIRST_PAUSE * 2 ** len(recent)
+        self._say(f"{name} ended {_how(child)}: it is started again in {pause:g} s; its log is {self.log(name)}")
+        if self._guardian:
+            self._guardian.forget(child.pid)
+        # Processes below a server that was killed hold its port; flow runs are in sessions of their own and go on.
+        stop_tree(self._processes[name], grace=2)
+        deadline = time.monotonic() + pause
+        while time.monotonic() < deadline:
+            self._stop_if_asked()
+            time.sleep(0.1)
+        self._start(name, *self._started_by[name])
+        try:
+            on_restart(name)
+        except (OSError, GanflowError) as error:
+            self._say(str(error))
+
+    def _stop_if_asked(self) -> None:
         if self._requests.count:
             raise Stopped
+
+    def _check(self) -> None:
+        self._stop_if_asked()
         for name, child in self._running.items():
             if child.poll() is not None:
                 raise self._ended(name, child)
 
+    def _say(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def _ended(self, name: str, child: subprocess.Popen[bytes]) -> GanflowError:
         lines = self.log(name).read_text(errors="replace").splitlines()
-        with contextlib.suppress(OSError):
-            self._console.print("\n".join(map(shown, lines[-20:])), markup=False, highlight=False, soft_wrap=True)
-        how = f"by signal {-child.returncode}" if child.returncode < 0 else f"with status {child.returncode}"
-        return GanflowError(f"{name} ended {how}, so everything else was stopped: its log is {self.log(name)}")
+        self._say("\n".join(map(shown, lines[-20:])))
+        often = f", for the {RESTARTS + 1}th time" if len(self._restarts.get(name, ())) == RESTARTS else ""
+        return GanflowError(
+            f"{name} ended {_how(child)}{often}, so everything else was stopped: its log is {self.log(name)}"
+        )
 
     def stop(self) -> None:
         """Stop the youngest first: the worker ends its flow runs while Prefect's server still listens."""
@@ -158,3 +204,7 @@ class Children:
         self._running.clear()
         if self._guardian:
             self._guardian.finish()
+
+
+def _how(child: subprocess.Popen[bytes]) -> str:
+    return f"by signal {-child.returncode}" if child.returncode < 0 else f"with status {child.returncode}"

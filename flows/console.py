@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gan.errors import GanflowError, InputError, ServiceError
+from gan.errors import InputError, ServiceError
 from gan.shown import inert, shown
 
 if TYPE_CHECKING:  # every verb's help imports this module: what takes long to import is imported where it is used
@@ -92,6 +92,11 @@ def errors_as_sentences() -> Iterator[None]:
     """End the process with one sentence and the error's exit status; a traceback is for bugs."""
     try:
         yield
-    except GanflowError as error:
-        say(str(error))
-        sys.exit(error.exit_status)
+    except Exception as error:
+        from tasks.failures import explained
+
+        told = explained(error)
+        if told is None:
+            raise
+        say(str(told))
+        sys.exit(told.exit_status)

@@ -1,6 +1,9 @@
 """The flow `register`: a trained generator becomes a version, and champion if it is the better one."""
 
-from prefect import flow
+from collections.abc import Callable
+from typing import TypeVar
+
+from prefect import flow, get_run_logger
 from pydantic import BaseModel, ConfigDict
 
 from flows.command_line import command_line
@@ -9,12 +12,15 @@ from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset import load_version
 from tasks.features import settled
 from tasks.past_runs import run_dataset
+from tasks.patience import patiently
 from tasks.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.settings import Settings, require_writable_home
 from tasks.steps.evaluate import evaluate_generator
 from tasks.steps.register import promote_or_keep, register_generator
 from tasks.stopping import goes_on
 from tasks.subjects import find_subject
+
+Reply = TypeVar("Reply")
 
 
 class Registered(BaseModel):
@@ -45,16 +51,23 @@ def register(run_id: str, configuration: Configuration) -> Registered:
 
 
 def _register(settings: Settings, run_id: str, configuration: Configuration) -> Registered:
-    dataset_md5 = run_dataset(settings, run_id)
+    def asked(question: Callable[[], Reply]) -> Reply:
+        # after hours of training, no moment without MLflow shall lose the candidate
+        return patiently(question, "asking MLflow", get_run_logger().warning)
+
+    dataset_md5 = asked(lambda: run_dataset(settings, run_id))
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     # once, for candidate and champion: their protocols must be one
     configuration = configuration.measuring(settled(settings, configuration.config.evaluation))
-    candidate = evaluate_generator(find_subject(settings, run_id), configuration, dataset_md5)
+    candidate = evaluate_generator(asked(lambda: find_subject(settings, run_id)), configuration, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
-        rival = champion(settings)
-        if rival is None or draws_the_same_classes(settings, rival, run_id):
+        rival = asked(lambda: champion(settings))
+        if rival is not None and rival.run_id == run_id:
+            reason = f"version {rival.version} is this very candidate and champion already"
+            verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
+        elif rival is None or asked(lambda: draws_the_same_classes(settings, rival, run_id)):
             verdict = decide(candidate.evaluation, _measured(settings, rival, configuration, dataset_md5))
         else:
             reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"

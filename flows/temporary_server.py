@@ -10,6 +10,7 @@ from threading import Thread
 from flows.server import answers
 from gan.errors import ServiceError
 from tasks.guard import guard
+from tasks.settings import Settings, require_room
 
 
 @contextlib.contextmanager
@@ -21,8 +22,10 @@ def starting_prefect() -> Iterator[None]:
     tell it how they ended.
 
     Raises:
+        ResourcesError: the disk of the home is full.
         ServiceError: it is not up within `PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS`.
     """
+    require_room(Settings())
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS
 
     if PREFECT_API_URL.value():

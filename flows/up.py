@@ -36,7 +36,9 @@ from flows.server import (
 )
 from gan.errors import InputError
 from tasks.allowed_sources import AllowedSources
+from tasks.owed import owed
 from tasks.settings import THREADS_SLEEP, Settings, require_writable_home
+from tasks.tracking import NO_PICKLE
 
 # Nobody who may start a run may choose what is executed for it: no command, no environment, no folder.
 _JOB_TEMPLATE = Path(__file__).with_name("work_pool.json")
@@ -84,12 +86,17 @@ def run_up(
             for line in announcement(settings, state, host, foreign_toml=in_the_way):
                 style = "yellow" if line.startswith("WARNING") else None
                 console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
-            children.watch()
+            children.watch(lambda name: _clear_up_after(name, state))
         finally:
             with contextlib.suppress(OSError):
                 console.print("stopping …")
             children.stop()
             remove_traces(settings)
+
+
+def _clear_up_after(child: str, state: UpState) -> None:
+    if child == "worker":  # what it was about to start when it ended would keep its deployment's slot
+        mark_abandoned_runs(PrefectApi(state.prefect_api_url, state.prefect_auth), state.work_pool)
 
 
 def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, work_pool: str, auth: bool) -> UpState:
@@ -129,6 +136,7 @@ def _environment(settings: Settings, state: UpState) -> dict[str, str]:
         "PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS": "prefect.logging.handlers.PrefectConsoleHandler",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        **NO_PICKLE,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # Jobs of MLflow's own (of its GenAI part) would be three more processes.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -169,6 +177,9 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")
     children.wait("starting the worker", lambda: f"Worker '{name}' started" in log.read_text(errors="replace"))
+    if owed(settings):
+        # After the deployments, one of which listens for the event.
+        children.run("owed record", ["flows.pay_owed"])
     if own_mlflow(settings):
         children.wait("starting the MLflow server", lambda: answers(f"{state.mlflow_url}/health"))
 

@@ -7,11 +7,13 @@ class GanflowError(Exception):
     """Base of every error that ganflow explains instead of showing a traceback.
 
     `exit_status` is what the command line returns: 1, the work failed; 2, the input was wrong; 75, try again, for a
-    service is away. Whatever a path or a library's message brings along, the sentence stays one line of printable text
-    without passwords and tokens.
+    service is away. `transient` says whether the same work may succeed if it is tried again in a moment. Whatever a
+    path or a library's message brings along, the sentence stays one line of printable text without passwords and
+    tokens.
     """
 
     exit_status = 1
+    transient = False
 
     def __init__(self, sentence: str = "") -> None:
         super().__init__(shown(sentence))  # here, for tracebacks and records take it from `args` too
@@ -43,6 +45,13 @@ class ServiceError(GanflowError):
     """A service that does not answer, answers as something else, or did not start; later the same command may do."""
 
     exit_status = 75  # EX_TEMPFAIL of sysexits.h, which service managers know
+    transient = True
+
+
+class OutOfPatienceError(ServiceError):
+    """A service that was waited for long enough: later the same command may do, a moment later it would not."""
+
+    transient = False
 
 
 class ModelNotFoundError(InputError):
@@ -70,4 +79,4 @@ class NonFiniteLossError(GanflowError):
 
 
 class ResourcesError(GanflowError):
-    """The cluster is smaller than what was asked for."""
+    """The cluster is smaller than what was asked for, or a disk has no room for what is to be written."""

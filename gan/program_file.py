@@ -67,6 +67,14 @@ def load_program_file(path: Path) -> Program:
     return program
 
 
+def forget_places(path: Path) -> None:
+    """Take the source files and lines that each node came from out of a program that was exported here."""
+    program = torch.export.load(path)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, path)
+
+
 def require_plain_program(content: bytes, name: str) -> None:
     """Check that a program's file holds tensors and a graph of known operators, and nothing that could run.
 

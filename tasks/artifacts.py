@@ -1,17 +1,20 @@
 """Prefect artifacts: what a person sees on the page of a flow run."""
 
 import base64
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from prefect import get_run_logger
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
 )
+from prefect.exceptions import MissingContextError
 
 from gan.data.build import Built
 from gan.data.dataset import DatasetInfo
@@ -19,6 +22,7 @@ from gan.data.png import encode_png
 from gan.data.quarantine import read_quarantine
 from gan.grids import image_grid
 from gan.metrics.evaluation import Decision, Evaluation
+from gan.shown import reason_of
 from tasks import markdown
 from tasks.card import metrics_table
 from tasks.measured import Measured
@@ -36,7 +40,7 @@ def picture(key: str, png: bytes, description: str) -> None:
     # Not an image artifact: Prefect's page prints the whole address below it, here 70,000 characters.
     source = "data:image/png;base64," + base64.b64encode(png).decode()
     text = markdown.prose(description)
-    create_markdown_artifact(key=key, markdown=f"![{text}]({source})", description=text)
+    _show(create_markdown_artifact, key=key, markdown=f"![{text}]({source})", description=text)
 
 
 def dataset(built: Built, md5: str) -> None:
@@ -57,7 +61,7 @@ def dataset_table(info: DatasetInfo, md5: str) -> None:
         f"{info.resolution}x{info.resolution}x{info.channels}, mean ± standard deviation {moments}, "
         f"{info.num_rejects} {'file' if info.num_rejects == 1 else 'files'} rejected"
     )
-    create_table_artifact(key="dataset", table=rows, description=description)
+    _show(create_table_artifact, key="dataset", table=rows, description=description)
 
 
 def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
@@ -70,8 +74,11 @@ def dataset_samples(samples: Mapping[str, NDArray[np.uint8]], md5: str) -> None:
         blocks += [markdown.name(name), f"![its first images to train on](data:image/png;base64,{picture})"]
     if len(samples) > CLASSES_PICTURED:
         blocks.append(f"These are {CLASSES_PICTURED} of {len(samples)} classes.")
-    create_markdown_artifact(
-        key="dataset-samples", markdown="\n\n".join(blocks), description=f"the first images of dataset `{md5}`"
+    _show(
+        create_markdown_artifact,
+        key="dataset-samples",
+        markdown="\n\n".join(blocks),
+        description=f"the first images of dataset `{md5}`",
     )
 
 
@@ -98,20 +105,30 @@ def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
     if total > len(listed):
         lines += ["", f"{total - len(listed)} more are listed in {markdown.name(quarantine.name)}."]
     description = f"{total} {'file' if total == 1 else 'files'} rejected"
-    create_markdown_artifact(key="dataset-rejects", markdown="\n".join(lines), description=description)
+    _show(create_markdown_artifact, key="dataset-rejects", markdown="\n".join(lines), description=description)
 
 
 def metrics(evaluation: Evaluation, subject: str) -> None:
     """Show a table of metrics with their protocol."""
     title = markdown.prose(subject)
-    create_markdown_artifact(key="metrics", markdown=f"# {title}\n\n{metrics_table(evaluation)}", description=title)
+    _show(
+        create_markdown_artifact,
+        key="metrics",
+        markdown=f"# {title}\n\n{metrics_table(evaluation)}",
+        description=title,
+    )
 
 
 def report(settings: Settings, measured: Measured) -> None:
     """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
     if settings.mlflow_page is None:
         place = f"The page of this evaluation: {markdown.code(measured.report)}"
-        create_markdown_artifact(key="evaluation-report", markdown=place, description="the page of this evaluation")
+        _show(
+            create_markdown_artifact,
+            key="evaluation-report",
+            markdown=place,
+            description="the page of this evaluation",
+        )
         return
     experiment = client(settings).get_run(measured.evaluation_run).info.experiment_id
     address = f"{settings.mlflow_page}/#/experiments/{experiment}/runs/{measured.evaluation_run}"
@@ -122,9 +139,18 @@ def decision(version: int, alias: str, verdict: Decision) -> None:
     """Show what became of a candidate, and why."""
     reason = f"Decided by {markdown.code(verdict.metric)}: {markdown.prose(verdict.reason)}."
     text = f"# Version {version} is {markdown.name(alias)}\n\n{reason}"
-    create_markdown_artifact(key="decision", markdown=text, description="champion or challenger")
+    _show(create_markdown_artifact, key="decision", markdown=text, description="champion or challenger")
 
 
 def link(key: str, url: str, text: str) -> None:
     """Show a link."""
-    create_link_artifact(link=url, link_text=text, key=key)
+    _show(create_link_artifact, link=url, link_text=text, key=key)
+
+
+def _show(create: Callable[..., object], *, key: str, **content: object) -> None:
+    """Make an artifact; one that Prefect does not take is a warning, for what it shows is done."""
+    try:
+        create(key=key, **content)
+    except Exception as error:
+        with contextlib.suppress(MissingContextError):
+            get_run_logger().warning("Prefect did not take the artifact %s (%s): it is left out", key, reason_of(error))

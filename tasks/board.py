@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ray
+
+from gan.shown import reason_of
 
 if TYPE_CHECKING:
     from gan.context import Progress
@@ -60,6 +63,8 @@ def collecting(
 ) -> Iterator[list[dict[str, str]]]:
     """Hand the board's records on from a thread while the block runs.
 
+    What is handed on is told, never needed: a call that fails is a warning, once, and the records go on.
+
     Args:
         board: the actor.
         on_progress: called with every progress record.
@@ -74,29 +79,39 @@ def collecting(
 
     errors: list[dict[str, str]] = []
     warned: set[str] = set()
-    crash: list[BaseException] = []
     done = threading.Event()
 
+    def warn(sentence: str) -> None:
+        if not errors and sentence not in warned:
+            warned.add(sentence)
+            on_warning(sentence)
+
+    def hand_on(record: dict[str, Any]) -> None:
+        if "error" in record:
+            errors.append(record)
+            on_error()
+        elif "scored_nimg" in record:
+            on_scoring(Scoring(**record))
+        elif "warning" in record:
+            warn(record["warning"])
+        else:
+            on_progress(Progress(**record))
+
+    def trying(act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except Exception as error:
+            with suppress(Exception):
+                warn(f"what the training told could not all be shown ({reason_of(error)}): it goes on all the same")
+
     def collect() -> None:
-        for record in ray.get(board.drain.remote()):
-            if "error" in record:
-                errors.append(record)
-                on_error()
-            elif "scored_nimg" in record:
-                on_scoring(Scoring(**record))
-            elif "warning" not in record:
-                on_progress(Progress(**record))
-            elif not errors and record["warning"] not in warned:
-                warned.add(record["warning"])
-                on_warning(record["warning"])
+        for record in trying(lambda: ray.get(board.drain.remote())) or ():
+            trying(partial(hand_on, record))
 
     def poll() -> None:
-        try:
-            while not done.wait(POLL_SECONDS):
-                collect()
+        while not done.wait(POLL_SECONDS):
             collect()
-        except Exception as error:  # shown by the driver's thread, below
-            crash.append(error)
+        collect()
 
     thread = threading.Thread(target=poll, name="progress", daemon=True)
     thread.start()
@@ -105,5 +120,3 @@ def collecting(
     finally:
         done.set()
         thread.join()
-    if crash:
-        raise crash[0]

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from filelock import FileLock
 
-from gan.errors import DatasetError, GanflowError
+from gan.errors import DatasetError, GanflowError, ServiceError
 from gan.shown import reason_of
+from tasks.failures import explained
+from tasks.locks import held
 from tasks.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,18 +62,42 @@ def fetch(repo: "Repo", pointer: Path, md5: str) -> None:
 
     Raises:
         DatasetError: the version is neither in the cache nor to be had from the remote.
+        ServiceError: it is not in the cache, and the remote cannot be reached.
     """
     try:
         if not _in_cache(repo, pointer):
             repo.fetch(targets=[str(pointer)])
-            # DVC does not always say that it fetched nothing: an index of its own may remember the version.
             if not _in_cache(repo, pointer):
-                raise LookupError("the remote does not have it")
+                _ask_remote(repo, pointer)
     except Exception as error:
+        told = explained(error, repo.root_dir)
+        if isinstance(told, ServiceError):
+            raise ServiceError(
+                f"dataset {md5} is not in the cache of {repo.root_dir} and the remote cannot be reached "
+                f"({reason_of(error)}): try again when it can"
+            ) from error
+        if told is not None:
+            raise told from error
         raise DatasetError(
             f"dataset {md5} is neither in the cache of {repo.root_dir} nor to be had from the remote "
             f"({reason_of(error)}): run `ganflow ingest` with its source, or try again when the remote can be reached"
         ) from None
+
+
+def _ask_remote(repo: "Repo", pointer: Path) -> None:
+    """Raise what keeps the remote from giving a version.
+
+    DVC does not always say that it fetched nothing: it takes a server that does not answer for one that has nothing,
+    and an index of its own may remember the version.
+    """
+    (out,) = repo.stage.load_one(str(pointer)).outs
+    remote = repo.cloud.get_remote_odb()
+    try:
+        remote.fs.info(remote.oid_to_path(out.hash_info.value))
+    except FileNotFoundError as error:  # which is also what becomes of a connection that fails
+        if explained(error) is not None:
+            raise error.__cause__ or error from None
+    raise LookupError("the remote does not have it")
 
 
 def cached_files(repo: "Repo", pointer: Path) -> dict[str, Path]:
@@ -144,7 +169,9 @@ def open_repo(home: Path) -> Iterator["Repo"]:
     """Open the repository that `home` lies in, with its output silenced and its errors as sentences.
 
     Raises:
-        GanflowError: DVC or the disk refuses.
+        GanflowError: DVC refuses.
+        ResourcesError: the disk has no room.
+        ServiceError: another program holds DVC's own lock, or a remote cannot be reached.
     """
     from dvc.exceptions import DvcException
     from dvc.logger import set_loggers_level
@@ -159,12 +186,14 @@ def open_repo(home: Path) -> Iterator["Repo"]:
         ):
             yield repo
     except (DvcException, OSError) as error:
+        told = explained(error, home)
+        if told is not None:
+            raise told from None
         raise GanflowError(f"DVC refused in {home} ({reason_of(error)}): see `dvc status` there") from None
 
 
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """Wait until no other ganflow process uses DVC in this home, and hold it; a holder may ask again."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.state_dir / "dvc.lock", is_singleton=True):
+    with held(settings.state_dir / "dvc.lock", again=True):
         yield

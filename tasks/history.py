@@ -1,24 +1,28 @@
 """The history of the dataset: each ingest an MLflow run, each new version an event, even when a kill comes between.
 
-A note beside the locks says what is still owed; the next ingest pays it.
+`tasks.owed` says what is still owed; the next ingest pays it, or `ganflow up` when it starts.
 """
 
-import json
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
-from prefect.events import emit_event
+from prefect.client.orchestration import get_client
+from prefect.events import Event, Resource
 
 from gan.data.dataset import DatasetInfo, read_dataset_info
 from gan.data.shards import read_split
 from gan.grids import class_grid_png
+from gan.shown import reason_of
 from tasks.dvc_repo import current_md5
+from tasks.owed import owed, paid
+from tasks.patience import patiently
 from tasks.settings import Settings
 from tasks.tracking import DATASETS, run
 
 DATASET_VERSIONED = "dataset.versioned"
-_OWED = "ingest-owed.json"
 
 
 @dataclass(frozen=True)
@@ -29,50 +33,54 @@ class Files:
     report: Path
 
 
-def owe(settings: Settings, *, announce: bool) -> None:
-    """Note, before a version is made, that it has to be recorded and perhaps announced."""
-    _write(settings, {"before": current_md5(settings), "announce": announce})
-
-
-def announced(settings: Settings) -> None:
-    """Note that the event is out."""
-    owed = _read(settings)
-    if owed is not None:
-        _write(settings, {**owed, "announce": False})
-
-
-def settled(settings: Settings) -> None:
-    """Note that nothing is owed."""
-    (settings.state_dir / _OWED).unlink(missing_ok=True)
-
-
-def settle(settings: Settings) -> str | None:
-    """Announce and record the version that a killed ingest made and said nothing of.
+def settle(settings: Settings, on_warning: Callable[[str], None]) -> str | None:
+    """Announce and record the version that an earlier ingest made and could not say of.
 
     Returns:
-        Its md5, or None where nothing was owed.
+        Its md5, or None where it is on record.
+
+    Raises:
+        ServiceError: MLflow does not answer.
     """
-    owed = _read(settings)
-    md5 = current_md5(settings) if owed else None
-    if owed is None or md5 is None or md5 == owed["before"]:
-        settled(settings)
+    announce(settings, on_warning)
+    note, md5 = owed(settings), current_md5(settings)
+    if note is None or not note.record or md5 is None:
         return None
     info = read_dataset_info(settings.data_dir)
-    if owed["announce"]:
-        announce(md5, info)
-        announced(settings)
     record(settings, md5, info, info.name, None)
-    settled(settings)
+    paid(settings, recorded=True)
     return md5
 
 
-def announce(md5: str, info: DatasetInfo) -> None:
-    """Emit the event by which `retrain/on-new-data` starts."""
-    emit_event(
-        DATASET_VERSIONED,
-        resource={"prefect.resource.id": f"ganflow.dataset.{md5}", "prefect.resource.name": md5},
-        payload={"md5": md5, "num_train": info.num_train, "num_test": info.num_test},
+def announce(settings: Settings, on_warning: Callable[[str], None]) -> None:
+    """Send the event by which `retrain/on-new-data` starts, if it is owed; what Prefect does not take stays owed."""
+    note, md5 = owed(settings), current_md5(settings)
+    if note is None or not note.announce or md5 is None:
+        return
+    try:
+        info = read_dataset_info(settings.data_dir)
+        payload = {"md5": md5, "num_train": info.num_train, "num_test": info.num_test}
+        patiently(lambda: _send(note.event, md5, payload), "announcing the dataset", on_warning, tries=3)
+    except Exception as error:
+        on_warning(
+            f"the event {DATASET_VERSIONED} could not be sent to Prefect ({reason_of(error)}): "
+            "the next ingest or start of `ganflow up` sends it"
+        )
+    else:
+        paid(settings, announced=True)
+
+
+def _send(event_id: str, md5: str, payload: dict[str, Any]) -> None:
+    """Send an event, and return when the server has it: `emit_event` would only put it into a queue."""
+    event = Event(
+        id=UUID(event_id),
+        event=DATASET_VERSIONED,
+        resource=Resource({"prefect.resource.id": f"ganflow.dataset.{md5}", "prefect.resource.name": md5}),
+        payload=payload,
     )
+    with get_client(sync_client=True) as prefect:
+        # a path of Prefect's HTTP interface that its client has no method for
+        prefect.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
 
 
 def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: Files | None) -> bytes:
@@ -99,18 +107,3 @@ def record_failure(settings: Settings, source: str, files: Files) -> None:
 def _grid(data_dir: Path) -> bytes:
     images, labels = next(iter(read_split(data_dir, "train")))
     return class_grid_png(images, labels)
-
-
-def _read(settings: Settings) -> dict[str, object] | None:
-    try:
-        owed = json.loads((settings.state_dir / _OWED).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return owed if isinstance(owed, dict) and {"before", "announce"} <= owed.keys() else None
-
-
-def _write(settings: Settings, owed: dict[str, object]) -> None:
-    path = settings.state_dir / _OWED
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(owed), "utf-8")
-    os.replace(partial, path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gan.data.files.atomic import write_whole
 from tasks.settings import Settings
 from tasks.tracking import DATASETS, SQLITE, client
 
@@ -63,9 +64,7 @@ def ingest_runs(settings: Settings) -> list[IngestRun]:
         pass
     copy = _Copy(address=address, state=state, runs=list(_asked(settings)))
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f"{_FILE}.{os.getpid()}.partial")
-    partial.write_text(copy.model_dump_json(), "utf-8")
-    partial.replace(file)
+    write_whole(file, copy.model_dump_json())
     return copy.runs
 
 

@@ -1,14 +1,13 @@
 """One ingest from source to version: what is finished survives a kill, what is refused leaves everything as it was."""
 
 import contextlib
-import errno
 import logging
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from gan.config import DataConfig
 from gan.data.build import Built, RunJobs, build_dataset
@@ -17,15 +16,18 @@ from gan.data.files.fetch import is_url
 from gan.data.records import Source
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
-from gan.errors import DatasetError, ResourcesError
+from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks import history
 from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, version_dataset
+from tasks.failures import explained
+from tasks.locks import held
+from tasks.owed import owe
 from tasks.progress import progress
 from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
 from tasks.source_credentials import find_authorization
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+INGEST_LOCK = "ingest.lock"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,24 +74,26 @@ def ingest_dataset(
     work = settings.state_dir / "ingest"
     authorization = find_authorization(settings, spec.spec, source_secret)
     recover(settings)
-    if (md5 := history.settle(settings)) is not None:
-        logger.info("an ingest was killed before it could record dataset %s: done now", md5)
+    if (made_before := history.settle(settings, logger.warning)) is not None:
+        logger.info("an ingest ended before it could record dataset %s: done now", made_before)
     # The processes that read images start while the source is listed.
     with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
         source = _open(spec, work / "files", authorization, logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
-        with contextlib.suppress(DatasetError):  # never ingested, or its images are out of reach: begin anew
+        with contextlib.suppress(
+            DatasetError, ServiceError
+        ):  # never ingested, or its images are out of reach: begin anew
             ensure_data(settings)
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
         built = _build(settings, source, config, staged, earlier, run_jobs, logger)
-        history.owe(settings, announce=announce)
+        owe(settings, announce=announce)
         version = version_dataset(settings, staged)
-    if version.changed and announce:
-        # At once: a retry of what follows would find the dataset unchanged.
-        history.announce(version.md5, built.info)
-        history.announced(settings)
+    history.announce(settings, logger.warning)
+    if version.md5 == made_before:
+        # Made by an earlier try of this very ingest, which could not say so.
+        version = replace(version, changed=True)
     if version.push_error:
         logger.warning(version.push_error)
     shutil.rmtree(work, ignore_errors=True)
@@ -100,16 +104,13 @@ def ingest_dataset(
 @contextlib.contextmanager
 def one_ingest_at_a_time(settings: Settings, logger: logging.Logger) -> Iterator[None]:
     """Wait until no other ingest works in this home."""
-    lock = FileLock(settings.state_dir / "ingest.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.warning("another ingest is at work in %s: waiting for it", settings.home)
-        lock.acquire()
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(settings.state_dir / INGEST_LOCK, timeout=0))
+        except Timeout:
+            logger.warning("another ingest is at work in %s: waiting for it", settings.home)
+            stack.enter_context(held(settings.state_dir / INGEST_LOCK))
         yield
-    finally:
-        lock.release()
 
 
 def _sizes(settings: Settings) -> str:
@@ -157,9 +158,10 @@ def _build(
 def _disk_full_as_sentence(settings: Settings) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
+    except Exception as error:
         md5 = current_md5(settings)
         kept = f"dataset {md5} is as it was" if md5 else "there is no dataset yet"
-        raise ResourcesError(f"the disk of {settings.home} is full: free some space and ingest again; {kept}") from None
+        told = explained(error, settings.home, kept)
+        if told is error or not isinstance(told, ResourcesError):
+            raise
+        raise told from error

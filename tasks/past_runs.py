@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gan.config import Config
 from gan.errors import InputError
+from tasks.failures import explained
 from tasks.settings import Settings
 from tasks.tracking import TRAINING, client, experiment_id
 
@@ -48,6 +49,7 @@ def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
 
     Raises:
         InputError: there is no such run, or it has no such artifact.
+        ServiceError: MLflow does not answer.
     """
     client(settings)
     import mlflow
@@ -55,7 +57,9 @@ def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
 
     try:
         return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
-    except (MlflowException, OSError):
+    except (MlflowException, OSError) as error:
+        if (told := explained(error, settings.home)) is not None:
+            raise told from error
         raise InputError(
             f"there is no run {run_id} with the artifact {path} in MLflow at {settings.tracking_place}: "
             "give the run id that `ganflow train` printed"
@@ -85,7 +89,9 @@ def _find_run(settings: Settings, run_id: str) -> "Run":
 
     try:
         return client(settings).get_run(run_id)
-    except MlflowException:
+    except MlflowException as error:
+        if (told := explained(error)) is not None:
+            raise told from error
         raise InputError(
             f"there is no run {run_id} in MLflow at {settings.tracking_place}: "
             "give the run id that `ganflow train` printed"

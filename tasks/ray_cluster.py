@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import psutil
 
-from gan.errors import ServiceError
+from gan.errors import GanflowError, OutOfPatienceError, ResourcesError, ServiceError
 from gan.shown import shown
+from tasks.failures import explained
 from tasks.guard import guard
 from tasks.guardian import end
 from tasks.settings import Settings
@@ -44,7 +45,7 @@ def ray_cluster(
         The resources of each node, as in [{"CPU": 2.0}].
 
     Raises:
-        ServiceError: no cluster answers there, or Ray did not start on this machine.
+        OutOfPatienceError: no cluster answers there, or Ray did not start on this machine.
     """
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -72,7 +73,7 @@ def _connect(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ServiceError(
+        raise OutOfPatienceError(
             f"no Ray cluster answers at {address} ({last_line(error)}): start it, or correct or unset RAY_ADDRESS"
         ) from None
 
@@ -89,7 +90,7 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
         except Exception as error:  # Ray raises a bare one when its time is over
             _clear_away(there)
             if not left:
-                raise ServiceError(
+                raise OutOfPatienceError(
                     f"Ray did not start on this machine in {STARTS} tries ({last_line(error)}): "
                     "try again when it is less busy"
                 ) from None
@@ -155,3 +156,18 @@ def last_line(error: BaseException) -> str:
     """Return the last line of an error's message, which is what Ray's long ones come down to, fit to be shown."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return shown(lines[-1]) if lines else type(error).__name__
+
+
+def as_sentence(error: Exception, what: str) -> GanflowError:
+    """Return the sentence for what a task on the cluster raised: its own where it has one.
+
+    Args:
+        error: Ray's.
+        what: the cluster could not do.
+    """
+    told = explained(error)
+    lost = isinstance(told, ServiceError)
+    if told is not None and not lost:
+        return told
+    sentence = f"the Ray cluster could not {what} ({last_line(error)[:200]}): see its dashboard, and run this again"
+    return (ServiceError if lost else ResourcesError)(sentence)

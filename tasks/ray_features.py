@@ -1,7 +1,6 @@
 """Features on a Ray cluster: slices of images as Ray tasks, on whichever node has a core or a GPU free."""
 
 import contextlib
-import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from gan.config import EvaluationConfig
-from gan.errors import GanflowError, ResourcesError
 from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor, default_batch_size
 from gan.precision import native_bf16
 from gan.sampling import Program, draw
-from tasks.ray_cluster import ray_cluster
+from tasks.ray_cluster import as_sentence, ray_cluster
+from tasks.scratch import local_scratch
 from tasks.settings import THREADS_SLEEP, Settings
 
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
@@ -168,7 +167,7 @@ def _open(network: NetworkPayload) -> FeatureExtractor:
     from tasks.features import open_extraction
 
     file = Path(network.name)  # as a sentence about it should call it, whatever the folder here
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with local_scratch("network") as folder, contextlib.chdir(folder):
         file.write_bytes(ray.get(network.content))
         settings = Settings(ganflow_inception_weights=None if network.own else file, ray_address=None)
         return open_extraction(settings, network.config, network=file if network.own else None).extractor
@@ -181,10 +180,4 @@ def _result(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, GanflowError):
-            raise cause from None
-        reason = str(error).strip().splitlines()[-1][:200]
-        raise ResourcesError(
-            f"the Ray cluster could not compute features ({reason}): see its dashboard, and run this again"
-        ) from None
+        raise as_sentence(error, "compute features") from None

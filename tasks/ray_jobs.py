@@ -7,8 +7,7 @@ from dataclasses import replace
 from gan.data.build import RunJobs
 from gan.data.encode import Job, do
 from gan.data.pool import Pool
-from gan.errors import ResourcesError
-from tasks.ray_cluster import ray_cluster
+from tasks.ray_cluster import as_sentence, ray_cluster
 from tasks.settings import Settings
 
 _AHEAD = 2  # tasks handed out for each core: enough to keep it busy, few enough to bound memory
@@ -46,8 +45,4 @@ def _on_ray(settings: Settings, jobs: Sequence[Job]) -> Iterator[tuple[int, byte
             try:
                 yield running.pop(done), ray.get(done)
             except RayError as error:
-                reason = str(error).strip().splitlines()[-1][:200]
-                raise ResourcesError(
-                    f"the Ray cluster could not read a part of the source ({reason}): "
-                    "see its dashboard, and run this again: what is done is kept"
-                ) from None
+                raise as_sentence(error, "read a part of the source") from None

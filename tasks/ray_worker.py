@@ -19,6 +19,7 @@ from gan.errors import GanflowError
 from gan.loop import train
 from tasks.dataset import load_version
 from tasks.run_storage import WARM_START, RunStorage
+from tasks.scratch import local_scratch
 from tasks.validation import NOT_MEASURED
 
 
@@ -149,9 +150,9 @@ def train_worker(arguments: dict[str, Any]) -> None:
     payload = WorkerPayload(**arguments["payload"])
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
     config = Config.model_validate(payload.config)
-    with tempfile.TemporaryDirectory() as scratch:
+    with local_scratch("training") as scratch:
         watched = config.evaluation.watch_images > 0
-        context = RayContext(arguments["board"], payload.storage, Path(scratch), watched=watched)
+        context = RayContext(arguments["board"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
         try:

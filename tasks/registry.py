@@ -12,27 +12,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from gan.checkpoint import load_header, load_tensors
 from gan.config import parse_network
 from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError, UnsafeModelError
 from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
-from gan.program_file import load_program_file
+from gan.program_file import forget_places, load_program_file
 from gan.sampling import Program
+from tasks.locks import held
 from tasks.past_runs import run_artifact
 from tasks.scratch import scratch_folder
 from tasks.settings import Settings
 from tasks.tracking import RunLog, client
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gan-generator"
 PROGRAM_FILE = "data/model.pt2"  # in MLflow's folder of a model whose format is pt2
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Tags of a version: the checkpoint that it was made from, and the version that it took the place of.
+CHECKPOINT, REPLACES = "checkpoint", "replaces"
 
 
 @dataclass(frozen=True)
@@ -159,23 +162,69 @@ def register(
     run: RunLog,
     generator: SeededGenerator,
     *,
+    checkpoint: str,
     config: Mapping[str, Any],
     tags: Mapping[str, str],
     card: str,
 ) -> RegisteredModel:
     """Export a generator into its run, add it to the registry and call it challenger.
 
+    A run's checkpoint becomes one version: registered again, the version that is there takes the tags and the card.
+
     Args:
         settings: where the registry is.
-        run: the training run.
+        run: the training run; its status stays what it is.
         generator: the program, eager.
+        checkpoint: what it was made from, as the sha256 of its list of hashes.
         config: what it was trained with, as a JSON tree; the version carries it, whether its run is there or not.
         tags: facts on the version, such as `dataset_md5` and `class_names` (a JSON list).
         card: the model card, Markdown.
     """
-    import mlflow
     from mlflow.exceptions import MlflowException
-    from mlflow.models import ModelSignature
+
+    registry = client(settings)
+    facts = {**tags, CHECKPOINT: checkpoint}
+    version = _version_of(registry, run.run_id, checkpoint)
+    if version is None:
+        uri, model_id = _export(registry, run.run_id, generator, config)
+        with contextlib.suppress(MlflowException):  # it is there already
+            registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
+        created = registry.create_model_version(
+            MODEL, uri, run_id=run.run_id, tags=facts, description=card, model_id=model_id
+        )
+        version = str(created.version)
+    else:
+        for key, value in facts.items():
+            registry.set_model_version_tag(MODEL, version, key, value)
+        registry.update_model_version(MODEL, version, description=card)
+    registry.set_registered_model_alias(MODEL, CHALLENGER, version)
+    return find_model(settings, version)
+
+
+def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str | None:
+    found = registry.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    numbers = [int(each.version) for each in found if each.tags.get(CHECKPOINT) == checkpoint]
+    return str(max(numbers)) if numbers else None
+
+
+class _PlacelessProgram:
+    """MLflow's flavor for PyTorch, whose exported graph does not tell where this machine keeps its code."""
+
+    @staticmethod
+    def save_model(path: str, **options: Any) -> None:
+        """Save a model as `mlflow.pytorch` does."""
+        import mlflow
+
+        mlflow.pytorch.save_model(path=path, **options)
+        forget_places(Path(path) / PROGRAM_FILE)
+
+
+def _export(
+    registry: "MlflowClient", run_id: str, generator: SeededGenerator, config: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Log the program as a model of a run, and return its address and id."""
+    import mlflow
+    from mlflow.models import Model, ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     example = np.array([[0, -1], [1, -1]], dtype=np.int64)
@@ -184,24 +233,25 @@ def register(
         inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
         outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
     )
-    registry = client(settings)
-    with _quiet(), mlflow.start_run(run_id=run.run_id, log_system_metrics=False):
-        info = mlflow.pytorch.log_model(
-            generator,
-            name="generator",
+    training = registry.get_run(run_id)
+    with _quiet():
+        # Not `mlflow.pytorch.log_model`: it needs the run open, and an open run that fails is FAILED.
+        model = registry.create_logged_model(
+            training.info.experiment_id, name="generator", source_run_id=run_id, params=training.data.params
+        )
+        info = Model.log(
+            artifact_path=None,
+            model_id=model.model_id,
+            flavor=_PlacelessProgram,
+            run_id=run_id,
+            pytorch_model=generator,
             input_example=example,
             signature=signature,
             serialization_format="pt2",
             pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
             metadata={"program_format_version": PROGRAM_FORMAT_VERSION, "config": dict(config)},
         )
-    with contextlib.suppress(MlflowException):  # it is there already
-        registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
-    created = registry.create_model_version(
-        MODEL, info.model_uri, run_id=run.run_id, tags=dict(tags), description=card, model_id=info.model_id
-    )
-    registry.set_registered_model_alias(MODEL, CHALLENGER, created.version)
-    return find_model(settings, str(created.version))
+    return str(info.model_uri), str(info.model_id)
 
 
 def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
@@ -213,17 +263,26 @@ def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: s
 @contextlib.contextmanager
 def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
     """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
-    with FileLock(settings.state_dir / "registry.lock"):
+    with held(settings.state_dir / "registry.lock"):
         yield
 
 
 def promote(settings: Settings, model: RegisteredModel) -> None:
-    """Make a version the champion; what was champion becomes `previous`."""
+    """Make a version the champion; what was champion becomes `previous`.
+
+    Done again after a kill at any moment, it ends in the same state: the version notes whom it replaces first.
+    """
     registry = client(settings)
     before = champion(settings)
-    if before is not None and before.version != model.version:
-        registry.set_registered_model_alias(MODEL, PREVIOUS, str(before.version))
-    registry.set_registered_model_alias(MODEL, CHAMPION, str(model.version))
+    version = str(model.version)
+    if before is None:
+        registry.delete_model_version_tag(MODEL, version, REPLACES)
+    elif before.version != model.version:
+        registry.set_model_version_tag(MODEL, version, REPLACES, str(before.version))
+    registry.set_registered_model_alias(MODEL, CHAMPION, version)
+    replaced = registry.get_model_version(MODEL, version).tags.get(REPLACES)
+    if replaced is not None:
+        registry.set_registered_model_alias(MODEL, PREVIOUS, replaced)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The release folder: a synthetic dataset, complete and checked before it gets its name."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from gan.metrics.evaluation import Evaluation
 from gan.sampling import Program, draw
 from tasks.card import dataset_card
 from tasks.registry import MODEL, RegisteredModel
-from tasks.scratch import scratch_folder
+from tasks.scratch import scratch_beside, scratch_folder
 from tasks.settings import Settings
 
 FORMAT_VERSION = 1
@@ -114,12 +115,13 @@ def build_release(
         verify_release(partial)
         try:
             os.replace(partial, folder)
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
             # GANFLOW_HOME/synthetic may be a mount of its own: copy beside the goal, then rename.
-            near = folder.with_name(f".{name}.partial")
-            shutil.rmtree(near, ignore_errors=True)
-            shutil.copytree(partial, near)
-            os.replace(near, folder)
+            with scratch_beside(settings.synthetic_dir, "release") as near:
+                shutil.copytree(partial, near / name)
+                os.replace(near / name, folder)
     return Release(folder, manifest, existed=False)
 
 

@@ -1,15 +1,16 @@
 """Going on with a training that did not come to its end: which one that is, and that nobody else trains it now."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from gan.checkpoint import first_difference, shaping
 from gan.credentials import bare_address
 from gan.errors import CheckpointError, InputError
+from tasks import locks
 from tasks.past_runs import is_finished, run_tags, unfinished_trainings
 from tasks.run_storage import RunStorage
 from tasks.settings import Settings
@@ -42,17 +43,12 @@ def held(settings: Settings, run_id: str) -> Iterator[None]:
     Raises:
         InputError: another process trains it.
     """
-    path = settings.state_dir / "training" / f"{run_id}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"run {run_id} is being trained by another process: wait for its end, {NEW_RUN}") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(settings.state_dir / "training" / f"{run_id}.lock", timeout=0))
+        except Timeout:
+            raise InputError(f"run {run_id} is being trained by another process: wait for its end, {NEW_RUN}") from None
         yield
-    finally:
-        lock.release()
 
 
 def newest_unfinished(settings: Settings, header: Mapping[str, Any]) -> Unfinished | None:
@@ -113,11 +109,13 @@ def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:
         storage = RunStorage(settings.storage, run_id)
         for name in storage.checkpoints():
             try:
-                return Unfinished(run_id, storage.header(name))
+                header = storage.header(name)
             except CheckpointError as error:
                 raise InputError(f"run {run_id} cannot be resumed: {error}") from None
             except (OSError, ValueError, KeyError):  # cut short: the worker, too, takes the one before
                 continue
+            if storage.is_whole(name):
+                return Unfinished(run_id, header)
     raise InputError(
         f"run {run_id} has no checkpoints left in {bare_address(settings.storage)}: name another, {NEW_RUN}"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
-from gan.checkpoint import HASHES, HEADER, parse_header
+from gan.checkpoint import HASHES, HEADER, is_complete, parse_header
 from gan.credentials import bare_address, has_credentials
 from gan.errors import InputError
 from gan.shown import reason_of
@@ -87,15 +87,43 @@ class RunStorage:
         """
         if not self._has(RAY_LIST):
             return False
-        path = f"{self._folder}/{RAY_LIST}"
-        with self._files.open_input_stream(path) as file:
-            text = file.read()
         try:
-            json.loads(text)
+            json.loads(self._list())
         except ValueError:
-            self._files.delete_file(path)
+            self._files.delete_file(f"{self._folder}/{RAY_LIST}")
             return True
         return False
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a checkpoint is complete: by its hashes where it lies on a disk, else by their list alone."""
+        if isinstance(self._files, LocalFileSystem):
+            return is_complete(Path(self._folder, name))
+        return self._has(f"{name}/{HASHES}")
+
+    def drop_cut(self) -> list[str]:
+        """Remove checkpoints that a kill or a full disk cut short; call it while nobody trains the run.
+
+        Those that Ray Train has on its list stay, for they were whole; so does everything where nothing is whole.
+
+        Returns:
+            Names of those removed.
+        """
+        found = self._files.get_file_info(FileSelector(self._folder, allow_not_found=True))
+        folders = (each.base_name for each in found if each.type == FileType.Directory)
+        names = sorted(name for name in folders if name.startswith("checkpoint_"))
+        whole = {name for name in names if self.is_whole(name)}
+        if not whole:
+            return []
+        cut = [name for name in names if name not in whole and name not in self._list()]
+        for name in cut:
+            self._files.delete_dir(f"{self._folder}/{name}")
+        return cut
+
+    def _list(self) -> str:
+        if not self._has(RAY_LIST):
+            return ""
+        with self._files.open_input_stream(f"{self._folder}/{RAY_LIST}") as file:
+            return str(file.read(), "utf-8", "replace")
 
     def _has(self, path: str) -> bool:
         return bool(self._files.get_file_info(f"{self._folder}/{path}").type == FileType.File)

@@ -9,10 +9,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gan.credentials import bare_address
 from gan.errors import InputError
+from tasks.failures import explained
 
 # Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
 # four to five times slower as soon as one other process is busy; there is always a Prefect server here.
 THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+_ROOM_BYTES = 2**20
 
 
 class Settings(BaseSettings):
@@ -87,13 +90,35 @@ def require_writable_home(settings: Settings) -> None:
 
     Raises:
         InputError: the home folder cannot be made or written.
+        ResourcesError: its disk is read-only or has no room.
     """
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=settings.state_dir):
             pass
     except OSError as error:
+        told = explained(error, settings.home)
+        if told is not None:
+            raise told from None
         raise InputError(
             f"the home folder {settings.home} cannot be written ({os.strerror(error.errno or 0)}): "
             "set GANFLOW_HOME to a folder of yours"
         ) from None
+
+
+def require_room(settings: Settings) -> None:
+    """Prove that the home's disk takes a little more: Prefect's database, too, lies there, and fails without a word.
+
+    Raises:
+        ResourcesError: it does not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=settings.state_dir) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        told = explained(error, settings.home)
+        if told is None:
+            raise
+        raise told from None

@@ -2,22 +2,24 @@
 
 import contextlib
 import json
+import logging
 import os
-import secrets
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gan.errors import InputError, ServiceError
+from gan.errors import InputError, ResourcesError, ServiceError
 from gan.shown import inert, reason_of
+from tasks.failures import explained
+from tasks.locks import held
+from tasks.patience import patiently
+from tasks.scratch import local_scratch
 from tasks.settings import Settings
 from tasks.stopping import last_act
 
 if TYPE_CHECKING:
-    from logging import Logger, LoggerAdapter
-
     from mlflow import MlflowClient
 
     from gan.config import Config
@@ -37,7 +39,12 @@ QUIET = {
     "MLFLOW_RUN_CONTEXT": '{"mlflow.user": "ganflow", "mlflow.source.name": "ganflow"}',
     # It prints the address of each run that ends, with its password.
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A dozen seconds in each call; its own 7 are four minutes. What matters is tried again by `tasks.patience`.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
 }
+# Not a default: whatever is asked for, nothing that a registry names is unpickled.
+NO_PICKLE = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+_log = logging.getLogger(__name__)
 
 
 def client(settings: Settings) -> "MlflowClient":
@@ -50,6 +57,7 @@ def client(settings: Settings) -> "MlflowClient":
     uri = settings.tracking_uri
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
+    os.environ.update(NO_PICKLE)
     if urlsplit(uri).scheme in {"http", "https"}:
         _require_answer(settings)
     import mlflow
@@ -67,6 +75,8 @@ def client(settings: Settings) -> "MlflowClient":
                 f"the MLflow server at {place} asks for a password: export MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD"
             ) from None
+        if isinstance(told := explained(error, place), ResourcesError):
+            raise told from None
         why = reason_of(str(error).replace(uri, place) or type(error).__name__)
         raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
     return opened
@@ -79,13 +89,20 @@ def _make_database(uri: str) -> None:
     path = Path(uri.removeprefix(SQLITE))
     if not uri.startswith(SQLITE) or path.exists() or not path.parent.is_dir():
         return
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    # One at a time, so that whatever another process left of a draft can be removed.
+    with held(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            return
+        draft = path.with_name(f".{path.name}.draft")
+        try:
+            for left in path.parent.glob(f"{draft.name}*"):  # SQLite has files beside its own, too
+                left.unlink()
+            mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
+            with contextlib.suppress(FileExistsError):  # a program that is not ganflow was faster
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+            path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
 
 
 def _require_answer(settings: Settings) -> None:
@@ -148,9 +165,14 @@ def ending(log: "RunLog") -> Iterator["RunLog"]:
         with last_act(lambda: log.client.set_terminated(log.run_id, "KILLED")):
             yield log
     except BaseException as error:
-        log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        with contextlib.suppress(Exception):  # what failed first is what is told
+            log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
-    log.client.set_terminated(log.run_id, "FINISHED")
+    patiently(
+        lambda: log.client.set_terminated(log.run_id, "FINISHED"),
+        "telling MLflow that the run is finished",
+        _log.warning,
+    )
 
 
 @contextlib.contextmanager
@@ -188,13 +210,17 @@ class RunLog:
         """Log the configuration tree as `config.json`, in place of an earlier one; params cannot be replaced."""
         self.text(json.dumps(config.model_dump(mode="json"), indent=2) + "\n", CONFIG)
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Log numbers at an image count."""
-        import time
+    def metrics(self, values: Mapping[str, float], step: int, at: float | None = None) -> None:
+        """Log numbers at an image count.
 
+        Args:
+            values: by key.
+            step: images.
+            at: when they were measured, in seconds since 1970; now without it.
+        """
         from mlflow.entities import Metric
 
-        now = int(time.time() * 1000)
+        now = int((time.time() if at is None else at) * 1000)
         self.client.log_batch(self.run_id, metrics=[Metric(key, value, now, step) for key, value in values.items()])
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -208,8 +234,8 @@ class RunLog:
 
     def bytes(self, data: bytes, path: str) -> None:
         """Store bytes as the artifact `path`."""
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / Path(path).name
+        with local_scratch("artifact") as folder:
+            file = folder / Path(path).name
             file.write_bytes(data)
             self.file(file, str(Path(path).parent))
 
@@ -220,16 +246,6 @@ class RunLog:
     def folder(self, folder: Path, path: str) -> None:
         """Store a folder's files as the artifact folder `path`."""
         self.client.log_artifacts(self.run_id, str(folder), path)
-
-
-def note_choice(log: RunLog, logger: "Logger | LoggerAdapter[Logger]") -> Callable[[str], None]:
-    """What writes down how steps are computed: for the reader of the log, and as a tag of the run."""
-
-    def note(choice: str) -> None:
-        logger.info("steps run in %s", choice)
-        log.tags({"choice": choice})
-
-    return note
 
 
 def _inert(tags: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from gan.context import Progress
 from gan.data.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
 from gan.metrics.weights import find_inception_weights
+from tasks.failures import explained
 from tasks.ray_cluster import in_a_thread, last_line, ray_cluster
 from tasks.run_storage import RunStorage
 from tasks.settings import THREADS_SLEEP, Settings
@@ -184,6 +185,8 @@ def train_on_ray(
         )
 
         storage.drop_broken_list()
+        if cut := storage.drop_cut():
+            on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
         def stop_scoring() -> None:
             if validator is not None:  # Ray Train would wait for scores of a training that failed
@@ -193,7 +196,8 @@ def train_on_ray(
             try:
                 result = in_a_thread(trainer.fit)
             except ray.train.TrainingFailedError as error:
-                raise GanflowError(
+                full = isinstance(explained(error, settings.storage), ResourcesError)
+                raise (ResourcesError if full else GanflowError)(
                     f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
                     "its checkpoints stand, and training it again goes on from there"
                 ) from error

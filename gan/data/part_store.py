@@ -12,15 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gan.data.arrow import to_numpy
+from gan.data.files.atomic import write_whole
 
 _OPEN = 64
 
 
 def keep(path: Path, table: bytes | pa.Buffer) -> None:
     """Write a finished part, complete or not at all."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(table)
-    os.replace(partial, path)
+    write_whole(path, memoryview(table))
 
 
 class PartStore:

@@ -1,13 +1,13 @@
 """The list of rejects: every file that is not in the dataset, with its reason, as JSON lines."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from gan.data.files.atomic import replacing
 from gan.data.part_store import PartStore
 from gan.data.plan import Plan
 from gan.data.records import Reject
@@ -18,12 +18,10 @@ _BATCH = 10_000
 def write_quarantine(path: Path, store: PartStore, plan: Plan) -> None:
     """Write every reject as a line `{"path": …, "reason": …, "detail": …}`, in the order of the source."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
         for reject in _rejects(store, plan):
             line = {"path": reject.path, "reason": reject.reason, "detail": reject.detail}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    os.replace(partial, path)
 
 
 def read_quarantine(path: Path, most: int) -> list[Reject]:

@@ -1,13 +1,13 @@
 """The record of one evaluation, and the decision between a candidate and the champion that it serves."""
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, FiniteFloat, ValidationError
 
 from gan.config import Frozen
+from gan.data.files.atomic import write_whole
 from gan.errors import InputError
 from gan.metrics.estimate import Estimate
 from gan.metrics.protocol import Protocol, require_equal
@@ -57,15 +57,7 @@ class Evaluation(Frozen):
     def to_json(self, path: Path) -> None:
         """Write the record so that a reader sees the whole file or none of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2) + "\n")
-            # mkstemp makes files that only their owner can read
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        write_whole(path, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def from_json(cls, path: Path) -> Self:

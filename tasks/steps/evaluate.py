@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import CacheKeyFnPolicy
 
 from gan.checkpoint import HASHES
@@ -21,6 +21,7 @@ from tasks.progress import progress
 from tasks.references import dataset_version, image_folder
 from tasks.scratch import scratch_folder
 from tasks.settings import Settings
+from tasks.steps.retry import step
 from tasks.subjects import Subject
 
 
@@ -42,7 +43,7 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
     return "evaluation-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-@task(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True, result_serializer="json")
+@step(cache_policy=CacheKeyFnPolicy(cache_key_fn=_evaluation_key), persist_result=True, result_serializer="json")
 def evaluate_generator(
     subject: Subject,
     configuration: Configuration,
@@ -50,7 +51,7 @@ def evaluate_generator(
     data: str | None = None,
     network: str | None = None,
 ) -> Measured:
-    """Score a generator against a version of the dataset, or other images. Buys a cache and artifacts.
+    """Score a generator against a version of the dataset, or other images. Buys a retry, a cache and artifacts.
 
     The key is the generator, the dataset, the evaluation's settings and the metrics' code version, so a champion
     that was scored under the very protocol of a candidate is not passed through the network again.

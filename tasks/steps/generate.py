@@ -1,6 +1,6 @@
 """The step `generate`: a release."""
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -17,7 +17,7 @@ from tasks.registry import (
 )
 from tasks.release import Release, build_release
 from tasks.settings import Settings
-from tasks.steps.retry import worth_retrying
+from tasks.steps.retry import step
 from tasks.steps.train import TRAINING_DIGESTS
 from tasks.tracking import RELEASES, run
 
@@ -36,7 +36,7 @@ class Released(BaseModel):
     existed: bool
 
 
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def draw_release(version: int, name: str, configuration: Configuration, seed: int | None) -> Released:
     """Draw, check and track a release. Buys a retry, which makes the same release again, and a picture."""
     settings, logger = Settings(), get_run_logger()

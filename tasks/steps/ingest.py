@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -14,8 +14,9 @@ from gan.errors import DatasetError
 from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
+from tasks.owed import paid
 from tasks.settings import Settings
-from tasks.steps.retry import worth_retrying
+from tasks.steps.retry import step
 
 
 class Ingested(BaseModel):
@@ -48,7 +49,7 @@ class Ingested(BaseModel):
     push_error: str | None
 
 
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None = None) -> Ingested:
     """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts.
 
@@ -73,7 +74,7 @@ def _ingest(
     version, info = done.version, done.built.info
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
     history.record(settings, version.md5, info, done.source, files)
-    history.settled(settings)
+    paid(settings, recorded=True)
     for note in done.built.notes:
         logger.info(note)
     artifacts.dataset(done.built, version.md5)

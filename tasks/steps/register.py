@@ -1,12 +1,13 @@
 """The steps `register` and promote: a version, and its alias."""
 
+import hashlib
 import json
-import tempfile
 from pathlib import Path
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
+from gan.checkpoint import HASHES
 from gan.configuration import Configuration
 from gan.metrics.evaluation import Decision
 from tasks import artifacts
@@ -19,13 +20,15 @@ from tasks.registry import (
     promote,
     register,
 )
+from tasks.scratch import local_scratch
 from tasks.settings import Settings
+from tasks.steps.retry import step
 from tasks.tracking import RunLog, client
 
 
-@task(cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def register_generator(run_id: str, measured: Measured, configuration: Configuration) -> int:
-    """Export a run's generator, register it as challenger, store its evaluation. Buys its own bar on Prefect's page.
+    """Export a run's generator, register it as challenger, store its evaluation. Buys a retry.
 
     Args:
         run_id: the training run.
@@ -47,24 +50,31 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         warm_start=header.get("warm_start"),
     )
     log.metrics(evaluation.values, step=header["cur_nimg"])
-    with tempfile.TemporaryDirectory() as folder:
-        evaluation.to_json(Path(folder) / "evaluation.json")
-        log.file(Path(folder) / "evaluation.json")
+    with local_scratch("evaluation") as folder:
+        evaluation.to_json(folder / "evaluation.json")
+        log.file(folder / "evaluation.json")
     if Path(measured.report).exists():  # a cached evaluation outlives its page on this machine
         log.file(Path(measured.report))
     how = {"configuration": str(configuration)}
     log.tags({"evaluation_run": measured.evaluation_run} | how)
     log.text(card, "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
-    generator = load_generator(checkpoint)
-    model = register(settings, log, generator, config=header["config"], tags=facts | scores | how, card=card)
+    model = register(
+        settings,
+        log,
+        load_generator(checkpoint),
+        checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
+        config=header["config"],
+        tags=facts | scores | how,
+        card=card,
+    )
     log.tags({"model_version": str(model.version)})
     return model.version
 
 
-@task(cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def promote_or_keep(version: int, verdict: Decision) -> str:
-    """Move the aliases as the verdict says; returns the version's alias. Buys an artifact: the reason in words."""
+    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact."""
     settings = Settings()
     model = find_model(settings, str(version))
     if verdict.promote:

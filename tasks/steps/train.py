@@ -1,13 +1,12 @@
 """The step `train`: a checkpoint in an MLflow run."""
 
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
@@ -19,17 +18,20 @@ from gan.shown import reason_of
 from tasks import artifacts
 from tasks.board import Scoring
 from tasks.dataset import training_digests
+from tasks.patience import patiently
 from tasks.progress import Reporter, progress
 from tasks.report_page import fitting_side, thumbnails
-from tasks.scratch import scratch_folder
+from tasks.scratch import local_scratch, scratch_folder
 from tasks.settings import Settings
-from tasks.steps.retry import worth_retrying
-from tasks.tracking import RunLog, client, note_choice
+from tasks.steps.retry import step
+from tasks.telemetry import Telemetry
+from tasks.tracking import RunLog, client
 from tasks.training import train_on_ray
+from tasks.training_log import SAMPLES, TrainingLog
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
 TRAINING_DIGESTS = "training_images.sha256"
-SAMPLES, FILM = "samples", "samples/film.png"
+FILM = f"{SAMPLES}/film.png"
 MARKS = 5  # over which the speed is averaged
 _PICTURE_BYTES = 2_000_000  # on Prefect's page, before they are enlarged and packed
 
@@ -113,42 +115,39 @@ class Shown:
         self.reporter(scoring.passed, f"the checkpoint at {scoring.scored_nimg:,} images")
 
 
-@task(retries=1, retry_delay_seconds=5, retry_condition_fn=worth_retrying, cache_policy=NO_CACHE)
+@step(cache_policy=NO_CACHE)
 def train_generator(run_id: str, config: Config, header: dict[str, Any], workers: int) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
     dataset_md5 = header["dataset_md5"]
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
-    with progress("training", config.train.total_images, logger) as reporter:
+    with (
+        progress("training", config.train.total_images, logger) as reporter,
+        scratch_folder(settings, "checkpoint") as folder,
+        Telemetry(f"run {run_id}", logger.warning) as telemetry,
+    ):
         shown = Shown(reporter, config.train.total_images)
-
-        def show(record: Progress) -> None:
-            if record.metrics:
-                log.metrics(record.metrics, step=record.cur_nimg)
-            if record.metrics or record.rate:
-                shown.training(record)
-            if record.samples is not None:
-                grid = grid_png(record.samples, SAMPLE_COLUMNS)
-                log.bytes(grid, f"{SAMPLES}/samples-{record.cur_nimg:012d}.png")
-
-        with scratch_folder(settings, "checkpoint") as folder:
-            result = train_on_ray(
-                config,
-                header,
-                settings,
-                name=run_id,
-                workers=workers,
-                destination=folder / "checkpoint",
-                on_progress=show,
-                on_warning=logger.warning,
-                on_choice=note_choice(log, logger),
-                on_scoring=shown.scoring,
-            )
-            log.folder(result.checkpoint, "checkpoint")
-    if result.kid is not None:
-        log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, step=result.cur_nimg)
-    show_snapshots(read_snapshots(log, config, header, logger.warning), log)
+        told = TrainingLog(log, telemetry, shown.training, logger)
+        result = train_on_ray(
+            config,
+            header,
+            settings,
+            name=run_id,
+            workers=workers,
+            destination=folder / "checkpoint",
+            on_progress=told.progress,
+            on_warning=logger.warning,
+            on_choice=told.choice,
+            on_scoring=shown.scoring,
+        )
+        patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
+        if result.kid is not None:
+            told.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
+    try:
+        show_snapshots(read_snapshots(log, config, header, logger.warning), log)
+    except Exception as error:  # pictures of a training that is finished
+        logger.warning("the film strip of run %s could not be made (%s): it is left out", run_id, reason_of(error))
     return Trained(
         run_id=run_id,
         cur_nimg=result.cur_nimg,
@@ -176,12 +175,12 @@ def read_snapshots(
     rows = min(header["num_classes"] or ROWS, ROWS)
     shape = (rows * SAMPLE_COLUMNS, side, side, header["channels"])
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with local_scratch("samples") as folder:
         for path in sorted(each.path for each in log.client.list_artifacts(log.run_id, SAMPLES)):
             if not (name := re.fullmatch(rf"{SAMPLES}/samples-(\d+)\.png", path)):
                 continue
             try:
-                data = Path(log.client.download_artifacts(log.run_id, path, folder)).read_bytes()
+                data = Path(log.client.download_artifacts(log.run_id, path, str(folder))).read_bytes()
                 found[int(name[1])] = read_grid_png(data, shape, SAMPLE_COLUMNS)
             except Exception as error:  # each artifact store has errors of its own
                 why = reason_of(error)

@@ -1,13 +1,15 @@
 """DVC for real: versions, restoring, kills at any moment, remotes that fail, releases, git."""
 
 import hashlib
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from gan.errors import DatasetError
+from gan.errors import DatasetError, ServiceError
 from tasks.dvc_repo import STAGING, current_md5, ensure_data, recover, track_release, version_dataset
 from tasks.settings import Settings
 
@@ -148,6 +150,33 @@ def test_a_remote_that_fails_keeps_the_dataset_and_says_how_to_push(with_old, tm
     assert "\n" not in version.push_error
     assert read(with_old.data_dir) == NEW
     assert version.md5 == current_md5(with_old)
+
+
+def test_a_version_is_worth_another_try_if_the_remote_is_away_and_not_if_it_has_nothing(with_old, tmp_path):
+    md5 = current_md5(with_old)
+    shutil.rmtree(with_old.home / ".dvc" / "cache")
+    (with_old.data_dir / "dataset.json").unlink()
+    nowhere = free_address()
+    dvc(with_old.home, "remote", "modify", "local", "url", nowhere)
+    with pytest.raises(ServiceError, match=rf"dataset {md5} is not in the cache of .* cannot be reached \(Cannot conn"):
+        ensure_data(with_old)
+    (tmp_path / "empty").mkdir()
+    dvc(with_old.home, "remote", "modify", "local", "url", str(tmp_path / "empty"))
+    with pytest.raises(DatasetError, match=r"nor to be had from the remote \(the remote does not have it\)"):
+        ensure_data(with_old)
+
+
+def test_a_repository_that_another_program_uses_is_worth_another_try(with_old):
+    from dvc.repo import Repo
+
+    with Repo(str(with_old.home)) as repo, repo.lock, pytest.raises(ServiceError, match="DVC does not answer"):
+        ensure_data(with_old)
+
+
+def free_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/x"
 
 
 def test_no_remote_is_no_error(with_old):

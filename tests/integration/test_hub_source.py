@@ -20,10 +20,10 @@ import json, os, sys
 from pathlib import Path
 from gan.data.records import Reject, read_all
 from gan.data.sources.hub import open_hub
-from gan.errors import DatasetError
+from gan.errors import GanflowError
 try:
     source = open_hub(sys.argv[1], (255, 255, 255), Path(sys.argv[2]))
-except DatasetError as error:
+except GanflowError as error:
     print(json.dumps({"error": str(error)}))
 else:
     records = [

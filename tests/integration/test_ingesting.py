@@ -73,6 +73,8 @@ def test_one_source_in_two_homes_has_one_md5_and_nothing_is_left_behind(tmp_path
     assert contents(homes[0].data_dir) == contents(homes[1].data_dir)
     assert not (homes[0].state_dir / "ingest").exists()
     again = ingest(homes[0], spec)
+    assert (again.version.md5, again.version.changed) == (first.version.md5, True), "nobody was told of it yet"
+    again = ingest(homes[0], spec)
     assert (again.version.md5, again.version.changed) == (first.version.md5, False)
 
 
@@ -142,9 +144,9 @@ def test_a_version_that_a_kill_left_unrecorded_is_recorded_by_the_next_ingest(se
     spec = write_idx(tmp_path / "source", 100)
     md5 = ingest(settings, spec).version.md5  # which owes the record to its caller, who was killed
     assert [each.md5 for each in versions(settings) if each.first_made] == []
-    assert history.settle(settings) == md5
+    assert history.settle(settings, pytest.fail) == md5
     assert [each.md5 for each in versions(settings) if each.first_made] == [md5]
-    assert history.settle(settings) is None
+    assert history.settle(settings, pytest.fail) is None
 
 
 def test_two_ingests_wait_for_each_other(settings, tmp_path, caplog):

@@ -3,26 +3,30 @@
 import contextlib
 import getpass
 import json
+import pickle
 import socket
 import sqlite3
 import sys
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from gan.config import NetworkConfig, apply_overrides
 from gan.configuration import Configuration
-from gan.errors import LabelError, ModelNotFoundError
+from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError, UnsafeModelError
 from gan.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.presets import debug
 from tasks.own_configuration import fixed_name, own_configuration, version_configuration
-from tasks.past_runs import next_seed
+from tasks.past_runs import next_seed, run_tags
 from tasks.registry import champion, find_model, load_program, promote, register, require_label
 from tasks.settings import Settings
-from tasks.tracking import TRAINING, run
+from tasks.tracking import TRAINING, RunLog, client, run
 
 pytestmark = pytest.mark.integration
 CONFIG = apply_overrides(debug(), ["train.total_kimg=0.1", "optimizer.lr=1e-05", 'data.class_map={"ç: #": null}'])
@@ -42,8 +46,15 @@ def small_generator(seed):
 def new_version(settings, seed):
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b\n", "ç"])}
     with run(settings, TRAINING, "small", tags) as log:
-        tree = CONFIG.model_dump(mode="json")
-        return register(settings, log, small_generator(seed), config=tree, tags=tags, card="# card")
+        return register(
+            settings,
+            log,
+            small_generator(seed),
+            checkpoint=f"sha {seed}",
+            config=CONFIG.model_dump(mode="json"),
+            tags=tags,
+            card="# card",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +69,12 @@ def test_a_new_version_is_challenger_and_nothing_else(settings, versions):
     assert [model.version for model in versions] == [1, 2, 3]
     assert find_model(settings, "challenger") == versions[2]
     assert versions[0].class_names == ("a", "b\n", "ç")
+    experiment = client(settings).get_experiment_by_name(TRAINING)
+    models = client(settings).search_logged_models([experiment.experiment_id])
+    assert {model.source_run_id for model in models} == {version.run_id for version in versions}
+    for model in models:
+        assert model.status == "READY"
+        assert model.artifact_location.startswith(experiment.artifact_location)
 
 
 def test_no_tag_tells_whose_machine_made_a_version(settings, versions):
@@ -80,6 +97,56 @@ def test_promoting_keeps_the_one_before_as_previous(settings, versions):
     promote(settings, versions[2])  # again, as a retry would
     assert champion(settings) == versions[2]
     assert find_model(settings, "previous") == versions[0]
+
+
+def killed_at(monkeypatch, alias):
+    """Have the process end just before an alias is moved."""
+    move = MlflowClient.set_registered_model_alias
+
+    def set_alias(self, name, key, version):
+        if key == alias:
+            raise KeyboardInterrupt
+        return move(self, name, key, version)
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", set_alias)
+
+
+@pytest.mark.parametrize("alias", ["champion", "previous"])
+def test_a_promotion_that_was_killed_and_is_done_again_ends_the_same(settings, versions, monkeypatch, alias):
+    promote(settings, versions[0])
+    promote(settings, versions[2])
+    with monkeypatch.context() as patch:
+        killed_at(patch, alias)
+        with pytest.raises(KeyboardInterrupt):
+            promote(settings, versions[1])
+    assert find_model(settings, "previous") == versions[0], "nothing is lost meanwhile"
+    promote(settings, versions[1])
+    assert champion(settings) == versions[1]
+    assert find_model(settings, "previous") == versions[2]
+
+
+def test_a_run_registered_again_is_one_version(settings, versions):
+    count = len(client(settings).search_model_versions("name = 'gan-generator'"))
+    log = RunLog(client(settings), versions[1].run_id)
+    tags = {"dataset_md5": "0" * 32, "class_names": '["a", "b\\n", "ç"]', "kid1k": "0.1"}
+    again = register(settings, log, small_generator(1), checkpoint="sha 1", tags=tags, card="# new card")
+    assert again == versions[1] == find_model(settings, "challenger")
+    found = client(settings).get_model_version("gan-generator", str(again.version))
+    assert (found.tags["kid1k"], found.description) == ("0.1", "# new card")
+    assert len(client(settings).search_model_versions("name = 'gan-generator'")) == count
+    assert client(settings).get_run(log.run_id).info.status == "FINISHED"
+
+
+def test_a_registration_that_fails_leaves_its_training_finished(settings, versions, monkeypatch):
+    def save_model(*arguments, **options):
+        assert client(settings).get_run(log.run_id).info.status == "FINISHED", "a kill here would leave it RUNNING"
+        raise RuntimeError("no room")
+
+    log = RunLog(client(settings), versions[0].run_id)
+    monkeypatch.setattr("mlflow.pytorch.save_model", save_model)
+    with pytest.raises(RuntimeError, match="no room"):
+        register(settings, log, small_generator(9), checkpoint="another", tags={}, card="")
+    assert client(settings).get_run(log.run_id).info.status == "FINISHED"
 
 
 def test_a_loaded_version_is_the_registered_program(settings, versions):
@@ -131,9 +198,47 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     assert next_seed(settings, config, "f" * 32, recipe="the same from a warm start") == 0
 
 
-def test_a_run_that_raises_is_marked_failed(settings):
-    from mlflow import MlflowClient
+def test_an_mlflow_that_is_away_is_not_taken_for_one_that_has_no_such_run(settings, monkeypatch):
+    with pytest.raises(InputError, match="there is no run"):
+        run_tags(settings, "0" * 32)
 
+    def away(self, run_id):
+        raise MlflowException("API request to http://h/api failed with exception HTTPConnectionPool: Max retries")
+
+    monkeypatch.setattr(MlflowClient, "get_run", away)
+    with pytest.raises(ServiceError, match="MLflow does not answer as it should"):
+        run_tags(settings, "0" * 32)
+
+
+def test_a_run_that_raises_is_marked_failed(settings):
     with pytest.raises(RuntimeError), run(settings, TRAINING, "broken", {}) as log:
         raise RuntimeError
     assert MlflowClient(settings.tracking_uri).get_run(log.run_id).info.status == "FAILED"
+
+
+class Touch:
+    """What a pickle does when it is read: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_version_with_a_pickle_is_refused_and_does_not_run(settings, versions, tmp_path, monkeypatch):
+    mark, folder = tmp_path / "ran", tmp_path / "model"
+    mlflow.pytorch.save_model(small_generator(0), folder, serialization_format="pickle", input_example=None)
+    (weights,) = (folder / "data").glob("*.pth")
+    weights.write_bytes(pickle.dumps(Touch(mark)))
+    version = client(settings).create_model_version("gan-generator", folder.as_uri()).version
+    model = find_model(settings, version)
+    with pytest.raises(UnsafeModelError, match=r"only programs of torch\.export are loaded"):
+        load_program(settings, model)
+    assert not mark.exists()
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")  # as somebody may have exported it
+    client(settings)
+    with pytest.raises(MlflowException, match="pickle"):
+        mlflow.pytorch.load_model(model.uri)
+    assert not mark.exists()

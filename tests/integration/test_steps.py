@@ -1,11 +1,13 @@
 """What Prefect buys: retries where they help, on a real ephemeral server."""
 
+import errno
+
 import pytest
-from prefect import flow, task
+from prefect import flow
 from prefect.testing.utilities import prefect_test_harness
 
-from gan.errors import DatasetError
-from tasks.steps.retry import worth_retrying
+from gan.errors import DatasetError, OutOfPatienceError, ResourcesError, ServiceError
+from tasks.steps.retry import RETRIES, step
 
 pytestmark = pytest.mark.integration
 
@@ -16,19 +18,35 @@ def server():
         yield
 
 
-@pytest.mark.parametrize(("error", "tries"), [(DatasetError, 1), (OSError, 2)])
-def test_what_ganflow_can_explain_is_not_tried_again(error, tries):
+@pytest.mark.parametrize(
+    ("error", "told", "tries"),
+    [
+        (DatasetError("no"), DatasetError, 1),
+        (OutOfPatienceError("no"), OutOfPatienceError, 1),
+        (ValueError("a bug"), ValueError, 1),
+        (OSError(errno.ENOSPC, "No space left on device"), ResourcesError, 1),
+        (ServiceError("no"), ServiceError, 1 + RETRIES),
+        (ConnectionError("no"), ServiceError, 1 + RETRIES),
+        (OSError("odd"), OSError, 1 + RETRIES),
+    ],
+    ids=repr,
+)
+def test_the_weather_is_tried_again_and_nothing_else(monkeypatch, caplog, error, told, tries):
+    monkeypatch.setattr("tasks.steps.retry.FIRST_SECONDS", 0.01)
     seen = []
 
-    @task(retries=1, retry_delay_seconds=0, retry_condition_fn=worth_retrying)
-    def step():
-        seen.append(1)
-        raise error("no")
+    @step()
+    def failing(number: int) -> int:
+        """Fail."""
+        seen.append(number)
+        raise error
 
     @flow
     def whole():
-        step()
+        failing(7)
 
-    with pytest.raises(error):
+    assert failing.name == "failing"
+    with pytest.raises(told):
         whole()
-    assert len(seen) == tries
+    assert seen == [7] * tries
+    assert caplog.text.count("tried again in a moment") == tries - 1

@@ -8,6 +8,7 @@ import json
 import os
 import posixpath
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from gan.credentials import bare_address
 from gan.data.files.authorization import only_at
 from gan.data.files.unpack import require_space
-from gan.errors import DatasetError, GanflowError
+from gan.errors import DatasetError, GanflowError, ServiceError
 from gan.shown import reason_of
 
 _BATCH = 256
@@ -25,6 +26,8 @@ _VERSIONS = (
     *("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime"),
     *("Content-MD5", "Digest", "checksum", "md5", "generation"),
 )
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+_TRANSPORTS = {"aiohttp", "urllib3"}
 _LOCAL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -49,7 +52,8 @@ def fetch(
         The local file or folder.
 
     Raises:
-        DatasetError: the protocol is unknown, nothing answers, or there is nothing.
+        DatasetError: the protocol is unknown, nobody knows the server, or there is nothing.
+        ServiceError: the server does not answer, or breaks off.
         ResourcesError: the disk is too full for it.
     """
     target = scratch / hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -178,16 +182,33 @@ def _as_sentences(url: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in _LOCAL_ERRORS:
             raise
         why = _why(error)
-        raise DatasetError(
+        raise (ServiceError if _is_away(error) else DatasetError)(
             f"{shown} cannot be fetched ({why}): correct the address, or see that its server can be reached and that "
             "the keys for it are in the environment"
         ) from None
 
 
-def _why(error: Exception) -> str:
+def _behind(error: Exception) -> Exception:
     # fsspec takes whatever goes wrong with a URL for a file that is not there.
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__
+        return error.__cause__
+    return error
+
+
+def _is_away(error: Exception) -> bool:
+    """Say whether the server may answer later; a host that nobody knows is a wrong address."""
+    error = _behind(error)
+    if isinstance(error.__cause__, socket.gaierror):
+        return error.__cause__.errno == socket.EAI_AGAIN
+    if status := getattr(error, "status", None):
+        return status in _BUSY
+    package = type(error).__module__.partition(".")[0]
+    broken_off = package in _TRANSPORTS and not isinstance(error, ValueError)  # which is a malformed address
+    return broken_off or isinstance(error, ConnectionError | TimeoutError)
+
+
+def _why(error: Exception) -> str:
+    error = _behind(error)
     status = getattr(error, "status", None)
     if status and status != http.HTTPStatus.NOT_FOUND:
         return f"the server answers {status}"

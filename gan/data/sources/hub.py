@@ -14,7 +14,7 @@ from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Tree, printable
 from gan.data.sources.hub_copy import copy_split, library
 from gan.data.sources.parquet import ParquetSource
-from gan.errors import DatasetError, GanflowError, ResourcesError
+from gan.errors import DatasetError, GanflowError, ResourcesError, ServiceError
 from gan.shown import reason_of
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -75,6 +75,7 @@ def open_hub(
     Raises:
         DatasetError: `datasets` is not installed, or the dataset cannot be had or has no images.
         ResourcesError: the disk is too full for it.
+        ServiceError: the hub does not answer.
     """
     wanted = parse_hub_name(name)
     wanted = wanted._replace(config=wanted.config or config)
@@ -141,7 +142,7 @@ def _require_answer(name: str) -> None:
     try:
         get_session().head(endpoint, timeout=_ANSWER_SECONDS)
     except Exception as error:  # of whichever library makes the connection
-        raise DatasetError(
+        raise ServiceError(
             f"the Hugging Face dataset {name} cannot be fetched, for {bare_address(endpoint)} does not answer "
             f"({type(error).__name__}): check the network, or set HF_HUB_OFFLINE=1 if it was fetched before"
         ) from None

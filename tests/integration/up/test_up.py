@@ -1,5 +1,6 @@
 """`ganflow up` with real servers, deployments and worker, in a home that is not the checkout."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import yaml
 
@@ -97,6 +99,24 @@ def test_a_taken_port_is_refused_by_name(running, free_ports, tmp_path):
     assert other.stderr.startswith(f"2: port {taken} ")
     assert "--mlflow-port" in other.stderr
     assert not prefect_toml(Settings(ganflow_home=tmp_path)).exists()
+
+
+def test_a_server_that_is_killed_is_started_again_and_the_rest_runs_on(running, eventually):
+    def servers():
+        found = []
+        for child in psutil.Process(running.process.pid).children():
+            with contextlib.suppress(psutil.Error):  # one that has just ended
+                found += [child] if {"mlflow", "server"} <= set(child.cmdline()) else []
+        return found
+
+    (killed,) = servers()
+    others = {child.pid for child in psutil.Process(running.process.pid).children()} - {killed.pid}
+    killed.kill()
+    eventually(lambda: [child for child in servers() if child.pid != killed.pid])
+    eventually(lambda: answers(f"{running.state.mlflow_url}/health"), timeout=120)
+    running.children = psutil.Process(running.process.pid).children(recursive=True)
+    assert others <= {child.pid for child in running.children}
+    assert "MLflow server ended by signal 9: it is started again in 1 s" in running.log.read_text()
 
 
 def test_ctrl_c_stops_everything_and_leaves_no_trace(running):

@@ -18,7 +18,7 @@ from gan.config import NetworkConfig
 from gan.errors import UnsafeModelError
 from gan.export import SeededGenerator, export_program
 from gan.networks.build import build_generator
-from gan.program_file import load_program_file, require_plain_program
+from gan.program_file import forget_places, load_program_file, require_plain_program
 
 GRAPH = "model/models/model.json"
 WEIGHTS = "model/data/weights/model_weights_config.json"
@@ -53,6 +53,18 @@ def test_every_generator_of_ours_is_a_plain_program(network, num_classes, tmp_pa
     file = tmp_path / "model.pt2"
     export(network, num_classes, file)
     assert torch.equal(load_program_file(file)(ROWS), torch.export.load(file).module()(ROWS))
+
+
+def test_a_program_forgets_where_it_was_made_and_stays_the_same(good, tmp_path):
+    file = tmp_path / "model.pt2"
+    file.write_bytes(good)
+    here = str(Path(__file__).parents[3]).encode()
+    assert here in good
+    wanted = load_program_file(file)(ROWS)
+    forget_places(file)
+    assert here not in file.read_bytes()
+    assert b"site-packages" not in file.read_bytes()
+    assert torch.equal(load_program_file(file)(ROWS), wanted)
 
 
 class Touch:

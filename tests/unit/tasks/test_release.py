@@ -254,7 +254,6 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
 
     monkeypatch.setattr(release.os, "replace", other_device)
     settings.synthetic_dir.mkdir()
-    (settings.synthetic_dir / ".v3-001.partial").mkdir()
     built = build(settings)
     assert verify_release(built.folder) == built.manifest
     assert [path.name for path in settings.synthetic_dir.iterdir()] == ["v3-001"]

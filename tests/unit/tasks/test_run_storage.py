@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gan.checkpoint import HASHES, HEADER, is_complete, save_checkpoint
+from gan.checkpoint import HASHES, HEADER, TENSORS, is_complete, save_checkpoint
 from gan.errors import CheckpointError, InputError
 from tasks.run_storage import RAY_LIST, WARM_START, RunStorage
 
@@ -60,6 +60,21 @@ def test_a_list_that_was_cut_short_is_dropped(storage, folder, text, dropped):
     assert storage.drop_broken_list() == dropped
     assert (folder / RAY_LIST).exists() == (not dropped)
     assert len(storage.checkpoints()) == 2
+
+
+def test_what_a_full_disk_cut_short_is_removed_unless_ray_train_knows_it_or_nothing_else_is_there(storage, folder):
+    first, second, third = (f"checkpoint_2030-01-01_00-00-0{number}.000000" for number in (1, 2, 3))
+    tensors = folder / second / TENSORS
+    tensors.write_bytes(tensors.read_bytes()[:5])  # its hash list came first
+    assert [storage.is_whole(name) for name in (first, second, third)] == [True, False, False]
+    (folder / RAY_LIST).write_text(json.dumps({"checkpoint_results": [{"checkpoint_dir_name": second}]}))
+    assert storage.drop_cut() == [third]
+    (folder / RAY_LIST).unlink()
+    assert storage.drop_cut() == [second]
+    assert storage.drop_cut() == []
+    (folder / first / TENSORS).unlink()
+    assert storage.drop_cut() == []
+    assert (folder / first).exists()
 
 
 def test_no_list_is_no_broken_one(tmp_path):

@@ -9,13 +9,13 @@ from urllib.parse import unquote
 import pytest
 
 from gan.data.files.fetch import fetch, is_url
-from gan.errors import DatasetError, ResourcesError
+from gan.errors import DatasetError, ResourcesError, ServiceError
 
 SECRETS = ("hunter2", "s3cret", "alice")
 
 
-def refusal(url, scratch):
-    with pytest.raises(DatasetError) as caught:
+def refusal(url, scratch, kind=DatasetError):
+    with pytest.raises(kind) as caught:
         fetch(url, scratch)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
@@ -50,7 +50,7 @@ def test_a_server_that_is_not_there_is_explained(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    message = refusal(f"http://alice:hunter2@127.0.0.1:{port}/a.zip?key=s3cret", tmp_path)
+    message = refusal(f"http://alice:hunter2@127.0.0.1:{port}/a.zip?key=s3cret", tmp_path, ServiceError)
     assert message.startswith(f"http://127.0.0.1:{port}/a.zip cannot be fetched (")
     assert "there is nothing" not in message  # that would be for who typed the wrong name
 
@@ -60,7 +60,8 @@ def test_secrets_in_a_url_are_never_shown(server, tmp_path, status):
     place = server.url.removeprefix("http://")
     for query in ("key=s3cret", "key=%73%33cret", "a=%2Fs3cret%3d", "key=s3cret#part"):
         server.files[unquote(f"/a.zip?{query.split('#')[0]}")] = (status, b"", {})
-        message = refusal(f"http://alice:hunter2@{place}/a.zip?{query}", tmp_path)
+        kind = ServiceError if status == 500 else DatasetError
+        message = refusal(f"http://alice:hunter2@{place}/a.zip?{query}", tmp_path, kind)
         assert message.startswith(f"{server.url}/a.zip cannot be fetched")
 
 
@@ -75,7 +76,7 @@ def test_secrets_are_not_shown_where_a_server_lists_a_file_and_then_refuses_it(s
 
 def test_a_body_that_breaks_off_is_explained_and_not_kept(server, tmp_path):
     server.files["/a.zip"] = (200, b"half", {"Content-Length": "8"})
-    assert "cannot be fetched" in refusal(f"{server.url}/a.zip", tmp_path)
+    assert "cannot be fetched" in refusal(f"{server.url}/a.zip", tmp_path, ServiceError)
     assert not [path for path in tmp_path.rglob("*") if path.name == "a.zip"]
 
 
@@ -88,6 +89,10 @@ def test_secrets_of_a_redirect_are_never_shown(server, tmp_path):
     server.files["/a.zip"] = (302, b"", {"Location": f"{server.url}/b.zip?signature=s3cret"})
     server.files["/b.zip?signature=s3cret"] = (403, b"", {})
     assert "cannot be fetched" in refusal(f"{server.url}/a.zip", tmp_path)
+
+
+def test_a_host_that_nobody_knows_is_a_wrong_address(tmp_path):
+    assert "cannot be fetched" in refusal("http://no.such.host.invalid/a.zip", tmp_path)
 
 
 @pytest.mark.parametrize("url", ["nosuch://a/b", "http://alice:hunter2@[::1/a.zip", "http://", "://"])
