@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gan.data.files.fetch import is_url, without_secrets
+from gan.credentials import without_secrets
+from gan.data.files.fetch import is_url
 from gan.errors import InputError
 from tasks.settings import Settings
 
