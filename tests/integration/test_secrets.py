@@ -117,7 +117,7 @@ def ingest(home, tracking, source, token):
                     lines.update(process.cmdline())
                 except psutil.Error:
                     continue
-            time.sleep(0.3)
+            time.sleep(0.5)
         reader.join()
     return run.returncode, printed[0], lines
 
@@ -129,11 +129,14 @@ def found_in(home, *texts):
     return [(secret, where) for where, content in contents for secret in SECRETS if secret.encode() in content]
 
 
-def test_a_refused_and_a_finished_ingest_keep_no_secret(home, tracking, source):
+def test_a_refused_ingest_keeps_no_secret(home, tracking, source):
     status, printed, lines = ingest(home, tracking, source, WRONG)
     assert status == 2
     assert "the server answers 401" in printed
     assert found_in(home, printed, *lines) == []
+
+
+def test_a_finished_ingest_keeps_no_secret(home, tracking, source):
     status, printed, lines = ingest(home, tracking, source, TOKEN)
     assert status == 0, printed
     answer = json.loads(printed.splitlines()[-1])
