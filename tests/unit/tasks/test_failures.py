@@ -11,7 +11,7 @@ import sqlalchemy.exc
 from mlflow.exceptions import MlflowException
 
 from gan.errors import DatasetError, OutOfPatienceError, ResourcesError, ServiceError
-from tasks.failures import explained, is_transient, reason
+from tasks.failures import explained, is_transient
 
 
 def raised(error, cause=None):
@@ -105,9 +105,3 @@ def test_a_chain_of_causes_that_bites_its_tail_ends():
     one, other = RuntimeError("one"), RuntimeError("other")
     one.__cause__, other.__cause__ = other, one
     assert explained(one) is None
-
-
-def test_an_errors_text_on_one_line():
-    assert reason(ValueError("a\n b:")) == "a b"
-    assert reason(ValueError()) == "ValueError"
-    assert len(reason("x" * 1000)) == 200
