@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -86,8 +87,18 @@ def parse_header(text: str, name: str) -> dict[str, Any]:
 
 
 def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
-    """Read a checkpoint's tensors onto a device; nothing is unpickled but tensors and plain containers."""
-    tensors: dict[str, Any] = torch.load(folder / TENSORS, map_location=device, weights_only=True)
+    """Read a checkpoint's tensors onto a device; nothing is unpickled but tensors and plain containers.
+
+    Raises:
+        CheckpointError: the file holds more than those, and so might run code of whoever wrote it, or is damaged.
+    """
+    try:
+        tensors: dict[str, Any] = torch.load(folder / TENSORS, map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(
+            f"{folder / TENSORS} is damaged, or holds more than tensors ({type(error).__name__}), and was not loaded: "
+            "name another checkpoint, and ask who may write to this one"
+        ) from None
     return tensors
 
 

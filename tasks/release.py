@@ -178,10 +178,10 @@ def verify_release(folder: Path) -> dict[str, Any]:
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files, count = manifest["files"], manifest["generation"]["num_images"]
+        files, count = dict(manifest["files"].items()), manifest["generation"]["num_images"]
         # What `build_release` compares; a manifest that lacks any of it is none of ours.
         manifest["model"]["version"], manifest["generation"]["first_seed"], manifest["generation"]["batch_size"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ReleaseError(
             f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again"
         ) from None

@@ -17,7 +17,7 @@ NEVER = {
 }  # fmt: skip
 MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve"}
 # Jobs for worker processes of ours, over pipes that nobody else holds.
-PIPES = {"gan/data/pool.py", "gan/data/pool_worker.py", "gan/data/sources/folder.py"}
+PIPES = {"gan/checkpoint.py", "gan/data/pool.py", "gan/data/pool_worker.py", "gan/data/sources/folder.py"}
 # What reads code from files stands in these modules alone, after the checks that they describe.
 ALONE = {
     "torch.export.load": {"gan/program_file.py"},

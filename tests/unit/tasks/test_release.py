@@ -206,6 +206,16 @@ def test_a_folder_without_a_manifest_is_refused(settings, text):
         build(settings)
 
 
+@pytest.mark.parametrize("files", [{"../../x": "0" * 64}, {"/etc/passwd": "0" * 64}, ["x"], "x", 3, None, [{}]])
+def test_a_manifest_that_names_other_files_is_refused(settings, files):
+    folder = build(settings).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for named in (files, manifest["files"] | files if isinstance(files, dict) else files):
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"files": named}))
+        with pytest.raises(ReleaseError, match=r"is not as manifest.json says|no readable manifest.json"):
+            verify_release(folder)
+
+
 def test_a_manifest_that_counts_other_images_is_refused(settings):
     folder = build(settings).folder
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -1,8 +1,12 @@
 """Networks from files: what they are called, what they take, and what is said of one that cannot be used."""
 
 import hashlib
+import os
+import pickle
 import warnings
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,11 +91,24 @@ def test_a_file_that_is_no_program(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_pickle_is_not_run(tmp_path: Path) -> None:
-    """What torch.save writes is no program, and nothing in it is called."""
-    path = tmp_path / "pickle.pt"
-    torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match="is no TorchScript program"):
-        other_network(path, precision="fp32")
+    """What torch.save writes is no program, and nothing in it is called; nor in a program whose data are a pickle."""
+
+    class Touch:
+        def __reduce__(self) -> tuple[Any, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    path, program = tmp_path / "pickle.pt", tmp_path / "program.pt"
+    torch.save(Touch(), path)
+    torch.jit.save(torch.jit.script(torch.nn.Flatten()), program)  # type: ignore[no-untyped-call]
+    with zipfile.ZipFile(program) as archive:
+        members = {each.filename: archive.read(each) for each in archive.infolist()}
+    with zipfile.ZipFile(program, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, pickle.dumps(Touch()) if name.endswith("data.pkl") else content)
+    for file in (path, program):
+        with pytest.raises(WeightsError, match="is no TorchScript program"):
+            other_network(file, precision="fp32")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_missing_files(tmp_path: Path) -> None:

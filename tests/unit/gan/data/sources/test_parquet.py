@@ -502,3 +502,26 @@ def test_damage_gives_an_explanation_or_rejects_and_nothing_else(tmp_path, data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parquet_cut, "MAX_ROWS", data.draw(st.sampled_from([3, 4000])))
         assert survives(tmp_path, bytes(whole[:end]))
+
+
+class Touch:
+    """What a pickle does when it is read: it makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_an_extension_type_that_brings_a_pickle_is_plain_data(tmp_path):
+    """As `arrow.py_extension_type` stores one; older readers unpickled it with the schema."""
+    mark, file = tmp_path / "ran", tmp_path / "set" / "train.parquet"
+    brought = {"ARROW:extension:name": "arrow.py_extension_type", "ARROW:extension:metadata": pickle.dumps(Touch(mark))}
+    column = pa.field("image", STRUCT, metadata=brought)
+    file.parent.mkdir()
+    pq.write_table(pa.table([pictures(3)], schema=pa.schema([column])), file)
+    assert pq.read_schema(file).field("image").metadata[b"ARROW:extension:name"] == b"arrow.py_extension_type"
+    with suppress(DatasetError):
+        assert len(list(read_all(ParquetSource(folder_tree(file.parent), WHITE, tmp_path)))) == 3
+    assert not mark.exists()
