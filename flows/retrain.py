@@ -46,7 +46,7 @@ def retrain_configured(
     settings, config = Settings(), configuration.config
     require_writable_home(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
-    recipe = hash_with(config.recipe_hash(), start and start.record)
+    recipe = hash_with(config.recipe_hash(), start.record if start else None)
     seed = next_seed(settings, config, require_version(settings), recipe)
     # by its number: an alias may move meanwhile
     version = str(start.version) if start else None

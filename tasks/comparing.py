@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -98,7 +98,7 @@ def compare_paths(
         config=config,
         extraction=open_extraction(settings, config, network=network, on_warning=on_warning),
         cache_dir=settings.cache_dir,
-        split=b[1] if b[1] in {"train", "test"} else "all",
+        split=_split_name(b[1]),
         n=n,
     )
     with progress("comparing", comparison.images_to_pass) as update:
@@ -113,6 +113,10 @@ def compare_paths(
         reason = os.strerror(error.errno or 0)
         raise InputError(f"{report} cannot be written ({reason}): give --report another path") from None
     return Compared(a=sets["A"].name, b=sets["B"].name, evaluation=compared.evaluation, report=str(report.absolute()))
+
+
+def _split_name(split: str | None) -> Literal["train", "test", "all"]:
+    return "train" if split == "train" else "test" if split == "test" else "all"
 
 
 def _open(name: str, path: Path, split: str | None, scratch: Path) -> ImageSet:

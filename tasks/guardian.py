@@ -67,7 +67,7 @@ def end(processes: Collection[psutil.Process], grace: float, hurry: Callable[[],
 def is_running(process: psutil.Process) -> bool:
     """Whether it runs; one that ended and that its parent has not yet noticed does not."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

@@ -22,7 +22,7 @@ from tasks.dvc_repo import DatasetVersion, current_md5, ensure_data, recover, ve
 from tasks.failures import explained
 from tasks.locks import held
 from tasks.owed import owe
-from tasks.progress import progress
+from tasks.progress import AnyLogger, progress
 from tasks.ray_jobs import job_runner
 from tasks.settings import Settings
 from tasks.source_credentials import find_authorization
@@ -57,7 +57,7 @@ def ingest_dataset(
     settings: Settings,
     spec: SourceSpec,
     config: DataConfig,
-    logger: logging.Logger,
+    logger: AnyLogger,
     *,
     announce: bool,
     source_secret: str | None = None,
@@ -102,7 +102,7 @@ def ingest_dataset(
 
 
 @contextlib.contextmanager
-def one_ingest_at_a_time(settings: Settings, logger: logging.Logger) -> Iterator[None]:
+def one_ingest_at_a_time(settings: Settings, logger: AnyLogger) -> Iterator[None]:
     """Wait until no other ingest works in this home."""
     with contextlib.ExitStack() as stack:
         try:
@@ -120,7 +120,7 @@ def _sizes(settings: Settings) -> str:
     return ""
 
 
-def _open(spec: SourceSpec, scratch: Path, authorization: str | None, logger: logging.Logger) -> Source:
+def _open(spec: SourceSpec, scratch: Path, authorization: str | None, logger: AnyLogger) -> Source:
     if not is_url(spec.spec):
         return open_source(spec, scratch)
     with progress("fetching", 0, logger, unit="bytes") as update:
@@ -134,7 +134,7 @@ def _build(
     staged: Path,
     earlier: Path | None,
     run_jobs: RunJobs,
-    logger: logging.Logger,
+    logger: AnyLogger,
 ) -> Built:
     quarantine = files_of(settings).quarantine
     quarantine.unlink(missing_ok=True)

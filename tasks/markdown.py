@@ -51,7 +51,7 @@ def front_matter(values: Mapping[str, Any]) -> str:
     return f"---\n{yaml.dump(dict(values), Dumper=_OneLine, sort_keys=False, width=math.inf)}---"
 
 
-class _OneLine(yaml.SafeDumper):
+class _OneLine(yaml.SafeDumper):  # type: ignore[misc]
     """Writes a text with line ends on one line."""
 
 

@@ -12,6 +12,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+AnyLogger = logging.Logger | logging.LoggerAdapter[logging.Logger]
+"""Python's own, or Prefect's of a run."""
 LOG_EVERY_SECONDS = 10.0
 LOG_EVERY_SHARE = 0.02  # of the time so far: a day's work shall not fill the log
 
@@ -83,7 +85,7 @@ class Lines:
         clock: seconds.
     """
 
-    def __init__(self, logger: logging.Logger | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, logger: AnyLogger | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.logger = logger
         self.clock = clock
         self.begun = self.last = clock()
@@ -145,7 +147,7 @@ class Reporter:
 
 @contextmanager
 def progress(
-    description: str, total: int, logger: logging.Logger | None = None, *, unit: str = "images"
+    description: str, total: int, logger: AnyLogger | None = None, *, unit: str = "images"
 ) -> Iterator[Reporter]:
     """Show the progress of long work: as a bar on a terminal, else as lines in a log.
 
@@ -169,7 +171,14 @@ def progress(
         task = bar.add_task(description, total=total, note="", speed="", left="")
 
         def show(what: str, now: Place) -> None:
-            figures = {"note": now.note, "speed": now.speed, "left": now.left}
-            bar.update(task, description=what, completed=now.done, total=now.total, **figures)
+            bar.update(
+                task,
+                description=what,
+                completed=now.done,
+                total=now.total,
+                note=now.note,
+                speed=now.speed,
+                left=now.left,
+            )
 
         yield Reporter(description, total, unit, show)

@@ -61,7 +61,7 @@ def ray_cluster(
                 else:
                     _connect(str(settings.ray_address))
         try:
-            yield [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            yield [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         finally:
             if not already and not is_stopping():
                 ray.shutdown()

@@ -112,7 +112,7 @@ def all_nodes_have_bf16(settings: Settings) -> bool:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         kind = "GPU" if any(node["Resources"].get("GPU") for node in nodes) else "CPU"
         asked = [
             ray.remote(_has_bf16)

@@ -41,7 +41,7 @@ def _block(name: str) -> str:
     from prefect.blocks.system import Secret
 
     try:
-        value = Secret.load(name).get()
+        value = Secret.load(name).get()  # type: ignore[union-attr]
     except Exception as error:  # Prefect raises a ValueError for a missing block, and others for a server that is away
         raise InputError(
             f"the Secret block «{name}» cannot be had from Prefect ({reason_of(error)}): make it, or correct "

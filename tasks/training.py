@@ -159,10 +159,10 @@ def train_on_ray(
         from tasks.validation import ValidationPayload, open_kid, start_validator, validation_config
 
         share = share_out(nodes, workers)
-        board = Board.remote()
+        board = Board.remote()  # type: ignore[attr-defined]
         validator = None
         if weights is not None:
-            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]
+            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]  # type: ignore[no-untyped-call]
             evaluation = settled(settings, config.evaluation, gpu=free >= 1)
             warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
             told = ValidationPayload(
@@ -229,13 +229,13 @@ def _trainer(
         storage=settings.storage,
         cpus=share["CPU"],
     )
-    return TorchTrainer(
+    return TorchTrainer(  # type: ignore[call-arg]
         train_worker,
         train_loop_config={"payload": asdict(payload), "board": board},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
         ),
-        run_config=ray.train.RunConfig(
+        run_config=ray.train.RunConfig(  # type: ignore[call-arg]
             name=name,
             storage_path=settings.storage,
             worker_runtime_env={"env_vars": THREADS_SLEEP},

@@ -152,7 +152,7 @@ def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: b
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     no_gpu = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
-    validator = Validator.options(
+    validator = Validator.options(  # type: ignore[attr-defined]
         num_gpus=int(gpu),
         scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True),
         runtime_env={"env_vars": THREADS_SLEEP | no_gpu},
@@ -178,7 +178,9 @@ def validation_config(config: "Config", validator: Any, board: Any) -> "Validati
         "seconds": SECONDS + SECONDS_AN_IMAGE * config.evaluation.watch_images,
     }
     return ValidationConfig(
-        validate, task_config=ValidationTaskConfig(fn_kwargs=arguments), ray_remote_kwargs={"num_cpus": 0}
+        validate,
+        task_config=ValidationTaskConfig(fn_kwargs=arguments),
+        ray_remote_kwargs={"num_cpus": 0},  # type: ignore[arg-type]
     )
 
 
@@ -220,4 +222,4 @@ def _step_back() -> None:
 
 def _cpus_of_this_node() -> int:
     here = ray.get_runtime_context().get_node_id()
-    return next((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here), 1)
+    return next((int(node["Resources"].get("CPU", 1)) for node in ray.nodes() if node["NodeID"] == here), 1)  # type: ignore[no-untyped-call]

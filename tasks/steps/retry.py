@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import task
+from prefect import Task, task
 from prefect.logging.loggers import task_run_logger
 from prefect.tasks import exponential_backoff
 
@@ -15,6 +15,9 @@ from tasks.settings import Settings
 RETRIES = 3
 FIRST_SECONDS = 5.0  # 5 + 10 + 20, give or take a third: a person at the terminal waits no minute
 JITTER = 0.3
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
 
 
 def worth_retrying(step: Any, run: Any, state: Any) -> bool:
@@ -33,15 +36,15 @@ def worth_retrying(step: Any, run: Any, state: Any) -> bool:
     return False
 
 
-def step(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def step(**options: Any) -> Callable[[Callable[Parameters, Returned]], Task[Parameters, Returned]]:
     """Make a function a Prefect task that is retried with growing pauses; `options` are a task's.
 
     A full disk and a service that is away are raised as a `GanflowError`.
     """
 
-    def decorate(function: Callable[..., Any]) -> Any:
+    def decorate(function: Callable[Parameters, Returned]) -> Task[Parameters, Returned]:
         @wraps(function)
-        def explaining(*arguments: Any, **named: Any) -> Any:
+        def explaining(*arguments: Parameters.args, **named: Parameters.kwargs) -> Returned:
             try:
                 return function(*arguments, **named)
             except Exception as error:
