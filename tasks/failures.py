@@ -64,7 +64,7 @@ def explained(
         error = inner  # Ray's errors of what ran elsewhere
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, GanflowError):
+        if isinstance(cause, GanflowError) and _is_told_by(error, cause):
             return cause
         if number := _no_room(cause):
             what, remedy = _NO_ROOM[number]
@@ -94,6 +94,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(now))
         yield now
         now = now.__cause__ or (None if now.__suppress_context__ else now.__context__)
+
+
+def _is_told_by(error: BaseException, cause: BaseException) -> bool:
+    """Whether an error was raised from a cause, rather than by a mistake while that was handled."""
+    now: BaseException | None = error
+    for _ in range(100):
+        if now is None or now is cause:
+            return now is cause
+        now = now.__cause__
+    return False
 
 
 def _no_room(error: BaseException) -> int | None:

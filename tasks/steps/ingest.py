@@ -13,6 +13,7 @@ from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
 from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
+from tasks.failures import reason
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.owed import paid
 from tasks.settings import Settings
@@ -69,7 +70,10 @@ def _ingest(
         done = ingest_dataset(settings, spec, config, logger, announce=announce, source_secret=source_secret)
     except DatasetError as error:
         if files.quarantine.exists():  # images were looked at, and too many refused
-            _show_refusal(settings, spec, str(error), files)
+            try:
+                _show_refusal(settings, spec, str(error), files)
+            except Exception as other:
+                logger.warning("the refusal could not be recorded (%s)", reason(other))
         raise
     version, info = done.version, done.built.info
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")

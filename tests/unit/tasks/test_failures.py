@@ -87,6 +87,12 @@ def test_sentences_stay_what_they_are():
     assert OutOfPatienceError.exit_status == 75
 
 
+def test_a_sentence_that_was_wrapped_is_told_and_a_bug_while_one_is_handled_is_a_bug():
+    sentence = DatasetError("d")
+    assert explained(raised(RuntimeError("wrapped"), sentence)) is sentence
+    assert explained(in_the_course_of(TypeError("a bug"), sentence)) is None
+
+
 def test_a_sentence_says_where():
     error = OSError(errno.ENOSPC, "No space left on device", "/here/file")
     assert str(explained(error, "/home")) == (
