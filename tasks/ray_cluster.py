@@ -4,7 +4,8 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
@@ -76,6 +77,7 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
     import ray
 
     guardian = guard()
+    _close_token_folder()
     for left in reversed(range(STARTS)):
         there = _children()
         try:
@@ -92,6 +94,14 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
         else:
             guardian.look()
             return
+
+
+def _close_token_folder() -> None:
+    """Let nobody else into `~/.ray`: Ray listens on every network, and others could read there the token it asks for."""
+    with suppress(OSError, RuntimeError):  # a home that cannot be written, or is none
+        folder = Path.home() / ".ray"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
 
 
 def _children() -> set[psutil.Process]:

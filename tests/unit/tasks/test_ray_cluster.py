@@ -37,6 +37,24 @@ def test_a_ray_that_never_starts_is_tried_again_said_and_cleared_away(monkeypatc
         process.wait()
 
 
+@pytest.mark.parametrize("before", [None, 0o755, 0o700])
+def test_others_cannot_read_the_token_that_ray_asks_for(monkeypatch, tmp_path, before):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if before is not None:
+        (tmp_path / ".ray").mkdir()
+        (tmp_path / ".ray").chmod(before)
+    seen = []
+
+    def starting(**options):
+        seen.append((tmp_path / ".ray").stat().st_mode & 0o777)
+        raise Exception("enough")
+
+    monkeypatch.setattr(ray, "init", starting)
+    with pytest.raises(ServiceError), ray_cluster(HERE):
+        pass
+    assert seen == [0o700] * STARTS
+
+
 def test_work_in_a_thread_gives_its_result_or_its_error():
     assert in_a_thread(threading.current_thread) is not threading.current_thread()
     with pytest.raises(ValueError, match="bug"):
