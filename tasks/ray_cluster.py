@@ -97,7 +97,7 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
 
 
 def _close_token_folder() -> None:
-    """Let nobody else into `~/.ray`: Ray listens on every network, and others could read there the token it asks for."""
+    """Let nobody else into `~/.ray`: Ray listens on every network, and asks for a token that lies there."""
     with suppress(OSError, RuntimeError):  # a home that cannot be written, or is none
         folder = Path.home() / ".ray"
         folder.mkdir(mode=0o700, exist_ok=True)
