@@ -108,7 +108,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
 
 
 def _which_api(settings: Settings) -> dict[str, str]:
-    exported = os.environ.get("PREFECT_API_URL", "")
+    exported = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     state = up_state(settings)
     if state and exported in {"", state.prefect_api_url}:
         reach = {"PREFECT_API_URL": state.prefect_api_url, "GANFLOW_MLFLOW_PAGE": state.mlflow_url}

@@ -1,7 +1,6 @@
 """One ingest from source to version: what is finished survives a kill, what is refused leaves everything as it was."""
 
 import contextlib
-import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

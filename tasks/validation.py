@@ -178,9 +178,9 @@ def validation_config(config: "Config", validator: Any, board: Any) -> "Validati
         "seconds": SECONDS + SECONDS_AN_IMAGE * config.evaluation.watch_images,
     }
     return ValidationConfig(
-        validate,
+        validate,  # type: ignore[arg-type]
         task_config=ValidationTaskConfig(fn_kwargs=arguments),
-        ray_remote_kwargs={"num_cpus": 0},  # type: ignore[arg-type]
+        ray_remote_kwargs={"num_cpus": 0},
     )
 
 

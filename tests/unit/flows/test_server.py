@@ -90,8 +90,9 @@ def test_a_running_up_is_found(settings, api_url):
     assert not any(name.startswith("PREFECT_SERVER_API") for name in environment)  # no server is started here
 
 
-def test_who_exports_the_address_of_the_running_up_gets_in(settings, api_url, monkeypatch):
-    monkeypatch.setenv("PREFECT_API_URL", api_url)
+@pytest.mark.parametrize("end", ["", "/"])
+def test_who_exports_the_address_of_the_running_up_gets_in(settings, api_url, monkeypatch, end):
+    monkeypatch.setenv("PREFECT_API_URL", api_url + end)
     state = record(settings, api_url)
     with home_lock(settings):
         assert prefect_environment(settings)["PREFECT_API_AUTH_STRING"] == state.prefect_auth
