@@ -13,7 +13,6 @@ from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
 from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
-from tasks.failures import reason
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.owed import paid
 from tasks.settings import Settings
