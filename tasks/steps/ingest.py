@@ -72,7 +72,7 @@ def _ingest(
             try:
                 _show_refusal(settings, spec, str(error), files)
             except Exception as other:
-                logger.warning("the refusal could not be recorded (%s)", reason(other))
+                logger.warning("the refusal could not be recorded (%s)", reason_of(other))
         raise
     version, info = done.version, done.built.info
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
