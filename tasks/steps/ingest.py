@@ -11,6 +11,7 @@ from gan.credentials import bare_address
 from gan.data.quarantine import count_reasons
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
+from gan.shown import reason_of
 from tasks import artifacts, history
 from tasks.dataset_report import failure_html, report_html
 from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
