@@ -107,6 +107,7 @@ def _locked_up() -> Iterator[None]:
     It would listen on every address, and keep its token in a file of the person's home that everyone may read.
     """
     from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader
 
     # Ray itself turns its token on, unless the person has set RAY_AUTH_MODE.
     names = (LOOPBACK_ALONE, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
@@ -114,6 +115,7 @@ def _locked_up() -> Iterator[None]:
     clusters = ray_constants.ENABLE_RAY_CLUSTER  # read from the variable when Ray was imported
     os.environ.update({"RAY_AUTH_TOKEN": secrets.token_hex(32), **before, LOOPBACK_ALONE: "0"})
     ray_constants.ENABLE_RAY_CLUSTER = False
+    AuthenticationTokenLoader.instance().reset_cache()  # an earlier Ray of this process had another
     try:
         yield
     finally:
@@ -121,6 +123,7 @@ def _locked_up() -> Iterator[None]:
         for name in names:
             os.environ.pop(name, None)
         os.environ.update(before)
+        AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _children() -> set[psutil.Process]:

@@ -51,3 +51,12 @@ def test_ray_listens_on_loopback_and_asks_for_its_token(tmp_path):
     assert not (tmp_path / ".ray").exists()
     assert {name: os.environ.get(name) for name in before} == before
     assert "RAY_AUTH_TOKEN" not in os.environ or "RAY_AUTH_TOKEN" in before
+
+
+def test_a_second_one_in_this_process_starts_with_a_token_of_its_own():
+    tokens = []
+    for _ in range(2):
+        with ray_cluster(Settings(ray_address=None)):
+            assert ray.get(pid.remote()) != os.getpid()
+            tokens.append(os.environ["RAY_AUTH_TOKEN"])
+    assert len(set(tokens)) == 2
