@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.private_files import create_private
 from gan.errors import InputError
+from tasks.failures import explained
 from tasks.settings import Settings
 
 NAME = "ganflow"
@@ -26,10 +27,14 @@ def home_secret(settings: Settings) -> str:
 
     Raises:
         InputError: others can read the file or could have written it, or it holds something else.
+        ResourcesError: there is no room for it.
     """
     path = secret_file(settings)
     if not path.is_symlink() and not path.exists():
-        create_private(path, f"{NAME}:{secrets.token_urlsafe(32)}\n")
+        try:
+            create_private(path, f"{NAME}:{secrets.token_urlsafe(32)}\n")
+        except OSError as error:
+            raise explained(error, settings.home) or error from None
     line = _read(path).rstrip("\n")
     if not _LINE.fullmatch(line):
         raise InputError(

@@ -182,7 +182,14 @@ def test_a_release(small):
     def build():
         config = ReleaseConfig(num_images=50, batch_size=10)
         return build_release(
-            settings, model, generator(), config, name="r", evaluation=evaluation, training_digests=frozenset()
+            settings,
+            model,
+            generator(),
+            config,
+            name="r",
+            evaluation=evaluation,
+            training_digests=frozenset(),
+            configuration="of version 3",
         )
 
     with filled(small), told("is full"):
@@ -213,10 +220,10 @@ def test_a_registration(small):
         pass
     tags = {"dataset_md5": "0" * 32, "class_names": "[]"}
     with filled(small), told("is full"):
-        register(settings, log, generator(), checkpoint="c", tags=tags, card="card")
+        register(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card")
     assert client(settings).search_model_versions() == []
     assert client(settings).get_run(log.run_id).info.status == "FINISHED"
-    assert register(settings, log, generator(), checkpoint="c", tags=tags, card="card").version == 1
+    assert register(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card").version == 1
 
 
 def test_a_limit_on_the_size_of_files(tmp_path):

@@ -90,7 +90,7 @@ def test_a_version_of_before_leaves_it_to_its_run(settings, trained):
     network = NetworkConfig(widths=(8,), latent_dim=4, embedding_dim=2, group_width=4, expansion=1, patch=2)
     torch.manual_seed(0)
     generator = SeededGenerator(build_generator(network, channels=1, num_classes=0))
-    model = register(settings, trained, generator, config={}, tags={"dataset_md5": "d"}, card="# card")
+    model = register(settings, trained, generator, checkpoint="c", config={}, tags={"dataset_md5": "d"}, card="# card")
     expected = Configuration(origin="version", name=str(model.version), config=OWN)
     assert version_configuration(settings, model) == expected
     (settings.home / "mlartifacts" / TRAINING / trained.run_id / "artifacts" / "config.json").unlink()
