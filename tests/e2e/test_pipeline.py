@@ -217,6 +217,7 @@ def test_a_run_is_registered_and_a_model_drawn_from_under_their_own_configuratio
     done = home.ganflow("generate", "-m", str(version.version))
     assert done.returncode == 0, done.stderr
     assert f"settings  of version {version.version}\n" in done.stdout
-    manifest = json.loads((home.path / "synthetic" / f"v{version.version}-001" / "manifest.json").read_text())
+    newest = max((home.path / "synthetic").glob(f"v{version.version}-*/manifest.json"))
+    manifest = json.loads(newest.read_text())
     assert manifest["generation"]["num_images"] == debug().release.num_images
     assert manifest["configuration"] == f"of version {version.version}"
