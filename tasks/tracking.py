@@ -66,7 +66,7 @@ def client(settings: Settings) -> "MlflowClient":
         _make_database(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
-        opened = mlflow.MlflowClient(uri)
+        opened = mlflow.MlflowClient(uri, uri)
         opened.search_registered_models(max_results=1)  # the first call opens the store
     except Exception as error:  # each sort of store has errors of its own
         place = settings.tracking_place
@@ -97,7 +97,8 @@ def _make_database(uri: str) -> None:
         try:
             for left in path.parent.glob(f"{draft.name}*"):  # SQLite has files beside its own, too
                 left.unlink()
-            mlflow.MlflowClient(f"{SQLITE}{draft}").search_registered_models(max_results=1)
+            address = f"{SQLITE}{draft}"  # of the registry, too: else that of an earlier client in this process
+            mlflow.MlflowClient(address, address).search_registered_models(max_results=1)
             with contextlib.suppress(FileExistsError):  # a program that is not ganflow was faster
                 os.link(draft, path)
         finally:
