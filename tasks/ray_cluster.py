@@ -107,7 +107,7 @@ def _locked_up() -> Iterator[None]:
     It would listen on every address, and keep its token in a file of the person's home that everyone may read.
     """
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
 
     # Ray itself turns its token on, unless the person has set RAY_AUTH_MODE.
     names = (LOOPBACK_ALONE, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
