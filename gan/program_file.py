@@ -20,7 +20,7 @@ from gan.errors import UnsafeModelError
 from gan.sampling import Program
 
 MAX_GRAPH_BYTES = 64 * 2**20
-"""Of the graph's JSON; a generator of 256 px takes 2 MB."""
+"""Of the graph's JSON; that of the digits' generator has half a megabyte."""
 _MEMBERS = re.compile(
     r"(archive_format|archive_version|byteorder|\.data/version|\.data/serialization_id|\.format_version"
     r"|\.storage_alignment|models/model\.json|data/sample_inputs/model\.pt"

@@ -20,6 +20,7 @@ from gan.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.networks.build import build_generator
 from gan.program_file import forget_places, load_program_file
 from gan.sampling import Program
+from tasks.failures import explained
 from tasks.locks import held
 from tasks.past_runs import run_artifact
 from tasks.scratch import scratch_folder
@@ -123,15 +124,17 @@ def load_program(settings: Settings, model: RegisteredModel) -> Program:
 
     Raises:
         UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
+        ServiceError: MLflow or its artifact store is away.
     """
     client(settings)
     from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
 
     with scratch_folder(settings, "program") as folder, _quiet():
         try:
             file = download_artifacts(artifact_uri=f"{model.uri}/{PROGRAM_FILE}", dst_path=str(folder))
-        except (MlflowException, OSError) as error:
+        except Exception as error:  # each artifact store has errors of its own, and a version may name any
+            if told := explained(error):  # the store is away, say: the version may be as it should
+                raise told from None
             raise UnsafeModelError(
                 f"{MODEL} version {model.version} has no {PROGRAM_FILE} that can be read ({type(error).__name__}): "
                 "only programs of torch.export are loaded; register the training run again"

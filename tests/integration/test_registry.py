@@ -243,3 +243,10 @@ def test_a_version_with_a_pickle_is_refused_and_does_not_run(settings, versions,
     with pytest.raises(MlflowException, match="pickle"):
         mlflow.pytorch.load_model(model.uri)
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("source", ["http://127.0.0.1:9/model", "unheard-of://place", "file:///nowhere/model"])
+def test_a_version_whose_place_makes_no_sense_is_refused(settings, versions, source):
+    version = client(settings).create_model_version("gan-generator", source).version
+    with pytest.raises(UnsafeModelError, match=r"has no data/model.pt2 that can be read"):
+        load_program(settings, find_model(settings, str(version)))
