@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,12 @@ from gan.metrics.evaluation import Decision, Evaluation
 from gan.shown import reason_of
 from tasks import markdown
 from tasks.card import metrics_table
-from tasks.measured import Measured
 from tasks.report_page import thumbnail_side, thumbnails
 from tasks.settings import Settings
 from tasks.tracking import client
+
+if TYPE_CHECKING:  # it would bring torch to flows that need none
+    from tasks.measured import Measured
 
 CLASSES_PICTURED = 20
 REJECTS_LISTED = 50
@@ -119,7 +122,7 @@ def metrics(evaluation: Evaluation, subject: str) -> None:
     )
 
 
-def report(settings: Settings, measured: Measured) -> None:
+def report(settings: Settings, measured: "Measured") -> None:
     """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
     if settings.mlflow_page is None:
         place = f"The page of this evaluation: {markdown.code(measured.report)}"
