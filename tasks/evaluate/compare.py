@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from gan.configuration.config import EvaluationConfig
 from gan.configuration.vocabulary import AskedPrecision, Resize
 from gan.data.image_sets.image_set import ImageSet, open_image_set
+from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 from gan.metrics.evaluation import Evaluation
 from tasks.evaluate.network import open_extraction, settled
 from tasks.evaluate.report import evaluation_html
-from tasks.generate.release import MANIFEST
 from tasks.runtime.progress import progress
 from tasks.runtime.settings import Settings
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from prefect import get_run_logger
 from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.utilities.importtools import to_qualified_name
 
 from gan.configuration.provenance import Configuration
 from gan.evaluation.evaluator import Evaluator
@@ -38,6 +39,7 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
         parameters["dataset_md5"],
         configuration.config.evaluation.model_dump(mode="json"),
         METRICS_VERSION,
+        to_qualified_name(Measured),  # by which a kept result is read: with another one it cannot be
         torch.__version__,
     ]
     return "evaluation-" + hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

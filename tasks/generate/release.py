@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gan.configuration.config import ReleaseConfig
+from gan.data.store.dataset import MANIFEST
 from gan.data.store.shards import read_column, read_split, split_rows, write_shards
 from gan.errors import ReleaseError
 from gan.generation.grids import class_grid_png
@@ -25,7 +26,6 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, RegisteredModel
 
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
 LAST_SEED = 2**63 - 1
 
 

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,14 @@ from gan.data.store.dataset import DatasetInfo
 from gan.generation.grids import image_grid
 from gan.metrics.evaluation import Decision, Evaluation
 from gan.text.shown import reason_of
-from tasks.evaluate.record import Measured
 from tasks.reports import markdown
 from tasks.reports.cards import metrics_table
 from tasks.reports.page import thumbnail_side, thumbnails
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
+
+if TYPE_CHECKING:
+    from tasks.evaluate.record import Measured
 
 CLASSES_PICTURED = 20
 REJECTS_LISTED = 50
@@ -119,7 +122,7 @@ def metrics(evaluation: Evaluation, subject: str) -> None:
     )
 
 
-def report(settings: Settings, measured: Measured) -> None:
+def report(settings: Settings, measured: "Measured") -> None:
     """Show where the page of an evaluation is: a link where MLflow has a server, else the file's path."""
     if settings.mlflow_page is None:
         place = f"The page of this evaluation: {markdown.code(measured.report)}"

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from gan.configuration.config import DataConfig
 from gan.data.building.assemble import images_of
 from gan.data.building.part_store import PartStore
-from gan.data.building.plan import UNLABELLED_NAME, Plan
+from gan.data.building.plan import Plan
 from gan.data.pixels.png import decode_png
 from gan.data.records import Source
-from gan.data.store.dataset import DatasetInfo
+from gan.data.store.dataset import UNLABELLED_NAME, DatasetInfo
 
 SAMPLES_PER_CLASS = 10
 _FEW = 50  # training images of a class below which a person should know of it

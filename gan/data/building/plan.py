@@ -19,7 +19,6 @@ OTHER_LABEL = "duplicate with another label"
 IN_HOLDOUT = "in the holdout too"
 FEW_IMAGES = "class with too few images"
 NO_LABEL = "no label where others have one"
-UNLABELLED_NAME = "unlabelled"
 
 
 @dataclass(frozen=True, eq=False)

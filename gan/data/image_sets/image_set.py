@@ -16,11 +16,10 @@ from gan.data.pixels.decode import decode_image, is_image_name
 from gan.data.records import UNLABELLED, Reject
 from gan.data.sources.detect import open_tree
 from gan.data.sources.parquet.columns import find_columns
-from gan.data.store.dataset import INFO_FILE, read_dataset_info
+from gan.data.store.dataset import INFO_FILE, MANIFEST, read_dataset_info
 from gan.data.store.shards import read_split, shard_paths, shard_schema, split_rows
 from gan.errors import DatasetError, InputError
 
-_MANIFEST = "manifest.json"  # of a release
 _REPORT_EVERY = 100  # images
 _MAX_NAME = 60
 
@@ -81,7 +80,7 @@ def open_image_set(
             raise DatasetError(
                 f"there is nothing at {path}: give a folder, zip or tar of images, a dataset or a release"
             )
-        has_info, has_manifest = (path / INFO_FILE).is_file(), (path / _MANIFEST).is_file()
+        has_info, has_manifest = (path / INFO_FILE).is_file(), (path / MANIFEST).is_file()
         # Other collections have files of these names too.
         is_sharded = (has_info or has_manifest) and any(path.glob("*.parquet"))
         if path.is_file() and is_image_name(path.name):

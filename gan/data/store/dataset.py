@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan.configuration.config import Crop, Filter
 from gan.configuration.vocabulary import SourceKind
-from gan.data.building.plan import UNLABELLED_NAME
 from gan.errors import DatasetError
 
 INFO_FILE = "dataset.json"
-__all__ = ["INFO_FILE", "UNLABELLED_NAME", "DatasetInfo", "read_dataset_info", "write_dataset_info"]
+MANIFEST = "manifest.json"  # of a release, which has it in the place of `dataset.json`
+UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
 
 
 class DatasetInfo(BaseModel):
