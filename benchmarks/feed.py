@@ -1,6 +1,7 @@
 """Batches of ganflow's feed against torch's DataLoader over the same arrays, alternating; prints one JSON object.
 
-  A  `gan.feed.Feed`, as training runs it: the array in memory, a batch by one indexing, flip and scaling on the batch
+  A  `gan.training.feed.Feed`, as training runs it: the array in memory, a batch by one indexing, flip and scaling on
+     the batch
   B  `torch.utils.data.DataLoader` with 2 workers that take, flip and scale one image at a time, and stack them
   C  the same loader, but for a worker's images being taken, flipped and scaled together (`__getitems__`)
 
@@ -25,8 +26,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from gan.feed import Feed
 from gan.keyed_random import Purpose, integers
+from gan.training.feed import Feed
 
 BATCH, WORKERS, SEED = 64, 2, 0
 LEAST_RATIO = 10.0

@@ -37,7 +37,7 @@ from typing import NoReturn
 import numpy as np
 import torch
 
-from gan.data.image_set import open_image_set
+from gan.data.image_sets.image_set import open_image_set
 from gan.errors import GanflowError
 from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
@@ -46,7 +46,7 @@ from gan.metrics.inception import load_inception
 from gan.metrics.network import DTYPES, inception
 from gan.metrics.resize import resize_images
 from gan.metrics.weights import find_inception_weights, read_verified
-from tasks.settings import Settings
+from tasks.runtime.settings import Settings
 
 B_BATCH, PROBE, SHARED, LARGE = 50, 16, 96, 10_000
 MOST_DISAGREEMENT = 1e-4

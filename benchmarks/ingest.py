@@ -181,9 +181,9 @@ def look(out: Path) -> dict:
 
 def run_ganflow(out: str, source: str) -> None:
     """Ingest as the command line does, without versioning."""
-    from gan.config import DataConfig
-    from gan.data.build import build_dataset
-    from gan.data.pool import Pool
+    from gan.configuration.config import DataConfig
+    from gan.data.building.build import build_dataset
+    from gan.data.building.pool import Pool
     from gan.data.sources.detect import open_source
     from gan.data.sources.spec import SourceSpec
 

@@ -34,23 +34,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gan.context import Alone
-from gan.data.png import encode_png
+from gan.configuration.presets import preset
+from gan.configuration.schedules import StepSettings, cosine, ema_decay
+from gan.configuration.vocabulary import LossKind
+from gan.data.pixels.png import encode_png
 from gan.errors import NonFiniteLossError
-from gan.feed import Batch
-from gan.grids import image_grid
+from gan.generation.grids import image_grid
+from gan.generation.sampling import sample_uint8
 from gan.keyed_random import Purpose, image_seeds, normal
-from gan.losses import LOSSES
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator, Generator
-from gan.objective import Objective
-from gan.presets import preset
-from gan.sampling import sample_uint8
-from gan.schedules import StepSettings, cosine, ema_decay
-from gan.step import Networks, Step
+from gan.objective.gradients import Objective
+from gan.objective.losses import LOSSES
+from gan.training.context import Alone
+from gan.training.feed import Batch
+from gan.training.step import Networks, Step
 from gan.usefulness.classifier import train_classifier
-from gan.vocabulary import LossKind
 
 SIDE, STD = 5, 0.0125
 """Centres a side, from -1 to 1, and the standard deviation around them: 0.05 where centres are 2 apart."""

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-GANFLOW = (sys.executable, "-m", "flows.cli")
+GANFLOW = (sys.executable, "-m", "flows.command.entry")
 ROUNDS = 5
 NOTHING, TORCH = "python -c pass", "import torch"
 LIMITS = {

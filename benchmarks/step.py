@@ -36,19 +36,19 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import conv_flop_count, flop_registry
 
-from gan.config import AugmentConfig, Config
-from gan.context import Alone
-from gan.feed import Batch, Feed
+from gan.configuration.config import AugmentConfig, Config
+from gan.configuration.presets import PRESETS, preset
+from gan.configuration.schedules import StepSettings, step_settings
 from gan.keyed_random import Purpose, normal
-from gan.loop import Run
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
 from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
-from gan.presets import PRESETS, preset
-from gan.probe import choose
-from gan.schedules import StepSettings, step_settings
-from gan.step import Networks, Step
+from gan.training.context import Alone
+from gan.training.feed import Batch, Feed
+from gan.training.loop import Run
+from gan.training.probe import choose
+from gan.training.step import Networks, Step
 
 CLASSES, IMAGES = 10, 4096
 MOST_DISAGREEMENT, LEAST_RATIO = 1e-3, 1.3

@@ -20,23 +20,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.checkpoint import load_header, load_tensors
-from gan.config import Config, apply_overrides
-from gan.context import LocalContext
-from gan.data.image_set import ImageSet, open_image_set
-from gan.data.resident import Resident
+from gan.configuration.config import Config, apply_overrides
+from gan.configuration.presets import preset
+from gan.data.image_sets.image_set import ImageSet, open_image_set
+from gan.data.store.resident import Resident
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.evaluation.scores import kid_metric
 from gan.evaluation.watch import SPLIT, Watch
-from gan.loop import train
+from gan.generation.sampling import sample_uint8
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.kid import kid
 from gan.metrics.network import inception
 from gan.metrics.weights import find_inception_weights
 from gan.networks.build import build_generator
-from gan.presets import preset
-from gan.sampling import sample_uint8
+from gan.training.checkpoint import load_header, load_tensors
+from gan.training.context import LocalContext
+from gan.training.loop import train
 
 CPU = torch.device("cpu")
 

@@ -1,12 +1,12 @@
 """Where the command begins: from here on Ctrl-C ends it as it should, also while all the rest is being imported."""
 
-from flows.interrupts import interruptible
+from tasks.runtime.interrupts import interruptible
 
 
 def main() -> None:
     """Entry point of the command `ganflow`, and of `python -m flows`."""
     with interruptible():
-        from flows.cli import main as command
+        from flows.command.entry import main as command
 
         command()
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from gan.config import apply_data_overrides, require_possible
-from gan.configuration import Configuration, DataConfiguration
-from gan.presets import preset as find_preset
+from gan.configuration.config import apply_data_overrides, require_possible
+from gan.configuration.presets import preset as find_preset
+from gan.configuration.provenance import Configuration, DataConfiguration
 
 
 def resolve_config(preset: str, overrides: Sequence[str]) -> Configuration:

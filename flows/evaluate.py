@@ -6,17 +6,17 @@ from prefect import flow
 
 from flows.configure import resolve_own
 from flows.parameters import Overrides, Plain
-from gan.configuration import Configuration
-from tasks.allowed_sources import limits_of_this_run
-from tasks.dataset import current_dataset
-from tasks.features import settled
-from tasks.measured import Measured
-from tasks.own_configuration import fixed_name, own_configuration
-from tasks.references import require_classes
-from tasks.settings import Settings, require_writable_home
-from tasks.steps.evaluate import evaluate_generator
-from tasks.stopping import goes_on
-from tasks.subjects import find_subject
+from gan.configuration.provenance import Configuration
+from tasks.dataset.current import current_dataset
+from tasks.evaluate.network import settled
+from tasks.evaluate.record import Measured
+from tasks.evaluate.references import require_classes
+from tasks.evaluate.step import evaluate_generator
+from tasks.evaluate.subjects import find_subject
+from tasks.ingest.allowed_sources import limits_of_this_run
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.runtime.stopping import goes_on
+from tasks.tracking.own_configuration import fixed_name, own_configuration
 
 
 @flow(name="evaluate")

@@ -2,16 +2,16 @@
 
 from prefect import flow
 
-from flows.command_line import command_line
 from flows.configure import resolve_own
 from flows.parameters import Overrides
-from gan.configuration import Configuration
-from tasks.own_configuration import version_configuration
-from tasks.registry import find_model
-from tasks.release import next_name
-from tasks.settings import Settings, require_writable_home
-from tasks.steps.generate import Released, draw_release
-from tasks.stopping import goes_on
+from flows.resume_hint import command_line
+from gan.configuration.provenance import Configuration
+from tasks.generate.release import next_name
+from tasks.generate.step import Released, draw_release
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.runtime.stopping import goes_on
+from tasks.tracking.own_configuration import version_configuration
+from tasks.tracking.registry import find_model
 
 
 @flow(name="generate")

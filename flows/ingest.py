@@ -4,12 +4,12 @@ from prefect import flow
 
 from flows.configure import resolve_data
 from flows.parameters import Overrides, Plain
-from gan.configuration import DataConfiguration
+from gan.configuration.provenance import DataConfiguration
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec
-from tasks.allowed_sources import limits_of_this_run
-from tasks.settings import Settings, require_writable_home
-from tasks.steps.ingest import Ingested, ingest_source
-from tasks.stopping import goes_on
+from tasks.ingest.allowed_sources import limits_of_this_run
+from tasks.ingest.step import Ingested, ingest_source
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.runtime.stopping import goes_on
 
 
 @flow(name="ingest", log_prints=False)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gan.credentials import WITHOUT_CREDENTIALS
+from gan.text.credentials import WITHOUT_CREDENTIALS
 
 # A server checks a deployment's parameters by their schema before it writes them down; a flow's body comes too late.
 Plain = Annotated[str, Field(json_schema_extra={"pattern": WITHOUT_CREDENTIALS})]

@@ -8,10 +8,10 @@ from flows.ingest import ingest_configured
 from flows.parameters import Plain
 from flows.register import Registered
 from flows.retrain import retrain_configured
-from gan.configuration import Configuration
+from gan.configuration.provenance import Configuration
 from gan.data.sources.spec import AUTO
-from tasks.steps.generate import Released
-from tasks.steps.ingest import Ingested
+from tasks.generate.step import Released
+from tasks.ingest.step import Ingested
 
 
 class PipelineResult(BaseModel):

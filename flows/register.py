@@ -6,19 +6,19 @@ from typing import TypeVar
 from prefect import flow, get_run_logger
 from pydantic import BaseModel, ConfigDict
 
-from flows.command_line import command_line
-from gan.configuration import Configuration
+from flows.resume_hint import command_line
+from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision, Evaluation, decide
-from tasks.dataset import load_version
-from tasks.features import settled
-from tasks.past_runs import run_dataset
-from tasks.patience import patiently
-from tasks.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
-from tasks.settings import Settings, require_writable_home
-from tasks.steps.evaluate import evaluate_generator
-from tasks.steps.register import promote_or_keep, register_generator
-from tasks.stopping import goes_on
-from tasks.subjects import find_subject
+from tasks.dataset.current import load_version
+from tasks.evaluate.network import settled
+from tasks.evaluate.step import evaluate_generator
+from tasks.evaluate.subjects import find_subject
+from tasks.register.step import promote_or_keep, register_generator
+from tasks.runtime.patience import patiently
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.runtime.stopping import goes_on
+from tasks.tracking.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.tracking.runs import run_dataset
 
 Reply = TypeVar("Reply")
 

@@ -6,11 +6,11 @@ from flows.configure import resolve_config
 from flows.parameters import Overrides
 from flows.register import Registered, register
 from flows.train import train
-from gan.configuration import Configuration
-from tasks.dvc_repo import require_version
-from tasks.past_runs import next_seed
-from tasks.settings import Settings, require_writable_home
-from tasks.warm_start import find_warm_start, hash_with
+from gan.configuration.provenance import Configuration
+from tasks.dataset.repository import require_version
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.tracking.runs import next_seed
+from tasks.train.warm_start import find_warm_start, hash_with
 
 
 @flow(name="retrain")

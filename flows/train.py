@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.command_line import command_line
-from flows.server import up_state
-from gan.configuration import Configuration
-from tasks import artifacts
-from tasks.resuming import held, require_unfinished
-from tasks.settings import Settings, require_writable_home
-from tasks.steps.train import Trained, train_generator
-from tasks.stopping import goes_on
-from tasks.tracking import TRAINING, RunLog, create_run, ending, reopen_run
-from tasks.training_plan import TrainingPlan, plan_training
-from tasks.warm_start import bring
+from flows.resume_hint import command_line
+from flows.services.discovery import up_state
+from gan.configuration.provenance import Configuration
+from tasks.reports import artifacts
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.runtime.stopping import goes_on
+from tasks.tracking.client import TRAINING, RunLog, create_run, ending, reopen_run
+from tasks.train.plan import TrainingPlan, plan_training
+from tasks.train.resume import held, require_unfinished
+from tasks.train.step import Trained, train_generator
+from tasks.train.warm_start import bring
 
 
 @flow(name="train")

@@ -1,6 +1,6 @@
 """Errors that a user can cause and mend; each message is one sentence: what is wrong, where, what to do."""
 
-from gan.shown import shown
+from gan.text.shown import shown
 
 
 class GanflowError(Exception):

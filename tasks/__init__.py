@@ -1,1 +1,1 @@
-"""The outside systems, one file each: DVC, Ray, MLflow, the release folder."""
+"""What the steps do to DVC, Ray, MLflow and the release folder: a room for each step, and for what they share."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tasks.settings import THREADS_SLEEP
+from tasks.runtime.settings import THREADS_SLEEP
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every command that a test starts and interrupts.
@@ -46,7 +46,7 @@ def ganflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tu
     monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "home"))
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        from flows import cli
+        from flows.command import entry
 
         # The command moves file descriptors, so it gets real ones.
         paths = [tmp_path / "stdout", tmp_path / "stderr"]
@@ -58,7 +58,7 @@ def ganflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tu
             patch.setattr(sys, "argv", ["ganflow", *arguments])
             try:
                 with pytest.raises(SystemExit) as caught:
-                    cli.main()
+                    entry.main()
                 sys.stdout.flush()
                 sys.stderr.flush()
             finally:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gan.config import Config, apply_overrides
+from gan.configuration.config import Config, apply_overrides
+from gan.configuration.presets import preset
 from gan.errors import ConfigError
-from gan.presets import preset
 
 EVERYTHING, FEW, ONE_CLASS, RARE = "all", "500", "one-class", "rare"
 

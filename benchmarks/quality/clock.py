@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from gan.context import LocalContext, Progress
+from gan.training.context import LocalContext, Progress
 from quality.kept import read_json, write_json
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 
-from gan.allocator import keep_freed_memory
+from gan.device.allocator import keep_freed_memory
 from gan.errors import ConfigError, GanflowError
 from quality.cells import EXPERIMENTS, Budget, Cell, cells_of
 from quality.data import device_of, load

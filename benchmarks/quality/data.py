@@ -102,11 +102,11 @@ def load(dataset: str, out: Path, source: Path | None) -> Data:
 
 def _prepare(source: Path, work: Path) -> dict[str, Labelled]:
     # a GPU machine may lack what reads and writes datasets: there the file is brought along
-    from gan.config import DataConfig
-    from gan.data.build import build_dataset
-    from gan.data.resident import load_resident
+    from gan.configuration.config import DataConfig
+    from gan.data.building.build import build_dataset
     from gan.data.sources.detect import open_source
     from gan.data.sources.spec import SourceSpec
+    from gan.data.store.resident import load_resident
 
     shutil.rmtree(work, ignore_errors=True)
     try:

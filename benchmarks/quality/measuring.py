@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from gan.configuration.vocabulary import Precision
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.scores import distribution_scores, kid_metric
+from gan.generation.sampling import sample_uint8
 from gan.metrics.copies import find_copies, find_pixel_copies
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor
@@ -19,8 +21,6 @@ from gan.metrics.network import inception
 from gan.metrics.protocol import METRICS_VERSION
 from gan.metrics.weights import find_inception_weights
 from gan.networks.interface import Generator
-from gan.sampling import sample_uint8
-from gan.vocabulary import Precision
 from quality.cells import RARE, Cell
 from quality.data import RARE_CLASS, RARE_KEPT, Data, Labelled
 from quality.kept import kept, kept_array

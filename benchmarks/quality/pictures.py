@@ -27,7 +27,7 @@ def draw_pictures(
         say: told where pictures cannot be written.
     """
     try:
-        from gan.grids import class_grid_png, grid_png
+        from gan.generation.grids import class_grid_png, grid_png
     except ImportError as error:
         say(f"no pictures: {error.name} is missing here; the same command where it is there draws them")
         return

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from gan.checkpoint import first_difference
-from gan.config import Config, apply_overrides
-from gan.context import Alone, Progress
+from gan.configuration.config import Config, apply_overrides
 from gan.errors import ConfigError
-from gan.feed import Feed
-from gan.loop import Run, train
-from gan.probe import choose
+from gan.training.checkpoint import first_difference
+from gan.training.context import Alone, Progress
+from gan.training.feed import Feed
+from gan.training.loop import Run, train
+from gan.training.probe import choose
 from quality.cells import Budget, Cell
 from quality.clock import Clock, TimedContext
 from quality.data import Data

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.console import Answer, prepare, say
 from flows.command.options import Json, NetworkOption, PrecisionOption, ResizeOption
-from flows.console import Answer, prepare, say
 
 _SET = "A folder, zip or tar of images of one size, a ganflow dataset folder, or a release."
 
@@ -39,10 +39,10 @@ def compare(
     """
     answer = Answer()
     settings = prepare()
-    from flows.summary import compared_lines
-    from tasks.comparing import compare_paths, comparing_config
-    from tasks.scratch import scratch_folder
-    from tasks.stopping import goes_on
+    from flows.command.summary import compared_lines
+    from tasks.evaluate.compare import compare_paths, comparing_config
+    from tasks.runtime.scratch import scratch_folder
+    from tasks.runtime.stopping import goes_on
 
     with (
         goes_on("no page was written, and the same command goes on with the features that are kept"),

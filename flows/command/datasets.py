@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.command.console import Answer, prepare
 from flows.command.group import group
 from flows.command.options import Json
-from flows.console import Answer, prepare
-from gan.shown import inert
+from gan.text.shown import inert
 
 if TYPE_CHECKING:
-    from tasks.version_diff import VersionDiff
-    from tasks.versions import CheckedOut, Version
+    from tasks.dataset.catalogue import CheckedOut, Version
+    from tasks.dataset.diff import VersionDiff
 
 SHOWN = 12  # characters of an md5
 _LONGEST_VALUE = 60
@@ -29,7 +29,7 @@ def log(as_json: Json = False) -> None:
     """
     answer = Answer()
     settings = prepare()
-    from tasks.versions import versions
+    from tasks.dataset.catalogue import versions
 
     found = versions(settings)
     answer.give({"versions": [version.model_dump(mode="json") for version in found]}, log_lines(found), as_json)
@@ -50,7 +50,7 @@ def diff(
     """
     answer = Answer()
     settings = prepare()
-    from tasks.versions import diff as compare
+    from tasks.dataset.catalogue import diff as compare
 
     result = compare(settings, before, after)
     answer.give(result, diff_lines(result), as_json)
@@ -69,7 +69,7 @@ def checkout(
     """
     answer = Answer()
     settings = prepare()
-    from tasks.versions import checkout as restore
+    from tasks.dataset.catalogue import checkout as restore
 
     result = restore(settings, version)
     answer.give(result, checkout_lines(result), as_json)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.console import Answer
 from flows.command.options import Json, NetworkOption, Overrides, OwnPreset, PrecisionOption, ResizeOption, RunId
-from flows.console import Answer
 
 
 def evaluate(
@@ -47,15 +47,15 @@ def evaluate(
     ]
     require_resolvable(preset, changes)
     settings = begin_with_data() if data is None else begin()
-    from tasks.own_configuration import fixed_name, own_configuration
+    from tasks.tracking.own_configuration import fixed_name, own_configuration
 
     model = fixed_name(settings, model)
     configuration = resolve_own(preset, changes, lambda: own_configuration(settings, model))
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import configuration_line, measured_lines
         from flows.evaluate import evaluate_configured as flow
-        from flows.summary import configuration_line, measured_lines
     result = flow(model, configuration, *(str(path.absolute()) if path else None for path in (data, network)))
     answer.give(result, [*measured_lines(result), configuration_line(configuration)], as_json)
 
@@ -77,15 +77,15 @@ def register(
 
     require_resolvable(preset, overrides)
     settings = begin_with_data()
-    from tasks.own_configuration import run_configuration
-    from tasks.past_runs import run_dataset
+    from tasks.tracking.own_configuration import run_configuration
+    from tasks.tracking.runs import run_dataset
 
     run_dataset(settings, run_id)
     configuration = resolve_own(preset, overrides, lambda: run_configuration(settings, run_id))
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import configuration_line, model_lines
         from flows.register import register as flow
-        from flows.summary import configuration_line, model_lines
     result = flow(run_id, configuration)
     answer.give(result, [*model_lines(result), configuration_line(configuration)], as_json)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.console import Answer, prepare
 from flows.command.options import Json, Model, Overrides, OwnPreset
-from flows.console import Answer, prepare
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 
@@ -38,16 +38,16 @@ def generate(
 
     require_resolvable(preset, changes)
     settings = begin()
-    from tasks.own_configuration import version_configuration
-    from tasks.registry import find_model
+    from tasks.tracking.own_configuration import version_configuration
+    from tasks.tracking.registry import find_model
 
     found = find_model(settings, model)
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import configuration_line, release_lines
         from flows.generate import generate_configured as flow
-        from flows.summary import configuration_line, release_lines
     result = flow(str(found.version), configuration, name, seed)
     answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
 
@@ -63,7 +63,7 @@ def sample(
     """Draw a grid of samples into a PNG file; no server is needed."""
     answer = Answer()
     settings = prepare()
-    from tasks.samples import write_samples
+    from tasks.generate.samples import write_samples
 
     version = write_samples(settings, model, output, label=label, count=n, seed=seed)
     facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}

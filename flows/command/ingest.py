@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.console import Answer
 from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind, SourceSecret
-from flows.console import Answer
 from gan.data.sources.spec import AUTO, SourceSpec
 
 
@@ -32,10 +32,10 @@ def ingest(
 
     configuration = resolve_data(preset, changes)
     begin_with_source(SourceSpec(source, source_kind, labels))
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import dataset_lines
         from flows.ingest import ingest_configured as flow
-        from flows.summary import dataset_lines
     result = flow(source, configuration, source_kind, labels, source_secret=source_secret)
     answer.give(result, dataset_lines(result), as_json)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from gan.configuration.vocabulary import AskedPrecision, Resize
 from gan.data.sources.spec import KINDS
-from gan.vocabulary import AskedPrecision, Resize
 
 SOURCE_HELP = (
     "`digits`; a folder of images with a subfolder per class, with a CSV or JSON file of labels, or flat; a zip or tar "

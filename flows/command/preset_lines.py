@@ -8,10 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gan.config import Config
+from gan.configuration.config import Config
+from gan.configuration.presets import PRESETS
+from gan.configuration.presets import preset as find_preset
 from gan.networks.cost import NetworkCost, network_cost
-from gan.presets import PRESETS
-from gan.presets import preset as find_preset
 
 CHANNELS, CLASSES = 3, 10
 """Of the dataset that costs are told for; others change little."""

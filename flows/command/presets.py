@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.command.console import Answer
 from flows.command.options import Json
-from flows.console import Answer
 from gan.errors import ConfigError
 
 
@@ -20,8 +20,8 @@ def presets(
     terminal = sys.stdout.isatty()
     answer = Answer()
     from flows.command.preset_lines import changes, describe, preset_lines, table_lines
-    from gan.config import Config
-    from gan.presets import PRESETS, preset
+    from gan.configuration.config import Config
+    from gan.configuration.presets import PRESETS, preset
 
     if keys:
         if name is not None:

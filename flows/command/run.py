@@ -1,7 +1,7 @@
 """`ganflow run`."""
 
+from flows.command.console import Answer
 from flows.command.options import Json, Labels, Overrides, Preset, Source, SourceKind, SourceSecret, Workers
-from flows.console import Answer
 from gan.data.sources.spec import AUTO, SourceSpec
 
 
@@ -22,10 +22,10 @@ def run(
 
     configuration = resolve_config(preset, overrides)
     begin_with_source(SourceSpec(source, source_kind, labels))
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import pipeline_lines
         from flows.pipeline import pipeline
-        from flows.summary import pipeline_lines
     result = pipeline(source, configuration, workers, source_kind, labels, source_secret)
     answer.give(result, pipeline_lines(result), as_json)

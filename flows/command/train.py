@@ -1,7 +1,7 @@
 """`ganflow train` and `ganflow retrain`."""
 
+from flows.command.console import Answer, read_settings
 from flows.command.options import DryRun, Json, Overrides, Preset, Resume, WarmStart, Workers
-from flows.console import Answer, read_settings
 
 
 def train(
@@ -25,16 +25,16 @@ def train(
     configuration = resolve_config(preset, overrides)
     planned = plan(configuration, resume=resume, warm_start=warm_start)
     if dry_run:
-        from flows.forecast_lines import forecast_lines
-        from tasks.forecast import forecast
+        from flows.command.forecast_lines import forecast_lines
+        from tasks.train.forecast import forecast
 
         figures = forecast(read_settings(), planned, workers)
         answer.give(figures, forecast_lines(figures), as_json)
         return
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
-        from flows.summary import training_lines
+        from flows.command.summary import training_lines
         from flows.train import train as flow
     result = flow(configuration, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
@@ -54,10 +54,10 @@ def retrain(
 
     configuration = resolve_config(preset, overrides)
     plan(configuration, warm_start=warm_start)
-    from flows.temporary_server import starting_prefect
+    from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
+        from flows.command.summary import model_lines
         from flows.retrain import retrain_configured as flow
-        from flows.summary import model_lines
     result = flow(configuration, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.console import read_settings
+from flows.command.console import read_settings
 
 
 def up(
@@ -24,6 +24,6 @@ def up(
     Both servers ask for the password in .ganflow/secret of the home, which only you can read.
     Commands typed in the home know it.
     """
-    from flows.up import run_up
+    from flows.services.up import run_up
 
     run_up(read_settings(), prefect_port=prefect_port, mlflow_port=mlflow_port, host=host, auth=not no_auth)

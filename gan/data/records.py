@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gan.vocabulary import SourceKind
+from gan.configuration.vocabulary import SourceKind
 
 SplitName = Literal["train", "test"]
 UNLABELLED = -1

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.config import EvaluationConfig
-from gan.data.image_set import ImageSet
-from gan.data.resident import Resident
+from gan.configuration.config import EvaluationConfig
+from gan.data.image_sets.image_set import ImageSet
+from gan.data.store.resident import Resident
 from gan.errors import InputError
 from gan.evaluation.copying import look_for_copies
 from gan.evaluation.evaluator import Evaluated

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from gan.config import EvaluationConfig
+from gan.configuration.config import EvaluationConfig
 from gan.errors import ConfigError
 from gan.evaluation.copying import Copying, look_for_copies
 from gan.evaluation.extraction import Extraction
@@ -24,10 +24,10 @@ from gan.evaluation.scores import (
 )
 from gan.evaluation.side import Side
 from gan.evaluation.usefulness import usefulness_scores
+from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.kid import kid
 from gan.metrics.protocol import Protocol, ReferenceSplit
-from gan.sampling import Program
 
 OnProgress = Callable[[int, str], None]
 

@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gan.generation.sampling import Program, draw
 from gan.metrics.feature_set import KEPT, FeatureSet, collect
 from gan.metrics.features import FeatureExtractor
-from gan.sampling import Program, draw
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -20,7 +20,7 @@ KEPT_BYTES = 2**30
 
 
 class Extraction(Protocol):
-    """One pass of a network over many images; `tasks/ray_features.py` does it on several machines."""
+    """One pass of a network over many images; `tasks/evaluate/on_ray.py` does it on several machines."""
 
     extractor: FeatureExtractor
 

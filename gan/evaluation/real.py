@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gan.data.resident import Resident
+from gan.data.store.resident import Resident
 from gan.evaluation.extraction import Extraction, OnProgress
 from gan.keyed_random import epoch_order
 from gan.metrics.feature_set import KEPT, FeatureSet, collect

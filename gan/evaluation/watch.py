@@ -8,10 +8,10 @@ import numpy as np
 from gan.evaluation.extraction import OnProgress
 from gan.evaluation.real import RealFeatures
 from gan.evaluation.scores import kid_metric, require_enough
+from gan.generation.sampling import Program
 from gan.metrics.evaluation import Metric
 from gan.metrics.kid import kid
 from gan.metrics.variety import Variety, class_variety
-from gan.sampling import Program
 
 SPLIT = "train"
 MOST_REFERENCE = 1000

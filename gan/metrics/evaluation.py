@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, FiniteFloat, ValidationError
 
-from gan.config import Frozen
+from gan.configuration.config import Frozen
 from gan.data.files.atomic import write_whole
 from gan.errors import InputError
 from gan.metrics.estimate import Estimate

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gan.configuration.vocabulary import Resize
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.resize import resize_images
-from gan.vocabulary import Resize
 
 Images = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.allocator import keep_freed_memory
+from gan.configuration.vocabulary import Precision
+from gan.device.allocator import keep_freed_memory
 from gan.errors import WeightsError
 from gan.metrics.inception import INPUT_SIZE, NETWORK, load_inception
 from gan.metrics.weights import INCEPTION_SHA256
-from gan.vocabulary import Precision
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 OTHER_INPUT_SIZE = 224

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gan.config import Frozen
+from gan.configuration.config import Frozen
+from gan.configuration.vocabulary import Precision, Resize
 from gan.errors import ProtocolMismatchError
-from gan.vocabulary import Precision, Resize
 
 ReferenceSplit = Literal["train", "test", "all"]
 METRICS_VERSION = 3  # raised with every change of this package that changes a score

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from gan.configuration.vocabulary import Resize
 from gan.metrics.inception import INPUT_SIZE
-from gan.vocabulary import Resize
 
 
 def resize_images(images: Tensor, mode: Resize, size: int = INPUT_SIZE) -> Tensor:

@@ -10,7 +10,7 @@ from gan.networks.interface import Discriminator, Generator
 from gan.networks.r3gan import R3Discriminator, R3Generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
-    from gan.config import NetworkConfig
+    from gan.configuration.config import NetworkConfig
 
 
 def build_generator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Generator:

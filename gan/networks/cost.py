@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from gan.networks.layer_cost import Part, dc_discriminator, dc_generator, r3_discriminator, r3_generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
-    from gan.config import Config
+    from gan.configuration.config import Config
 
 FP32_BYTES = 4
 G_COPIES = 5

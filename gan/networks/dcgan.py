@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan.configuration.vocabulary import Normalisation
 from gan.keyed_random import Purpose, uniform
 from gan.networks.initialisation import LEAKY_SLOPE, small_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.r3gan import project
-from gan.vocabulary import Normalisation
 
 
 class DCGenerator(Generator):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
-    from gan.config import NetworkConfig
+    from gan.configuration.config import NetworkConfig
 
 LABEL = 2
 """float32 numbers that take the room of an int64."""

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from gan.configuration.presets import debug
 from gan.metrics.evaluation import Evaluation
-from gan.presets import debug
 
 pytestmark = pytest.mark.e2e
 EXPECTED_ARTIFACTS = {

@@ -20,9 +20,9 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
-from tasks.guardian import MARK
-from tasks.scratch import remove_abandoned
-from tasks.settings import Settings
+from tasks.runtime.guardian import MARK
+from tasks.runtime.scratch import remove_abandoned
+from tasks.runtime.settings import Settings
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 DEBUG = ("--preset", "debug", "--set", "evaluation.precision=fp32")

@@ -8,16 +8,16 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import pay_owed
-from gan.config import DataConfig
+from flows.services import deliver_outbox
+from gan.configuration.config import DataConfig
 from gan.data.sources.spec import SourceSpec
-from tasks import history, ingesting
-from tasks.dvc_repo import current_md5
-from tasks.history import DATASET_VERSIONED
-from tasks.ingesting import INGEST_LOCK, ingest_dataset
-from tasks.locks import held
-from tasks.owed import owed
-from tasks.settings import Settings
+from tasks.dataset.repository import current_md5
+from tasks.ingest import ledger
+from tasks.ingest.ledger import DATASET_VERSIONED
+from tasks.ingest.outbox import owed
+from tasks.ingest.run import INGEST_LOCK, ingest_dataset
+from tasks.runtime.locks import held
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 LOG = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def test_a_kill_between_version_and_event_loses_nothing(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingesting.history, "announce", killed)
+        patch.setattr(ledger, "announce", killed)
         with pytest.raises(KeyboardInterrupt):
             ingest(settings, resolution=8)
     note = owed(settings)
@@ -93,12 +93,12 @@ def test_a_kill_between_version_and_event_loses_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("GANFLOW_HOME", str(settings.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri)
     with held(settings.state_dir / INGEST_LOCK):
-        pay_owed.main()
+        deliver_outbox.main()
     assert owed(settings) == note, "an ingest at work pays it itself"
-    pay_owed.main()  # as `ganflow up` does when it starts
+    deliver_outbox.main()  # as `ganflow up` does when it starts
     assert owed(settings) is None
     md5 = current_md5(settings)
     assert eventually([md5])
     # The same event sent twice is one.
-    history._send(note.event, md5, {"md5": md5})
+    ledger._send(note.event, md5, {"md5": md5})
     assert announced().count(md5) == 1

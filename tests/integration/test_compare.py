@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan.precision import native_bf16
+from gan.device.precision import native_bf16
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "flows.cli", "compare", *arguments]
+    command = [sys.executable, "-m", "flows.command.entry", "compare", *arguments]
     variables = os.environ | {"GANFLOW_HOME": str(home / "home"), **environment}
     return subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, timeout=280)
 

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
-from gan.data.resident import open_resident
-from gan.data.shards import read_column
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.digits import DigitsSource
+from gan.data.store.resident import open_resident
+from gan.data.store.shards import read_column
 from gan.errors import DatasetError
-from tasks.dataset import current_dataset, load_version, training_digests
-from tasks.dvc_repo import version_dataset
-from tasks.settings import Settings
+from tasks.dataset.current import current_dataset, load_version, training_digests
+from tasks.dataset.repository import version_dataset
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 

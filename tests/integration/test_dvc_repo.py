@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gan.errors import DatasetError, ServiceError
-from tasks.dvc_repo import STAGING, current_md5, ensure_data, recover, track_release, version_dataset
-from tasks.settings import Settings
+from tasks.dataset.repository import STAGING, current_md5, ensure_data, recover, track_release, version_dataset
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 OLD = {"train-00000-of-00001.parquet": "old train", "dataset.json": "old"}
@@ -232,8 +232,8 @@ KILLER = """
 import os, shutil, signal, sys
 from pathlib import Path
 import dvc.repo, dvc.scm
-from tasks.dvc_repo import version_dataset
-from tasks.settings import Settings
+from tasks.dataset.repository import version_dataset
+from tasks.runtime.settings import Settings
 
 template, out, first, step = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from gan.config import NetworkConfig
-from gan.export import SeededGenerator, export_program
+from gan.configuration.config import NetworkConfig
+from gan.generation.export import SeededGenerator, export_program
 from gan.networks.build import build_generator
 
 pytestmark = pytest.mark.integration

@@ -5,18 +5,18 @@ import psutil
 import pytest
 import torch
 
-from gan.config import apply_overrides
-from gan.data.dataset import DatasetInfo
-from gan.data.resident_cache import Rows, write_version
+from gan.configuration.config import apply_overrides
+from gan.configuration.presets import debug
+from gan.data.store.dataset import DatasetInfo
+from gan.data.store.resident_cache import Rows, write_version
+from gan.device.precision import native_bf16
 from gan.errors import ResourcesError
-from gan.precision import native_bf16
-from gan.presets import debug
-from tasks.dataset import CurrentDataset
-from tasks.forecast import forecast
-from tasks.resuming import Unfinished
-from tasks.settings import Settings
-from tasks.training import checkpoint_header
-from tasks.training_plan import TrainingPlan
+from tasks.dataset.current import CurrentDataset
+from tasks.runtime.settings import Settings
+from tasks.train.forecast import forecast
+from tasks.train.plan import TrainingPlan
+from tasks.train.resume import Unfinished
+from tasks.train.trainer import checkpoint_header
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"

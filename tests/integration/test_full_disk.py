@@ -10,19 +10,19 @@ import sys
 import pytest
 import torch
 
-from gan.config import NetworkConfig, ReleaseConfig
+from gan.configuration.config import NetworkConfig, ReleaseConfig
 from gan.data.files.atomic import write_whole
 from gan.errors import ResourcesError
-from gan.export import SeededGenerator
+from gan.generation.export import SeededGenerator
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
-from tasks.dvc_repo import current_md5, ensure_data, version_dataset
-from tasks.failures import explained
-from tasks.registry import RegisteredModel, register
-from tasks.release import build_release
-from tasks.settings import Settings, require_writable_home
-from tasks.tracking import TRAINING, client, create_run, ending, run
+from tasks.dataset.repository import current_md5, ensure_data, version_dataset
+from tasks.generate.release import build_release
+from tasks.runtime.failures import explained
+from tasks.runtime.settings import Settings, require_writable_home
+from tasks.tracking.client import TRAINING, client, create_run, ending, run
+from tasks.tracking.registry import RegisteredModel, register
 
 pytestmark = pytest.mark.integration
 
@@ -230,7 +230,7 @@ def test_a_limit_on_the_size_of_files(tmp_path):
     program = """
 import sys
 from pathlib import Path
-from flows.console import errors_as_sentences
+from flows.command.console import errors_as_sentences
 from gan.data.files.atomic import write_whole
 with errors_as_sentences():
     write_whole(Path(sys.argv[1]), bytes(100_000))

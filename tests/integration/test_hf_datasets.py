@@ -12,11 +12,11 @@ import pandas
 import pytest
 from PIL import Image
 
-from gan.config import DataConfig
-from gan.data import shards
-from gan.data.build import build_dataset
-from gan.data.shards import read_column, read_split, shard_paths, write_shards
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.digits import DigitsSource
+from gan.data.store import shards
+from gan.data.store.shards import read_column, read_split, shard_paths, write_shards
 
 pytestmark = pytest.mark.integration
 

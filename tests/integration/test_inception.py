@@ -10,13 +10,13 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from gan.device.precision import native_bf16
 from gan.metrics.features import FeatureExtractor, require_precision
 from gan.metrics.frechet import fid
 from gan.metrics.inception import load_inception
 from gan.metrics.kid import kid
 from gan.metrics.network import inception
 from gan.metrics.weights import find_inception_weights
-from gan.precision import native_bf16
 
 pytestmark = pytest.mark.integration
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ingest_runs import ingest_runs
-from tasks.settings import Settings
-from tasks.tracking import DATASETS, TRAINING, client, run
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import DATASETS, TRAINING, client, run
+from tasks.tracking.ingest_runs import ingest_runs
 
 pytestmark = pytest.mark.integration
 PROGRAM = """
 import sys
 from pathlib import Path
-from tasks.ingest_runs import ingest_runs
-from tasks.settings import Settings
+from tasks.tracking.ingest_runs import ingest_runs
+from tasks.runtime.settings import Settings
 runs = ingest_runs(Settings(ganflow_home=Path(sys.argv[1]), mlflow_tracking_uri=None))
 print(*(run.md5[0] for run in runs), "mlflow" in sys.modules)
 """

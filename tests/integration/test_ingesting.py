@@ -16,16 +16,16 @@ import numpy as np
 import psutil
 import pytest
 
-from gan.config import DataConfig
-from gan.data.dataset import read_dataset_info
-from gan.data.shards import read_split
+from gan.configuration.config import DataConfig
 from gan.data.sources.spec import SourceSpec
+from gan.data.store.dataset import read_dataset_info
+from gan.data.store.shards import read_split
 from gan.errors import DatasetError, ResourcesError
-from tasks import history, ingesting
-from tasks.dvc_repo import current_md5, ensure_data
-from tasks.ingesting import files_of, ingest_dataset, one_ingest_at_a_time
-from tasks.settings import Settings
-from tasks.versions import versions
+from tasks.dataset.catalogue import versions
+from tasks.dataset.repository import current_md5, ensure_data
+from tasks.ingest import ledger
+from tasks.ingest.run import Done, files_of, ingest_dataset, one_ingest_at_a_time
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def write_idx(folder: Path, count: int, *, first: int = 0, size: int = 16) -> So
     return SourceSpec(str(folder))
 
 
-def ingest(settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG) -> ingesting.Done:
+def ingest(settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG) -> Done:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     return ingest_dataset(settings, spec, config, LOG, announce=False)
 
@@ -144,9 +144,9 @@ def test_a_version_that_a_kill_left_unrecorded_is_recorded_by_the_next_ingest(se
     spec = write_idx(tmp_path / "source", 100)
     md5 = ingest(settings, spec).version.md5  # which owes the record to its caller, who was killed
     assert [each.md5 for each in versions(settings) if each.first_made] == []
-    assert history.settle(settings, pytest.fail) == md5
+    assert ledger.settle(settings, pytest.fail) == md5
     assert [each.md5 for each in versions(settings) if each.first_made] == [md5]
-    assert history.settle(settings, pytest.fail) is None
+    assert ledger.settle(settings, pytest.fail) is None
 
 
 def test_two_ingests_wait_for_each_other(settings, tmp_path, caplog):
@@ -164,10 +164,10 @@ def test_two_ingests_wait_for_each_other(settings, tmp_path, caplog):
 DRIVER = """
 import logging, sys
 from pathlib import Path
-from gan.config import DataConfig
+from gan.configuration.config import DataConfig
 from gan.data.sources.spec import SourceSpec
-from tasks.ingesting import ingest_dataset, one_ingest_at_a_time
-from tasks.settings import Settings
+from tasks.ingest.run import ingest_dataset, one_ingest_at_a_time
+from tasks.runtime.settings import Settings
 settings = Settings(ganflow_home=Path(sys.argv[1]))
 settings.state_dir.mkdir(parents=True, exist_ok=True)
 print("begins", flush=True)
@@ -218,7 +218,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_dataset(tmp_path, moment
 
 
 def test_new_and_removed_images_touch_only_their_shards(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("gan.data.assemble.rows_of_shard", lambda image_bytes: 1000)
+    monkeypatch.setattr("gan.data.building.assemble.rows_of_shard", lambda image_bytes: 1000)
     ingest(settings, write_idx(tmp_path / "source", 5000))
     before = contents(settings.data_dir)
     assert len(before) == 5 + 1 + 1

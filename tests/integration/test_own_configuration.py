@@ -5,18 +5,18 @@ import json
 import pytest
 import torch
 
-from gan.checkpoint import save_checkpoint
-from gan.config import NetworkConfig
-from gan.configuration import Configuration
+from gan.configuration.config import NetworkConfig
+from gan.configuration.presets import preset
+from gan.configuration.provenance import Configuration
 from gan.errors import CheckpointError, ConfigError, InputError
-from gan.export import SeededGenerator
+from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
-from gan.presets import preset
-from tasks.own_configuration import fixed_name, own_configuration, run_configuration, version_configuration
-from tasks.registry import register
-from tasks.settings import Settings
-from tasks.subjects import find_subject
-from tasks.tracking import TRAINING, reopen_run, run
+from gan.training.checkpoint import save_checkpoint
+from tasks.evaluate.subjects import find_subject
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, reopen_run, run
+from tasks.tracking.own_configuration import fixed_name, own_configuration, run_configuration, version_configuration
+from tasks.tracking.registry import register
 
 pytestmark = pytest.mark.integration
 OWN = preset("cifar10")

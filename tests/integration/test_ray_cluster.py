@@ -9,8 +9,8 @@ import psutil
 import pytest
 import ray
 
-from tasks.ray_cluster import ray_cluster
-from tasks.settings import Settings
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 CONNECT = """

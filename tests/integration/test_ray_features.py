@@ -11,16 +11,16 @@ import pytest
 import torch
 from torch import nn
 
-from gan.config import EvaluationConfig
+from gan.configuration.config import EvaluationConfig
+from gan.device.precision import native_bf16
 from gan.errors import WeightsError
 from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import inception, other_network
 from gan.metrics.weights import find_inception_weights
-from gan.precision import native_bf16
-from tasks.features import settled
-from tasks.ray_features import RayExtraction, in_slices, slice_size
-from tasks.settings import Settings
+from tasks.evaluate.network import settled
+from tasks.evaluate.on_ray import RayExtraction, in_slices, slice_size
+from tasks.runtime.settings import Settings
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")]
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)

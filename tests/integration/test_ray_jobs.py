@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
-from tasks.ray_jobs import job_runner
-from tasks.settings import Settings
+from tasks.ingest.on_ray import job_runner
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 

@@ -16,13 +16,13 @@ import pandas
 import pytest
 from PIL import Image
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset, in_this_process
-from gan.data.dataset import DatasetInfo
-from gan.data.pool import Pool
-from gan.data.shards import read_split
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset, in_this_process
+from gan.data.building.pool import Pool
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
+from gan.data.store.dataset import DatasetInfo
+from gan.data.store.shards import read_split
 
 pytestmark = pytest.mark.integration
 

@@ -16,17 +16,17 @@ import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from gan.config import NetworkConfig, apply_overrides
-from gan.configuration import Configuration
+from gan.configuration.config import NetworkConfig, apply_overrides
+from gan.configuration.presets import debug
+from gan.configuration.provenance import Configuration
 from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError, UnsafeModelError
-from gan.export import SeededGenerator
+from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
-from gan.presets import debug
-from tasks.own_configuration import fixed_name, own_configuration, version_configuration
-from tasks.past_runs import next_seed, run_tags
-from tasks.registry import champion, find_model, load_program, promote, register, require_label
-from tasks.settings import Settings
-from tasks.tracking import TRAINING, RunLog, client, run
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, RunLog, client, run
+from tasks.tracking.own_configuration import fixed_name, own_configuration, version_configuration
+from tasks.tracking.registry import champion, find_model, load_program, promote, register, require_label
+from tasks.tracking.runs import next_seed, run_tags
 
 pytestmark = pytest.mark.integration
 CONFIG = apply_overrides(debug(), ["train.total_kimg=0.1", "optimizer.lr=1e-05", 'data.class_map={"ç: #": null}'])

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from gan.checkpoint import HEADER, save_checkpoint
-from gan.config import apply_overrides
+from gan.configuration.config import apply_overrides
+from gan.configuration.presets import debug
 from gan.errors import InputError
-from gan.presets import debug
-from tasks.past_runs import is_finished
-from tasks.resuming import find_unfinished, held, newest_unfinished, require_same_run
-from tasks.settings import Settings
-from tasks.tracking import TRAINING, create_run, ending, reopen_run, run
+from gan.training.checkpoint import HEADER, save_checkpoint
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, create_run, ending, reopen_run, run
+from tasks.tracking.runs import is_finished
+from tasks.train.resume import find_unfinished, held, newest_unfinished, require_same_run
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -126,8 +126,8 @@ def test_a_killed_process_lets_go(settings):
     program = f"""
 import time
 from pathlib import Path
-from tasks.resuming import held
-from tasks.settings import Settings
+from tasks.train.resume import held
+from tasks.runtime.settings import Settings
 with held(Settings(ganflow_home=Path({str(settings.home)!r})), {log.run_id!r}):
     print("held", flush=True)
     time.sleep(600)

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from gan.errors import InputError
-from tasks.settings import Settings
-from tasks.source_credentials import find_authorization
+from tasks.ingest.credentials import find_authorization
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 

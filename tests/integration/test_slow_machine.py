@@ -10,8 +10,8 @@ import threading
 import psutil
 import pytest
 
-from tasks.ray_cluster import ray_cluster
-from tasks.settings import Settings
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 

@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.testing.utilities import prefect_test_harness
 
 from gan.errors import DatasetError, OutOfPatienceError, ResourcesError, ServiceError
-from tasks.steps.retry import RETRIES, step
+from tasks.runtime.retry import RETRIES, step
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +32,7 @@ def server():
     ids=repr,
 )
 def test_the_weather_is_tried_again_and_nothing_else(monkeypatch, caplog, error, told, tries):
-    monkeypatch.setattr("tasks.steps.retry.FIRST_SECONDS", 0.01)
+    monkeypatch.setattr("tasks.runtime.retry.FIRST_SECONDS", 0.01)
     seen = []
 
     @step()

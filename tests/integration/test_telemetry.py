@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy.exc
 from mlflow import MlflowClient
 
-from gan.context import Progress
-from gan.grids import read_grid_png
-from gan.loop import SAMPLE_COLUMNS
-from tasks.settings import Settings
-from tasks.telemetry import Telemetry
-from tasks.tracking import TRAINING, create_run, ending
-from tasks.training_log import TrainingLog
+from gan.generation.grids import read_grid_png
+from gan.training.context import Progress
+from gan.training.loop import SAMPLE_COLUMNS
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, create_run, ending
+from tasks.tracking.telemetry import Telemetry
+from tasks.train.log import TrainingLog
 
 pytestmark = pytest.mark.integration
 RECORDS = 30

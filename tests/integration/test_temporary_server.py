@@ -11,10 +11,10 @@ pytestmark = pytest.mark.integration
 
 PROGRAM = """
 import json, os, sys
-from flows.console import prepare
-from flows.prefect_api import PrefectApi
-from flows.secret import home_secret
-from flows.temporary_server import starting_prefect
+from flows.command.console import prepare
+from flows.services.prefect_api import PrefectApi
+from flows.services.secret import home_secret
+from flows.services.temporary_server import starting_prefect
 settings = prepare()
 with starting_prefect():
     import flows.ingest

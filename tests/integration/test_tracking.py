@@ -3,8 +3,8 @@
 import pytest
 
 from gan.errors import ServiceError
-from tasks.settings import Settings
-from tasks.tracking import client
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import client
 
 pytestmark = pytest.mark.integration
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from gan.checkpoint import TENSORS, load_header, load_tensors
-from gan.config import apply_overrides
-from gan.data.resident_cache import Rows, write_version
+from gan.configuration.config import apply_overrides
+from gan.configuration.presets import debug
+from gan.data.store.resident_cache import Rows, write_version
 from gan.errors import CheckpointError
-from gan.presets import debug
-from tasks.ray_cluster import ray_cluster
-from tasks.run_storage import WARM_START, RunStorage
-from tasks.settings import Settings
-from tasks.training import train_on_ray
+from gan.training.checkpoint import TENSORS, load_header, load_tensors
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
+from tasks.train.checkpoints import WARM_START, RunStorage
+from tasks.train.trainer import train_on_ray
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"

@@ -13,11 +13,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from gan import loop, step
-from gan.augment import OPERATIONS
-from gan.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
-from gan.context import LocalContext
+from gan.configuration.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
 from gan.errors import NonFiniteLossError
+from gan.objective.augment import OPERATIONS
+from gan.training import loop, step
+from gan.training.context import LocalContext
 
 STEPS = 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 8, 8, 1), dtype=np.uint8)
@@ -25,7 +25,7 @@ LABELS = np.random.default_rng(1).integers(0, 3, 11)
 
 
 class GlooContext(LocalContext):
-    """What `tasks/ray_worker.py` does on Ray Train, on torch.distributed alone."""
+    """What `tasks/train/worker.py` does on Ray Train, on torch.distributed alone."""
 
     def __init__(self, folder, rank, world_size):
         super().__init__(folder, device=torch.device("cpu"))

@@ -9,26 +9,26 @@ import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
 
-from gan.checkpoint import load_header
-from gan.config import apply_overrides
-from gan.data.resident_cache import Rows, write_version
+from gan.configuration.config import apply_overrides
+from gan.configuration.presets import debug
+from gan.data.store.resident_cache import Rows, write_version
+from gan.device.precision import native_bf16
 from gan.errors import DatasetError, NonFiniteLossError
 from gan.evaluation.watch import Watched
-from gan.grids import grid_png, read_grid_png
-from gan.loop import SAMPLE_COLUMNS
+from gan.generation.grids import grid_png, read_grid_png
 from gan.metrics.evaluation import Metric
 from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
-from gan.precision import native_bf16
-from gan.presets import debug
-from tasks import artifacts
-from tasks.board import Scoring
-from tasks.ray_cluster import ray_cluster
-from tasks.settings import Settings
-from tasks.steps.train import train_generator
-from tasks.tracking import TRAINING, RunLog, client, experiment_id
-from tasks.training import train_on_ray
-from tasks.validation import ValidationPayload, open_kid
+from gan.training.checkpoint import load_header
+from gan.training.loop import SAMPLE_COLUMNS
+from tasks.reports import artifacts
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, RunLog, client, experiment_id
+from tasks.train.channel import Scoring
+from tasks.train.step import train_generator
+from tasks.train.trainer import train_on_ray
+from tasks.train.validator import ValidationPayload, open_kid
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"

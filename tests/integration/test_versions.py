@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan.data.shards import write_shards
+from gan.data.store.shards import write_shards
 from gan.errors import DatasetError
-from tasks import ingest_runs as module
-from tasks.dvc_repo import STAGING, current_md5, ensure_data, recover, version_dataset
-from tasks.settings import Settings
-from tasks.tracking import DATASETS, run
-from tasks.versions import checkout, diff, find_version, versions
+from tasks.dataset.catalogue import checkout, diff, find_version, versions
+from tasks.dataset.repository import STAGING, current_md5, ensure_data, recover, version_dataset
+from tasks.runtime.settings import Settings
+from tasks.tracking import ingest_runs as module
+from tasks.tracking.client import DATASETS, run
 
 pytestmark = pytest.mark.integration
 CLASSES = ("zero", "one", "two")
@@ -366,8 +366,8 @@ KILLER = """
 import os, shutil, signal, sys
 from pathlib import Path
 import dvc.repo, dvc.scm
-from tasks.dvc_repo import checkout_version
-from tasks.settings import Settings
+from tasks.dataset.repository import checkout_version
+from tasks.runtime.settings import Settings
 
 template, out, pointer = map(Path, sys.argv[1:4])
 md5, step = sys.argv[4], int(sys.argv[5])
@@ -438,7 +438,7 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_version(settings, two, t
 
 RUNNER = """
 import typer
-from flows.console import errors_as_sentences
+from flows.command.console import errors_as_sentences
 from flows.command.datasets import app as dataset
 
 app = typer.Typer()

@@ -17,10 +17,15 @@ NEVER = {
 }  # fmt: skip
 MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve"}
 # Jobs for worker processes of ours, over pipes that nobody else holds.
-PIPES = {"gan/checkpoint.py", "gan/data/pool.py", "gan/data/pool_worker.py", "gan/data/sources/folder.py"}
+PIPES = {
+    "gan/training/checkpoint.py",
+    "gan/data/building/pool.py",
+    "gan/data/building/pool_worker.py",
+    "gan/data/sources/folder.py",
+}
 # What reads code from files stands in these modules alone, after the checks that they describe.
 ALONE = {
-    "torch.export.load": {"gan/program_file.py"},
+    "torch.export.load": {"gan/generation/program_file.py"},
     "torch.jit.load": {"gan/metrics/inception.py", "gan/metrics/network.py"},
 }
 WITH = {
@@ -68,7 +73,7 @@ def test_no_module_runs_what_it_reads(path):
     ],
 )
 def test_the_search_finds(line):
-    assert list(faults(line, "tasks/registry.py"))
+    assert list(faults(line, "tasks/tracking/registry.py"))
 
 
 def test_every_module_can_be_imported():

@@ -10,7 +10,7 @@ from gan.data.files.blob import Blob
 from gan.data.files.tree import SYMBOLIC_LINK, Entry, Tree, is_hidden, printable
 from gan.data.records import Reject
 from gan.errors import DatasetError
-from gan.shown import reason_of
+from gan.text.shown import reason_of
 
 MAX_MEMBERS = 5_000_000
 MAX_RATIO = 200  # bytes out over bytes in: images are packed already, and blank bitmaps stay below it as a whole

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gan.credentials import bare_address
 from gan.data.files.authorization import only_at
 from gan.data.files.unpack import require_space
 from gan.errors import DatasetError, GanflowError, ServiceError
-from gan.shown import reason_of
+from gan.text.credentials import bare_address
+from gan.text.shown import reason_of
 
 _BATCH = 256
 _LISTED = ".fetched.json"  # what each file was at its source; hidden, so no image of the collection

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
 from gan.data.records import SplitName
 from gan.data.sources.arrays import Records, plain_file, runs
 from gan.errors import DatasetError
-from gan.vocabulary import SourceKind
 
 _SHAPE = (32, 32, 3)
 _PIXEL_BYTES = 3072

@@ -9,13 +9,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gan.credentials import bare_address
-from gan.data.decode import is_image_name
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
 from gan.data.files.fetch import fetch, is_url
 from gan.data.files.tree import Entry, Tree, folder_tree, printable
 from gan.data.files.unpack import head_of, is_compressed, unpack
+from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.cifar import CifarSource, is_cifar
@@ -24,6 +23,7 @@ from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
+from gan.text.credentials import bare_address
 
 
 def open_source(
@@ -70,7 +70,7 @@ def _open(
 
         return DigitsSource()
     if spec.kind == "huggingface":
-        from gan.data.sources.hub import open_hub
+        from gan.data.sources.hub.reader import open_hub
 
         return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
     try:
@@ -118,7 +118,7 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     if kind != "folder" and kind not in {"webdataset", _found(tree)}:
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind == "parquet":
-        from gan.data.sources.parquet import ParquetSource
+        from gan.data.sources.parquet.reader import ParquetSource
 
         return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
     if kind == "idx":

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gan.configuration.vocabulary import SourceKind
 from gan.data.records import SourceImage
-from gan.vocabulary import SourceKind
 
 _GREY_LEVELS = 16
 _COUNT = 1797

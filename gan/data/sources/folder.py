@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from gan.data.decode import SUFFIXES, decode_image, is_image_name
+from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
+from gan.data.pixels.decode import SUFFIXES, decode_image, is_image_name
 from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, cut
-from gan.data.sources.labels import LabelFile, is_label_file, parse_labels
+from gan.data.sources.labels.files import LabelFile, is_label_file, parse_labels
 from gan.data.sources.splits import split_names
 from gan.errors import DatasetError
-from gan.vocabulary import SourceKind
 
 _BESIDE_SPLITS = "lies beside the folders of the splits"
 

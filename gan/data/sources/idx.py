@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob
 from gan.data.files.tree import Entry, Tree
 from gan.data.records import SplitName
 from gan.data.sources.arrays import Records, plain_file, runs
 from gan.data.sources.splits import split_names
 from gan.errors import DatasetError
-from gan.vocabulary import SourceKind
 
 # train-images-idx3-ubyte.gz, t10k-images.idx3-ubyte, emnist-letters-train-images-idx3-ubyte
 _NAME = re.compile(r"(.*[/-])?(?P<split>[A-Za-z0-9]+)-(?P<what>images|labels)[-.]idx[13]-ubyte(\.gz)?", re.I)

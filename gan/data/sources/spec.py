@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from gan.arguments import require_no_credentials
+from gan.configuration.arguments import require_no_credentials
+from gan.configuration.vocabulary import SourceKind
 from gan.errors import DatasetError
-from gan.vocabulary import SourceKind
 
 AUTO = "auto"
 NO_LABELS = "none"

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gan.data.decode import SUFFIXES, is_image_name
+from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
+from gan.data.pixels.decode import SUFFIXES, is_image_name
 from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName, cut
-from gan.data.sources.classes import found_classes, refuse_too_many
 from gan.data.sources.folder import ImageFiles, Item
+from gan.data.sources.labels.classes import found_classes, refuse_too_many
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
-from gan.vocabulary import SourceKind
 
 NO_LABEL = "no label in its sample"
 NO_IMAGE = "no image in its sample"

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
-from gan.data.dataset import DatasetInfo
-from gan.data.shards import read_split, split_rows
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
+from gan.data.store.dataset import DatasetInfo
+from gan.data.store.shards import read_split, split_rows
 from gan.errors import GanflowError
 
 SIDE = 8

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gan.data.shards import dataset_schema, write_shards
+from gan.data.store.shards import dataset_schema, write_shards
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,8 @@ import unicodedata
 
 import pytest
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
-from gan.data.shards import split_rows, write_shards
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
+from gan.data.store.shards import split_rows, write_shards
 from gan.errors import GanflowError
 
 pytestmark = pytest.mark.integration

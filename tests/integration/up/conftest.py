@@ -20,16 +20,16 @@ import psutil
 import pytest
 from websockets.sync.client import connect
 
-from flows.prefect_api import PrefectApi
-from flows.server import UpState, state_file
-from tasks.settings import Settings
+from flows.services.discovery import UpState, state_file
+from flows.services.prefect_api import PrefectApi
+from tasks.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import sys
-from flows.up import run_up
+from flows.services.up import run_up
 from gan.errors import GanflowError
-from tasks.settings import Settings
+from tasks.runtime.settings import Settings
 try:
     run_up(Settings(), prefect_port=int(sys.argv[1]), mlflow_port=int(sys.argv[2]))
 except GanflowError as error:

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from gan.errors import InputError
-from tasks.tracking import client
+from tasks.tracking.client import client
 
 pytestmark = pytest.mark.integration
 

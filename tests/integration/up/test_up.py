@@ -13,9 +13,9 @@ import psutil
 import pytest
 import yaml
 
-from flows.secret import secret_file
-from flows.server import answers, prefect_toml, state_file, up_state
-from tasks.settings import Settings
+from flows.services.discovery import answers, prefect_toml, state_file, up_state
+from flows.services.secret import secret_file
+from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -142,5 +142,7 @@ def test_after_kill_9_everything_stops_and_the_next_one_starts_also_with_another
         assert ask(url, user=killed.secret)[0] == 401
         assert ask(url, user=following.secret)[0] == 200
     pool = ask(f"{following.state.prefect_api_url}/work_pools/ganflow", user=following.secret)[2]
-    assert json.loads(pool)["base_job_template"] == json.loads((ROOT / "flows" / "work_pool.json").read_text())
+    assert json.loads(pool)["base_job_template"] == json.loads(
+        (ROOT / "flows" / "services" / "work_pool.json").read_text()
+    )
     assert following.end(signal.SIGTERM) == (0, [])

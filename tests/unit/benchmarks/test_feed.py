@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from gan.feed import Feed
+from gan.training.feed import Feed
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan.data.png import encode_png
+from gan.data.pixels.png import encode_png
 
 
 @pytest.fixture(scope="session")

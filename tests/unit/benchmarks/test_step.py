@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from gan.config import AugmentConfig, NetworkConfig
-from gan.context import Alone
-from gan.feed import Feed
-from gan.loop import Run
-from gan.presets import preset
-from gan.schedules import step_settings
-from gan.step import Step
+from gan.configuration.config import AugmentConfig, NetworkConfig
+from gan.configuration.presets import preset
+from gan.configuration.schedules import step_settings
+from gan.training.context import Alone
+from gan.training.feed import Feed
+from gan.training.loop import Run
+from gan.training.step import Step
 
 CPU = torch.device("cpu")
 

@@ -3,9 +3,9 @@
 import pytest
 
 from flows.configure import evaluation_overrides, require_resolvable, resolve_config, resolve_data, resolve_own
-from gan.configuration import Configuration
+from gan.configuration.presets import PRESETS, preset
+from gan.configuration.provenance import Configuration
 from gan.errors import ConfigError
-from gan.presets import PRESETS, preset
 
 OWN = Configuration(origin="version", name="3", config=preset("cifar10"))
 

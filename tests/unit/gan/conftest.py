@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan.config import Config, DataConfig, NetworkConfig, TrainConfig
-from gan.context import LocalContext
-from gan.loop import train
+from gan.configuration.config import Config, DataConfig, NetworkConfig, TrainConfig
+from gan.training.context import LocalContext
+from gan.training.loop import train
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)

@@ -60,7 +60,7 @@ PARTS = ("images", "labels")
 
 
 def test_a_source_is_prepared_at_32_pixels_by_its_own_splits(data, tmp_path):
-    from gan.data.png import encode_png
+    from gan.data.pixels.png import encode_png
 
     for split in ("train", "test"):
         for index, image in enumerate(getattr(data, split).images[:40]):

@@ -9,10 +9,10 @@ from quality import measuring
 from quality.data import RARE_CLASS, Labelled, subset
 from quality.measuring import Judge, draw, judge_cell, reference_of
 
+from gan.generation.sampling import sample_uint8
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import FeatureNetwork
 from gan.networks.build import build_generator
-from gan.sampling import sample_uint8
 
 CPU = torch.device("cpu")
 

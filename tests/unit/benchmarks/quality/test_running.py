@@ -7,7 +7,7 @@ import pytest
 import torch
 from quality.running import Place, finished, run_cell
 
-from gan.data.png import decode_png
+from gan.data.pixels.png import decode_png
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import typer
 from typer.testing import CliRunner
 
 from flows.command.datasets import app, checkout_lines, diff_lines, log_lines
-from tasks.version_diff import Moved, VersionDiff
-from tasks.versions import CheckedOut, Version
+from tasks.dataset.catalogue import CheckedOut, Version
+from tasks.dataset.diff import Moved, VersionDiff
 
 OLD, NEW = "a" * 32, "b" * 32
 VERBS = {"log": {"--json"}, "diff": {"--json"}, "checkout": {"--json"}}

@@ -6,9 +6,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows import cli
-from gan.config import Config
-from gan.presets import PRESETS
+from flows.command import entry
+from gan.configuration.config import Config
+from gan.configuration.presets import PRESETS
 
 COMMON = {"--preset", "-p", "--set", "--json", "--help"}
 MEASURE = {"--n", "-n", "--split", "--resize", "--precision", "--network"}
@@ -29,7 +29,7 @@ VERBS = {
 
 
 def test_the_verbs_and_their_options_are_these():
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(entry.app)
     found = {}
     for name, verb in command.commands.items():
         parameters = [parameter for parameter in verb.params if parameter.param_type_name == "option"]
@@ -39,11 +39,11 @@ def test_the_verbs_and_their_options_are_these():
 
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_help_lists_every_option_with_a_sentence(verb):
-    result = CliRunner().invoke(cli.app, [verb, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    result = CliRunner().invoke(entry.app, [verb, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0
     for option in VERBS[verb]:
         assert option in result.output, option
-    command = typer.main.get_command(cli.app).commands[verb]
+    command = typer.main.get_command(entry.app).commands[verb]
     assert command.help
     for parameter in command.params:
         if parameter.name != "help":
@@ -51,7 +51,7 @@ def test_help_lists_every_option_with_a_sentence(verb):
 
 
 def test_no_verb_shows_them_all():
-    result = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    result = CliRunner().invoke(entry.app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0
     assert all(verb in result.output for verb in VERBS)
 

@@ -6,10 +6,10 @@ import re
 import pytest
 
 from flows.command.preset_lines import Described, changes, describe, preset_lines, table_lines
-from gan.config import Config
+from gan.configuration.config import Config
+from gan.configuration.presets import PRESETS, preset
 from gan.errors import ConfigError
 from gan.networks.cost import NetworkCost
-from gan.presets import PRESETS, preset
 
 COST = NetworkCost(
     generator_parameters=1_234_567,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gan.config import DataConfig
-from gan.data.build import build_dataset
-from gan.data.encode import Job, Recipe, encode
-from gan.data.part_store import PartStore
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
+from gan.data.building.encode import Job, Recipe, encode
+from gan.data.building.part_store import PartStore
 from gan.data.records import SourceImage
 
 

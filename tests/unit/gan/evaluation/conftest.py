@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.data.resident import Resident
+from gan.data.store.resident import Resident
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealImages
 from gan.metrics.features import FeatureExtractor

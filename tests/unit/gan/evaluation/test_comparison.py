@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gan.config import EvaluationConfig
-from gan.data.image_set import ImageSet
+from gan.configuration.config import EvaluationConfig
+from gan.data.image_sets.image_set import ImageSet
 from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.config import EvaluationConfig
-from gan.data.resident import Resident
+from gan.configuration.config import EvaluationConfig
+from gan.data.store.resident import Resident
 from gan.errors import ConfigError, InputError
 from gan.evaluation.evaluator import Evaluator, paired_labels
 from gan.evaluation.real import RealFeatures, RealImages

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan.data.resident import Resident
+from gan.data.store.resident import Resident
 from gan.errors import InputError
 from gan.evaluation import watch as module
 from gan.evaluation.extraction import LocalExtraction

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from gan.configuration.vocabulary import Precision
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics import network as networks
 from gan.metrics.features import FeatureExtractor, require_precision
 from gan.metrics.network import FeatureNetwork, inception
-from gan.vocabulary import Precision
 
 
 class MeanNetwork(nn.Module):

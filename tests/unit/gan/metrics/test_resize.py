@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from gan.configuration.vocabulary import Resize
 from gan.metrics.resize import resize_images
-from gan.vocabulary import Resize
 
 MODES: tuple[Resize, ...] = ("tf1", "clean", "torch")
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from gan.networks.build import build_discriminator, build_generator
-from gan.penalties import squared_gradient_norms
+from gan.objective.penalties import squared_gradient_norms
 
 
 class Operations(TorchDispatchMode):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.config import NetworkConfig
+from gan.configuration.config import NetworkConfig
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.r3gan import R3Discriminator, R3Generator

@@ -8,16 +8,16 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
-from gan.context import Alone
-from gan.feed import Feed
-from gan.losses import LOSSES
+from gan.configuration.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.configuration.presets import PRESETS
+from gan.configuration.schedules import step_settings
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
-from gan.objective import Objective, PenaltyWeights, Shown
-from gan.presets import PRESETS
-from gan.schedules import step_settings
-from gan.step import Networks, Step
+from gan.objective.gradients import Objective, PenaltyWeights, Shown
+from gan.objective.losses import LOSSES
+from gan.training.context import Alone
+from gan.training.feed import Feed
+from gan.training.step import Networks, Step
 
 CPU = torch.device("cpu")
 RESIDUAL = NetworkConfig(widths=(8, 4), latent_dim=3, embedding_dim=2, group_width=4, expansion=2)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.decode import WHITE
 from gan.data.files.archive import zip_tree
 from gan.data.files.tree import folder_tree
+from gan.data.pixels.decode import WHITE
 from gan.data.records import PART_IMAGES, Reject, SourceImage, read_all
 from gan.data.sources.folder import FolderSource
 from gan.errors import DatasetError

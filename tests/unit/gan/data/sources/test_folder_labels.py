@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.decode import WHITE
 from gan.data.files.tree import folder_tree
+from gan.data.pixels.decode import WHITE
 from gan.data.records import Reject, SourceImage, read_all
 from gan.data.sources.folder import FolderSource
-from gan.data.sources.labels import LabelFile
+from gan.data.sources.labels.files import LabelFile
 from gan.errors import DatasetError
 
 NO_ROW = "no row in the file of labels"

@@ -1,0 +1,100 @@
+"""The few lines that a verb prints for people."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a verb imports its own flow, and no other
+    from flows.pipeline import PipelineResult
+    from flows.register import Registered
+    from gan.configuration.provenance import Configuration
+    from gan.metrics.evaluation import Evaluation, Metric
+    from tasks.evaluate.compare import Compared
+    from tasks.evaluate.record import Measured
+    from tasks.generate.step import Released
+    from tasks.ingest.step import Ingested
+    from tasks.train.step import Trained
+
+MOST_NOTES = 5
+
+
+def dataset_lines(result: "Ingested") -> list[str]:
+    """Dataset md5, sizes, and what became of the push."""
+    classes = f" in {result.classes} classes" if result.classes else ""
+    rejects = f", {result.rejects} rejected" if result.rejects else ""
+    state = "new version" if result.changed else "unchanged"
+    lines = [f"dataset   {result.md5} ({state}): {result.num_train} train + {result.num_test} test{classes}{rejects}"]
+    lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
+    if len(result.notes) > MOST_NOTES:
+        lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
+    lines.append(f"          report {result.report}")
+    return lines + ([f"          {result.push_error}"] if result.push_error else [])
+
+
+def training_lines(result: "Trained") -> list[str]:
+    """Run id, length, and which checkpoint was taken."""
+    picked = f", the best of {result.end_nimg / 1000:g} by kid {result.kid:.4g}" if result.kid is not None else ""
+    return [
+        f"run       {result.run_id}: {result.cur_nimg / 1000:g} kimg on dataset {result.dataset_md5}{picked}",
+        f"          next: ganflow register {result.run_id}",
+    ]
+
+
+def evaluation_lines(result: "Evaluation") -> list[str]:
+    """Metrics with intervals, protocol and warnings."""
+    protocol = result.protocol
+    rows = [*result.metrics.items(), *((f"real {key}", metric) for key, metric in result.baseline.items())]
+    width = max(len(key) for key, _ in rows)
+    table = [f"{key:<{width}}  {_score(metric)}" for key, metric in rows]
+    return [
+        f"metrics   {table[0]}",
+        *(f"          {row}" for row in table[1:]),
+        f"          {protocol.num_generated} against {protocol.num_reference} of {protocol.reference_split}, "
+        f"resize {protocol.resize}, {protocol.network} in {protocol.precision}",
+        *(f"          {warning}" for warning in result.warnings),
+    ]
+
+
+def measured_lines(result: "Measured") -> list[str]:
+    """An evaluation, and where its page is."""
+    return [*evaluation_lines(result.evaluation), f"report    {result.report}"]
+
+
+def configuration_line(configuration: "Configuration") -> str:
+    """Where the settings came from that a run or model was asked under, and what was changed of them."""
+    return f"settings  {configuration}"
+
+
+def compared_lines(result: "Compared") -> list[str]:
+    """Two names, their scores, and where the page is."""
+    return [
+        f"compared  {result.a} with {result.b}",
+        *evaluation_lines(result.evaluation),
+        f"report    {result.report}",
+    ]
+
+
+def model_lines(result: "Registered") -> list[str]:
+    """Metrics, version, alias and the reason for it."""
+    return [
+        *evaluation_lines(result.evaluation),
+        f"report    {result.report}",
+        f"model     gan-generator version {result.version} is {result.alias}: {result.verdict.reason}",
+    ]
+
+
+def release_lines(result: "Released") -> list[str]:
+    """Path and contents of a release."""
+    state = " (there already, checked)" if result.existed else ""
+    return [
+        f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
+        f"seeds from {result.first_seed}",
+    ]
+
+
+def pipeline_lines(result: "PipelineResult") -> list[str]:
+    """All of the chain."""
+    return [*dataset_lines(result.dataset), *model_lines(result.model), *release_lines(result.release)]
+
+
+def _score(metric: "Metric") -> str:
+    interval = f" ({metric.low:.4g} to {metric.high:.4g})" if metric.low is not None and metric.high is not None else ""
+    return f"{metric.value:.4g}{interval}"

@@ -1,0 +1,30 @@
+"""Sends and records what an ingest could not; `ganflow up` runs this as a program when its servers answer.
+
+It is a process of its own, for Prefect's client takes seconds to import; what goes wrong is only told, in its log.
+"""
+
+import logging
+
+from filelock import Timeout
+
+from tasks.ingest.ledger import settle
+from tasks.ingest.run import INGEST_LOCK
+from tasks.runtime.locks import held
+from tasks.runtime.settings import Settings
+
+
+def main() -> None:
+    """Pay what is owed, unless an ingest is at work, which does so itself."""
+    logging.basicConfig(level=logging.INFO)
+    log, settings = logging.getLogger("ganflow"), Settings()
+    try:
+        with held(settings.state_dir / INGEST_LOCK, timeout=0):
+            settle(settings, log.warning)
+    except Timeout:
+        log.info("an ingest is at work, which pays what is owed")
+    except Exception:
+        log.exception("what an ingest owes could not be paid: the next ingest or start of `ganflow up` tries again")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""From a source to a dataset folder: parts are read anywhere, then all is decided, then shards are written."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.configuration.config import DataConfig
+from gan.data.building.assemble import write_split
+from gan.data.building.describe import describe, notes, samples, sides
+from gan.data.building.encode import Job, Recipe, do
+from gan.data.building.part_store import PartStore
+from gan.data.building.plan import Plan, make_plan
+from gan.data.building.quarantine import count_rejects, write_quarantine
+from gan.data.records import Source
+from gan.data.store.dataset import DatasetInfo, write_dataset_info
+from gan.errors import DatasetError
+from gan.text.shown import inert
+
+RunJobs = Callable[[Sequence[Job]], Iterator[tuple[int, bytes | None]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What `build_dataset` made.
+
+    Attributes:
+        info: what `dataset.json` says.
+        samples: class name -> the first training images, `[n, R, R, C]` uint8.
+        notes: what a person should know: classes dropped or small, empty folders.
+        sides: shortest, median and longest of the source images' shorter sides, in pixels.
+        reused: records whose part was found finished.
+    """
+
+    info: DatasetInfo
+    samples: dict[str, NDArray[np.uint8]]
+    notes: tuple[str, ...]
+    sides: tuple[int, int, int]
+    reused: int
+
+
+def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
+    """Do jobs one after the other; yield the number of each and what `do` returns."""
+    return ((index, do(job)) for index, job in enumerate(jobs))
+
+
+def build_dataset(
+    source: Source,
+    config: DataConfig,
+    out: Path,
+    *,
+    work: Path,
+    quarantine: Path,
+    previous: Path | None = None,
+    run_jobs: RunJobs = in_this_process,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Built:
+    """Decode, prepare, split and write a source as a dataset folder; equal input gives equal bytes.
+
+    Memory grows with the number of images by some 200 bytes for each, not with their size.
+
+    Args:
+        source: where the images come from.
+        config: how images are prepared, split and judged.
+        out: a folder that is empty or does not exist yet.
+        work: folder for finished parts; what a killed call left there is not done again.
+        quarantine: file for the list of rejects, written whether this succeeds or not.
+        previous: an earlier dataset; images that it has too stay in their shards, new ones go behind.
+        run_jobs: does jobs, in any order and anywhere; yields the number of each and its result, or None where it
+            wrote it.
+        on_progress: called with (records done, records in all).
+
+    Raises:
+        DatasetError: too many files are rejected, a split has fewer than 2 images, or settings and source disagree.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    assert not any(out.iterdir()), f"{out} is not empty"
+    parts = source.parts()
+    jobs = [Job(part, Recipe.of(config)) for part in parts]
+    sizes = [len(part) for part in parts]
+    store = PartStore(work, [job.key() for job in jobs], sizes)
+    reused = _do(store, jobs, sizes, run_jobs, on_progress or (lambda done, total: None))
+    plan = make_plan(store, config, source.class_names, source.has_split)
+    write_quarantine(quarantine, store, plan)
+    rejects = count_rejects(store, plan)
+    _refuse_rejects(source, config, rejects, quarantine)
+    _refuse_small(source, config, plan)
+    for split in ("train", "test"):
+        write_split(store, plan, split, out, config.resolution, previous)
+    info = describe(source, config, store, plan, rejects)
+    # Last, so that a folder with a dataset.json is complete.
+    write_dataset_info(info, out)
+    remarks = tuple(map(inert, (*source.notes, *notes(plan, info))))
+    return Built(info, samples(store, plan, config.resolution), remarks, sides(store, plan), reused)
+
+
+def _do(
+    store: PartStore, jobs: Sequence[Job], sizes: Sequence[int], run_jobs: RunJobs, show: Callable[[int, int], None]
+) -> int:
+    missing = store.missing()
+    reused = done = len(store) - sum(sizes[index] for index in missing)
+    show(done, len(store))
+    for number, table in run_jobs([replace(jobs[index], to=store.path(index)) for index in missing]):
+        if table is not None:
+            store.put(missing[number], table)
+        done += sizes[missing[number]]
+        show(done, len(store))
+    return reused
+
+
+def _refuse_rejects(source: Source, config: DataConfig, rejects: dict[str, int], quarantine: Path) -> None:
+    total = sum(rejects.values())
+    if total > config.max_reject_share * len(source):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejects.items(), key=lambda item: -item[1]))
+        raise DatasetError(
+            f"{total} of {len(source)} files of {source.name} are rejected, more than {config.max_reject_share:.3g} of "
+            f"all ({reasons}): see {quarantine}, repair or remove them, or raise --max-reject-share"
+        )
+
+
+def _refuse_small(source: Source, config: DataConfig, plan: Plan) -> None:
+    train, test = len(plan.records("train")), len(plan.records("test"))
+    if source.class_names and not plan.class_names:
+        raise DatasetError(
+            f"no class of {source.name} has data.min_class_images = {config.min_class_images} images to train on: "
+            "add images or merge classes with data.class_map"
+        )
+    if min(train, test) < 2:
+        how = (
+            f"with data.holdout_fraction = {config.holdout_fraction:g}" if plan.split == "hash" else "by its own split"
+        )
+        raise DatasetError(
+            f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least 2: "
+            "add images or change the fraction"
+        )

@@ -1,0 +1,88 @@
+"""What there is to say about a dataset once it is planned: its `dataset.json`, samples and notes."""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.configuration.config import DataConfig
+from gan.data.building.assemble import images_of
+from gan.data.building.part_store import PartStore
+from gan.data.building.plan import Plan
+from gan.data.pixels.png import decode_png
+from gan.data.records import Source
+from gan.data.store.dataset import UNLABELLED_NAME, DatasetInfo
+
+SAMPLES_PER_CLASS = 10
+_FEW = 50  # training images of a class below which a person should know of it
+
+
+def describe(source: Source, config: DataConfig, store: PartStore, plan: Plan, rejects: dict[str, int]) -> DatasetInfo:
+    """Return what `dataset.json` will say."""
+    counts = {}
+    for split in ("train", "test"):
+        labels = Counter(plan.labels[plan.records(split)].tolist())
+        by_class = {name: labels[label] for label, name in enumerate(plan.class_names)}
+        counts[split] = by_class or {UNLABELLED_NAME: labels[-1]}
+    total = store.total("sums", plan.kept & ~plan.held_out)
+    mean, std = _moments(total, sum(counts["train"].values()) * config.resolution**2, plan.channels)
+    return DatasetInfo(
+        name=source.name,
+        source_kind=source.kind,
+        resolution=config.resolution,
+        channels=plan.channels,
+        class_names=plan.class_names,
+        crop=config.crop,
+        filter=config.filter,
+        background=config.background,
+        class_map=config.class_map,
+        split=plan.split,
+        holdout_fraction=config.holdout_fraction if plan.split == "hash" else None,
+        num_train=sum(counts["train"].values()),
+        num_test=sum(counts["test"].values()),
+        counts=counts,
+        mean=mean,
+        std=std,
+        rejects=rejects,
+    )
+
+
+def _moments(total: NDArray[np.int64], count: int, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation by channel from whole numbers, so that no order of adding shows in them."""
+    values, squares = ([int(each) for each in half[:channels]] for half in total.reshape(2, 3))
+    mean = [value / count for value in values]
+    std = [(square * count - value**2) ** 0.5 / count for value, square in zip(values, squares, strict=True)]
+    return tuple(round(each / 255, 6) for each in mean), tuple(round(each / 255, 6) for each in std)
+
+
+def samples(store: PartStore, plan: Plan, resolution: int) -> dict[str, NDArray[np.uint8]]:
+    """Return the first training images of each class, `[n, R, R, C]` uint8."""
+    train = plan.records("train")
+    labels = plan.labels[train]
+    found = {}
+    for label, name in enumerate(plan.class_names) if plan.class_names else [(-1, UNLABELLED_NAME)]:
+        pngs = images_of(store, plan, train[labels == label][:SAMPLES_PER_CLASS], resolution)
+        shape = (resolution, resolution, plan.channels)
+        found[name] = np.stack([decode_png(png, shape) for png in pngs])
+    return found
+
+
+def sides(store: PartStore, plan: Plan) -> tuple[int, int, int]:
+    """Return the shortest, median and longest of the source images' shorter sides, in pixels."""
+    shorter = np.minimum(store.column("width"), store.column("height"))[plan.kept]
+    return int(shorter.min()), int(np.median(shorter)), int(shorter.max())
+
+
+def notes(plan: Plan, info: DatasetInfo) -> list[str]:
+    """Return what a person should know: classes left out, or small."""
+    dropped = [
+        f"class {name} is left out: of its images {count} remain to train on, fewer than data.min_class_images"
+        for name, count in plan.dropped_classes.items()
+    ]
+    small = [
+        f"class {name} has only {count} images to train on"
+        for name, count in info.counts["train"].items()
+        if count < _FEW
+    ]
+    left_out = [f"{plan.left_out} images are left out by data.class_map"] if plan.left_out else []
+    return dropped + small + left_out

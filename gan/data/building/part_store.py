@@ -1,0 +1,89 @@
+"""Finished parts on disk: what a killed run has done is not done again, and no more than one part is in memory."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from gan.data.files.atomic import write_whole
+from gan.data.store.arrow import to_numpy
+
+_OPEN = 64
+
+
+def keep(path: Path, table: bytes | pa.Buffer) -> None:
+    """Write a finished part, complete or not at all."""
+    write_whole(path, memoryview(table))
+
+
+class PartStore:
+    """Tables of `gan.data.building.encode.SCHEMA` in a folder, each under the key of the job that made it.
+
+    Args:
+        folder: made if need be; other files in it are removed, for they belong to work that nobody waits for.
+        keys: of the jobs, in order; record numbers count through their tables.
+        sizes: records of each job.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[str], sizes: Sequence[int]) -> None:
+        # Mapped, so they take no memory; some stay open, for plans look at them column by column.
+        self._table = lru_cache(_OPEN)(self._open)
+        self._paths = [folder / f"{key}.arrow" for key in keys]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = {path.name for path in self._paths}
+        for entry in os.scandir(folder):
+            if entry.name not in wanted:
+                shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return int(self._starts[-1])
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the jobs that have not been done."""
+        return [index for index, path in enumerate(self._paths) if not path.exists()]
+
+    def put(self, index: int, table: bytes) -> None:
+        """Keep the result of a job, complete or not at all."""
+        keep(self._paths[index], table)
+
+    def path(self, index: int) -> Path:
+        """Return where the result of a job belongs, for who can write there."""
+        return self._paths[index]
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """Return a column of numbers over all records, 0 where there is no image; a digest is `S32`."""
+        # Copied one by one: a view would keep its whole table mapped.
+        return np.concatenate([to_numpy(self._table(index).column(name)).copy() for index in range(len(self._paths))])
+
+    def total(self, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Add up a column of lists of numbers over the chosen ones of all records."""
+        total = np.zeros(6, np.int64)
+        for index, start in enumerate(self._starts[:-1]):
+            rows = to_numpy(self._table(index).column(name)).astype(np.int64)
+            total += rows[chosen[start : start + len(rows)]].sum(axis=0)
+        return total
+
+    def values(self, name: str, records: NDArray[np.int64]) -> list[Any]:
+        """Return a column at some records, in their order; each table that they lie in is opened once."""
+        parts = np.searchsorted(self._starts, records, side="right") - 1
+        found: list[Any] = [None] * len(records)
+        for part in np.unique(parts):
+            places = np.flatnonzero(parts == part)
+            rows = (records[places] - self._starts[part]).tolist()
+            column = self._table(int(part)).column(name)
+            # One value at a time where few are wanted: a picture is worth a thousand words.
+            values = column.to_pylist() if len(rows) * 8 > len(column) else None
+            for place, row in zip(places.tolist(), rows, strict=True):
+                found[place] = values[row] if values else column[row].as_py()
+        return found
+
+    def _open(self, index: int) -> pa.Table:
+        return pa.ipc.open_file(pa.memory_map(str(self._paths[index]))).read_all()

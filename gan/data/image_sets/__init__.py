@@ -1,0 +1,1 @@
+"""Any images as one mapped array with a digest."""

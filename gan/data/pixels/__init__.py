@@ -1,0 +1,1 @@
+"""One image: decoded, prepared, packed as PNG."""

@@ -1,0 +1,1 @@
+"""Datasets of Hugging Face by their names."""

@@ -1,0 +1,1 @@
+"""Files of labels, and the classes that labels make."""

@@ -1,0 +1,1 @@
+"""A dataset on disk: its description, its shards, and its decoded copy."""

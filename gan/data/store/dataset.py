@@ -1,0 +1,94 @@
+"""The dataset folder's `dataset.json`: what a reader needs to know before it opens a shard."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gan.configuration.config import Crop, Filter
+from gan.configuration.vocabulary import SourceKind
+from gan.errors import DatasetError
+
+INFO_FILE = "dataset.json"
+MANIFEST = "manifest.json"  # of a release, which has it in the place of `dataset.json`
+UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
+
+
+class DatasetInfo(BaseModel):
+    """What `dataset.json` says. Nothing here depends on the time or place of ingesting.
+
+    Attributes:
+        format_version: of the folder; another is refused.
+        name: of the source.
+        source_kind: which sort of source it was.
+        resolution: side of the square images, in pixels.
+        channels: 1 grey, 3 RGB.
+        class_names: by label; empty where images have no labels.
+        crop: how an image became square.
+        filter: resampling filter.
+        background: colour under transparent pixels and around padded images.
+        class_map: new names of the source's classes, null for those left out.
+        split: who held images out: the source, or the hash of their pixels.
+        holdout_fraction: share held out by hash; null where the source did it.
+        num_train: images to train on.
+        num_test: images held out.
+        counts: images by split and class name (`unlabelled` where there are no classes).
+        mean: of the training images' values by channel, in [0, 1].
+        std: their standard deviation.
+        rejects: files by reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[2] = 2
+    name: str
+    source_kind: SourceKind
+    resolution: int
+    channels: Literal[1, 3]
+    class_names: tuple[str, ...]
+    crop: Crop
+    filter: Filter
+    background: str
+    class_map: dict[str, str | None]
+    split: Literal["hash", "source"]
+    holdout_fraction: float | None
+    num_train: int
+    num_test: int
+    counts: dict[str, dict[str, int]]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    rejects: dict[str, int]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes; 0 where images have no labels."""
+        return len(self.class_names)
+
+    @property
+    def num_rejects(self) -> int:
+        """Files of the source that are not in the dataset."""
+        return sum(self.rejects.values())
+
+
+def read_dataset_info(folder: Path) -> DatasetInfo:
+    """Read `dataset.json` of a dataset folder.
+
+    Raises:
+        DatasetError: there is none, or it is malformed.
+    """
+    path = folder / INFO_FILE
+    try:
+        return DatasetInfo.model_validate_json(path.read_bytes())
+    except OSError:
+        raise DatasetError(f"no dataset at {folder}: run `ganflow ingest digits`") from None
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        key = ".".join(str(part) for part in mistake["loc"]) or "the file"
+        raise DatasetError(f"{path} is malformed ({key}: {mistake['msg']}): ingest the dataset again") from None
+
+
+def write_dataset_info(info: DatasetInfo, folder: Path) -> None:
+    """Write `dataset.json`."""
+    text = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    (folder / INFO_FILE).write_text(text, "utf-8")

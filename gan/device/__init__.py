@@ -1,0 +1,1 @@
+"""What the hardware at hand does by itself: its precision, its memory."""

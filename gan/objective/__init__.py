@@ -1,0 +1,1 @@
+"""What the two networks minimise: losses, penalties, augmentation, and their gradients."""

@@ -1,0 +1,1 @@
+"""Texts from outside made fit to be shown, without the secrets in them."""

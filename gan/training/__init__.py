@@ -1,0 +1,1 @@
+"""A training on one worker or many: its loop, its step, its batches, its checkpoints."""

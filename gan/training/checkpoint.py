@@ -1,0 +1,155 @@
+"""Checkpoints: a folder of tensors and one JSON header, complete exactly when its hash list says so."""
+
+import hashlib
+import json
+import os
+import pickle
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gan.configuration.vocabulary import TRAINING_SECTIONS
+from gan.errors import CheckpointError
+
+FORMAT_VERSION = 2
+TENSORS = "tensors.pt"
+HEADER = "header.json"
+HASHES = "sha256.json"
+KEEP = 2
+SHAPE_KEYS = ("channels", "num_classes")
+"""What of the dataset shapes the networks."""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """Write a checkpoint into an existing folder; the hash list comes last and makes it whole.
+
+    Args:
+        folder: an existing folder of its own, under a temporary name.
+        header: JSON-able facts: cur_nimg, config and its hash, dataset md5, what the run chose.
+        tensors: nested dicts and lists of tensors and numbers (state dicts of networks and optimizers).
+    """
+    torch.save(tensors, folder / TENSORS)
+    (folder / HEADER).write_text(
+        json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n"
+    )
+    hashes = {name: _sha256(folder / name) for name in (HEADER, TENSORS)}
+    (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether every file that the hash list names is there with the hash that it gives."""
+    try:
+        hashes = json.loads((folder / HASHES).read_text())
+        return set(hashes) == {HEADER, TENSORS} and all(_sha256(folder / name) == hashes[name] for name in hashes)
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def load_header(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's header, having checked that the checkpoint is whole.
+
+    Raises:
+        CheckpointError: the folder is no complete checkpoint, or its format is newer than this code.
+    """
+    if not is_complete(folder):
+        raise CheckpointError(
+            f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}"
+        )
+    return parse_header((folder / HEADER).read_text(), str(folder))
+
+
+def parse_header(text: str, name: str) -> dict[str, Any]:
+    """Read the text of a header that lies alone, away from its tensors.
+
+    Args:
+        text: what the file holds.
+        name: what the checkpoint is called in the sentence.
+
+    Raises:
+        CheckpointError: its format is not this code's.
+    """
+    header: dict[str, Any] = json.loads(text)
+    if header["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{name} has checkpoint format {header['format_version']} but this ganflow reads {FORMAT_VERSION}: "
+            "use the version that wrote it"
+        )
+    return header
+
+
+def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
+    """Read a checkpoint's tensors onto a device; nothing is unpickled but tensors and plain containers.
+
+    Raises:
+        CheckpointError: the file holds more than those, and so might run code of whoever wrote it, or is damaged.
+    """
+    try:
+        tensors: dict[str, Any] = torch.load(folder / TENSORS, map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise CheckpointError(
+            f"{folder / TENSORS} is damaged, or holds more than tensors ({type(error).__name__}), and was not loaded: "
+            "name another checkpoint, and ask who may write to this one"
+        ) from None
+    return tensors
+
+
+def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path], None]) -> Path:
+    """Make `parent/checkpoint-<cur_nimg>` by `write`, all or nothing, and keep the last two."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for killed in parent.glob(".partial-*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    final = parent / f"checkpoint-{cur_nimg:012d}"
+    partial = parent / f".partial-{uuid.uuid4().hex}"
+    partial.mkdir()
+    try:
+        write(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(partial, final)
+    for old in sorted(parent.glob("checkpoint-*"))[:-KEEP]:
+        shutil.rmtree(old)
+    return final
+
+
+def newest_complete(newest_first: Iterable[Path], on_warning: Callable[[str], None]) -> Path | None:
+    """Return the first complete checkpoint, or None; where others were passed over, a warning names them."""
+    broken: list[str] = []
+    found = None
+    for folder in newest_first:
+        if is_complete(folder):
+            found = folder
+            break
+        broken.append(folder.name)
+    if broken:
+        instead = f"training goes on from {found.name}" if found else "no other is left"
+        on_warning(f"{', '.join(broken)} is cut short or altered: {instead}")
+    return found
+
+
+def shaping(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a header shapes a training: two runs that agree in it are one and can go on as each other."""
+    config = {section: header["config"].get(section) for section in TRAINING_SECTIONS}
+    return config | {key: header.get(key) for key in ("warm_start", "dataset_md5", *SHAPE_KEYS, "class_names")}
+
+
+def first_difference(found: Any, wanted: Any, path: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first key, in the order of `wanted`, where two JSON trees differ, and its values; None: they agree."""
+    if not (isinstance(found, dict) and isinstance(wanted, dict)):
+        return None if found == wanted else (path, found, wanted)
+    for key in [*wanted, *(key for key in found if key not in wanted)]:
+        difference = first_difference(found.get(key), wanted.get(key), f"{path}.{key}" if path else key)
+        if difference:
+            return difference
+    return None

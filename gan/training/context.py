@@ -1,0 +1,128 @@
+"""What the training loop sees of the machine it runs on, and the implementation for one process."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan.training.checkpoint import newest_complete, write_checkpoint_folder
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run says of itself while it runs.
+
+    Attributes:
+        cur_nimg: images seen.
+        total_nimg: images in the whole run.
+        metrics: name -> value, means since the last record; empty where there is only a picture.
+        samples: [N, H, W, C] uint8 from G_ema on fixed seeds, or None.
+        choice: how steps are computed, said once at the start; else empty.
+        rate: images a second since the run or worker began, between two records of metrics; else None.
+    """
+
+    cur_nimg: int
+    total_nimg: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    samples: np.ndarray | None = None
+    choice: str = ""
+    rate: float | None = None
+
+
+class TrainContext(Protocol):
+    """One worker's view of a training run; `tasks/train/worker.py` implements it on Ray Train."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+    shares_cores: bool
+    """Whether something of the run's own computes on the same cores beside the training."""
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Replace `tensor` on every rank by the sum over ranks, in place."""
+
+    def report(self, progress: Progress) -> None:
+        """Hand a progress record on; ranks other than 0 may drop it."""
+
+    def warn(self, sentence: str) -> None:
+        """Tell the user something that does not stop the run."""
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Keep a checkpoint; called by every rank equally often, `write` fills a folder on rank 0."""
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest complete checkpoint of this run, for resuming; None at a first start."""
+
+
+class Alone:
+    """One worker that keeps nothing: for measuring steps.
+
+    Args:
+        device: where to compute.
+    """
+
+    rank = 0
+    world_size = 1
+    shares_cores = False
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Do nothing: one worker's sum is the sum."""
+
+    def report(self, progress: Progress) -> None:
+        """Do nothing."""
+
+    def warn(self, sentence: str) -> None:
+        """Do nothing."""
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Do nothing."""
+
+    def latest_checkpoint(self) -> Path | None:
+        """There is none."""
+        return None
+
+
+class LocalContext(Alone):
+    """A run in this process alone, for tests, notebooks and benchmarks.
+
+    Args:
+        folder: where checkpoints go, as `folder/checkpoint-<cur_nimg>`; the last two are kept.
+        on_progress: called with every progress record.
+        device: where to train; CUDA if there is one by default.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        on_progress: Callable[[Progress], None] | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__(device or torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        self.folder = folder
+        self.on_progress = on_progress
+
+    def report(self, progress: Progress) -> None:
+        """Call `on_progress`."""
+        if self.on_progress:
+            self.on_progress(progress)
+
+    def warn(self, sentence: str) -> None:
+        """Warn as Python does."""
+        warnings.warn(sentence, stacklevel=2)
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Write under a temporary name, rename, then drop all but the last two."""
+        write_checkpoint_folder(self.folder, cur_nimg, write)
+
+    def latest_checkpoint(self) -> Path | None:
+        """Return the newest folder whose hash list holds; a newer one is said to be broken."""
+        found = sorted(self.folder.glob("checkpoint-*"), reverse=True)
+        return newest_complete(found, self.warn)

@@ -1,0 +1,197 @@
+"""The start-up probe: which precision, and whether to compile, is faster here.
+
+It takes a second or two, and on a GPU the time of compiling.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gan.configuration.schedules import step_settings
+from gan.device.precision import emulation_warning, native_bf16
+from gan.objective.gradients import Objective
+from gan.training.context import Alone, TrainContext
+from gan.training.feed import Feed
+from gan.training.step import Networks, Step
+
+if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
+    from gan.configuration.config import Config
+
+SECONDS = 0.5
+"""Measured of each candidate, and at least one round of steps with every penalty in it."""
+LEAST_GAIN = 0.5
+"""Of what a further core would give at best: one that gives a training less is left to what computes beside it."""
+MARGIN = 1.1
+"""Times that a candidate must be faster than the one before it: its rounding, or its minutes of compiling, cost too."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a run computes its steps; a run keeps it when it is resumed.
+
+    Attributes:
+        bf16: whether networks run in bfloat16.
+        compiled: whether the step is compiled.
+        rates: images a second of this worker's that the probe measured, by candidate; empty where nothing was measured.
+        spared: cores that the worker has and leaves alone.
+    """
+
+    bf16: bool
+    compiled: bool
+    rates: dict[str, float]
+    spared: int = 0
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return ("bf16" if self.bf16 else "fp32") + (" compiled" if self.compiled else "")
+
+    def __str__(self) -> str:
+        """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
+        rates = ", ".join(f"{name} {rate:.0f}" for name, rate in self.rates.items())
+        spared = ", a core left to the scores" if self.spared else ""
+        return f"{self.name}{spared}" + (f" (img/s: {rates})" if rates else "")
+
+    def as_header(self) -> dict[str, Any]:
+        """What a checkpoint says of it."""
+        return asdict(self)
+
+
+def candidates(config: "Config", device: torch.device, *, native: bool) -> list[Choice]:
+    """Return what the configuration leaves open on a device, the plainest first.
+
+    Args:
+        config: the run's configuration.
+        device: of the workers.
+        native: whether all of them have instructions for bf16: what is emulated is never tried, for a few steps of it
+            can take minutes.
+    """
+    precisions = {"auto": [False, True] if native else [False], "fp32": [False], "bf16": [True]}[config.train.precision]
+    wanted = config.train.compile
+    ways = {True: [True], False: [False], None: [False, True] if device.type == "cuda" else [False]}[wanted]
+    return [Choice(bf16, compiled, {}) for compiled in ways for bf16 in precisions]
+
+
+def choose(
+    config: "Config", nets: Networks, objective: Objective, feed: Feed, context: TrainContext, share: tuple[int, int]
+) -> Choice:
+    """Return the fastest way to compute steps that the configuration leaves open, the same on every rank.
+
+    Args:
+        config: the run's configuration.
+        nets: as they are at the start; left alone.
+        objective: the run's, in any precision.
+        feed: the run's.
+        context: this worker's place in the run.
+        share: the images [first, last) of the first batch that fall to this worker.
+    """
+    open_choices = candidates(config, context.device, native=_all_have_bf16(context))
+    if config.train.precision == "bf16" and (sentence := emulation_warning("train.precision", context.device)):
+        context.warn(sentence)
+    chosen = open_choices[0]
+    if len(open_choices) > 1:
+        chosen = measure(open_choices, config, nets, objective, feed, context, share)
+    if context.shares_cores and torch.get_num_threads() > 1:
+        chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, share))
+    return chosen
+
+
+def _spared(
+    chosen: Choice,
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    share: tuple[int, int],
+) -> int:
+    """1 where the last core gives too little, the same on every rank; small networks hardly use a second one."""
+    threads, seconds = torch.get_num_threads(), torch.zeros(2, dtype=torch.float64)
+    for index in range(2):
+        torch.set_num_threads(threads - index)
+        seconds[index] = _seconds_a_step(config, _step_on_copies(chosen, nets, objective, context), feed, share)
+    torch.set_num_threads(threads)
+    context.all_reduce(seconds)
+    gain = float(seconds[1] / seconds[0]) - 1.0
+    return int(gain < LEAST_GAIN / (threads - 1))
+
+
+def measure(
+    open_choices: Sequence[Choice],
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    share: tuple[int, int],
+) -> Choice:
+    """Measure steps on copies of the networks, and return the fastest of some candidates with all their rates.
+
+    Args:
+        open_choices: the candidates, the plainest first.
+        config: as `choose` takes it, and so are all that follow.
+        nets: likewise.
+        objective: likewise.
+        feed: likewise.
+        context: likewise.
+        share: likewise.
+    """
+    seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
+    for index, choice in enumerate(open_choices):
+        seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, share)
+    context.all_reduce(seconds)  # all ranks must decide alike
+    return _fastest(open_choices, (seconds / context.world_size).tolist(), share[1] - share[0])
+
+
+def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
+    return Step(
+        copy.deepcopy(nets), replace(objective, bf16=choice.bf16), Alone(context.device), compiled=choice.compiled
+    )
+
+
+def _all_have_bf16(context: TrainContext) -> bool:
+    lacking = torch.tensor([float(not native_bf16(context.device))], device=context.device)
+    context.all_reduce(lacking)
+    return not lacking.item()
+
+
+def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: int) -> Choice:
+    rates = {choice.name: round(images / taken, 1) for choice, taken in zip(open_choices, seconds, strict=True)}
+    best = 0
+    for index in range(1, len(open_choices)):
+        if seconds[index] * MARGIN < seconds[best]:
+            best = index
+    return replace(open_choices[best], rates=rates)
+
+
+def _seconds_a_step(config: "Config", step: Step, feed: Feed, share: tuple[int, int]) -> float:
+    """Mean over whole rounds, so that a lazy penalty counts for what it is."""
+    batch = feed.batch(*share)
+    size = config.train.batch_size
+    round_of_steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
+    done = 0
+
+    def once(index: int) -> None:
+        # it computes all and moves nothing, so that what would diverge does so in the run, where it is explained
+        step(batch, replace(step_settings(config, index * size), lr=0.0), index * size)
+
+    once(0)  # warm
+    start = _now(step.context.device)
+    while True:
+        for _ in range(round_of_steps):
+            once(done)
+            done += 1
+        taken = _now(step.context.device) - start
+        if taken > SECONDS:
+            return taken / done
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

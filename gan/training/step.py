@@ -1,0 +1,145 @@
+"""One training step: the discriminator's phase, the generator's phase, the moving average."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gan.configuration.schedules import StepSettings
+from gan.errors import NonFiniteLossError
+from gan.keyed_random import Purpose, normal
+from gan.networks.grouped_conv import grouped_conv2d
+from gan.networks.interface import Discriminator, Generator
+from gan.objective.gradients import Objective, PenaltyWeights, Shown, Terms
+from gan.training.context import TrainContext
+from gan.training.ema import update_ema
+from gan.training.feed import Batch
+
+
+@dataclass
+class Networks:
+    """What a step changes: G, D, the average of G, and an optimizer for each of the first two."""
+
+    G: Generator
+    D: Discriminator
+    G_ema: Generator
+    G_optimizer: torch.optim.Optimizer
+    D_optimizer: torch.optim.Optimizer
+
+
+def apply_gradients(
+    network: nn.Module,
+    gradients: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    settings: StepSettings,
+    context: TrainContext,
+) -> bool:
+    """Sum the gradients over all workers in one flat all_reduce and take the step.
+
+    Returns:
+        False, with nothing changed, if any gradient on any worker is not finite. Every rank sees the same sum and
+        so decides alike.
+    """
+    if context.world_size > 1:
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        context.all_reduce(flat)
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        torch._foreach_copy_(
+            gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]
+        )
+    # the largest entry of each is finite exactly if all are
+    if not torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all():
+        return False
+    for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+        # a fused optimizer walks through memory, and second derivatives come in another order than the weights lie in
+        alike = gradient.stride() == parameter.stride()
+        parameter.grad = gradient if alike else torch.empty_like(parameter).copy_(gradient)
+    for group in optimizer.param_groups:
+        group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
+    optimizer.step()
+    network.zero_grad(set_to_none=True)
+    return True
+
+
+class Step:
+    """A training step on one worker.
+
+    Args:
+        nets: what it changes.
+        objective: what the networks minimise.
+        context: this worker's place in the run.
+        compiled: whether to compile networks and objective; the first steps then take minutes.
+    """
+
+    def __init__(self, nets: Networks, objective: Objective, context: TrainContext, *, compiled: bool = False) -> None:
+        self.nets = nets
+        self.objective = objective
+        self.context = context
+        self._generate: Callable[[Tensor, Tensor], Tensor] = nets.G
+        self._discriminator_gradients = objective.discriminator_gradients
+        self._image_gradients = objective.image_gradients
+        if compiled:
+            # the gradients of gradients are taken within the region that is compiled
+            torch._dynamo.config.trace_autograd_ops = True
+            # what it traces of an autograd.Function it does not differentiate twice, in silence
+            torch.compiler.allow_in_graph(grouped_conv2d)  # type: ignore[no-untyped-call]
+            self._generate = torch.compile(nets.G)
+            self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
+            self._image_gradients = torch.compile(objective.image_gradients)
+
+    def __call__(self, batch: Batch, settings: StepSettings, cur_nimg: int) -> Terms:
+        """Train D, then G, then move G_ema.
+
+        G does not change while D is trained, so one pass of G serves both phases.
+
+        Returns:
+            This worker's sums over its slice: D_loss, G_loss, real_logits, fake_logits, D_sign, and penalties.
+
+        Raises:
+            NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
+        """
+        nets, objective = self.nets, self.objective
+        z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
+        with torch.set_grad_enabled(settings.generator_too), objective.precision(z.device):
+            fake_images = self._generate(z, batch.labels).float()
+        shown = Shown(
+            batch.real_images,
+            fake_images.detach(),
+            batch.labels,
+            batch.seeds,
+            torch.tensor(settings.augment_probability, device=z.device),
+        )
+        gradients, terms = self._discriminator_gradients(
+            nets.D, shown, settings.batch_size, _weights(settings, z.device)
+        )
+        self._take("D", gradients, settings, terms, cur_nimg)
+        if settings.generator_too:
+            by_images, losses = self._image_gradients(nets.D, shown, settings.batch_size)
+            terms |= losses
+            parameters = list(nets.G.parameters())
+            found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
+            self._take("G", list(found), settings, terms, cur_nimg)
+            update_ema(nets.G_ema, nets.G, settings.ema_decay)
+        return terms
+
+    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, terms: Terms, cur_nimg: int) -> None:
+        network: nn.Module = getattr(self.nets, name)
+        optimizer: torch.optim.Optimizer = getattr(self.nets, f"{name}_optimizer")
+        if apply_gradients(network, gradients, optimizer, settings, self.context):
+            return
+        bad = [term for term, value in terms.items() if not torch.isfinite(value)]
+        # Every rank stops here; one whose own terms are sound must not be blamed.
+        where = f"{', '.join(bad)} on rank {self.context.rank}" if bad else f"the gradient of {name}"
+        raise NonFiniteLossError(
+            f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
+            "lower optimizer.lr or raise loss.r1_gamma, then train again"
+        )
+
+
+def _weights(settings: StepSettings, device: torch.device) -> PenaltyWeights | None:
+    """The penalties' weights as tensors: a compiled step would be compiled anew for every other number."""
+    if not settings.penalised:
+        return None
+    values = (settings.r1_gamma, settings.r2_gamma, settings.gradient_penalty)
+    return PenaltyWeights(*(torch.tensor(value * settings.penalty_scale, device=device) for value in values))

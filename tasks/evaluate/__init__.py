@@ -1,0 +1,1 @@
+"""What is measured, against what, with which network, and what is left of it."""

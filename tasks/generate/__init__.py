@@ -1,0 +1,1 @@
+"""What users get: releases of synthetic images, and samples."""

@@ -1,0 +1,34 @@
+"""A picture of samples from a registered generator."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from gan.errors import InputError
+from gan.generation.grids import grid_png
+from gan.generation.sampling import draw
+from tasks.runtime.settings import Settings
+from tasks.tracking.registry import find_model, load_program, require_label
+
+
+def write_samples(settings: Settings, model: str, output: Path, *, label: int, count: int, seed: int) -> int:
+    """Draw `count` images with consecutive seeds into a PNG grid, about square; return the model's version.
+
+    Raises:
+        ModelNotFoundError: there is no such version.
+        LabelError: the label is no class of the model.
+        InputError: the file cannot be written.
+    """
+    found = find_model(settings, model)
+    require_label(found, label)
+    seeds = np.arange(seed, seed + count, dtype=np.int64)
+    batches = draw(load_program(settings, found), seeds, np.full(count, label, dtype=np.int64))
+    png = grid_png(np.concatenate(list(batches)), columns=int(np.ceil(np.sqrt(count))))
+    try:
+        output.write_bytes(png)
+    except OSError as error:
+        raise InputError(
+            f"{output} cannot be written ({os.strerror(error.errno or 0)}): give -o another path"
+        ) from None
+    return found.version

@@ -1,0 +1,167 @@
+"""The page about one ingest: what came in, how it looks, what was left out and why; one HTML file that stands alone."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gan.data.building.build import Built
+from gan.data.building.encode import BLANK, TOO_SMALL, WRONG_ASPECT
+from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
+from gan.data.building.quarantine import count_reasons, read_quarantine
+from gan.data.files.tree import SYMBOLIC_LINK
+from gan.data.records import OUT_OF_RANGE, Reject
+from gan.data.store.dataset import DatasetInfo
+from gan.text.shown import shown
+from tasks.reports.page import data_uris, render, thumbnail_side
+
+# Beyond these a page grows without telling more.
+CLASSES_LISTED = 2_000
+CLASSES_PICTURED = 50
+REJECTS_LISTED = 1_000
+_NOTES_OPEN, _NOTES_LISTED = 10, 1_000
+_PIXEL_BYTES = 3_500_000  # of all pictures of a page, before PNG and base64
+
+_KINDS = {
+    "digits": "scikit-learn's handwritten digits",
+    "folder": "image files",
+    "idx": "IDX files, as MNIST is published",
+    "cifar": "binary files, as CIFAR is published",
+    "parquet": "Parquet files",
+    "webdataset": "WebDataset tars",
+    "huggingface": "a Hugging Face dataset",
+}
+_MEANINGS = {
+    DUPLICATE: "equal, pixel for pixel, to an image of the same class that is kept",
+    OTHER_LABEL: "equal to an image of another class: one of the two labels is wrong",
+    IN_HOLDOUT: "equal to an image that is held out: to train on it would spoil the measurement",
+    FEW_IMAGES: "its class has fewer images to train on than data.min_class_images",
+    TOO_SMALL: "its shorter side has fewer pixels than data.min_side",
+    WRONG_ASPECT: "its longer side is more than data.max_aspect times the shorter",
+    BLANK: "one colour from edge to edge",
+    OUT_OF_RANGE: "its label names no class",
+    SYMBOLIC_LINK: "links are not followed: put the file itself there",
+    "not an image": "its name says image, its bytes do not",
+    "truncated image": "the end of the file is missing: copy it again",
+    "cut short": "the end of the file is missing: copy it again",
+}
+
+
+class ClassRow(NamedTuple):
+    """Images of one class; widths of its bars in per cent of the largest class."""
+
+    name: str
+    train: int
+    test: int
+    train_width: float
+    test_width: float
+
+
+class Strip(NamedTuple):
+    """The sample images of one class, as data URIs."""
+
+    name: str
+    images: list[str]
+
+
+def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "") -> str:
+    """Describe a dataset that was made.
+
+    Nothing of the time or place goes in: the same arguments give the same page.
+
+    Args:
+        built: what `build_dataset` returned.
+        md5: the version's name; None where none was made.
+        quarantine: the list of rejects; it need not be there.
+        change: a sentence on what differs from the version before.
+    """
+    info = built.info
+    side = thumbnail_side(built.samples, CLASSES_PICTURED, _PIXEL_BYTES)
+    return _render(
+        title=info.name,
+        info=info,
+        md5=md5,
+        change=change,
+        message="",
+        facts=list(_facts(built)),
+        notes=built.notes[:_NOTES_LISTED],
+        more_notes=max(0, len(built.notes) - _NOTES_LISTED),
+        classes=class_rows(info),
+        strips=[
+            Strip(name, data_uris(images, side)) for name, images in islice(built.samples.items(), CLASSES_PICTURED)
+        ],
+        side=side,
+        shrunk=side < info.resolution,
+        **_rejects(info.rejects, quarantine),
+    )
+
+
+def failure_html(source_name: str, message: str, quarantine: Path) -> str:
+    """Describe an ingest that was refused.
+
+    Args:
+        source_name: what the dataset would have been called.
+        message: the error's sentence.
+        quarantine: the list of rejects; it need not be there.
+    """
+    # The folder is of the machine, not of the dataset.
+    message = message.replace(shown(str(quarantine)), quarantine.name)
+    rejects = _rejects(count_reasons(quarantine) if quarantine.exists() else {}, quarantine)
+    return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
+
+
+def class_rows(info: DatasetInfo) -> list[ClassRow]:
+    """Return the images per class, with bars beside each other's."""
+    counts = [(name, train, info.counts["test"].get(name, 0)) for name, train in info.counts["train"].items()]
+    unit = max(1, *(train + test for _, train, test in counts)) / 100
+    return [ClassRow(name, train, test, train / unit, test / unit) for name, train, test in counts]
+
+
+def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
+    """Yield what is to be said of a dataset: term, values, remark."""
+    info = built.info
+    yield "Source", [_KINDS.get(info.source_kind, info.source_kind)], ""
+    yield "Shorter side in the source", *_sides(built.sides, info.resolution)
+    yield "Images", [f"{info.resolution} × {info.resolution} pixels", "grey" if info.channels == 1 else "RGB"], ""
+    yield "Crop", [info.crop], {"pad": f"with bars of {info.background}"}.get(info.crop, "")
+    yield "Filter", [info.filter], ""
+    yield "Background", [info.background], "under transparent pixels"
+    wanted = f"by the hash of their pixels, {100 * (info.holdout_fraction or 0):g} % wanted"
+    share = f"{100 * info.num_test / max(1, info.num_train + info.num_test):.1f} % of the images"
+    yield "Held out", [share], "as the source says" if info.split == "source" else wanted
+    if info.num_classes > 1:
+        fewest, most = min(info.counts["train"].values()), max(info.counts["train"].values())
+        sizes = (
+            f"{most:,} images to train on in each" if fewest == most else f"{fewest:,} to {most:,} images to train on"
+        )
+        yield "Class sizes", [sizes], ""
+    names = ("",) if info.channels == 1 else ("R ", "G ", "B ")
+    moments = [f"{name}{mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, info.mean, info.std, strict=True)]
+    yield "Mean ± standard deviation", moments, "of the training images, on a scale of 0 to 1"
+
+
+def _sides(sides: tuple[int, int, int], resolution: int) -> tuple[list[str], str]:
+    shortest, median, longest = sides
+    if shortest == longest:
+        values = [f"{shortest:,} pixels"]
+    else:
+        values = [f"{shortest:,} to {longest:,} pixels", f"median {median:,}"]
+    enlarged = "all were" if longest < resolution else "most were" if median < resolution else ""
+    return values, f"{enlarged} enlarged to {resolution}" if enlarged else ""
+
+
+def _rejects(counts: Mapping[str, int], quarantine: Path) -> dict[str, Any]:
+    rejects: list[Reject] = read_quarantine(quarantine, REJECTS_LISTED) if quarantine.exists() else []
+    return {
+        "reasons": [
+            (reason, count, _MEANINGS.get(reason, ""))
+            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        "rejects": rejects,
+        "num_rejects": sum(counts.values()),
+        "quarantine": quarantine.name,
+    }
+
+
+def _render(**values: Any) -> str:
+    return render("dataset_report.html", notes_open=_NOTES_OPEN, listed=CLASSES_LISTED, **values)

@@ -1,0 +1,86 @@
+"""The steps `register` and promote: a version, and its alias."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from prefect import get_run_logger
+from prefect.cache_policies import NO_CACHE
+
+from gan.configuration.provenance import Configuration
+from gan.metrics.evaluation import Decision
+from gan.training.checkpoint import HASHES
+from tasks.evaluate.record import Measured
+from tasks.reports import artifacts
+from tasks.reports.cards import model_card
+from tasks.runtime.retry import step
+from tasks.runtime.scratch import local_scratch
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import RunLog, client
+from tasks.tracking.registry import (
+    find_model,
+    load_generator,
+    promote,
+    register,
+)
+from tasks.tracking.runs import run_artifact, run_tags
+
+
+@step(cache_policy=NO_CACHE)
+def register_generator(run_id: str, measured: Measured, configuration: Configuration) -> int:
+    """Export a run's generator, register it as challenger, store its evaluation. Buys a retry.
+
+    Args:
+        run_id: the training run.
+        measured: its evaluation.
+        configuration: under which it was measured.
+    """
+    settings, evaluation = Settings(), measured.evaluation
+    log = RunLog(client(settings), run_id)
+    checkpoint = run_artifact(settings, run_id, "checkpoint")
+    header = json.loads((checkpoint / "header.json").read_text())
+    tags = run_tags(settings, run_id)
+    names = header["class_names"] if header["num_classes"] else []
+    facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}
+    card = model_card(
+        class_names=names,
+        tags=facts,
+        evaluation=evaluation,
+        kimg=header["cur_nimg"] / 1000,
+        warm_start=header.get("warm_start"),
+    )
+    log.metrics(evaluation.values, step=header["cur_nimg"])
+    with local_scratch("evaluation") as folder:
+        evaluation.to_json(folder / "evaluation.json")
+        log.file(folder / "evaluation.json")
+    if Path(measured.report).exists():  # a cached evaluation outlives its page on this machine
+        log.file(Path(measured.report))
+    how = {"configuration": str(configuration)}
+    log.tags({"evaluation_run": measured.evaluation_run} | how)
+    log.text(card, "model_card.md")
+    scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
+    model = register(
+        settings,
+        log,
+        load_generator(checkpoint),
+        checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
+        config=header["config"],
+        tags=facts | scores | how,
+        card=card,
+    )
+    log.tags({"model_version": str(model.version)})
+    return model.version
+
+
+@step(cache_policy=NO_CACHE)
+def promote_or_keep(version: int, verdict: Decision) -> str:
+    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact."""
+    settings = Settings()
+    model = find_model(settings, str(version))
+    if verdict.promote:
+        promote(settings, model)
+    alias = "champion" if verdict.promote else "challenger"
+    client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
+    get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
+    artifacts.decision(version, alias, verdict)
+    return alias

@@ -1,0 +1,1 @@
+"""What people read: pages, Prefect's artifacts, cards; names of any make are inert in all of them."""

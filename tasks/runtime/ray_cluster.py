@@ -1,0 +1,176 @@
+"""Ray: the cluster that is named, or one of this machine alone, started with patience and stopped afterwards."""
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
+from threading import Thread
+from typing import TypeVar
+
+import psutil
+
+from gan.errors import GanflowError, OutOfPatienceError, ResourcesError, ServiceError
+from gan.text.shown import shown
+from tasks.runtime.failures import explained
+from tasks.runtime.guard import guard
+from tasks.runtime.guardian import end
+from tasks.runtime.settings import Settings
+from tasks.runtime.stopping import handlers_kept, is_stopping
+
+# Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
+HEALTH_CHECK_SECONDS = "0.1"
+# Ray's own default of 15 leaves a training 3 % of a core as soon as anything else wants it.
+NICENESS = "5"
+# Ray then takes 127.0.0.1 for this machine's address, on Linux too, and its processes listen nowhere else.
+LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+# Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
+STARTS = 3
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def ray_cluster(
+    settings: Settings, on_warning: Callable[[str], None] = lambda sentence: None
+) -> Iterator[list[dict[str, float]]]:
+    """Connect to the cluster at RAY_ADDRESS, or start Ray on this machine and stop it afterwards.
+
+    Args:
+        settings: say which.
+        on_warning: called with a sentence where Ray did not start and is tried again.
+
+    Yields:
+        The resources of each node, as in [{"CPU": 2.0}].
+
+    Raises:
+        OutOfPatienceError: no cluster answers there, or Ray did not start on this machine.
+    """
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", NICENESS)
+    import ray
+
+    already, here = ray.is_initialized(), settings.ray_address in (None, "local")
+    with _locked_up() if here and not already else nullcontext():
+        if not already:
+            with handlers_kept():
+                if here:
+                    _start_here(on_warning)
+                else:
+                    _connect(str(settings.ray_address))
+        try:
+            yield [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+        finally:
+            if not already and not is_stopping():
+                ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise OutOfPatienceError(
+            f"no Ray cluster answers at {address} ({last_line(error)}): start it, or correct or unset RAY_ADDRESS"
+        ) from None
+
+
+def _start_here(on_warning: Callable[[str], None]) -> None:
+    import ray
+
+    guardian = guard()
+    for left in reversed(range(STARTS)):
+        there = _children()
+        try:
+            # A dashboard that nobody asked for is one more open port.
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # Ray raises a bare one when its time is over
+            _clear_away(there)
+            if not left:
+                raise OutOfPatienceError(
+                    f"Ray did not start on this machine in {STARTS} tries ({last_line(error)}): "
+                    "try again when it is less busy"
+                ) from None
+            on_warning(f"Ray did not start on this machine ({last_line(error)}): it is tried again, {left} more times")
+        else:
+            guardian.look()
+            return
+
+
+@contextmanager
+def _locked_up() -> Iterator[None]:
+    """Let a Ray that is started in the block listen on loopback alone, and ask for a token that nobody else can read.
+
+    It would listen on every address, and keep its token in a file of the person's home that everyone may read.
+    """
+    from ray._private import ray_constants
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
+
+    # Ray itself turns its token on, unless the person has set RAY_AUTH_MODE.
+    names = (LOOPBACK_ALONE, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    clusters = ray_constants.ENABLE_RAY_CLUSTER  # read from the variable when Ray was imported
+    os.environ.update({"RAY_AUTH_TOKEN": secrets.token_hex(32), **before, LOOPBACK_ALONE: "0"})
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    AuthenticationTokenLoader.instance().reset_cache()  # an earlier Ray of this process had another
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = clusters
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
+        AuthenticationTokenLoader.instance().reset_cache()
+
+
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def _clear_away(there: set[psutil.Process]) -> None:
+    """Stop what a start of Ray that failed has left, and forget it."""
+    import ray
+
+    ray.shutdown()
+    end(_children() - there, grace=1.0)
+
+
+def in_a_thread(work: Callable[[], Result]) -> Result:
+    """Do something in a thread, and wait for it here.
+
+    Ray Train puts a handler of Ctrl-C of its own in place when it is called in the main thread, and leaves it there.
+    """
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, name=work.__name__, daemon=True).start()
+    return done.result()
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line of an error's message, which is what Ray's long ones come down to, fit to be shown."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shown(lines[-1]) if lines else type(error).__name__
+
+
+def as_sentence(error: Exception, what: str) -> GanflowError:
+    """Return the sentence for what a task on the cluster raised: its own where it has one.
+
+    Args:
+        error: Ray's.
+        what: the cluster could not do.
+    """
+    told = explained(error)
+    lost = isinstance(told, ServiceError)
+    if told is not None and not lost:
+        return told
+    sentence = f"the Ray cluster could not {what} ({last_line(error)[:200]}): see its dashboard, and run this again"
+    return (ServiceError if lost else ResourcesError)(sentence)

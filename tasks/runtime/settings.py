@@ -1,0 +1,124 @@
+"""Settings of the place, not of the science: where things lie and which servers to use, from the environment."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gan.errors import InputError
+from gan.text.credentials import bare_address
+from tasks.runtime.failures import explained
+
+# Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
+# four to five times slower as soon as one other process is busy; there is always a Prefect server here.
+THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+_ROOM_BYTES = 2**20
+
+
+class Settings(BaseSettings):
+    """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI` and `RAY_ADDRESS`; reading it changes nothing."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
+
+    ganflow_home: Path = Field(default_factory=Path.cwd)
+    ganflow_storage: str | None = None
+    ganflow_inception_weights: Path | None = None
+    ganflow_mlflow_page: str | None = None
+    ganflow_sources: str | None = None
+    ganflow_source_token: SecretStr | None = None
+    mlflow_tracking_uri: str | None = None
+    ray_address: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """Absolute folder that holds `data/`, `synthetic/` and `mlflow.db`."""
+        return self.ganflow_home.expanduser().absolute()
+
+    @property
+    def data_dir(self) -> Path:
+        """The current dataset."""
+        return self.home / "data"
+
+    @property
+    def synthetic_dir(self) -> Path:
+        """The releases."""
+        return self.home / "synthetic"
+
+    @property
+    def state_dir(self) -> Path:
+        """What ganflow keeps for itself: caches, locks, runs; never shared, never committed."""
+        return self.home / ".ganflow"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Decoded datasets, feature statistics and weights; safe to delete."""
+        return self.state_dir / "cache"
+
+    @property
+    def resident_dir(self) -> Path:
+        """Decoded datasets, a folder per version."""
+        return self.cache_dir / "resident"
+
+    @property
+    def storage(self) -> str:
+        """Path or URL where training keeps checkpoints; on a cluster it must be shared by all nodes."""
+        storage = self.ganflow_storage or str(self.state_dir / "runs")
+        return storage if "://" in storage else str(Path(storage).expanduser().absolute())
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry address."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.home / 'mlflow.db'}"
+
+    @property
+    def tracking_place(self) -> str:
+        """The same as sentences, pages and records may name it: without user, password and query."""
+        return bare_address(self.tracking_uri)
+
+    @property
+    def mlflow_page(self) -> str | None:
+        """Where a browser finds MLflow's pages; `ganflow up` sets it. None where there is no server."""
+        page = bare_address(self.ganflow_mlflow_page or self.tracking_uri)
+        return page.rstrip("/") if page.startswith(("http://", "https://")) else None
+
+
+def require_writable_home(settings: Settings) -> None:
+    """Make the state folder and prove that it can be written.
+
+    Raises:
+        InputError: the home folder cannot be made or written.
+        ResourcesError: its disk is read-only or has no room.
+    """
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.state_dir):
+            pass
+    except OSError as error:
+        told = explained(error, settings.home)
+        if told is not None:
+            raise told from None
+        raise InputError(
+            f"the home folder {settings.home} cannot be written ({os.strerror(error.errno or 0)}): "
+            "set GANFLOW_HOME to a folder of yours"
+        ) from None
+
+
+def require_room(settings: Settings) -> None:
+    """Prove that the home's disk takes a little more: Prefect's database, too, lies there, and fails without a word.
+
+    Raises:
+        ResourcesError: it does not.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=settings.state_dir) as file:
+            file.write(bytes(_ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        told = explained(error, settings.home)
+        if told is None:
+            raise
+        raise told from None

@@ -1,0 +1,302 @@
+"""The MLflow registry: the generator's versions, their aliases, and programs loaded from them."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from gan.configuration.config import parse_network
+from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError, UnsafeModelError
+from gan.generation.export import PROGRAM_FORMAT_VERSION, SeededGenerator
+from gan.generation.program_file import forget_places, load_program_file
+from gan.generation.sampling import Program
+from gan.networks.build import build_generator
+from gan.training.checkpoint import load_header, load_tensors
+from tasks.runtime.failures import explained
+from tasks.runtime.locks import held
+from tasks.runtime.scratch import scratch_folder
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import RunLog, client
+from tasks.tracking.runs import run_artifact
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL = "gan-generator"
+PROGRAM_FILE = "data/model.pt2"  # in MLflow's folder of a model whose format is pt2
+NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# Tags of a version: the checkpoint that it was made from, and the version that it took the place of.
+CHECKPOINT, REPLACES = "checkpoint", "replaces"
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version of the registered generator.
+
+    Attributes:
+        version: its number.
+        run_id: the training run that it came from.
+        dataset_md5: the dataset that it was trained on.
+        class_names: names by label; empty for an unconditional model.
+    """
+
+    version: int
+    run_id: str
+    dataset_md5: str
+    class_names: tuple[str, ...]
+
+    @property
+    def uri(self) -> str:
+        """MLflow's address of this very version."""
+        return f"models:/{MODEL}/{self.version}"
+
+
+def load_generator(checkpoint: Path) -> SeededGenerator:
+    """G_ema of a checkpoint as a program on the CPU.
+
+    Raises:
+        CheckpointError: the folder is no complete checkpoint.
+    """
+    header = load_header(checkpoint)
+    try:
+        network = parse_network(header["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
+    generator = build_generator(network, channels=header["channels"], num_classes=header["num_classes"])
+    generator.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
+    return SeededGenerator(generator)
+
+
+def find_model(settings: Settings, name: str) -> RegisteredModel:
+    """Look a version up by alias or number.
+
+    Raises:
+        ModelNotFoundError: the registry has no such version.
+        ServiceError: no MLflow server answers.
+    """
+    from mlflow.exceptions import MlflowException
+
+    registry = client(settings)
+    try:
+        if name.isdecimal():
+            found = registry.get_model_version(MODEL, name)
+        else:
+            found = registry.get_model_version_by_alias(MODEL, name)
+    except MlflowException as error:
+        # Anything else, a locked database say, must not pass for an empty registry: it would promote any candidate.
+        if error.error_code not in NOT_THERE:
+            raise
+        raise ModelNotFoundError(
+            f"the registry at {settings.tracking_place} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
+            f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
+        ) from None
+    return _record(found)
+
+
+def _record(found: "ModelVersion") -> RegisteredModel:
+    return RegisteredModel(
+        version=int(found.version),
+        run_id=str(found.run_id),
+        dataset_md5=found.tags.get("dataset_md5", ""),
+        class_names=tuple(json.loads(found.tags.get("class_names", "[]"))),
+    )
+
+
+def champion(settings: Settings) -> RegisteredModel | None:
+    """The version in use, or None before the first."""
+    with contextlib.suppress(ModelNotFoundError):
+        return find_model(settings, CHAMPION)
+    return None
+
+
+def load_program(settings: Settings, model: RegisteredModel) -> Program:
+    """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
+
+    Raises:
+        UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
+        ServiceError: MLflow or its artifact store is away.
+    """
+    client(settings)
+    from mlflow.artifacts import download_artifacts
+
+    with scratch_folder(settings, "program") as folder, _quiet():
+        try:
+            file = download_artifacts(artifact_uri=f"{model.uri}/{PROGRAM_FILE}", dst_path=str(folder))
+        except Exception as error:  # each artifact store has errors of its own, and a version may name any
+            if told := explained(error):  # the store is away, say: the version may be as it should
+                raise told from None
+            raise UnsafeModelError(
+                f"{MODEL} version {model.version} has no {PROGRAM_FILE} that can be read ({type(error).__name__}): "
+                "only programs of torch.export are loaded; register the training run again"
+            ) from None
+        return load_program_file(Path(file))
+
+
+def require_label(model: RegisteredModel, label: int) -> None:
+    """Refuse a label that the graph would fail on.
+
+    Raises:
+        LabelError: the label is neither a class of the model nor -1.
+    """
+    if label == -1 or (model.class_names and 0 <= label < len(model.class_names)):
+        return
+    if not model.class_names:
+        raise LabelError(
+            f"label {label} was asked for but {MODEL} version {model.version} has no classes: leave --label away"
+        )
+    raise LabelError(
+        f"label {label} is outside the classes of {MODEL} version {model.version}: "
+        f"give 0 to {len(model.class_names) - 1}, or -1 to draw the class from the seed"
+    )
+
+
+def register(
+    settings: Settings,
+    run: RunLog,
+    generator: SeededGenerator,
+    *,
+    checkpoint: str,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    card: str,
+) -> RegisteredModel:
+    """Export a generator into its run, add it to the registry and call it challenger.
+
+    A run's checkpoint becomes one version: registered again, the version that is there takes the tags and the card.
+
+    Args:
+        settings: where the registry is.
+        run: the training run; its status stays what it is.
+        generator: the program, eager.
+        checkpoint: what it was made from, as the sha256 of its list of hashes.
+        config: what it was trained with, as a JSON tree; the version carries it, whether its run is there or not.
+        tags: facts on the version, such as `dataset_md5` and `class_names` (a JSON list).
+        card: the model card, Markdown.
+    """
+    from mlflow.exceptions import MlflowException
+
+    registry = client(settings)
+    facts = {**tags, CHECKPOINT: checkpoint}
+    version = _version_of(registry, run.run_id, checkpoint)
+    if version is None:
+        uri, model_id = _export(registry, run.run_id, generator, config)
+        with contextlib.suppress(MlflowException):  # it is there already
+            registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
+        created = registry.create_model_version(
+            MODEL, uri, run_id=run.run_id, tags=facts, description=card, model_id=model_id
+        )
+        version = str(created.version)
+    else:
+        for key, value in facts.items():
+            registry.set_model_version_tag(MODEL, version, key, value)
+        registry.update_model_version(MODEL, version, description=card)
+    registry.set_registered_model_alias(MODEL, CHALLENGER, version)
+    return find_model(settings, version)
+
+
+def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str | None:
+    found = registry.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+    numbers = [int(each.version) for each in found if each.tags.get(CHECKPOINT) == checkpoint]
+    return str(max(numbers)) if numbers else None
+
+
+class _PlacelessProgram:
+    """MLflow's flavor for PyTorch, whose exported graph does not tell where this machine keeps its code."""
+
+    @staticmethod
+    def save_model(path: str, **options: Any) -> None:
+        """Save a model as `mlflow.pytorch` does."""
+        import mlflow
+
+        mlflow.pytorch.save_model(path=path, **options)
+        forget_places(Path(path) / PROGRAM_FILE)
+
+
+def _export(
+    registry: "MlflowClient", run_id: str, generator: SeededGenerator, config: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Log the program as a model of a run, and return its address and id."""
+    import mlflow
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    example = np.array([[0, -1], [1, -1]], dtype=np.int64)
+    image = generator(torch.from_numpy(example)).numpy()
+    signature = ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
+        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
+    )
+    training = registry.get_run(run_id)
+    with _quiet():
+        # Not `mlflow.pytorch.log_model`: it needs the run open, and an open run that fails is FAILED.
+        model = registry.create_logged_model(
+            training.info.experiment_id, name="generator", source_run_id=run_id, params=training.data.params
+        )
+        info = Model.log(
+            artifact_path=None,
+            model_id=model.model_id,
+            flavor=_PlacelessProgram,
+            run_id=run_id,
+            pytorch_model=generator,
+            input_example=example,
+            signature=signature,
+            serialization_format="pt2",
+            pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
+            metadata={"program_format_version": PROGRAM_FORMAT_VERSION, "config": dict(config)},
+        )
+    return str(info.model_uri), str(info.model_id)
+
+
+def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
+    """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
+    header = load_header(run_artifact(settings, run_id, "checkpoint"))
+    return not model.class_names or list(model.class_names) == header["class_names"]
+
+
+@contextlib.contextmanager
+def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
+    """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
+    with held(settings.state_dir / "registry.lock"):
+        yield
+
+
+def promote(settings: Settings, model: RegisteredModel) -> None:
+    """Make a version the champion; what was champion becomes `previous`.
+
+    Done again after a kill at any moment, it ends in the same state: the version notes whom it replaces first.
+    """
+    registry = client(settings)
+    before = champion(settings)
+    version = str(model.version)
+    if before is None:
+        registry.delete_model_version_tag(MODEL, version, REPLACES)
+    elif before.version != model.version:
+        registry.set_model_version_tag(MODEL, version, REPLACES, str(before.version))
+    registry.set_registered_model_alias(MODEL, CHAMPION, version)
+    replaced = registry.get_model_version(MODEL, version).tags.get(REPLACES)
+    if replaced is not None:
+        registry.set_registered_model_alias(MODEL, PREVIOUS, replaced)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MLflow's prints and advice off the terminal."""
+    logger = logging.getLogger("mlflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

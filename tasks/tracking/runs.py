@@ -1,0 +1,110 @@
+"""What MLflow knows of the runs there have been: seeds used up, trainings cut short, artifacts, tags."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gan.configuration.config import Config
+from gan.errors import InputError
+from tasks.runtime.failures import explained
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, client, experiment_id
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str | None = None) -> int:
+    """The config's seed, or the one behind the last that this recipe has been trained with on this dataset.
+
+    Args:
+        settings: where the runs are.
+        config: the configuration.
+        dataset_md5: the dataset.
+        recipe: the tag `recipe` of such runs; None: the configuration's own hash, as without a warm start.
+    """
+    mlflow_client = client(settings)
+    done = mlflow_client.search_runs(
+        [experiment_id(mlflow_client, settings, TRAINING)],
+        f"tags.recipe = '{recipe or config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
+        "and attributes.status = 'FINISHED'",
+    )
+    seeds = [int(one.data.params["train.seed"]) for one in done]
+    return max([config.train.seed, *(seed + 1 for seed in seeds)])
+
+
+def unfinished_trainings(settings: Settings, training_hash: str, dataset_md5: str) -> list[str]:
+    """Ids of the trainings that did not come to their end, newest first: failed, ended by hand, or killed."""
+    mlflow_client = client(settings)
+    found = mlflow_client.search_runs(
+        [experiment_id(mlflow_client, settings, TRAINING)],
+        f"tags.training_hash = '{training_hash}' and tags.dataset_md5 = '{dataset_md5}' "
+        "and attributes.status != 'FINISHED'",
+        order_by=["attributes.start_time DESC"],
+    )
+    return [str(one.info.run_id) for one in found]
+
+
+def run_artifact(settings: Settings, run_id: str, path: str) -> Path:
+    """A local copy of a run's artifact, or the artifact itself where it is a local file.
+
+    Raises:
+        InputError: there is no such run, or it has no such artifact.
+        ServiceError: MLflow does not answer.
+    """
+    client(settings)
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path))
+    except (MlflowException, OSError) as error:
+        if (told := explained(error, settings.home)) is not None:
+            raise told from error
+        raise InputError(
+            f"there is no run {run_id} with the artifact {path} in MLflow at {settings.tracking_place}: "
+            "give the run id that `ganflow train` printed"
+        ) from None
+
+
+def run_tags(settings: Settings, run_id: str) -> dict[str, str]:
+    """The tags of a run.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return dict(_find_run(settings, run_id).data.tags)
+
+
+def is_finished(settings: Settings, run_id: str) -> bool:
+    """Whether a run came to its end without a failure.
+
+    Raises:
+        InputError: there is no such run.
+    """
+    return bool(_find_run(settings, run_id).info.status == "FINISHED")
+
+
+def _find_run(settings: Settings, run_id: str) -> "Run":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client(settings).get_run(run_id)
+    except MlflowException as error:
+        if (told := explained(error)) is not None:
+            raise told from error
+        raise InputError(
+            f"there is no run {run_id} in MLflow at {settings.tracking_place}: "
+            "give the run id that `ganflow train` printed"
+        ) from None
+
+
+def run_dataset(settings: Settings, run_id: str) -> str:
+    """The md5 of the dataset that a run was trained on.
+
+    Raises:
+        InputError: there is no such run, or it is no training of ganflow's.
+    """
+    md5 = run_tags(settings, run_id).get("dataset_md5")
+    if md5 is None:
+        raise InputError(f"the run {run_id} is no training of ganflow: give the run id that `ganflow train` printed")
+    return md5

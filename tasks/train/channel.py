@@ -1,0 +1,122 @@
+"""The board: what the processes of a training say, until the driver collects it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from gan.text.shown import reason_of
+
+if TYPE_CHECKING:
+    from gan.training.context import Progress
+
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How far the score of a checkpoint is.
+
+    Attributes:
+        scored_nimg: images that the checkpoint has seen.
+        passed: images that the feature network has seen for it.
+        to_pass: how many it will see.
+    """
+
+    scored_nimg: int
+    passed: int
+    to_pass: int
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Holds what is said until the driver collects it; never more than a few records.
+
+    A record is a `Progress` as a dict, {"warning": sentence}, {"error": sentence, "kind": class in gan.errors}, or a
+    `Scoring` as a dict.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def put(self, record: dict[str, Any]) -> None:
+        """Add a record."""
+        self.records.append(record)
+
+    def drain(self) -> list[dict[str, Any]]:
+        """Return and forget all records."""
+        records, self.records = self.records, []
+        return records
+
+
+@contextmanager
+def collecting(
+    board: Any,
+    on_progress: Callable[["Progress"], None],
+    on_warning: Callable[[str], None],
+    on_scoring: Callable[[Scoring], None] = lambda scoring: None,
+    on_error: Callable[[], None] = lambda: None,
+) -> Iterator[list[dict[str, str]]]:
+    """Hand the board's records on from a thread while the block runs.
+
+    What is handed on is told, never needed: a call that fails is a warning, once, and the records go on.
+
+    Args:
+        board: the actor.
+        on_progress: called with every progress record.
+        on_warning: called with every sentence once; not after an error, which explains enough.
+        on_scoring: called with how far the score of a checkpoint is.
+        on_error: called when an error was found.
+
+    Yields:
+        The list of errors found.
+    """
+    from gan.training.context import Progress  # not above: the actor's process would import torch for it
+
+    errors: list[dict[str, str]] = []
+    warned: set[str] = set()
+    done = threading.Event()
+
+    def warn(sentence: str) -> None:
+        if not errors and sentence not in warned:
+            warned.add(sentence)
+            on_warning(sentence)
+
+    def hand_on(record: dict[str, Any]) -> None:
+        if "error" in record:
+            errors.append(record)
+            on_error()
+        elif "scored_nimg" in record:
+            on_scoring(Scoring(**record))
+        elif "warning" in record:
+            warn(record["warning"])
+        else:
+            on_progress(Progress(**record))
+
+    def trying(act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except Exception as error:
+            with suppress(Exception):
+                warn(f"what the training told could not all be shown ({reason_of(error)}): it goes on all the same")
+
+    def collect() -> None:
+        for record in trying(lambda: ray.get(board.drain.remote())) or ():
+            trying(partial(hand_on, record))
+
+    def poll() -> None:
+        while not done.wait(POLL_SECONDS):
+            collect()
+        collect()
+
+    thread = threading.Thread(target=poll, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield errors
+    finally:
+        done.set()
+        thread.join()

@@ -1,0 +1,129 @@
+"""A training run's folder in the storage: a path or the URL of an object store, the same for driver and workers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+
+from gan.errors import InputError
+from gan.text.credentials import bare_address, has_credentials
+from gan.text.shown import reason_of
+from gan.training.checkpoint import HASHES, HEADER, is_complete, parse_header
+
+WARM_START = "warm-start"
+# Ray Train's own list of the checkpoints that were reported to it; it is written in place.
+RAY_LIST = "checkpoint_manager_snapshot.json"
+
+
+class RunStorage:
+    """Checkpoints of one run, by the names that Ray Train gave them; these sort by time.
+
+    Args:
+        storage: `Settings.storage`.
+        run: the run's name.
+
+    Raises:
+        InputError: the storage is no path and no URL that can be used, or has a credential in it.
+    """
+
+    def __init__(self, storage: str, run: str) -> None:
+        self.run = run
+        shown = bare_address(storage)
+        if has_credentials(storage):
+            raise InputError(
+                f"the storage {shown} was given with a credential in it, which Ray's records would keep: leave it out "
+                "of GANFLOW_STORAGE, and give it by AWS's variables, or those of its sort, on every node"
+            )
+        try:
+            self._files, root = FileSystem.from_uri(storage)
+        except (OSError, ValueError) as error:
+            reason = reason_of(str(error).replace(storage, shown))
+            raise InputError(f"the storage {shown} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+        self._folder = f"{root.rstrip('/')}/{run}"
+
+    def checkpoints(self) -> list[str]:
+        """Names of the checkpoints whose hash list is there, newest first; it comes last, so nothing else is whole."""
+        found = self._files.get_file_info(FileSelector(self._folder, allow_not_found=True))
+        names = [each.base_name for each in found if each.base_name.startswith("checkpoint_")]
+        return sorted((name for name in names if self._has(f"{name}/{HASHES}")), reverse=True)
+
+    def header(self, name: str) -> dict[str, Any]:
+        """Read a checkpoint's header alone.
+
+        Raises:
+            CheckpointError: its format is not this code's.
+            OSError, ValueError: it cannot be read.
+        """
+        with self._files.open_input_stream(f"{self._folder}/{name}/{HEADER}") as file:
+            return parse_header(file.read().decode(), f"the checkpoint {name} of run {self.run}")
+
+    def fetch(self, name: str, destination: Path) -> Path:
+        """Copy a folder of the run into a local one, which is made where it is not there, and return that."""
+        destination.mkdir(parents=True, exist_ok=True)
+        copy_files(
+            f"{self._folder}/{name}",
+            str(destination),
+            source_filesystem=self._files,
+            destination_filesystem=LocalFileSystem(),
+        )
+        return destination
+
+    def keep(self, folder: Path, name: str) -> None:
+        """Copy a local folder into the run's."""
+        self._files.create_dir(f"{self._folder}/{name}")
+        copy_files(
+            str(folder),
+            f"{self._folder}/{name}",
+            source_filesystem=LocalFileSystem(),
+            destination_filesystem=self._files,
+        )
+
+    def drop_broken_list(self) -> bool:
+        """Remove Ray Train's list where a kill has cut it short: Ray would refuse the run, but needs no list.
+
+        Returns:
+            Whether there was one to remove.
+        """
+        if not self._has(RAY_LIST):
+            return False
+        try:
+            json.loads(self._list())
+        except ValueError:
+            self._files.delete_file(f"{self._folder}/{RAY_LIST}")
+            return True
+        return False
+
+    def is_whole(self, name: str) -> bool:
+        """Whether a checkpoint is complete: by its hashes where it lies on a disk, else by their list alone."""
+        if isinstance(self._files, LocalFileSystem):
+            return is_complete(Path(self._folder, name))
+        return self._has(f"{name}/{HASHES}")
+
+    def drop_cut(self) -> list[str]:
+        """Remove checkpoints that a kill or a full disk cut short; call it while nobody trains the run.
+
+        Those that Ray Train has on its list stay, for they were whole; so does everything where nothing is whole.
+
+        Returns:
+            Names of those removed.
+        """
+        found = self._files.get_file_info(FileSelector(self._folder, allow_not_found=True))
+        folders = (each.base_name for each in found if each.type == FileType.Directory)
+        names = sorted(name for name in folders if name.startswith("checkpoint_"))
+        whole = {name for name in names if self.is_whole(name)}
+        if not whole:
+            return []
+        cut = [name for name in names if name not in whole and name not in self._list()]
+        for name in cut:
+            self._files.delete_dir(f"{self._folder}/{name}")
+        return cut
+
+    def _list(self) -> str:
+        if not self._has(RAY_LIST):
+            return ""
+        with self._files.open_input_stream(f"{self._folder}/{RAY_LIST}") as file:
+            return str(file.read(), "utf-8", "replace")
+
+    def _has(self, path: str) -> bool:
+        return bool(self._files.get_file_info(f"{self._folder}/{path}").type == FileType.File)

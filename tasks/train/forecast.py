@@ -1,0 +1,146 @@
+"""What a training would cost: parameters, memory, and the time that a few steps on the real images foretell."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from gan.configuration.config import Config
+from gan.data.store.resident import Resident
+from gan.device.allocator import keep_freed_memory
+from gan.device.precision import native_bf16
+from gan.training.context import Alone
+from gan.training.feed import Feed, worker_slice
+from gan.training.loop import Run
+from gan.training.probe import candidates, measure
+from tasks.dataset.current import load_version
+from tasks.runtime.settings import Settings
+from tasks.train.plan import TrainingPlan
+from tasks.train.trainer import share_out
+
+
+class Forecast(BaseModel):
+    """A training's cost before it starts.
+
+    Attributes:
+        config: the whole configuration.
+        dataset_md5: what it would be trained on.
+        num_train: training images there.
+        channels: of the images.
+        num_classes: classes that the networks tell apart; 0: unconditional.
+        resumes: the run that would go on; None: a new one.
+        warm_start: the model that training would begin with; None: random networks.
+        workers: Ray Train workers.
+        device: what each of them would compute on, as this machine has it.
+        threads: CPU threads of each.
+        first_nimg: images seen at the start.
+        total_nimg: images seen at the end.
+        cost: `gan.networks.cost.NetworkCost`: parameters, operations, and memory with the whole batch on one worker.
+        dataset_bytes: memory of the decoded images on each worker.
+        free_bytes: memory that is free on the device now.
+        choice: how steps would be computed; None where they do not fit, and so were not measured.
+        rates: images a second of one worker, by candidate.
+        images_per_second: of all workers together, by the choice.
+        seconds: of training alone, without scoring and registering.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    config: Config
+    dataset_md5: str
+    num_train: int
+    channels: int
+    num_classes: int
+    resumes: str | None
+    warm_start: dict[str, Any] | None
+    workers: int
+    device: str
+    threads: int
+    first_nimg: int
+    total_nimg: int
+    cost: dict[str, int]
+    dataset_bytes: int
+    free_bytes: int
+    choice: str | None
+    rates: dict[str, float]
+    images_per_second: float | None
+    seconds: float | None
+
+    @property
+    def needed_bytes(self) -> int:
+        """Memory that a worker would need for networks, its part of the batch, and the dataset."""
+        return _needed(self.cost["training_bytes"], self.workers, self.dataset_bytes)
+
+
+def _needed(training_bytes: int, workers: int, dataset_bytes: int) -> int:
+    return training_bytes // workers + dataset_bytes  # a little low: networks are not shared, activations are
+
+
+def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
+    """Count, and measure steps of one worker in this process for a few seconds, if they fit into its memory.
+
+    Workers are taken to be alike, and not to wait for each other.
+
+    Args:
+        settings: where the decoded dataset lies.
+        plan: the training.
+        workers: Ray Train workers, 1 or more.
+
+    Raises:
+        ResourcesError: this machine has fewer CPUs or GPUs than workers.
+    """
+    from gan.networks.cost import network_cost
+
+    config, header = plan.config, plan.header
+    data = load_version(settings.data_dir, settings.resident_dir, plan.dataset.md5)
+    cost = network_cost(config, header["channels"], header["num_classes"])
+    here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    share = share_out([here], workers)
+    device = torch.device("cuda" if share["GPU"] else "cpu")
+    free = torch.cuda.mem_get_info(device)[0] if share["GPU"] else psutil.virtual_memory().available
+    choice, rates = None, dict[str, float]()
+    if _needed(cost.training_bytes, workers, data.images.nbytes) < free:
+        choice, rates = _measured(plan, data, device, share["CPU"], workers)
+    first = plan.resumed.cur_nimg if plan.resumed else 0
+    rate = rates[choice] * workers if choice else None
+    return Forecast(
+        config=config,
+        dataset_md5=plan.dataset.md5,
+        num_train=plan.dataset.info.num_train,
+        channels=header["channels"],
+        num_classes=header["num_classes"],
+        resumes=plan.resumed.run_id if plan.resumed else None,
+        warm_start=header["warm_start"],
+        workers=workers,
+        device=torch.cuda.get_device_name(device) if share["GPU"] else "CPU",
+        threads=share["CPU"],
+        first_nimg=first,
+        total_nimg=config.train.total_images,
+        cost=asdict(cost),
+        dataset_bytes=data.images.nbytes,
+        free_bytes=free,
+        choice=choice,
+        rates=rates,
+        images_per_second=rate,
+        seconds=(config.train.total_images - first) / rate if rate else None,
+    )
+
+
+def _measured(
+    plan: TrainingPlan, data: Resident, device: torch.device, threads: int, workers: int
+) -> tuple[str, dict[str, float]]:
+    """Run the start-up probe as the first worker would; returns its choice, and the rate of each candidate."""
+    config = plan.config
+    torch.set_num_threads(threads)
+    if device.type == "cpu":
+        keep_freed_memory()
+    run = Run(config, Alone(device), plan.header)
+    feed = Feed(np.asarray(data.images), data.labels, seed=config.train.seed, flip=config.train.flip, device=device)
+    part = worker_slice(0, config.train.batch_size, 0, workers)
+    open_choices = candidates(config, device, native=native_bf16(device))
+    found = measure(open_choices, config, run.nets, run.objective, feed, run.context, part)
+    return found.name, found.rates

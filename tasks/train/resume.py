@@ -1,0 +1,121 @@
+"""Going on with a training that did not come to its end: which one that is, and that nobody else trains it now."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from filelock import Timeout
+
+from gan.errors import CheckpointError, InputError
+from gan.text.credentials import bare_address
+from gan.training.checkpoint import first_difference, shaping
+from tasks.runtime import locks
+from tasks.runtime.settings import Settings
+from tasks.tracking.runs import is_finished, run_tags, unfinished_trainings
+from tasks.train.checkpoints import RunStorage
+
+NEW_RUN = "or train a new run without --resume"
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that can go on.
+
+    Attributes:
+        run_id: its MLflow run, and its name in the storage.
+        header: of its newest checkpoint.
+    """
+
+    run_id: str
+    header: dict[str, Any]
+
+    @property
+    def cur_nimg(self) -> int:
+        """Images that its newest checkpoint has seen."""
+        return int(self.header["cur_nimg"])
+
+
+@contextmanager
+def held(settings: Settings, run_id: str) -> Iterator[None]:
+    """Keep every other process of this home from training a run; a killed process lets go.
+
+    Raises:
+        InputError: another process trains it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locks.held(settings.state_dir / "training" / f"{run_id}.lock", timeout=0))
+        except Timeout:
+            raise InputError(f"run {run_id} is being trained by another process: wait for its end, {NEW_RUN}") from None
+        yield
+
+
+def newest_unfinished(settings: Settings, header: Mapping[str, Any]) -> Unfinished | None:
+    """Find the newest run of this very recipe and dataset that has a checkpoint, and that nobody trains."""
+    for run_id in unfinished_trainings(settings, header["training_hash"], header["dataset_md5"]):
+        with suppress(InputError):
+            found = _with_checkpoint(settings, run_id)
+            if first_difference(shaping(found.header), shaping(header)) is None:
+                return found
+    return None
+
+
+def find_unfinished(settings: Settings, run_id: str) -> Unfinished:
+    """Look up the run that a person names.
+
+    Raises:
+        InputError: there is no such run, it is no training, it is finished, another process trains it, or it has no
+            checkpoints left.
+    """
+    if "training_hash" not in run_tags(settings, run_id):
+        raise InputError(
+            f"run {run_id} is no training that can go on: give the id that `ganflow train` made, {NEW_RUN}"
+        )
+    require_unfinished(settings, run_id)
+    return _with_checkpoint(settings, run_id)
+
+
+def require_unfinished(settings: Settings, run_id: str) -> None:
+    """Refuse a run that came to its end.
+
+    Raises:
+        InputError: it did.
+    """
+    if is_finished(settings, run_id):
+        raise InputError(f"run {run_id} is finished: register it with `ganflow register {run_id}`, {NEW_RUN}")
+
+
+def require_same_run(found: Unfinished, header: Mapping[str, Any]) -> None:
+    """Refuse to go on with a run under other settings, or on other data.
+
+    Raises:
+        InputError: the first key that differs, with both values.
+    """
+    if difference := first_difference(shaping(found.header), shaping(header)):
+        key, there, here = difference
+        remedy = (
+            f"get that dataset back with `ganflow dataset checkout {there}`"
+            if key == "dataset_md5"
+            else "repeat the options that it began with"
+        )
+        raise InputError(
+            f"run {found.run_id} cannot be resumed: its {key} is {there} but would now be {here}: {remedy}, {NEW_RUN}"
+        )
+
+
+def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:
+    with held(settings, run_id):
+        storage = RunStorage(settings.storage, run_id)
+        for name in storage.checkpoints():
+            try:
+                header = storage.header(name)
+            except CheckpointError as error:
+                raise InputError(f"run {run_id} cannot be resumed: {error}") from None
+            except (OSError, ValueError, KeyError):  # cut short: the worker, too, takes the one before
+                continue
+            if storage.is_whole(name):
+                return Unfinished(run_id, header)
+    raise InputError(
+        f"run {run_id} has no checkpoints left in {bare_address(settings.storage)}: name another, {NEW_RUN}"
+    )

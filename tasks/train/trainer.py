@@ -1,0 +1,275 @@
+"""Ray Train: one training on as many workers as there are, watched by the driver."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gan import errors
+from gan.configuration.config import Config
+from gan.data.store.dataset import DatasetInfo
+from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
+from gan.metrics.weights import find_inception_weights
+from gan.training.checkpoint import is_complete, load_header
+from gan.training.context import Progress
+from tasks.runtime.failures import explained
+from tasks.runtime.ray_cluster import in_a_thread, last_line, ray_cluster
+from tasks.runtime.settings import THREADS_SLEEP, Settings
+from tasks.train.checkpoints import RunStorage
+from tasks.train.warm_start import hash_with
+
+if TYPE_CHECKING:
+    from ray.train import Result, ValidationConfig
+    from ray.train.torch import TorchTrainer
+
+    from tasks.train.channel import Scoring
+    from tasks.train.validator import OpenScore
+
+MAX_WORKER_FAILURES = 3
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a finished training leaves.
+
+    Attributes:
+        checkpoint: local folder of the best checkpoint by KID where that was measured, else of the last.
+        cur_nimg: images that it has seen.
+        end_nimg: images that the run has seen.
+        kid: of the checkpoint; None where it was not measured.
+    """
+
+    checkpoint: Path
+    cur_nimg: int
+    end_nimg: int
+    kid: float | None
+
+
+def checkpoint_header(
+    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a checkpoint says of the run that made it.
+
+    Args:
+        config: the run's configuration.
+        info: the dataset.
+        dataset_md5: its name.
+        warm_start: `WarmStart.record` of the model that the run begins with; None: it begins at random.
+
+    Raises:
+        ConfigError: the dataset's resolution is not the network's, or it has more classes than the network may have.
+    """
+    if info.resolution != config.network.resolution:
+        raise ConfigError(
+            f"the dataset is {info.resolution} px but preset {config.preset} makes {config.network.resolution} px: "
+            f"ingest again with --set data.resolution={config.network.resolution}, or choose another preset"
+        )
+    if config.network.conditional and info.num_classes > config.network.max_classes:
+        raise ConfigError(
+            f"the dataset has {info.num_classes} classes but network.max_classes is {config.network.max_classes}: "
+            "raise it, merge classes with data.class_map and ingest again, or set network.conditional=false"
+        )
+    return {
+        "config": config.model_dump(mode="json"),
+        "warm_start": warm_start and dict(warm_start),
+        "training_hash": hash_with(config.training_hash(), warm_start),
+        "dataset_md5": dataset_md5,
+        "channels": info.channels,
+        "num_classes": info.num_classes if config.network.conditional else 0,
+        "class_names": list(info.class_names),
+    }
+
+
+def share_out(nodes: Sequence[Mapping[str, float]], workers: int) -> dict[str, int]:
+    """The most CPUs that each of `workers` can have, and a GPU each where there are any.
+
+    Args:
+        nodes: resources of each node, as in {"CPU": 4.0, "GPU": 1.0}; a worker lives on one of them.
+        workers: how many workers, 1 or more.
+
+    Raises:
+        ResourcesError: there are fewer CPUs, or some but fewer GPUs, than workers.
+    """
+    have = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    cpus, gpus = (sum(column) for column in zip(*have, strict=True))
+    for name, count in (("CPUs", cpus), ("GPUs", gpus)):
+        if count < workers and (count or name == "CPUs"):
+            raise ResourcesError(
+                f"{workers} workers were asked for but the Ray cluster has {count} {name}: lower --workers or add nodes"
+            )
+    for each in range(cpus // workers, 0, -1):
+        if sum(min(cpu // each, gpu) if gpus else cpu // each for cpu, gpu in have) >= workers:
+            return {"CPU": each, "GPU": 1 if gpus else 0}
+    raise ResourcesError(
+        f"{workers} workers were asked for but no node of the Ray cluster has a CPU beside each GPU: lower --workers"
+    )
+
+
+def train_on_ray(
+    config: Config,
+    header: dict[str, Any],
+    settings: Settings,
+    *,
+    name: str,
+    workers: int,
+    destination: Path,
+    on_progress: Callable[[Progress], None],
+    on_warning: Callable[[str], None],
+    on_choice: Callable[[str], None] = lambda choice: None,
+    on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
+    open_score: "OpenScore | None" = None,
+) -> TrainingResult:
+    """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
+
+    Unless `evaluation.watch_images` is 0, each checkpoint is scored beside training, and the best is taken.
+
+    Args:
+        config: the run's configuration.
+        header: from `checkpoint_header`.
+        settings: where data and storage are.
+        name: folder of the run in the storage.
+        workers: processes to train with, 1 or more.
+        destination: a new folder for the checkpoint.
+        on_progress: called on a thread of the driver with every record.
+        on_warning: called there with a sentence, once with each.
+        on_choice: called there with what the start-up probe chose, at every start of the workers.
+        on_scoring: called there with how far the score of a checkpoint is.
+        open_score: what scores checkpoints, called in the process beside training; None: KID.
+
+    Raises:
+        WeightsError: checkpoints are to be scored, and the feature network's weights are not to be found.
+        GanflowError: what a worker explained, or a sentence on why Ray gave up.
+    """
+    watched = config.evaluation.watch_images > 0
+    # before anything starts: without the weights, no score would come of hours of training
+    weights = find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir) if watched else None
+    storage = RunStorage(settings.storage, name)
+
+    def hand_on(record: Progress) -> None:
+        if record.choice:
+            on_choice(record.choice)
+        on_progress(record)
+
+    with ray_cluster(settings, on_warning) as nodes:
+        import ray.train
+
+        from tasks.evaluate.network import settled, warn_of_emulation
+        from tasks.train.channel import Board, collecting
+        from tasks.train.validator import ValidationPayload, open_kid, start_validator, validation_config
+
+        share = share_out(nodes, workers)
+        board = Board.remote()  # type: ignore[attr-defined]
+        validator = None
+        if weights is not None:
+            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]  # type: ignore[no-untyped-call]
+            evaluation = settled(settings, config.evaluation, gpu=free >= 1)
+            warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
+            told = ValidationPayload(
+                header,
+                evaluation.model_dump(mode="json"),
+                str(settings.home),
+                str(weights.absolute()),
+                # elsewhere the evaluation will have better hardware than what is left beside the training
+                ahead=settings.ray_address is None and (free >= 1 or not share["GPU"]),
+            )
+            validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
+        trainer = _trainer(
+            header,
+            settings,
+            name=name,
+            workers=workers,
+            share=share,
+            board=board,
+            validation=validation_config(config, validator, board) if validator else None,
+        )
+
+        storage.drop_broken_list()
+        if cut := storage.drop_cut():
+            on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
+
+        def stop_scoring() -> None:
+            if validator is not None:  # Ray Train would wait for scores of a training that failed
+                ray.kill(validator)
+
+        with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
+            try:
+                result = in_a_thread(trainer.fit)
+            except ray.train.TrainingFailedError as error:
+                full = isinstance(explained(error, settings.storage), ResourcesError)
+                raise (ResourcesError if full else GanflowError)(
+                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
+                    "its checkpoints stand, and training it again goes on from there"
+                ) from error
+        if failure:
+            raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
+        return _taken(result, storage, destination, config.train.total_images, on_warning)
+
+
+def _trainer(
+    header: dict[str, Any],
+    settings: Settings,
+    *,
+    name: str,
+    workers: int,
+    share: dict[str, int],
+    board: Any,
+    validation: "ValidationConfig | None",
+) -> "TorchTrainer":
+    import ray.train
+    from ray.train.torch import TorchTrainer
+
+    from tasks.train.worker import WorkerPayload, train_worker
+
+    payload = WorkerPayload(
+        config=header["config"],
+        header=header,
+        data_dir=str(settings.data_dir),
+        cache_dir=str(settings.resident_dir),
+        storage=settings.storage,
+        cpus=share["CPU"],
+    )
+    return TorchTrainer(  # type: ignore[call-arg]
+        train_worker,
+        train_loop_config={"payload": asdict(payload), "board": board},
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
+        ),
+        run_config=ray.train.RunConfig(  # type: ignore[call-arg]
+            name=name,
+            storage_path=settings.storage,
+            worker_runtime_env={"env_vars": THREADS_SLEEP},
+            # the two best, the last, and whatever waits for its score; where none is scored, the last two
+            checkpoint_config=ray.train.CheckpointConfig(
+                num_to_keep=2, checkpoint_score_attribute="kid", checkpoint_score_order="min"
+            ),
+            failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
+        ),
+        validation_config=validation,
+    )
+
+
+def _taken(
+    result: "Result", storage: RunStorage, destination: Path, end_nimg: int, on_warning: Callable[[str], None]
+) -> TrainingResult:
+    """Fetch the best checkpoint that is whole, which is the last where none has a score.
+
+    Raises:
+        CheckpointError: none is whole.
+    """
+    from tasks.train.validator import NOT_MEASURED
+
+    kids = {Path(checkpoint.path).name: metrics["kid"] for checkpoint, metrics in result.best_checkpoints or []}
+    ranked = sorted(storage.checkpoints(), key=lambda name: kids.get(name, NOT_MEASURED))  # stable: the newest first
+    for name in ranked:
+        if is_complete(storage.fetch(name, destination)):
+            kid = kids.get(name, NOT_MEASURED)
+            return TrainingResult(
+                checkpoint=destination,
+                cur_nimg=load_header(destination)["cur_nimg"],
+                end_nimg=end_nimg,
+                kid=kid if kid < NOT_MEASURED else None,
+            )
+        shutil.rmtree(destination)
+        on_warning(f"{name} is cut short or altered: the next best checkpoint is taken")
+    raise CheckpointError(f"run {storage.run} left no complete checkpoint in its storage: train again")

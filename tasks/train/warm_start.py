@@ -1,0 +1,92 @@
+"""A warm start: a training that begins with the networks of a registered model, and what is written down of that."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gan.errors import CheckpointError, InputError
+from gan.training.checkpoint import HEADER, parse_header
+from gan.training.loop import require_same_networks
+from tasks.runtime.settings import Settings
+from tasks.tracking.registry import MODEL, find_model
+from tasks.tracking.runs import run_artifact
+from tasks.train.checkpoints import WARM_START, RunStorage
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The registered model that a training begins with.
+
+    Attributes:
+        version: its number.
+        run_id: the training run that its checkpoint lies beside.
+        dataset_md5: the dataset that it was trained on.
+        header: of its checkpoint.
+    """
+
+    version: int
+    run_id: str
+    dataset_md5: str
+    header: dict[str, Any]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What checkpoints and the MLflow run say of it."""
+        return {"version": self.version, "run_id": self.run_id, "dataset_md5": self.dataset_md5}
+
+    @property
+    def name(self) -> str:
+        """What a sentence calls it."""
+        return f"{MODEL} version {self.version}"
+
+
+def find_warm_start(settings: Settings, model: str) -> WarmStart:
+    """Look a model up by alias or number, and read the header of its checkpoint.
+
+    Raises:
+        ModelNotFoundError: there is none.
+        InputError: its checkpoint is gone, or of another format.
+    """
+    found = find_model(settings, model)
+    text = run_artifact(settings, found.run_id, f"checkpoint/{HEADER}").read_text("utf-8")
+    try:
+        header = parse_header(text, f"{MODEL} version {found.version}")
+    except CheckpointError as error:
+        raise InputError(str(error)) from None
+    return WarmStart(found.version, found.run_id, found.dataset_md5, header)
+
+
+def require_fit(start: WarmStart, header: Mapping[str, Any]) -> list[str]:
+    """Refuse a warm start whose networks have other shapes than the run's.
+
+    Returns:
+        Sentences on what fits but may not be meant.
+
+    Raises:
+        InputError: the first key that differs, with both values.
+    """
+    try:
+        require_same_networks(start.header, dict(header), start.name)
+    except CheckpointError as error:
+        raise InputError(str(error)) from None
+    if header["num_classes"] and start.header["class_names"] != header["class_names"]:
+        return [
+            f"the classes of {start.name} have other names than those of the dataset: "
+            "each class begins with what was learned of the one in its place"
+        ]
+    return []
+
+
+def bring(settings: Settings, start: WarmStart, run_id: str) -> None:
+    """Put the checkpoint into the run's folder in the storage, which every worker of a cluster reaches."""
+    RunStorage(settings.storage, run_id).keep(run_artifact(settings, start.run_id, "checkpoint"), WARM_START)
+
+
+def hash_with(config_hash: str, warm_start: Mapping[str, Any] | None) -> str:
+    """A configuration's hash, and another one for each warm start: what comes out of these is another result."""
+    if warm_start is None:
+        return config_hash
+    text = config_hash + json.dumps(dict(warm_start), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,163 @@
+"""What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from torch import Tensor
+
+from gan.configuration.config import Config
+from gan.device.allocator import keep_freed_memory
+from gan.errors import GanflowError
+from gan.training.checkpoint import newest_complete
+from gan.training.context import Progress
+from gan.training.loop import train
+from tasks.dataset.current import load_version
+from tasks.runtime.scratch import local_scratch
+from tasks.train.checkpoints import WARM_START, RunStorage
+from tasks.train.validator import NOT_MEASURED
+
+
+@dataclass(frozen=True)
+class WorkerPayload:
+    """All that a worker is told; plain values only.
+
+    Attributes:
+        config: the configuration tree as JSON.
+        header: what every checkpoint of this run carries.
+        data_dir: the dataset folder.
+        cache_dir: where a node keeps decoded datasets.
+        storage: where checkpoints are kept.
+        cpus: CPUs that this worker may use.
+    """
+
+    config: dict[str, Any]
+    header: dict[str, Any]
+    data_dir: str
+    cache_dir: str
+    storage: str
+    cpus: int
+
+
+class RayContext:
+    """`gan.training.context.TrainContext` on Ray Train.
+
+    Args:
+        board: where rank 0 reports to.
+        storage: where checkpoints are kept.
+        scratch: a folder of this worker's own, for checkpoints on their way.
+        watched: whether each checkpoint is scored beside training, as `tasks.train.validator` does.
+    """
+
+    def __init__(self, board: Any, storage: str, scratch: Path, *, watched: bool) -> None:
+        import ray.train
+        import ray.train.torch
+
+        here = ray.train.get_context()
+        self.storage = RunStorage(storage, here.get_experiment_name())
+        self.rank = here.get_world_rank()
+        self.world_size = here.get_world_size()
+        self.device = ray.train.torch.get_device()
+        self.board = board
+        self.scratch = scratch
+        self.watched = watched
+        self.shares_cores = watched and self.device.type == "cpu"
+
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Sum over ranks, in place."""
+        if self.world_size > 1:
+            torch.distributed.all_reduce(tensor)
+
+    def report(self, progress: Progress) -> None:
+        """Send a record to the driver without waiting for it; rank 0 alone does."""
+        if self.rank == 0:
+            self.board.put.remote(asdict(progress))
+
+    def warn(self, sentence: str) -> None:
+        """Tell the driver, from rank 0."""
+        if self.rank == 0:
+            self.board.put.remote({"warning": sentence})
+
+    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+        """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
+        import ray.train
+
+        # Ray Train keeps those of lowest KID: one that has none, or none yet, comes behind all others
+        metrics = {"cur_nimg": cur_nimg, "kid": NOT_MEASURED}
+        if self.rank != 0:
+            ray.train.report(metrics)
+            return
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            write(Path(folder))
+            ray.train.report(
+                metrics,
+                checkpoint=ray.train.Checkpoint.from_directory(folder),
+                validation=self.watched and ray.train.ValidationTaskConfig(fn_kwargs={"cur_nimg": cur_nimg}),
+            )
+
+    def latest_checkpoint(self) -> Path | None:
+        """The newest checkpoint of the run that is whole, the same on every rank; a newer one is said to be broken.
+
+        Where none is whole although there were some, the newest is returned, which cannot be read: starting over in
+        silence would throw the run's work away.
+        """
+        import ray.train.collective
+
+        names, warnings = self._newest_first(), list[str]()
+        chosen = None
+        if self.rank == 0 and names:
+            fetched = (self._fetched(name) for name in names)
+            whole = newest_complete(fetched, warnings.append)
+            chosen = whole.name if whole else names[0]
+            for sentence in warnings if whole else ():
+                self.warn(sentence)
+        if self.world_size > 1:
+            chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
+        return self._fetched(chosen) if chosen else None
+
+    def start_from(self, header: Mapping[str, Any]) -> Path | None:
+        """The checkpoint of another run that this one begins with, if its header names one and it has none yet."""
+        if not header.get("warm_start") or self._newest_first():
+            return None
+        return self._fetched(WARM_START)
+
+    def _newest_first(self) -> list[str]:
+        """Names of checkpoints: the one that Ray Train heard of last, then what else the storage has."""
+        import ray.train
+
+        known, names = ray.train.get_checkpoint(), self.storage.checkpoints()
+        if known is None:
+            return names
+        newest = Path(known.path).name
+        return [newest, *(name for name in names if name != newest)]
+
+    def _fetched(self, name: str) -> Path:
+        folder = self.scratch / name
+        return folder if folder.exists() else self.storage.fetch(name, folder)
+
+
+def train_worker(arguments: dict[str, Any]) -> None:
+    """Train on this worker; `arguments` holds a `payload` and the `board`.
+
+    An error that would come again on every try is put on the board and ends the worker quietly: Ray retries only
+    what it sees fail.
+    """
+    payload = WorkerPayload(**arguments["payload"])
+    torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
+    config = Config.model_validate(payload.config)
+    with local_scratch("training") as scratch:
+        watched = config.evaluation.watch_images > 0
+        context = RayContext(arguments["board"], payload.storage, scratch, watched=watched)
+        if context.device.type == "cpu":
+            keep_freed_memory()
+        try:
+            data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
+            start_from = context.start_from(payload.header)
+            train(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
+        except GanflowError as error:
+            ray.get(context.board.put.remote({"error": str(error), "kind": type(error).__name__}))

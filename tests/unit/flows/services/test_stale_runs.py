@@ -1,0 +1,53 @@
+import http.server
+import json
+import os
+import socket
+import threading
+
+import pytest
+
+from flows.services.prefect_api import PrefectApi
+from flows.services.stale_runs import mark_abandoned_runs
+
+HERE = socket.gethostname()
+RUNS = [
+    {"id": "1", "name": "lives", "infrastructure_pid": f"{HERE}:{os.getpid()}"},
+    {"id": "2", "name": "gone", "infrastructure_pid": f"{HERE}:999999999"},
+    {"id": "3", "name": "elsewhere", "infrastructure_pid": "another-host:999999999"},
+    {"id": "4", "name": "never-started", "infrastructure_pid": None},
+]
+
+
+@pytest.fixture
+def api():
+    posts = []
+
+    class Api(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(422)  # CSRF protection is disabled
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            posts.append((self.path, body))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(RUNS if self.path.endswith("/filter") else {}).encode())
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/api", posts
+        server.shutdown()
+        thread.join()
+
+
+def test_runs_without_a_process_are_crashed_and_others_left_alone(api):
+    url, posts = api
+    assert mark_abandoned_runs(PrefectApi(url, None), "ganflow") == ["gone", "never-started"]
+    (_, wanted), *changes = posts
+    assert wanted["work_pools"] == {"name": {"any_": ["ganflow"]}}
+    assert [path for path, _ in changes] == ["/api/flow_runs/2/set_state", "/api/flow_runs/4/set_state"]
+    assert {body["state"]["type"] for _, body in changes} == {"CRASHED"}

@@ -1,0 +1,102 @@
+"""From network output to pixels and from label -1 to a class."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan.configuration.config import NetworkConfig
+from gan.generation.sampling import draw, resolve_labels, sample_uint8, to_uint8
+from gan.keyed_random import Purpose, normal
+from gan.networks.build import build_generator
+
+NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
+
+
+def test_to_uint8_rounds_and_clamps():
+    values = [-9.0, -1.0, -1 + 0.9 / 255, -1 + 1.1 / 255, 0.001, 1 - 1.1 / 255, 1 - 0.9 / 255, 1.0, 1.01, 9.0]
+    found = to_uint8(torch.tensor(values).view(1, 1, 1, 10))
+    assert found.dtype == torch.uint8
+    assert found.flatten().tolist() == [0, 0, 0, 1, 128, 254, 255, 255, 255, 255]
+
+
+def test_to_uint8_undoes_normalising_exactly():
+    levels = torch.arange(256).view(1, 1, 16, 16)
+    assert torch.equal(to_uint8(levels.float().div(127.5).sub(1)).view(16, 16), levels[0, 0].to(torch.uint8))
+
+
+def test_to_uint8_puts_channels_last():
+    images = torch.rand(2, 3, 4, 5)
+    found = to_uint8(images)
+    assert found.shape == (2, 4, 5, 3)
+    assert found.is_contiguous()
+    assert torch.equal(found[1, 2, 3], (images[1, :, 2, 3] * 127.5 + 127.5).round().to(torch.uint8))
+
+
+def test_label_minus_one_is_drawn_from_the_seed_and_others_stay():
+    seeds = torch.tensor([5, 6, 7, 5, 2**40, -3])
+    drawn = resolve_labels(seeds, torch.full((6,), -1), 10)
+    assert drawn.min() >= 0
+    assert drawn.max() < 10
+    assert drawn[0] == drawn[3]
+    mixed = resolve_labels(seeds, torch.tensor([-1, 9, 0, -1, 3, -1]), 10)
+    assert mixed.tolist() == [drawn[0], 9, 0, drawn[3], 3, drawn[5]]
+
+
+def test_drawn_classes_are_uniform():
+    drawn = resolve_labels(torch.arange(10_000), torch.full((10_000,), -1), 7)
+    counts = torch.bincount(drawn, minlength=7)
+    assert len(counts) == 7
+    assert ((counts - 10_000 / 7).square() / (10_000 / 7)).sum() < 22.5  # chi squared, 6 degrees, p = 0.001
+
+
+def test_without_classes_every_label_is_zero():
+    assert resolve_labels(torch.arange(3), torch.tensor([-1, 0, 99]), 0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_sample_uint8(num_classes):
+    torch.manual_seed(0)
+    G = build_generator(NETWORK, channels=3, num_classes=num_classes)
+    for parameter in G.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    seeds, labels = torch.tensor([3, 2**33, -1]), torch.tensor([2, 0, -1])
+    found = sample_uint8(G, seeds, labels, torch.device("cpu"))
+    assert isinstance(found, np.ndarray)
+    assert found.shape == (3, 8, 8, 3)
+    assert found.dtype == np.uint8
+    with torch.no_grad():
+        wanted = to_uint8(G(normal(seeds, Purpose.LATENT, 4), resolve_labels(seeds, labels, num_classes)))
+    np.testing.assert_array_equal(found, wanted.numpy())
+    assert len({image.tobytes() for image in found}) == 3
+
+
+def test_draw_keeps_the_order_and_the_batch_size():
+    seen = []
+
+    def program(rows):
+        seen.append(len(rows))
+        assert rows.dtype == torch.int64
+        assert not torch.is_grad_enabled()
+        return (rows[:, 0] * 10 + rows[:, 1]).to(torch.uint8)[:, None, None, None]
+
+    found = list(draw(program, np.arange(7), np.arange(7) % 3, 3))
+    assert seen == [3, 3, 1]
+    assert np.concatenate(found).flatten().tolist() == [0, 11, 22, 30, 41, 52, 60]
+    assert all(isinstance(batch, np.ndarray) and batch.dtype == np.uint8 for batch in found)
+    seen.clear()
+    list(draw(program, np.arange(300), np.zeros(300, dtype=np.int64)))
+    assert seen == [256, 44]
+
+
+def test_draw_is_lazy_and_keeps_large_seeds():
+    seeds = []
+
+    def program(rows):
+        seeds.extend(rows[:, 0].tolist())
+        return torch.zeros(len(rows), 1, 1, 1, dtype=torch.uint8)
+
+    batches = draw(program, np.array([2**62 + 1, -(2**63), 0]), np.full(3, -1), 1)
+    next(batches)
+    assert seeds == [2**62 + 1]
+    list(batches)
+    assert seeds == [2**62 + 1, -(2**63), 0]

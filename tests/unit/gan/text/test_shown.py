@@ -1,0 +1,36 @@
+"""Texts from outside on a line of a terminal."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gan.errors import GanflowError
+from gan.text.shown import inert, reason_of
+
+OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, joiners, halves of characters, line ends
+
+
+@given(st.text(st.characters() | st.sampled_from("\x1b\x9b\n\r\u202a\u202e\u2066\u2069\u200d\u200e\u200f\ufeff\ud800")))
+def test_no_text_makes_a_terminal_obey(text):
+    for line in (inert(text), str(GanflowError(text)), reason_of(text)):
+        assert not {unicodedata.category(each) for each in line} & OBEYED
+        line.encode()
+    assert inert(inert(text)) == inert(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "è", "Straße 猫 שלום 🐈", "a\\n", "٣"])
+def test_what_is_printable_stays_as_it_is(text):
+    assert inert(text) == text
+
+
+def test_what_is_not_is_shown_by_its_escape_sequence():
+    assert inert("a\x1b[2J\u202eb\n\x9b") == r"a\x1b[2J\u202eb\n\x9b"
+
+
+def test_the_reason_is_one_line_and_short():
+    assert reason_of(ValueError(" a\n  b: ")) == "a b"
+    assert reason_of(KeyError()) == "KeyError"
+    assert reason_of(ValueError("x" * 999), 50) == "x" * 50
+    assert reason_of("no https://u:hunter2@host/x?token=a") == "no https://host/x"

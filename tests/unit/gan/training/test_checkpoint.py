@@ -1,0 +1,162 @@
+"""A checkpoint is complete exactly when its hash list says so."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from gan.errors import CheckpointError
+from gan.training.checkpoint import (
+    HASHES,
+    HEADER,
+    TENSORS,
+    first_difference,
+    is_complete,
+    load_header,
+    load_tensors,
+    newest_complete,
+    save_checkpoint,
+    write_checkpoint_folder,
+)
+
+TREE = {"G": {"weight": torch.arange(6.0).view(2, 3)}, "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "checkpoint"
+    path.mkdir()
+    save_checkpoint(path, {"cur_nimg": 7, "class_names": ["é"]}, TREE)
+    return path
+
+
+def write(folder):
+    save_checkpoint(folder, {}, {})
+
+
+def test_round_trip(folder):
+    assert is_complete(folder)
+    assert load_header(folder) == {"format_version": 2, "cur_nimg": 7, "class_names": ["é"]}
+    found = load_tensors(folder, torch.device("cpu"))
+    assert torch.equal(found["G"]["weight"], TREE["G"]["weight"])
+    assert found["optimizer"]["state"][0]["step"].item() == 3.0
+
+
+@pytest.mark.parametrize("name", [HEADER, TENSORS, HASHES])
+@pytest.mark.parametrize("damage", ["missing", "cut", "empty", "changed"])
+def test_damage_is_seen(folder, name, damage):
+    path = folder / name
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        changed = data.replace(b"e", b"f", 1) if name != TENSORS else data[:-1] + bytes([data[-1] ^ 1])
+        path.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "changed": changed}[damage])
+    assert not is_complete(folder)
+    with pytest.raises(CheckpointError, match=rf"{folder} is no complete checkpoint.*sha256\.json"):
+        load_header(folder)
+
+
+@pytest.mark.parametrize("hashes", ["null", "[]", "{}", '{"header.json": 1}', '["header.json", "tensors.pt"]'])
+def test_a_hash_list_of_another_kind_is_no_checkpoint(folder, hashes):
+    (folder / HASHES).write_text(hashes)
+    assert not is_complete(folder)
+
+
+def test_a_hash_list_that_leaves_a_file_out_is_no_checkpoint(folder):
+    hashes = json.loads((folder / HASHES).read_text())
+    del hashes[TENSORS]
+    (folder / HASHES).write_text(json.dumps(hashes))
+    assert not is_complete(folder)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_another_format_is_refused_with_both_numbers(tmp_path, version):
+    save_checkpoint(tmp_path, {"format_version": version}, {})
+    with pytest.raises(CheckpointError, match=f"format {version} but this ganflow reads 2: use the version that wrote"):
+        load_header(tmp_path)
+
+
+def test_objects_are_not_unpickled(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    save_checkpoint(tmp_path, {}, {"trap": Trap()})
+    with pytest.raises(CheckpointError, match=r"holds more than tensors .* and was not loaded") as caught:
+        load_tensors(tmp_path, torch.device("cpu"))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_last_two_are_kept(tmp_path):
+    for count in (5, 10, 100_000, 2_000_000):
+        made = write_checkpoint_folder(tmp_path / "run", count, write)
+        assert made.name == f"checkpoint-{count:012d}"
+        assert is_complete(made)
+    names = sorted(path.name for path in (tmp_path / "run").iterdir())
+    assert names == ["checkpoint-000000100000", "checkpoint-000002000000"]
+
+
+def test_a_checkpoint_is_replaced_by_a_new_one_of_the_same_image(tmp_path):
+    write_checkpoint_folder(tmp_path, 5, write)
+    write_checkpoint_folder(tmp_path, 5, lambda folder: save_checkpoint(folder, {"second": True}, {}))
+    assert load_header(tmp_path / "checkpoint-000000000005")["second"]
+
+
+def test_a_write_that_fails_leaves_the_old_ones(tmp_path):
+    write_checkpoint_folder(tmp_path, 5, write)
+
+    def half(folder):
+        (folder / TENSORS).write_bytes(b"half")
+        raise OSError("disk full")
+
+    for count in (5, 10):
+        with pytest.raises(OSError, match="disk full"):
+            write_checkpoint_folder(tmp_path, count, half)
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == ["checkpoint-000000000005"]
+    assert is_complete(tmp_path / "checkpoint-000000000005")
+
+
+def test_what_a_kill_left_is_swept_away(tmp_path):
+    (tmp_path / ".partial-0123").mkdir()
+    (tmp_path / ".partial-0123" / TENSORS).write_bytes(b"half")
+    write_checkpoint_folder(tmp_path, 5, write)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-000000000005"]
+
+
+def test_the_newest_whole_one_is_found_and_others_are_warned_of(tmp_path):
+    first, second = (write_checkpoint_folder(tmp_path, count, write) for count in (5, 10))
+    warnings = []
+    assert newest_complete([], warnings.append) is None
+    assert newest_complete([second, first], warnings.append) == second
+    assert warnings == []
+    (second / HASHES).unlink()
+    assert newest_complete([second, first], warnings.append) == first
+    assert warnings == [
+        "checkpoint-000000000010 is cut short or altered: training goes on from checkpoint-000000000005"
+    ]
+    (first / TENSORS).write_bytes(b"")
+    assert newest_complete([second, first], warnings.append) is None
+    both = "checkpoint-000000000010, checkpoint-000000000005"
+    assert warnings[1:] == [f"{both} is cut short or altered: no other is left"]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "difference"),
+    [
+        ({}, {}, None),
+        ({"a": 1, "b": {"c": [1, 2]}}, {"b": {"c": [1, 2]}, "a": 1}, None),
+        ({"a": 1}, {"a": 2}, ("a", 1, 2)),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "b": 4}}, ("a.c", 2, 3)),
+        ({"a": {"b": {"c": 1.5}}}, {"a": {"b": {"c": None}}}, ("a.b.c", 1.5, None)),
+        ({"a": [1, 2]}, {"a": [1, 3]}, ("a", [1, 2], [1, 3])),
+        ({"a": {"b": 1}}, {"a": 7}, ("a", {"b": 1}, 7)),
+        ({}, {"a": 7}, ("a", None, 7)),
+        ({"a": 1, "gone": 2}, {"a": 1}, ("gone", 2, None)),
+        ({"x": 1}, {"y": 1}, ("y", None, 1)),
+    ],
+)
+def test_the_first_difference_of_two_trees(found, wanted, difference):
+    assert first_difference(found, wanted) == difference

@@ -1,0 +1,112 @@
+"""What reaches a worker: the ledger of rows, seeds and flips does not know how many workers there are."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan.keyed_random import Purpose, image_seeds, integers
+from gan.training.feed import Feed, worker_slice
+
+CPU = torch.device("cpu")
+SIZE = 13
+
+
+def feed(*, seed=3, flip=True, size=SIZE):
+    images = np.arange(size * 2 * 3 * 3, dtype=np.uint8).reshape(size, 2, 3, 3)
+    return Feed(images, np.arange(size, dtype=np.int64) * 10, seed=seed, flip=flip, device=CPU)
+
+
+def ledger(source, *, batch_size, steps, world_size):
+    """Per global image index: row, seed, label and pixels, in the order of consumption by rank."""
+    entries = {}
+    for start in range(0, steps * batch_size, batch_size):
+        for rank in range(world_size):
+            batch = source.batch(*worker_slice(start, batch_size, rank, world_size))
+            columns = (batch.indices, batch.rows, batch.seeds, batch.labels, batch.real_images)
+            for index, row, seed, label, image in zip(*columns, strict=True):
+                assert index.item() not in entries
+                entries[index.item()] = (row.item(), seed.item(), label.item(), image.flatten().tolist())
+    return entries
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 5])
+@pytest.mark.parametrize("batch_size", [2, 7, 16])
+def test_any_number_of_workers_consumes_what_one_does(world_size, batch_size):
+    alone = ledger(feed(), batch_size=batch_size, steps=9, world_size=1)
+    assert sorted(alone) == list(range(9 * batch_size))
+    assert ledger(feed(), batch_size=batch_size, steps=9, world_size=world_size) == alone
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**9), st.integers(1, 300), st.integers(1, 40))
+def test_slices_are_even_and_cover_the_batch(start, batch_size, world_size):
+    slices = [worker_slice(start, batch_size, rank, world_size) for rank in range(world_size)]
+    assert slices[0][0] == start
+    assert slices[-1][1] == start + batch_size
+    assert all(before[1] == after[0] for before, after in pairwise(slices))
+    sizes = [last - first for first, last in slices]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**62))
+def test_each_epoch_visits_each_image_once(size, batch_size, seed):
+    source = feed(seed=seed, size=size)
+    steps = -(-3 * size // batch_size)
+    rows = torch.cat([source.batch(start * batch_size, (start + 1) * batch_size).rows for start in range(steps)])
+    for epoch in range(3):
+        assert sorted(rows[epoch * size : (epoch + 1) * size].tolist()) == list(range(size))
+
+
+def test_epochs_and_runs_have_orders_of_their_own():
+    orders = {tuple(feed(seed=seed).batch(e * SIZE, e * SIZE + SIZE).rows.tolist()) for seed in (0, 1) for e in (0, 1)}
+    assert len(orders) == 4
+
+
+def test_a_batch_can_be_had_again_and_out_of_order():
+    source = feed()
+    late, early, again = source.batch(100, 110), source.batch(0, 10), source.batch(100, 110)
+    assert torch.equal(late.rows, again.rows)
+    assert torch.equal(late.real_images, again.real_images)
+    assert torch.equal(early.rows, feed().batch(0, 10).rows)
+
+
+def test_pixels_labels_seeds_and_flips_are_those_of_the_row():
+    source = feed()
+    images = np.arange(SIZE * 18, dtype=np.uint8).reshape(SIZE, 2, 3, 3)
+    batch = source.batch(5, 45)
+    assert batch.real_images.dtype == torch.float32
+    assert torch.equal(batch.seeds, image_seeds(3, torch.arange(5, 45)))
+    assert torch.equal(batch.labels, batch.rows * 10)
+    flips = integers(batch.seeds, Purpose.FLIP, 2).tolist()
+    assert 5 < sum(flips) < 35
+    for found, row, flip in zip(batch.real_images, batch.rows.tolist(), flips, strict=True):
+        wanted = images[row].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
+        np.testing.assert_allclose(found.numpy(), wanted[:, :, ::-1] if flip else wanted, atol=1e-6)
+
+
+def test_white_is_one_and_black_is_minus_one_and_nothing_is_flipped_unless_asked():
+    images = np.zeros((2, 1, 2, 1), dtype=np.uint8)
+    images[:, :, 1] = 255
+    source = Feed(images, np.full(2, -1), seed=0, flip=False, device=CPU)
+    batch = source.batch(0, 50)
+    assert batch.real_images.unique(dim=0).tolist() == [[[[-1.0, 1.0]]]]
+    assert set(batch.labels.tolist()) == {-1}
+
+
+def test_the_dataset_is_copied_once_and_not_changed(tmp_path):
+    np.save(tmp_path / "images.npy", np.full((3, 2, 2, 1), 7, dtype=np.uint8))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    source = Feed(mapped, np.zeros(3, dtype=np.int64), seed=0, flip=True, device=CPU)
+    source.batch(0, 3).real_images.fill_(9.0)
+    assert source.images.unique().tolist() == [7]
+
+
+def test_an_empty_slice():
+    batch = feed().batch(4, 4)
+    assert batch.real_images.shape == (0, 3, 2, 3)
+    assert len(batch.rows) == len(batch.seeds) == len(batch.labels) == 0

@@ -1,0 +1,230 @@
+"""The start-up probe: what it may choose from, by how much a candidate must win, and that it leaves all as it was."""
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gan.configuration.config import Config, DataConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
+from gan.networks.build import build_discriminator, build_generator
+from gan.objective.gradients import Objective
+from gan.objective.losses import LOSSES
+from gan.training import probe
+from gan.training.context import Alone
+from gan.training.feed import Feed
+from gan.training.probe import Choice, candidates, choose, measure
+from gan.training.step import Networks
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+def config(**train):
+    return Config(
+        data=DataConfig(resolution=8),
+        network=NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1),
+        loss=LossConfig(penalty_every=2),
+        train=TrainConfig(**{"batch_size": 4, "generator_every": 3} | train),
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "native", "precision", "compiled", "names"),
+    [
+        (CPU, True, "auto", None, ["fp32", "bf16"]),
+        (CPU, False, "auto", None, ["fp32"]),
+        (CPU, True, "fp32", None, ["fp32"]),
+        (CPU, False, "bf16", None, ["bf16"]),
+        (CPU, True, "auto", True, ["fp32 compiled", "bf16 compiled"]),
+        (CPU, False, "auto", True, ["fp32 compiled"]),
+        (CPU, True, "fp32", False, ["fp32"]),
+        (CUDA, True, "auto", None, ["fp32", "bf16", "fp32 compiled", "bf16 compiled"]),
+        (CUDA, False, "auto", None, ["fp32", "fp32 compiled"]),
+        (CUDA, True, "bf16", None, ["bf16", "bf16 compiled"]),
+        (CUDA, True, "auto", False, ["fp32", "bf16"]),
+        (CUDA, True, "fp32", True, ["fp32 compiled"]),
+    ],
+)
+def test_what_is_left_open(device, native, precision, compiled, names):
+    found = candidates(config(precision=precision, compile=compiled), device, native=native)
+    assert [choice.name for choice in found] == names
+    assert all(choice.rates == {} for choice in found)
+
+
+PLAIN, ROUNDED, COMPILED = Choice(False, False, {}), Choice(True, False, {}), Choice(True, True, {})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [
+        ([1.0, 1.0, 1.0], "fp32"),
+        ([1.0, 0.92, 0.92], "fp32"),
+        ([1.0, 0.9, 0.9], "bf16"),
+        ([1.0, 0.9, 0.83], "bf16"),
+        ([1.0, 0.9, 0.8], "bf16 compiled"),
+        ([1.0, 0.95, 0.9], "bf16 compiled"),
+        ([1.0, 2.0, 3.0], "fp32"),
+        ([1.0, 2.0, 0.5], "bf16 compiled"),
+    ],
+)
+def test_a_candidate_must_be_a_tenth_faster_than_the_one_before_it(seconds, wanted):
+    assert probe._fastest([PLAIN, ROUNDED, COMPILED], seconds, 64).name == wanted
+
+
+def test_a_choice_says_what_was_measured():
+    found = probe._fastest([PLAIN, ROUNDED], [0.4, 0.2], 64)
+    assert found == Choice(True, False, {"fp32": 160.0, "bf16": 320.0})
+    assert str(found) == "bf16 (img/s: fp32 160, bf16 320)"
+    assert str(PLAIN) == "fp32"
+    assert str(COMPILED) == "bf16 compiled"
+    assert Choice(**json.loads(json.dumps(found.as_header()))) == found
+
+
+def networks(network):
+    torch.manual_seed(0)
+    G = build_generator(network, channels=1, num_classes=3)
+    D = build_discriminator(network, channels=1, num_classes=3)
+    optimizers = [torch.optim.Adam(part.parameters(), fused=True) for part in (G, D)]
+    return Networks(G, D, copy.deepcopy(G), *optimizers)
+
+
+@pytest.fixture
+def feed():
+    rng = np.random.default_rng(0)
+    return Feed(
+        rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8), rng.integers(0, 3, 9), seed=0, flip=True, device=CPU
+    )
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(probe, "SECONDS", 0.0)
+
+
+def state(nets):
+    parts = (nets.G, nets.D, nets.G_ema, nets.G_optimizer, nets.D_optimizer)
+    return [copy.deepcopy(part.state_dict()) for part in parts]
+
+
+def test_measuring_leaves_the_networks_alone(feed, brief):
+    nets = networks(config().network)
+    before = state(nets)
+    objective = Objective(LOSSES["relativistic"])
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
+    assert list(found.rates) == ["fp32", "bf16"]
+    assert min(found.rates.values()) > 0
+    assert found.compiled is False
+    torch.testing.assert_close(state(nets), before, rtol=0, atol=0)
+    assert not objective.bf16
+    assert all(parameter.grad is None for parameter in nets.D.parameters())
+
+
+class Warned(Alone):
+    """Keeps what the user is told."""
+
+    def __init__(self, device):
+        super().__init__(device)
+        self.sentences = []
+
+    def warn(self, sentence):
+        self.sentences.append(sentence)
+
+
+def test_what_is_decided_is_not_measured(feed, monkeypatch):
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(probe, "native_bf16", lambda device: True)
+    for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
+        decided = config(precision=precision)
+        assert choose(decided, networks(decided.network), None, feed, Alone(CPU), (0, 4)) == wanted
+
+
+def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed, monkeypatch):
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    found = {}
+    for precision in ("auto", "fp32", "bf16"):
+        context, decided = Warned(CPU), config(precision=precision)
+        found[precision] = choose(decided, networks(decided.network), None, feed, context, (0, 4))
+        assert len(context.sentences) == (precision == "bf16")
+    assert found == {"auto": PLAIN, "fp32": PLAIN, "bf16": ROUNDED}
+    assert "train.precision is bf16, which this CPU has no instructions for" in context.sentences[0]
+
+
+def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
+    class Two(Alone):
+        world_size = 2
+
+        def all_reduce(self, tensor):
+            tensor += torch.ones_like(tensor)  # the other rank lacks them
+
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(probe, "native_bf16", lambda device: True)
+    assert choose(config(), networks(config().network), None, feed, Two(CPU), (0, 2)) == PLAIN
+
+
+def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
+    hot = config().model_copy(update={"optimizer": OptimizerConfig(lr=1e30, final_lr=1e30)})
+    found = measure([PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, Alone(CPU), (0, 4))
+    assert found.rates["fp32"] > 0
+
+
+@pytest.mark.parametrize(("threads", "slower", "spared"), [(2, 1.4, 1), (2, 1.6, 0), (4, 1.1, 1), (4, 1.2, 0)])
+def test_a_core_that_gives_less_than_half_of_its_best_is_left_to_the_scores(feed, monkeypatch, threads, slower, spared):
+    """Of two cores the second could double the speed at best, of four the last could give a third."""
+
+    class Sharing(Alone):
+        shares_cores = True
+
+    before, measured = torch.get_num_threads(), []
+
+    def seconds(*_):
+        measured.append(torch.get_num_threads())
+        return 1.0 if torch.get_num_threads() == threads else slower
+
+    monkeypatch.setattr(probe, "_seconds_a_step", seconds)
+    torch.set_num_threads(threads)
+    try:
+        plain, objective = config(precision="fp32"), Objective(LOSSES["hinge"])
+        found = choose(plain, networks(plain.network), objective, feed, Sharing(CPU), (0, 4))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert measured == [threads, threads - 1]
+    assert found == replace(PLAIN, spared=spared)
+    assert str(found) == ("fp32, a core left to the scores" if spared else "fp32")
+
+
+def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, monkeypatch):
+    steps = []
+
+    class Watched(probe.Step):
+        def __call__(self, batch, settings, cur_nimg):
+            steps.append((self.objective.bf16, settings.penalised, settings.generator_too, len(batch.rows)))
+            return super().__call__(batch, settings, cur_nimg)
+
+    monkeypatch.setattr(probe, "Step", Watched)
+    nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
+    measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
+    # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
+    kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
+    wanted = [kinds[0], *kinds]
+    assert steps == [(bf16, *kind, 4) for bf16 in (False, True) for kind in wanted]
+
+
+def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
+    class Two(Alone):
+        world_size = 2
+
+        def all_reduce(self, tensor):
+            assert tensor.shape == (2,)
+            tensor += torch.tensor([0.1, 9.0])  # the other rank found bf16 slow
+
+    own = iter([0.1, 0.01])
+    monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: next(own))
+    nets, objective = networks(config().network), Objective(LOSSES["hinge"])
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Two(CPU), (0, 2))
+    assert found.name == "fp32"
+    assert found.rates["fp32"] == 20.0
+    assert replace(found, rates={}) == PLAIN

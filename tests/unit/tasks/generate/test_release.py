@@ -1,0 +1,312 @@
+"""Release folders: their bytes, their names, and what is refused."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan.configuration.config import NetworkConfig, ReleaseConfig
+from gan.data.store.shards import read_column, read_split
+from gan.errors import InputError, ReleaseError
+from gan.generation.export import SeededGenerator
+from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.protocol import Protocol
+from gan.networks.build import build_generator
+from tasks.generate.release import build_release, first_seed, next_name, verify_release
+from tasks.runtime.settings import Settings
+from tasks.tracking.registry import RegisteredModel
+
+MD5 = "0123456789abcdef" * 2
+CONFIG = ReleaseConfig(num_images=25, batch_size=8)
+NAMES = ("zero", "one", "two")
+MODEL = RegisteredModel(3, "r77", MD5, NAMES)
+EVALUATION = Evaluation(
+    protocol=Protocol(
+        num_generated=1000,
+        num_reference=900,
+        reference_split="train",
+        resize="tf1",
+        network="inception",
+        network_sha256="s",
+        precision="bf16",
+        dataset_md5=MD5,
+        seed=0,
+    ),
+    metrics={"kid1k": Metric(value=0.01)},
+)
+
+
+def program_of(num_classes):
+    torch.manual_seed(0)
+    network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
+    G = build_generator(network, channels=1, num_classes=num_classes)
+    for parameter in G.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return SeededGenerator(G)
+
+
+PROGRAM = program_of(3)
+
+
+def home(path):
+    settings = Settings(ganflow_home=path)
+    settings.state_dir.mkdir(parents=True)
+    return settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return home(tmp_path / "home")
+
+
+def build(settings, *, model=MODEL, program=PROGRAM, config=CONFIG, name="v3-001", **others):
+    others = {"evaluation": EVALUATION, "training_digests": (), "configuration": "of version 3", **others}
+    return build_release(settings, model, program, config, name=name, **others)
+
+
+def contents(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_first_seeds_are_frozen_and_leave_room():
+    seeds = {first_seed(version, name) for version in range(50) for name in ("v1-001", "v1-002", "weekly", "é")}
+    assert len(seeds) == 200
+    assert 0 <= min(seeds) < 2**59
+    assert 2**61 < max(seeds) < 2**62
+    digest = hashlib.sha256(b"gan-generator/3/v3-001").hexdigest()
+    assert first_seed(3, "v3-001") == int(digest[:16], 16) // 4
+
+
+def test_the_next_name_is_the_first_that_is_not_tracked(settings):
+    assert next_name(settings, 3) == "v3-001"
+    settings.synthetic_dir.mkdir()
+    for name in ("v3-001.dvc", "v3-003.dvc", "v2-002.dvc"):
+        (settings.synthetic_dir / name).touch()
+    # A folder without its .dvc file was killed before it was tracked: its name is taken up again.
+    (settings.synthetic_dir / "v3-002").mkdir()
+    assert next_name(settings, 3) == "v3-002"
+    assert next_name(settings, 2) == "v2-001"
+    assert next_name(settings, 30) == "v30-001"
+
+
+def test_a_release_says_what_it_is(settings):
+    done = []
+    release = build(settings, on_progress=done.append)
+    assert done == [8, 16, 24, 25]
+    assert release.folder == settings.home / "synthetic" / "v3-001"
+    assert not release.existed
+    files = {"README.md", "samples.png", "train-00000-of-00001.parquet"}
+    assert {path.name for path in release.folder.iterdir()} == files | {"manifest.json"}
+    manifest = json.loads((release.folder / "manifest.json").read_text())
+    assert manifest == release.manifest == verify_release(release.folder)
+    assert manifest["files"] == {name: digest for name, digest in contents(release.folder).items() if name in files}
+    assert manifest["model"] == {"name": "gan-generator", "version": 3, "run_id": "r77"}
+    assert manifest["dataset_md5"] == MD5
+    assert manifest["generation"] == {
+        "num_images": 25,
+        "first_seed": first_seed(3, "v3-001"),
+        "batch_size": 8,
+        "precision": "fp32",
+    }
+    assert manifest["configuration"] == "of version 3"
+    assert manifest["counts"] == {"zero": 9, "one": 8, "two": 8}
+    assert manifest["image"] == {"height": 8, "width": 8, "channels": 1}
+    assert manifest["privacy"]["exact_copies_of_training_images"] == 0
+    assert Evaluation.model_validate(manifest["quality"]) == EVALUATION
+    assert str(settings.home) not in "".join(path.read_text("latin-1") for path in release.folder.iterdir())
+    assert [path for path in settings.state_dir.rglob("*") if path.is_file()] == []
+
+
+def test_each_image_can_be_drawn_again_from_the_columns_beside_it(settings):
+    folder = build(settings).folder
+    images = np.concatenate([images for images, _ in read_split(folder, "train")])
+    seeds, labels = read_column(folder, "train", "seed"), read_column(folder, "train", "label")
+    assert seeds == list(range(first_seed(3, "v3-001"), first_seed(3, "v3-001") + 25))
+    assert labels == [index % 3 for index in range(25)]
+    alone = PROGRAM(torch.tensor([[seeds[19], labels[19]]])).numpy()[0]
+    assert np.abs(images[19].astype(int) - alone).max() <= 1
+    assert len({image.tobytes() for image in images}) == 25
+
+
+def test_the_same_release_has_the_same_bytes_in_every_home(tmp_path):
+    one, two = (build(home(tmp_path / name)) for name in ("one", "elsewhere/two"))
+    assert contents(one.folder) == contents(two.folder)
+    assert one.manifest == two.manifest
+
+
+def test_other_names_and_seeds_give_other_images(settings):
+    folders = [build(settings).folder, build(settings, name="v3-002").folder, build(settings, name="s", seed=5).folder]
+    assert read_column(folders[2], "train", "seed")[0] == 5
+    digests = [set(read_column(folder, "train", "sha256")) for folder in folders]
+    assert not digests[0] & digests[1]
+    assert not digests[0] & digests[2]
+
+
+def test_a_finished_release_is_checked_and_not_made_again(settings):
+    first = build(settings)
+    before = contents(first.folder)
+
+    def broken(rows):
+        raise AssertionError("nothing needs to be drawn")
+
+    again = build(settings, program=broken)
+    assert again.existed
+    assert again.manifest == first.manifest
+    assert contents(again.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"config": ReleaseConfig(num_images=26, batch_size=8)},
+            "v3-001 exists with num_images 25, not 26: give another --name",
+        ),
+        ({"config": ReleaseConfig(num_images=25, batch_size=9)}, "batch_size 8, not 9"),
+        ({"seed": 5}, r"first_seed \d+, not 5"),
+        ({"model": RegisteredModel(4, "r78", MD5, NAMES)}, "model_version 3, not 4"),
+    ],
+)
+def test_an_existing_release_with_other_settings_is_refused(settings, changes, sentence):
+    before = contents(build(settings).folder)
+    with pytest.raises(ReleaseError, match=sentence):
+        build(settings, **changes)
+    assert contents(settings.synthetic_dir / "v3-001") == before
+
+
+@pytest.mark.parametrize("name", ["README.md", "samples.png", "train-00000-of-00001.parquet"])
+@pytest.mark.parametrize("damage", ["change", "remove"])
+def test_a_changed_file_is_refused(settings, name, damage):
+    path = build(settings).folder / name
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "change":
+        path.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    with pytest.raises(ReleaseError, match=rf"v3-001/{name} is not as manifest\.json says: remove the folder"):
+        build(settings)
+
+
+def test_an_extra_file_is_refused(settings):
+    folder = build(settings).folder
+    (folder / "notes.txt").touch()
+    with pytest.raises(ReleaseError, match=r"notes\.txt is not as manifest\.json says"):
+        verify_release(folder)
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"files": {}}', "\xff"])
+def test_a_folder_without_a_manifest_is_refused(settings, text):
+    folder = build(settings).folder
+    (folder / "manifest.json").unlink()
+    if text is not None:
+        (folder / "manifest.json").write_text(text, "latin-1")
+    with pytest.raises(ReleaseError, match=r"has no readable manifest\.json: remove the folder"):
+        build(settings)
+
+
+@pytest.mark.parametrize("files", [{"../../x": "0" * 64}, {"/etc/passwd": "0" * 64}, ["x"], "x", 3, None, [{}]])
+def test_a_manifest_that_names_other_files_is_refused(settings, files):
+    folder = build(settings).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for named in (files, manifest["files"] | files if isinstance(files, dict) else files):
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"files": named}))
+        with pytest.raises(ReleaseError, match=r"is not as manifest.json says|no readable manifest.json"):
+            verify_release(folder)
+
+
+def test_a_manifest_that_counts_other_images_is_refused(settings):
+    folder = build(settings).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["generation"]["num_images"] = 26
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ReleaseError, match=r"has 25 images but manifest\.json says 26"):
+        verify_release(folder)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/tmp/x", "x/", ".hidden", "../../etc"])
+def test_names_that_are_no_plain_folder_names_are_refused(settings, name):
+    with pytest.raises(ReleaseError, match=r"cannot be called «.*»: give --name a plain folder name"):
+        build(settings, name=name)
+    assert not settings.synthetic_dir.exists()
+
+
+def test_seeds_reach_to_the_end_of_int64(settings):
+    last = build(settings, seed=2**63 - 1 - 25, name="last").folder
+    assert read_column(last, "train", "seed")[-1] == 2**63 - 2
+
+
+def test_a_seed_that_leaves_no_room_is_refused(settings):
+    with pytest.raises(InputError, match="seed"):
+        build(settings, seed=2**63)
+
+
+def test_a_program_that_fails_leaves_nothing(settings):
+    def broken(rows):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        build(settings, program=broken)
+    assert list(settings.synthetic_dir.iterdir()) == []
+    assert [path for path in settings.state_dir.rglob("*") if path.is_file()] == []
+
+
+def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(settings, monkeypatch):
+    from tasks.generate import release
+
+    real = release.os.replace
+
+    def other_device(source, target):
+        if str(settings.state_dir) in str(source):
+            raise OSError(18, "Invalid cross-device link")
+        real(source, target)
+
+    monkeypatch.setattr(release.os, "replace", other_device)
+    settings.synthetic_dir.mkdir()
+    built = build(settings)
+    assert verify_release(built.folder) == built.manifest
+    assert [path.name for path in settings.synthetic_dir.iterdir()] == ["v3-001"]
+
+
+def test_without_classes(settings):
+    model = RegisteredModel(3, "r77", MD5, ())
+    release = build(settings, model=model, program=program_of(0))
+    assert release.manifest["counts"] == {"unlabelled": 25}
+    assert set(read_column(release.folder, "train", "label")) == {-1}
+
+
+def test_fewer_images_than_classes(settings):
+    release = build(settings, config=ReleaseConfig(num_images=2, batch_size=1))
+    assert release.manifest["counts"] == {"zero": 1, "one": 1, "two": 0}
+
+
+def test_copies_of_training_images_are_counted(settings):
+    drawn = read_column(build(settings, name="before").folder, "train", "sha256")
+    seed = first_seed(3, "before")
+    again = build(settings, name="after", seed=seed, training_digests=frozenset([*drawn[:4], "0" * 64]))
+    assert again.manifest["privacy"] == {"exact_copies_of_training_images": 4}
+    assert "4 of 25 images equal a training image" in (again.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("key", ["model", "first_seed", "batch_size"])
+def test_a_manifest_that_lacks_a_key_is_refused(settings, key):
+    folder = build(settings).folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (manifest if key == "model" else manifest["generation"]).pop(key)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ReleaseError, match=r"manifest\.json"):
+        build(settings)
+
+
+def test_a_row_of_samples_holds_one_class(settings):
+    folder = build(settings).folder  # 25 images of 3 classes: rows of 9, 8 and 8
+    picture = np.asarray(Image.open(folder / "samples.png"))
+    size = PROGRAM(torch.zeros(1, 2, dtype=torch.int64)).shape[1]
+    cell = size * (48 // size) + 2
+    assert picture.shape == (3 * cell - 2, 10 * cell - 2)
+    assert [bool(picture[row * cell : row * cell + cell - 2, 8 * cell : 9 * cell - 2].any()) for row in range(3)] == [
+        True,
+        False,
+        False,
+    ]

@@ -1,0 +1,67 @@
+"""Collecting what the processes of a training say: whatever becomes of a record, the next one comes, and errors do."""
+
+import ray
+
+from gan.training.context import Progress
+from tasks.train.channel import Board, collecting
+
+
+class LocalBoard:
+    """The actor's own class in this process, under the names by which Ray calls it."""
+
+    def __init__(self):
+        self._board = Board.__ray_metadata__.modified_class()
+        self.put = self._board.put
+        self.drain = self
+
+    def remote(self):
+        return ray.put(self._board.drain()) if ray.is_initialized() else self._board.drain()
+
+
+def progress(cur_nimg):
+    return {"cur_nimg": cur_nimg, "total_nimg": 100, "metrics": {"D_loss": 1.0}}
+
+
+def collected(monkeypatch, records, **callbacks):
+    monkeypatch.setattr("tasks.train.channel.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("ray.get", lambda value: value)  # no Ray runs here
+    board = LocalBoard()
+    with collecting(board, callbacks.pop("on_progress"), **callbacks) as errors:
+        for record in records:
+            board.put(record)
+    return errors
+
+
+def test_a_record_that_cannot_be_handed_on_neither_ends_the_collecting_nor_fails_the_work(monkeypatch):
+    seen, warnings = [], []
+
+    def on_progress(record: Progress):
+        if record.cur_nimg < 3:
+            raise ConnectionError("MLflow is away")
+        seen.append(record.cur_nimg)
+
+    records = [*map(progress, range(6)), {"error": "a worker's", "kind": "DatasetError"}, {"warning": "too late"}]
+    errors = collected(monkeypatch, records, on_progress=on_progress, on_warning=warnings.append)
+    assert seen == [3, 4, 5]
+    assert errors == [{"error": "a worker's", "kind": "DatasetError"}]
+    assert warnings == ["what the training told could not all be shown (MLflow is away): it goes on all the same"]
+
+
+def test_an_error_is_seen_even_if_nothing_can_be_shown(monkeypatch):
+    def broken(*_):
+        raise OSError("no terminal")
+
+    records = [
+        progress(1),
+        {"warning": "w"},
+        {"error": "e", "kind": "DatasetError"},
+        {"error": "f", "kind": "ConfigError"},
+    ]
+    errors = collected(monkeypatch, records, on_progress=broken, on_warning=broken, on_error=broken)
+    assert [error["error"] for error in errors] == ["e", "f"]
+
+
+def test_a_sentence_is_said_once(monkeypatch):
+    warnings = []
+    collected(monkeypatch, [{"warning": "w"}] * 3, on_progress=lambda record: None, on_warning=warnings.append)
+    assert warnings == ["w"]
