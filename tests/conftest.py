@@ -16,6 +16,8 @@ from tasks.runtime.settings import THREADS_SLEEP
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every command that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Read when MLflow is imported, which a test may do before ganflow, for commands that run in this process.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
     os.environ.update(THREADS_SLEEP)
 
