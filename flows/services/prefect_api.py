@@ -9,6 +9,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 
+class PrefectApiError(OSError):
+    """The API answered, and with an error; `status` is its number."""
+
+    def __init__(self, status: int, path: str, content: bytes) -> None:
+        super().__init__(f"{path} of Prefect's API answered {status}: {content[:200].decode(errors='replace')}")
+        self.status = status
+
+
 class PrefectApi:
     """An API that may ask for a password and for proof that no foreign web page is asking (CSRF).
 
@@ -36,14 +44,22 @@ class PrefectApi:
         """Send JSON and return the answer's.
 
         Raises:
-            OSError: nothing answers, or the answer is an error.
+            PrefectApiError: the answer is an error.
+            OSError: nothing answers.
         """
+        return json.loads(self._send("POST", path, body))
+
+    def patch(self, path: str, body: dict[str, Any]) -> None:
+        """Change by JSON what the path names; raises as `post` does."""
+        self._send("PATCH", path, body)
+
+    def _send(self, method: str, path: str, body: dict[str, Any]) -> bytes:
         if self._proof is None:
             self._proof = self._prove()
-        status, content = self._ask("POST", path, self._headers | self._proof, json.dumps(body))
+        status, content = self._ask(method, path, self._headers | self._proof, json.dumps(body))
         if status >= HTTPStatus.BAD_REQUEST:
-            raise OSError(f"{path} of Prefect's API answered {status}: {content[:200].decode(errors='replace')}")
-        return json.loads(content)
+            raise PrefectApiError(status, path, content)
+        return content
 
     def _prove(self) -> dict[str, str]:
         client = str(uuid.uuid4())

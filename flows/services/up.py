@@ -34,14 +34,12 @@ from flows.services.private_files import private_folder
 from flows.services.secret import home_secret
 from flows.services.stale_runs import mark_abandoned_runs
 from flows.services.supervisor import Children, Stopped, StopRequests
+from flows.services.work_pool import make_work_pool
 from gan.errors import InputError
 from tasks.ingest.allowed_sources import AllowedSources
 from tasks.ingest.outbox import owed
 from tasks.runtime.settings import THREADS_SLEEP, Settings, require_writable_home
 from tasks.tracking.client import NO_PICKLE
-
-# Nobody who may start a run may choose what is executed for it: no command, no environment, no folder.
-_JOB_TEMPLATE = Path(__file__).with_name("work_pool.json")
 
 
 def run_up(
@@ -167,12 +165,12 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
         # Not as an option: everyone on the machine can read those, and the address may hold a password.
         children.start("MLflow server", command, {**login, "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri})
     children.wait("starting the Prefect server", lambda: answers(f"{state.prefect_api_url}/health"))
-    prefect = ["prefect", "--no-prompt"]
-    pool = ["work-pool", "create", state.work_pool, "--type", "process", "--base-job-template", str(_JOB_TEMPLATE)]
-    children.run("work pool", [*prefect, *pool, "--overwrite"])
+    api = PrefectApi(state.prefect_api_url, state.prefect_auth)
+    make_work_pool(api, state.work_pool)
     # Deploying first drops the scheduled runs that were missed while nothing ran: a worker would start them all.
-    children.run("deployments", [*prefect, "deploy", "--all", "--prefect-file", str(_prefect_yaml(settings))])
-    mark_abandoned_runs(PrefectApi(state.prefect_api_url, state.prefect_auth), state.work_pool)
+    deploy = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(_prefect_yaml(settings))]
+    children.run("deployments", deploy)
+    mark_abandoned_runs(api, state.work_pool)
     name = f"{socket.gethostname()}-{state.pid}"
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")

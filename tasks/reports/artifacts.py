@@ -30,7 +30,7 @@ from tasks.reports.page import thumbnail_side, thumbnails
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it would bring torch to flows that need none
     from tasks.evaluate.record import Measured
 
 CLASSES_PICTURED = 20
