@@ -3,10 +3,13 @@
 import base64
 import http.client
 import json
+import time
 import uuid
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # seconds, before each new try where the server is busy
 
 
 class PrefectApiError(OSError):
@@ -57,6 +60,11 @@ class PrefectApi:
         if self._proof is None:
             self._proof = self._prove()
         status, content = self._ask(method, path, self._headers | self._proof, json.dumps(body))
+        for pause in _PAUSES:  # its database is locked for the moment; nothing was changed
+            if status != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(pause)
+            status, content = self._ask(method, path, self._headers | self._proof, json.dumps(body))
         if status >= HTTPStatus.BAD_REQUEST:
             raise PrefectApiError(status, path, content)
         return content

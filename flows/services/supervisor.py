@@ -64,6 +64,7 @@ class Children:
         self._requests = requests
         self._console = console
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._jobs: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, psutil.Process] = {}
         self._started_by: dict[str, tuple[Sequence[str], Mapping[str, str] | None]] = {}
         self._restarts: dict[str, list[float]] = {}
@@ -102,23 +103,27 @@ class Children:
             self._guardian.stop_in_turn(child.pid)
 
     def run(self, name: str, module: Sequence[str]) -> None:
-        """Run `python -m module…` to its end.
+        """Run `python -m module…` to its end; raises as `finish` does."""
+        self.begin(name, module)
+        self.finish(name)
+
+    def begin(self, name: str, module: Sequence[str]) -> None:
+        """Start what comes to an end by itself, and whose end `finish` waits for."""
+        self.start(name, module)
+        self._jobs[name] = self._running.pop(name)
+
+    def finish(self, name: str) -> None:
+        """Wait for the end of what was begun.
 
         Raises:
             GanflowError: it failed, or another child ended meanwhile.
             Stopped: a signal came.
         """
-        self.start(name, module)
-        child = self._running.pop(name)
-        try:
-            self.wait(f"setting up the {name}", lambda: child.poll() is not None)
-        except BaseException:
-            self._running[name] = child
-            raise
+        job = self._jobs[name]
+        self.wait(f"setting up the {name}", lambda: job.poll() == 0)
+        del self._jobs[name]
         if self._guardian:
-            self._guardian.forget(child.pid)
-        if child.returncode:
-            raise self._ended(name, child)
+            self._guardian.forget(job.pid)
 
     def wait(self, what: str, ready: Callable[[], bool], timeout: float = 180.0) -> None:
         """Wait, with a spinner, until `ready()`.
@@ -183,6 +188,9 @@ class Children:
         for name, child in self._running.items():
             if child.poll() is not None:
                 raise self._ended(name, child)
+        for name, job in self._jobs.items():
+            if job.poll():
+                raise self._ended(name, job)
 
     def _say(self, text: str) -> None:
         with contextlib.suppress(OSError):
@@ -198,10 +206,11 @@ class Children:
 
     def stop(self) -> None:
         """Stop the youngest first: the worker ends its flow runs while Prefect's server still listens."""
-        for name, child in reversed(self._running.items()):
+        for name, child in reversed((self._running | self._jobs).items()):
             stop_tree(self._processes[name], grace=15, hurry=self._requests.hurry)
             child.wait()
         self._running.clear()
+        self._jobs.clear()
         if self._guardian:
             self._guardian.finish()
 

@@ -34,7 +34,6 @@ from flows.services.private_files import private_folder
 from flows.services.secret import home_secret
 from flows.services.stale_runs import mark_abandoned_runs
 from flows.services.supervisor import Children, Stopped, StopRequests
-from flows.services.work_pool import make_work_pool
 from gan.errors import InputError
 from tasks.ingest.allowed_sources import AllowedSources
 from tasks.ingest.outbox import owed
@@ -164,13 +163,12 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
         command = mlflow_command(settings, host, urlsplit(state.mlflow_url).port or 0, with_login=bool(login))
         # Not as an option: everyone on the machine can read those, and the address may hold a password.
         children.start("MLflow server", command, {**login, "MLFLOW_BACKEND_STORE_URI": settings.tracking_uri})
+    # It imports the flows while the server starts. Deploying before there is a worker drops the scheduled runs that
+    # were missed while nothing ran: the worker would start them all.
+    children.begin("deployments", ["flows.services.deploy", state.work_pool, str(_prefect_yaml(settings))])
     children.wait("starting the Prefect server", lambda: answers(f"{state.prefect_api_url}/health"))
-    api = PrefectApi(state.prefect_api_url, state.prefect_auth)
-    make_work_pool(api, state.work_pool)
-    # Deploying first drops the scheduled runs that were missed while nothing ran: a worker would start them all.
-    deploy = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(_prefect_yaml(settings))]
-    children.run("deployments", deploy)
-    mark_abandoned_runs(api, state.work_pool)
+    children.finish("deployments")
+    mark_abandoned_runs(PrefectApi(state.prefect_api_url, state.prefect_auth), state.work_pool)
     name = f"{socket.gethostname()}-{state.pid}"
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")

@@ -15,6 +15,7 @@ def server():
 
     class Api(http.server.BaseHTTPRequestHandler):
         csrf = True
+        busy = 0  # so many answers are 503
 
         def do_GET(self):
             asked.append(("GET", self.path, dict(self.headers)))
@@ -25,7 +26,8 @@ def server():
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(("POST", self.path, dict(self.headers)))
-            self.send_response(403 if "refuse" in body else 201)
+            type(self).busy -= 1
+            self.send_response(503 if self.busy >= 0 else 403 if "refuse" in body else 201)
             self.end_headers()
             self.wfile.write(json.dumps({"got": body}).encode())
 
@@ -65,3 +67,16 @@ def test_a_refusal_is_an_error_without_the_password(server):
     with pytest.raises(OSError, match=r"/runs of Prefect's API answered 403") as caught:
         PrefectApi(url, "ganflow:word").post("/runs", {"refuse": True})
     assert "word" not in str(caught.value)
+
+
+def test_a_server_that_is_busy_for_a_moment_is_asked_again(server, monkeypatch):
+    url, asked, handler = server
+    handler.busy, pauses = 2, []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    assert PrefectApi(url, None).post("/runs", {"x": 1}) == {"got": {"x": 1}}
+    assert [method for method, *_ in asked] == ["GET", "POST", "POST", "POST"]
+    handler.busy = 100
+    with pytest.raises(OSError, match="answered 503"):
+        PrefectApi(url, None).post("/runs", {"x": 1})
+    assert pauses == sorted(pauses[:2]) + sorted(pauses[2:])
+    assert 5 < sum(pauses[2:]) < 10, "seconds"
