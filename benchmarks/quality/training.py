@@ -16,8 +16,9 @@ from gan.errors import ConfigError
 from gan.training.checkpoint import first_difference
 from gan.training.context import Alone, Progress
 from gan.training.feed import Feed
-from gan.training.loop import Run, train
+from gan.training.loop import train
 from gan.training.probe import choose
+from gan.training.state import TrainingState
 from quality.cells import Budget, Cell
 from quality.clock import Clock, TimedContext
 from quality.data import Data
@@ -38,7 +39,7 @@ class Trained:
         record: what is told of it.
     """
 
-    run: Run
+    run: TrainingState
     record: dict[str, Any]
 
 
@@ -114,7 +115,7 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     The images are fixed before the training, because its schedules end with it.
     """
     header, size = header_of(config, data), config.train.batch_size
-    fresh = Run(config, Alone(device), header)
+    fresh = TrainingState(config, Alone(device), header)
     feed = Feed(data.train.images, data.train.labels, seed=config.train.seed, flip=config.train.flip, device=device)
     choice = choose(config, fresh.nets, fresh.objective, feed, Alone(device), (0, size))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
