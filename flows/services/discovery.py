@@ -77,7 +77,7 @@ def up_state(settings: Settings) -> UpState | None:
 def recorded_state(settings: Settings) -> UpState | None:
     """Read the record without asking whether it still holds."""
     try:
-        return UpState.model_validate_json(state_file(settings).read_text())
+        return UpState.model_validate_json(state_file(settings).read_bytes())
     except (OSError, ValidationError):
         return None
 

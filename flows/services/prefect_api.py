@@ -50,7 +50,7 @@ class PrefectApi:
             PrefectApiError: the answer is an error.
             OSError: nothing answers.
         """
-        return json.loads(self._send("POST", path, body))
+        return _parsed(self._send("POST", path, body))
 
     def patch(self, path: str, body: dict[str, Any]) -> None:
         """Change by JSON what the path names; raises as `post` does."""
@@ -74,7 +74,7 @@ class PrefectApi:
         status, content = self._ask("GET", f"/csrf-token?{urlencode({'client': client})}", self._headers)
         if status != HTTPStatus.OK:  # this server asks for no proof; or it refuses us, which what follows will say
             return {}
-        return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": json.loads(content)["token"]}
+        return {"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": _token(content)}
 
     def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=30)
@@ -84,3 +84,17 @@ class PrefectApi:
             return response.status, response.read()
         finally:
             connection.close()
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise OSError(f"what answers is no Prefect server: {content[:200].decode(errors='replace')}") from None
+
+
+def _token(content: bytes) -> str:
+    found = _parsed(content)
+    if not isinstance(found, dict) or not isinstance(found.get("token"), str):
+        raise OSError("what answers is no Prefect server: it gives no token")
+    return str(found["token"])

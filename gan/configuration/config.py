@@ -13,6 +13,7 @@ from gan.configuration.schedules import penalised, total_images, zero_centred
 from gan.configuration.vocabulary import TRAINING_SECTIONS, AskedPrecision, LossKind, Normalisation, Operation, Resize
 from gan.errors import ConfigError
 
+_SHOWN = 200  # characters of a wrong value
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
 
@@ -342,7 +343,9 @@ def _explain(item: Any, section: str = "") -> str:
         return f"unknown configuration key «{key}» (known keys: `ganflow presets --keys`)"
     if item["type"] == "value_error":
         return str(item["ctx"]["error"])
-    return f"{key} = {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+    given = repr(item["input"])
+    given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
+    return f"{key} = {given}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 
 def apply_overrides(config: Config, overrides: Sequence[str]) -> Config:
@@ -415,6 +418,6 @@ def _overridden(config: Config, overrides: Sequence[str]) -> dict[str, Any]:
             raise ConfigError(f"--set {override}: unknown key «{path}» (known keys: `ganflow presets --keys`)")
         try:
             node[leaf] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             node[leaf] = text
     return tree

@@ -156,16 +156,16 @@ class RealFeatures:
 def _loaded_part(path: Path) -> Features | None:
     try:
         found: Features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except Exception:  # on a damaged file numpy raises nearly any type
         return None
-    return found
+    return found if isinstance(found, np.ndarray) and found.ndim == 2 else None
 
 
 def _loaded(path: Path) -> FeatureSet | None:
     try:
         return FeatureSet.load(path)
-    except (OSError, ValueError, EOFError):
-        return None  # cut short
+    except Exception:  # on a damaged file numpy raises nearly any type
+        return None
 
 
 def _parts(first: int, rows: Rows) -> Iterator[tuple[int, Rows]]:

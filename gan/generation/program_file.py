@@ -6,8 +6,10 @@ runs the file's `guards_code` through `exec` and its sizes through sympy, which 
 is listed here, and what is not listed is refused before PyTorch sees the file.
 """
 
+import contextlib
 import io
 import json
+import logging
 import re
 import zipfile
 from collections.abc import Iterator
@@ -61,10 +63,22 @@ def load_program_file(path: Path) -> Program:
     content = _read(path)
     require_plain_program(content, str(path))
     try:
-        program: Program = torch.export.load(io.BytesIO(content)).module()
+        with _silent_loader():
+            program: Program = torch.export.load(io.BytesIO(content)).module()
     except Exception as error:  # whatever PyTorch makes of a graph that does not fit together
         raise _refusal(str(path), f"PyTorch cannot read it: {type(error).__name__}") from None
     return program
+
+
+@contextlib.contextmanager
+def _silent_loader() -> Iterator[None]:
+    """Keep PyTorch from logging a traceback of what is about to be a sentence."""
+    logger = logging.getLogger("torch.export")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def forget_places(path: Path) -> None:

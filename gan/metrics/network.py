@@ -95,7 +95,7 @@ def other_network(path: Path, *, precision: Precision, device: str | torch.devic
             module = torch.jit.load(io.BytesIO(content), map_location="cpu")  # type: ignore[no-untyped-call]
         size = int(getattr(module, "input_size", OTHER_INPUT_SIZE))
         module.eval().to(device=place, dtype=dtype)
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # on damaged files its reader raises nearly any type
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise WeightsError(f"{path} is no TorchScript program ({reason}): save one with torch.jit.save") from None
 

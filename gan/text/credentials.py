@@ -16,14 +16,18 @@ _KNOWN = (
     r"|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
 )
 _WORD = _any_case("(?:token|secret|passw|passphrase|pwd|signature|credential|session|(?:api|access|account).?key)")
-_KEY = rf"(?:[^=&#\s]*{_WORD}[^=&#\s]*|[^=&#\s]*{_any_case('key')}|{_any_case('(?:sig|sas|auth|jwt|code)')})"
+_IN_KEY = r"[^=&#?\s]*"
+_KEY = rf"(?:(?={_IN_KEY}=){_IN_KEY}{_WORD}|(?:{_IN_KEY}{_any_case('key')}|{_any_case('(?:sig|sas|auth|jwt|code)')})=)"
+# The first address of a word, for what follows in the word follows the first one too: looked for behind each, it would
+# take the cube of a hostile text's length.
+_FIRST = r"(?:^|\s)(?:(?!://)\S)*://"
 # «user:password@», a user before the host of a web server, a key of the query whose name says so, and known tokens. A
 # port is no password, and a container of Azure's stands before its host without one.
 _CREDENTIALS = (
-    r"://[^/?#\s@\[]*:(?!\d+(?:[/?#]|$))[^@]*@",
+    r"://(?=[^@]*@)[^/?#\s@\[]*:(?!\d+(?:[/?#]|$))",
     rf"{_any_case('https?')}://[^/?#\s]*@",
-    rf"://\S*[?&#]{_KEY}=",
-    rf"://\S*{_KNOWN}",
+    rf"{_FIRST}\S*[?&#]{_KEY}",
+    rf"{_FIRST}\S*{_KNOWN}",
 )
 WITHOUT_CREDENTIALS = "^" + "".join(rf"(?![\s\S]*(?:{each}))" for each in _CREDENTIALS)
 """A pattern, of JSON schemas too, that a text matches unless an address in it carries a credential."""

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pickle
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +21,20 @@ HASHES = "sha256.json"
 KEEP = 2
 SHAPE_KEYS = ("channels", "num_classes")
 """What of the dataset shapes the networks."""
+
+
+_TYPES = {"config": dict, "choice": dict, "class_names": list, "cur_nimg": int, "num_classes": int, "channels": int}
+
+
+class HeaderError(CheckpointError):
+    """A header that is damaged, or that no ganflow wrote."""
+
+
+class _Header(dict[str, Any]):
+    """A header as it was read, in which a key may be missing."""
+
+    def __missing__(self, key: str) -> Any:
+        raise HeaderError(f"a checkpoint's header says no {key}, so no ganflow wrote it: name another checkpoint")
 
 
 def _sha256(path: Path) -> str:
@@ -50,7 +63,7 @@ def is_complete(folder: Path) -> bool:
     try:
         hashes = json.loads((folder / HASHES).read_text())
         return set(hashes) == {HEADER, TENSORS} and all(_sha256(folder / name) == hashes[name] for name in hashes)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 
@@ -64,10 +77,10 @@ def load_header(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}"
         )
-    return parse_header((folder / HEADER).read_text(), str(folder))
+    return parse_header((folder / HEADER).read_bytes(), str(folder))
 
 
-def parse_header(text: str, name: str) -> dict[str, Any]:
+def parse_header(text: str | bytes, name: str) -> dict[str, Any]:
     """Read the text of a header that lies alone, away from its tensors.
 
     Args:
@@ -75,14 +88,26 @@ def parse_header(text: str, name: str) -> dict[str, Any]:
         name: what the checkpoint is called in the sentence.
 
     Raises:
+        HeaderError: it is damaged; so does each access to a key that it lacks.
         CheckpointError: its format is not this code's.
     """
-    header: dict[str, Any] = json.loads(text)
-    if header["format_version"] != FORMAT_VERSION:
+    try:
+        header = _Header(json.loads(text))
+        found = header["format_version"]
+    except (ValueError, TypeError, RecursionError):
+        raise HeaderError(f"the header of {name} is damaged: name another checkpoint") from None
+    if found != FORMAT_VERSION:
         raise CheckpointError(
-            f"{name} has checkpoint format {header['format_version']} but this ganflow reads {FORMAT_VERSION}: "
-            "use the version that wrote it"
+            f"{name} has checkpoint format {str(found)[:20]} but this ganflow reads {FORMAT_VERSION}: use the version "
+            "that wrote it"
         )
+    wrong = [key for key, kind in _TYPES.items() if not isinstance(header.get(key, kind()), kind)]
+    if not wrong and not all(isinstance(each, str) for each in header.get("class_names", [])):
+        wrong = ["class_names"]
+    if not wrong and not isinstance(header.get("config", {}).get("network", {}), dict):
+        wrong = ["config.network"]
+    if wrong:
+        raise HeaderError(f"the header of {name} says nothing sensible as {wrong[0]}: name another checkpoint")
     return header
 
 
@@ -93,13 +118,28 @@ def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
         CheckpointError: the file holds more than those, and so might run code of whoever wrote it, or is damaged.
     """
     try:
-        tensors: dict[str, Any] = torch.load(folder / TENSORS, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        tensors: dict[str, Any] = dict(torch.load(folder / TENSORS, map_location=device, weights_only=True))
+    except Exception as error:  # on hostile files its reader raises nearly any type
         raise CheckpointError(
             f"{folder / TENSORS} is damaged, or holds more than tensors ({type(error).__name__}), and was not loaded: "
             "name another checkpoint, and ask who may write to this one"
         ) from None
     return tensors
+
+
+def restore_part(part: Any, tensors: Mapping[str, Any], name: str, folder: Path) -> None:
+    """Give a network or an optimizer the state that a checkpoint has for it.
+
+    Raises:
+        CheckpointError: there is none, or it is of other shapes than the header says.
+    """
+    try:
+        part.load_state_dict(tensors[name])
+    except Exception as error:  # whatever PyTorch makes of a state that does not fit
+        raise CheckpointError(
+            f"{folder / TENSORS} has no {name} as its header describes it ({type(error).__name__}): name another "
+            "checkpoint"
+        ) from None
 
 
 def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path], None]) -> Path:

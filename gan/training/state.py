@@ -13,7 +13,15 @@ from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.checkpoint import SHAPE_KEYS, first_difference, load_header, load_tensors, save_checkpoint, shaping
+from gan.training.checkpoint import (
+    SHAPE_KEYS,
+    first_difference,
+    load_header,
+    load_tensors,
+    restore_part,
+    save_checkpoint,
+    shaping,
+)
 from gan.training.context import TrainContext
 from gan.training.feed import worker_slice
 from gan.training.probe import Choice
@@ -118,7 +126,10 @@ class TrainingState:
             )
         self._load(folder)
         self.cur_nimg = found["cur_nimg"]
-        self.choice = Choice(**found["choice"])
+        try:
+            self.choice = Choice(**found["choice"])
+        except TypeError:
+            raise CheckpointError(f"{folder} was made by another ganflow: use that one, or start a new run") from None
 
     def start_from(self, folder: Path) -> None:
         """Begin with the networks, averages and optimizers of another run's checkpoint, at image 0.
@@ -135,7 +146,7 @@ class TrainingState:
     def _load(self, folder: Path) -> None:
         tensors = load_tensors(folder, self.context.device)
         for name, part in self._parts().items():
-            part.load_state_dict(tensors[name])
+            restore_part(part, tensors, name, folder)
 
     def samples(self) -> np.ndarray:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""

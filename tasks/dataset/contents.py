@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -53,7 +52,7 @@ def read_version(md5: str, files: dict[str, Path], places: dict[Place, int]) -> 
                     joined = bytes.fromhex("".join(group.column("sha256").to_pylist()))
                     digests.append(np.frombuffer(joined, np.uint64).reshape(len(labels), 4))
                     numbers.append(by_label[labels])
-        except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
+        except Exception as error:  # on damaged files pyarrow raises nearly any type
             raise broken_object(md5, name, path, error) from None
     return VersionImages(md5, info, np.concatenate(digests), np.concatenate(numbers))
 
@@ -65,6 +64,6 @@ def _read_info(md5: str, files: dict[str, Path]) -> dict[str, Any]:
         info = json.loads(files[INFO_FILE].read_bytes())
         if not isinstance(info, dict) or not all(isinstance(name, str) for name in info.get("class_names", ())):
             raise ValueError("it is no description of a dataset")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise broken_object(md5, INFO_FILE, files[INFO_FILE], error) from None
     return info

@@ -37,7 +37,7 @@ def tracked_md5(dvc_file: Path) -> str | None:
         raise DatasetError(f"{dvc_file} cannot be read ({error}): restore it from git or ingest again") from None
     try:
         match = _MD5.fullmatch(yaml.safe_load(text)["outs"][0]["md5"])
-    except (yaml.YAMLError, LookupError, TypeError):
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError):  # ValueError: a date that is none
         match = None
     if match is None:
         raise DatasetError(f"{dvc_file} is malformed: restore it from git, or remove it and data/ and ingest again")

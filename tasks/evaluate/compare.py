@@ -50,9 +50,11 @@ def _as_measured(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads((path / MANIFEST).read_text("utf-8"))
         protocol = Evaluation.model_validate(manifest["quality"]).protocol
-    except (OSError, ValueError, KeyError, TypeError):
+        own = {"resize": protocol.resize} | ({"neighbours": protocol.neighbours} if protocol.neighbours else {})
+        EvaluationConfig.model_validate(own)  # a record may say what none can be asked for
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}  # no release; other collections have files of this name too
-    return {"resize": protocol.resize} | ({"neighbours": protocol.neighbours} if protocol.neighbours else {})
+    return own
 
 
 def compare_paths(

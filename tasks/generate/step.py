@@ -43,7 +43,7 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
     recover(settings)
     model = find_model(settings, str(version))
     evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
-    digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text().split())
+    digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text("utf-8", "replace").split())
     config = configuration.config.release
     with progress("generating", config.num_images, logger) as update:
         release = build_release(

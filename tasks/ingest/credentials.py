@@ -1,7 +1,5 @@
 """Where the credential of a source comes from: a Secret block of Prefect's, the environment, or ~/.netrc."""
 
-from urllib.parse import urlsplit
-
 from gan.data.files.authorization import authorization
 from gan.errors import InputError
 from gan.text.credentials import bare_address
@@ -20,7 +18,7 @@ def find_authorization(settings: Settings, source: str, secret_block: str | None
     Raises:
         InputError: there is no such block, it holds no text, or the source is no server that is reached encrypted.
     """
-    scheme = urlsplit(source).scheme.lower() if "://" in source else ""
+    scheme = source.partition("://")[0].lower() if "://" in source else ""
     if secret_block is not None:
         if scheme != "https":
             raise InputError(
@@ -33,7 +31,10 @@ def find_authorization(settings: Settings, source: str, secret_block: str | None
         return authorization(settings.ganflow_source_token.get_secret_value())
     from requests.utils import get_netrc_auth
 
-    found = get_netrc_auth(source)
+    try:
+        found = get_netrc_auth(source)
+    except ValueError:  # no address: whoever fetches it will say so
+        return None
     return authorization(":".join(found)) if found else None
 
 

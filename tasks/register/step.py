@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision
-from gan.training.checkpoint import HASHES
+from gan.training.checkpoint import HASHES, load_header
 from tasks.evaluate.record import Measured
 from tasks.reports import artifacts
 from tasks.reports.cards import model_card
@@ -38,7 +38,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     settings, evaluation = Settings(), measured.evaluation
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
-    header = json.loads((checkpoint / "header.json").read_text())
+    header = load_header(checkpoint)
     tags = run_tags(settings, run_id)
     names = header["class_names"] if header["num_classes"] else []
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}

@@ -4,6 +4,7 @@ Importing MLflow's client and opening its store takes seconds, and the list is n
 The copy holds nothing that MLflow has not said, and is safe to delete.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,5 +114,5 @@ def _record(run: "Run") -> IngestRun:
         md5=run.data.tags["dataset_md5"],
         started=run.info.start_time,
         source=run.data.tags.get("source"),
-        **{key: None if value is None else int(value) for key, value in numbers.items()},
+        **{key: int(value) if value is not None and math.isfinite(value) else None for key, value in numbers.items()},
     )

@@ -25,8 +25,9 @@ def kind_of(name: str) -> Literal["checkpoint", "run", "version"]:
     Raises:
         InputError: it is the path of a folder that is not there.
     """
-    if Path(name).expanduser().is_dir():
-        return "checkpoint"
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # of names that no folder can have
+        if Path(name).expanduser().is_dir():
+            return "checkpoint"
     if "/" in name:
         raise InputError(f"there is no checkpoint folder {name}: name one, a run id, or an alias or version")
     return "run" if len(name) == RUN_ID_LENGTH and name.isalnum() else "version"
@@ -86,10 +87,9 @@ def version_configuration(settings: Settings, model: "RegisteredModel") -> Confi
     """
     client(settings)
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     tree = None
-    with contextlib.suppress(MlflowException, OSError):
+    with contextlib.suppress(Exception):  # its file may hold anything, and MLflow reads it without a look
         tree = (mlflow.models.get_model_info(model.uri).metadata or {}).get("config")
     with contextlib.suppress(InputError):
         tree = tree or _of_run(settings, model.run_id)
@@ -105,7 +105,7 @@ def _of_run(settings: Settings, run_id: str) -> Any:
     path = run_artifact(settings, run_id, CONFIG)
     try:
         return json.loads(path.read_text("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ import numpy as np
 import torch
 
 from gan.configuration.config import parse_network
-from gan.errors import CheckpointError, ConfigError, LabelError, ModelNotFoundError, UnsafeModelError
+from gan.errors import CheckpointError, ConfigError, InputError, LabelError, ModelNotFoundError, UnsafeModelError
 from gan.generation.export import PROGRAM_FORMAT_VERSION, SeededGenerator
 from gan.generation.program_file import forget_places, load_program_file
 from gan.generation.sampling import Program
 from gan.networks.build import build_generator
-from gan.training.checkpoint import load_header, load_tensors
+from gan.training.checkpoint import load_header, load_tensors, restore_part
 from tasks.runtime.failures import explained
 from tasks.runtime.locks import held
 from tasks.runtime.scratch import scratch_folder
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 MODEL = "gan-generator"
 PROGRAM_FILE = "data/model.pt2"  # in MLflow's folder of a model whose format is pt2
+_NUMBER = re.compile(r"[0-9]{1,9}")
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Tags of a version: the checkpoint that it was made from, and the version that it took the place of.
@@ -72,9 +74,29 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
         network = parse_network(header["config"])
     except ConfigError as error:
         raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
-    generator = build_generator(network, channels=header["channels"], num_classes=header["num_classes"])
-    generator.load_state_dict(load_tensors(checkpoint, torch.device("cpu"))["G_ema"])
+    tensors = load_tensors(checkpoint, torch.device("cpu"))
+    there = _sizes(tensors.get("G_ema"))
+    other = CheckpointError(f"the tensors in {checkpoint} do not fit its header: name another checkpoint")
+    if len(network.widths) * network.blocks_per_stage > len(there):
+        raise other  # before as many layers are made as it asks for
+    shape = {"channels": header["channels"], "num_classes": header["num_classes"]}
+    try:
+        # Without memory first: a header may ask for more than there is, its tensors cannot.
+        with torch.device("meta"):
+            wanted = _sizes(build_generator(network, **shape).state_dict())
+    except Exception as error:  # whatever PyTorch makes of a network that cannot be
+        raise CheckpointError(
+            f"{checkpoint} describes no generator ({type(error).__name__}): name another checkpoint"
+        ) from None
+    if wanted != there:
+        raise other
+    generator = build_generator(network, **shape)
+    restore_part(generator, tensors, "G_ema", checkpoint)
     return SeededGenerator(generator)
+
+
+def _sizes(state: Any) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
 def find_model(settings: Settings, name: str) -> RegisteredModel:
@@ -88,27 +110,42 @@ def find_model(settings: Settings, name: str) -> RegisteredModel:
 
     registry = client(settings)
     try:
-        if name.isdecimal():
+        if _NUMBER.fullmatch(name):
             found = registry.get_model_version(MODEL, name)
-        else:
+        elif name.isprintable():
             found = registry.get_model_version_by_alias(MODEL, name)
+        else:  # databases and addresses fail on such a name
+            raise _no_model(settings, name)
     except MlflowException as error:
         # Anything else, a locked database say, must not pass for an empty registry: it would promote any candidate.
         if error.error_code not in NOT_THERE:
             raise
-        raise ModelNotFoundError(
-            f"the registry at {settings.tracking_place} has no {MODEL} «{name}»: train one with `ganflow retrain`, "
-            f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
-        ) from None
+        raise _no_model(settings, name) from None
     return _record(found)
 
 
+def _no_model(settings: Settings, name: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        f"the registry at {settings.tracking_place} has no {MODEL} «{name[:100]}»: train one with `ganflow retrain`, "
+        f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
+    )
+
+
 def _record(found: "ModelVersion") -> RegisteredModel:
+    try:
+        class_names = json.loads(found.tags.get("class_names", "[]"))
+    except (ValueError, RecursionError):
+        class_names = None
+    if not isinstance(class_names, list) or not all(isinstance(each, str) for each in class_names):
+        raise InputError(
+            f"the tag class_names of {MODEL} version {found.version} is no list of names: register its training run "
+            "again, and ask who may write to the registry"
+        )
     return RegisteredModel(
         version=int(found.version),
         run_id=str(found.run_id),
         dataset_md5=found.tags.get("dataset_md5", ""),
-        class_names=tuple(json.loads(found.tags.get("class_names", "[]"))),
+        class_names=tuple(class_names),
     )
 
 

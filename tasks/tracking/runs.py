@@ -1,5 +1,6 @@
 """What MLflow knows of the runs there have been: seeds used up, trainings cut short, artifacts, tags."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from tasks.tracking.client import TRAINING, client, experiment_id
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+_SEED = re.compile(r"[0-9]{1,19}")
 
 
 def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str | None = None) -> int:
@@ -28,7 +31,8 @@ def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str 
         f"tags.recipe = '{recipe or config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
         "and attributes.status = 'FINISHED'",
     )
-    seeds = [int(one.data.params["train.seed"]) for one in done]
+    named = (one.data.params.get("train.seed", "") for one in done)
+    seeds = [int(seed) for seed in named if _SEED.fullmatch(seed)]  # anyone may write a run
     return max([config.train.seed, *(seed + 1 for seed in seeds)])
 
 

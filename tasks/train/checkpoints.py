@@ -53,10 +53,10 @@ class RunStorage:
 
         Raises:
             CheckpointError: its format is not this code's.
-            OSError, ValueError: it cannot be read.
+            OSError: it cannot be read.
         """
         with self._files.open_input_stream(f"{self._folder}/{name}/{HEADER}") as file:
-            return parse_header(file.read().decode(), f"the checkpoint {name} of run {self.run}")
+            return parse_header(file.read(), f"the checkpoint {name} of run {self.run}")
 
     def fetch(self, name: str, destination: Path) -> Path:
         """Copy a folder of the run into a local one, which is made where it is not there, and return that."""
@@ -89,7 +89,7 @@ class RunStorage:
             return False
         try:
             json.loads(self._list())
-        except ValueError:
+        except (ValueError, RecursionError):
             self._files.delete_file(f"{self._folder}/{RAY_LIST}")
             return True
         return False

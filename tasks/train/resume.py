@@ -9,7 +9,7 @@ from filelock import Timeout
 
 from gan.errors import CheckpointError, InputError
 from gan.text.credentials import bare_address
-from gan.training.checkpoint import first_difference, shaping
+from gan.training.checkpoint import HeaderError, first_difference, shaping
 from tasks.runtime import locks
 from tasks.runtime.settings import Settings
 from tasks.tracking.runs import is_finished, run_tags, unfinished_trainings
@@ -110,10 +110,10 @@ def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:
         for name in storage.checkpoints():
             try:
                 header = storage.header(name)
+            except (OSError, HeaderError):  # cut short: the worker, too, takes the one before
+                continue
             except CheckpointError as error:
                 raise InputError(f"run {run_id} cannot be resumed: {error}") from None
-            except (OSError, ValueError, KeyError):  # cut short: the worker, too, takes the one before
-                continue
             if storage.is_whole(name):
                 return Unfinished(run_id, header)
     raise InputError(

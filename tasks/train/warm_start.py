@@ -50,7 +50,7 @@ def find_warm_start(settings: Settings, model: str) -> WarmStart:
         InputError: its checkpoint is gone, or of another format.
     """
     found = find_model(settings, model)
-    text = run_artifact(settings, found.run_id, f"checkpoint/{HEADER}").read_text("utf-8")
+    text = run_artifact(settings, found.run_id, f"checkpoint/{HEADER}").read_bytes()
     try:
         header = parse_header(text, f"{MODEL} version {found.version}")
     except CheckpointError as error:

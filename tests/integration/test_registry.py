@@ -185,6 +185,12 @@ def test_a_version_that_is_not_there(settings, versions):
         find_model(settings, "17")
 
 
+@pytest.mark.parametrize("name", ["\ud800", "\0", "9" * 5000, "٣", "a/b", "", " ", "x" * 5000])
+def test_a_name_that_no_version_can_have(settings, name):
+    with pytest.raises(ModelNotFoundError, match="has no gan-generator «"):
+        find_model(settings, name)
+
+
 def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     config = debug()
     tags = {"recipe": config.recipe_hash(), "dataset_md5": "f" * 32}
@@ -197,6 +203,9 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     longer = config.model_copy(update={"train": config.train.model_copy(update={"total_kimg": 9.0})})
     assert next_seed(settings, longer, "f" * 32) == 0
     assert next_seed(settings, config, "f" * 32, recipe="the same from a warm start") == 0
+    with run(settings, TRAINING, "of somebody else", tags) as log:
+        log.client.log_param(log.run_id, "train.seed", "seven")
+    assert next_seed(settings, config, "f" * 32) == 1, "whoever may write to MLflow may write runs that make no sense"
 
 
 def test_an_mlflow_that_is_away_is_not_taken_for_one_that_has_no_such_run(settings, monkeypatch):

@@ -17,12 +17,7 @@ NEVER = {
 }  # fmt: skip
 MODULES = {"pickle", "cloudpickle", "dill", "marshal", "shelve"}
 # Jobs for worker processes of ours, over pipes that nobody else holds.
-PIPES = {
-    "gan/training/checkpoint.py",
-    "gan/data/building/pool.py",
-    "gan/data/building/pool_worker.py",
-    "gan/data/sources/folder.py",
-}
+PIPES = {"gan/data/building/pool.py", "gan/data/building/pool_worker.py", "gan/data/sources/folder.py"}
 # What reads code from files stands in these modules alone, after the checks that they describe.
 ALONE = {
     "torch.export.load": {"gan/generation/program_file.py"},

@@ -21,7 +21,7 @@ from gan.data.store.arrow import to_arrow
 TOO_SMALL = "too small"
 WRONG_ASPECT = "too long and thin"
 BLANK = "blank"
-_FORMAT = 1  # of the table; part of every key under which one is kept
+_FORMAT = 2  # of the table; part of every key under which one is kept
 _DIGEST = pa.binary(32)
 SCHEMA = pa.schema(
     [

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +12,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gan.data.files.atomic import write_whole
+from gan.data.files.atomic import replacing
 from gan.data.store.arrow import to_numpy
 
 _OPEN = 64
+_CHECKSUM_BYTES = 4
 
 
 def keep(path: Path, table: bytes | pa.Buffer) -> None:
-    """Write a finished part, complete or not at all."""
-    write_whole(path, memoryview(table))
+    """Write a finished part with a checksum behind it, complete or not at all."""
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(memoryview(table))
+        file.write(_checksum(memoryview(table)))
 
 
 class PartStore:
@@ -47,8 +51,8 @@ class PartStore:
         return int(self._starts[-1])
 
     def missing(self) -> list[int]:
-        """Return the numbers of the jobs that have not been done."""
-        return [index for index, path in enumerate(self._paths) if not path.exists()]
+        """Return the numbers of the jobs that have not been done, or whose result a disk has altered."""
+        return [index for index, path in enumerate(self._paths) if not _is_whole(path)]
 
     def put(self, index: int, table: bytes) -> None:
         """Keep the result of a job, complete or not at all."""
@@ -86,4 +90,22 @@ class PartStore:
         return found
 
     def _open(self, index: int) -> pa.Table:
-        return pa.ipc.open_file(pa.memory_map(str(self._paths[index]))).read_all()
+        mapped = _mapped(self._paths[index])
+        return pa.ipc.open_file(mapped.slice(0, mapped.size - _CHECKSUM_BYTES)).read_all()
+
+
+def _mapped(path: Path) -> pa.Buffer:
+    with pa.memory_map(str(path)) as file:
+        return file.read_buffer()
+
+
+def _checksum(content: memoryview) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM_BYTES, "big")
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        content = memoryview(_mapped(path))
+    except OSError:
+        return False
+    return bytes(content[-_CHECKSUM_BYTES:]) == _checksum(content[:-_CHECKSUM_BYTES])

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan
 from gan.data.files.atomic import replacing
 from gan.data.records import Reject
+from gan.errors import DatasetError
 
 _BATCH = 10_000
 
@@ -25,18 +27,33 @@ def write_quarantine(path: Path, store: PartStore, plan: Plan) -> None:
 
 
 def read_quarantine(path: Path, most: int) -> list[Reject]:
-    """Read the first `most` rejects of a list."""
-    found = []
-    with path.open(encoding="utf-8") as file:
-        for line, _ in zip(file, range(most), strict=False):
-            found.append(Reject(**json.loads(line)))
-    return found
+    """Read the first `most` rejects of a list.
+
+    Raises:
+        DatasetError: the list is damaged.
+    """
+    return list(islice(_read(path), most))
 
 
 def count_reasons(path: Path) -> dict[str, int]:
-    """Count the rejects of a list by reason."""
-    with path.open(encoding="utf-8") as file:
-        return dict(Counter(json.loads(line)["reason"] for line in file))
+    """Count the rejects of a list by reason.
+
+    Raises:
+        DatasetError: the list is damaged.
+    """
+    return dict(Counter(reject.reason for reject in _read(path)))
+
+
+def _read(path: Path) -> Iterator[Reject]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                reject = Reject(**json.loads(line))
+                if not all(isinstance(text, str) for text in (reject.path, reject.reason, reject.detail)):
+                    raise TypeError("a reject is three texts")
+                yield reject
+    except (ValueError, TypeError, RecursionError):
+        raise DatasetError(f"the list of rejects {path} is damaged: remove it and ingest again") from None
 
 
 def count_rejects(store: PartStore, plan: Plan) -> dict[str, int]:

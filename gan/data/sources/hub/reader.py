@@ -37,7 +37,7 @@ def parse_hub_name(text: str) -> HubName:
     """
     folder, _, config = text.rpartition(":")
     for path, its_config in ((text, ""), (folder, config)):
-        if path and os.path.isdir(os.path.expanduser(path)):
+        if path and _is_folder(path):
             return HubName(os.path.abspath(os.path.expanduser(path)), its_config or None, None)
     rest, _, revision = text.removeprefix("hf://").removeprefix("datasets/").partition("@")
     name, _, config = rest.partition(":")
@@ -47,6 +47,13 @@ def parse_hub_name(text: str) -> HubName:
             "it if need be"
         )
     return HubName(name, config or None, revision or None)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return os.path.isdir(os.path.expanduser(path))
+    except ValueError:  # a user whose name no machine can have
+        return False
 
 
 def open_hub(

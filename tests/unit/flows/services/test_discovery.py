@@ -218,3 +218,11 @@ def test_the_lock_is_held_once(settings):
         assert second is None
     with home_lock(settings) as again:
         assert again is not None
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"", b"{}", b"[" * 100_000])
+def test_a_record_that_makes_no_sense_is_none(tmp_path, content):
+    settings = Settings(ganflow_home=tmp_path)
+    state_file(settings).parent.mkdir()
+    state_file(settings).write_bytes(content)
+    assert up_state(settings) is None

@@ -105,3 +105,13 @@ def test_the_command_line_holds_no_secret_and_no_patterns(settings):
     assert command[-2:] == ["--app-name", "basic-auth"]
     assert "--app-name" not in mlflow_command(settings, "127.0.0.1", 5000, with_login=False)
     assert not any("*" in word or "secret" in word for word in command)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://127.0.0.1:5000]", "null", "", "://", "127.0.0.1:5000"])
+def test_an_origin_that_is_none_is_another_page(ask, origin):
+    assert ask(Origin=origin) == 403
+
+
+@pytest.mark.parametrize("header", ["Basic ü2FuZmxvdzp4", "Basic \xff", "Basic Z2Fu\xa0"])
+def test_a_password_in_no_ascii_is_wrong(ask, header):
+    assert ask(user=None, Authorization=header) == 401

@@ -80,3 +80,10 @@ def test_a_server_that_is_busy_for_a_moment_is_asked_again(server, monkeypatch):
         PrefectApi(url, None).post("/runs", {"x": 1})
     assert pauses == sorted(pauses[:2]) + sorted(pauses[2:])
     assert 5 < sum(pauses[2:]) < 10, "seconds"
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"[" * 100_000, b"[]", b"{}", b'{"token": 1}'])
+def test_what_is_no_prefect_server_is_an_error(monkeypatch, answer):
+    monkeypatch.setattr(PrefectApi, "_ask", lambda *_: (200, answer))
+    with pytest.raises(OSError, match="what answers is no Prefect server"):
+        PrefectApi("http://127.0.0.1:1/api", None).post("/runs", {})

@@ -254,3 +254,10 @@ def test_a_preset_is_chosen_and_not_set():
 def test_a_recipe_is_a_training_whatever_its_seed():
     other_seed, longer = (apply_overrides(DEFAULT, [change]) for change in ("train.seed=7", "train.total_kimg=7"))
     assert other_seed.recipe_hash() == DEFAULT.recipe_hash() != longer.recipe_hash()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 100_000, "NaN", "1e999", "\ud800"])
+def test_a_value_of_any_make_is_refused_in_a_sentence(value):
+    with pytest.raises(ConfigError, match=r"^train\.seed = ") as caught:
+        apply_overrides(DEFAULT, [f"train.seed={value}"])
+    assert len(str(caught.value)) < 500

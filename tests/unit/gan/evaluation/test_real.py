@@ -114,3 +114,13 @@ def test_a_part_cut_short_is_made_anew(features: RealFeatures, extraction: Count
     folder.joinpath("0-16.npy").write_bytes(b"\x93NUMPY")
     np.testing.assert_array_equal(features.of("train", 60, nothing).features, whole)
     assert extraction.passed == 120
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 no archive", b"", b"\x93NUMPY\x01\x00\xff\xff{", b"no array"])
+def test_a_part_that_is_no_array_is_made_again(features: RealFeatures, extraction: Counting, content: bytes) -> None:
+    wanted = features.of("train", 40, nothing).features
+    for folder in features.folder.iterdir():
+        for file in folder.iterdir():
+            file.write_bytes(content)
+    np.testing.assert_array_equal(features.of("train", 40, nothing).features, wanted)
+    assert extraction.passed == 80

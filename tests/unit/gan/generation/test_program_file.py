@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import zipfile
 from collections.abc import Callable
@@ -195,3 +196,19 @@ def test_damage_is_a_sentence(good, data):
 def test_a_missing_file_is_a_sentence(tmp_path):
     with pytest.raises(UnsafeModelError, match="cannot be read"):
         load_program_file(tmp_path / "model.pt2")
+
+
+def test_what_pytorch_cannot_read_is_a_sentence_and_no_traceback_in_a_log(good, tmp_path):
+    """Python reads an archive that has something before it; PyTorch does not, and logs why."""
+    logger, said = logging.getLogger("torch.export"), []
+    handler = logging.Handler()
+    handler.emit = said.append
+    logger.addHandler(handler)
+    try:
+        (tmp_path / "model.pt2").write_bytes(b"x" + good)
+        with pytest.raises(UnsafeModelError, match="PyTorch cannot read it"):
+            load_program_file(tmp_path / "model.pt2")
+    finally:
+        logger.removeHandler(handler)
+    assert said == []
+    assert not logger.disabled

@@ -116,3 +116,18 @@ def test_missing_files(tmp_path: Path) -> None:
         other_network(tmp_path / "none.pt", precision="fp32")
     with pytest.raises(WeightsError, match=r"the Inception weights .*none.pt cannot be read"):
         inception(tmp_path / "none.pt", precision="fp32")
+
+
+@pytest.mark.parametrize("error", [IndexError, KeyError, UnicodeDecodeError, MemoryError, OverflowError])
+def test_whatever_pytorch_raises_at_damage_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A flipped byte makes it an IndexError of C++: «Argument passed to at() was not in the map»."""
+
+    def damaged(*_: Any, **__: Any) -> None:
+        raise error(*(("utf-8", b"", 0, 1, "no text") if error is UnicodeDecodeError else ()))
+
+    (tmp_path / "other.pt").write_bytes(b"PK")
+    monkeypatch.setattr(torch.jit, "load", damaged)
+    with pytest.raises(WeightsError, match=r"other\.pt is no TorchScript program"):
+        other_network(tmp_path / "other.pt", precision="fp32")

@@ -143,3 +143,10 @@ def test_the_pattern_needs_no_flags_and_fits_other_languages():
 @pytest.mark.timeout(20)
 def test_a_long_text_takes_no_time(text):
     without_secrets(text)
+
+
+@pytest.mark.parametrize("unit", ["://?", "://?key", "://&token", "://a:", "://a:b", "?token", "://#api-key?"])
+def test_a_long_hostile_text_is_looked_through(unit):
+    """The cube of its length would be hours."""
+    assert not has_credentials(unit * 1500)
+    assert has_credentials(f"{unit * 1500} https://host?token=x")

@@ -1,5 +1,6 @@
 """A checkpoint is complete exactly when its hash list says so."""
 
+import hashlib
 import json
 import os
 
@@ -11,11 +12,13 @@ from gan.training.checkpoint import (
     HASHES,
     HEADER,
     TENSORS,
+    HeaderError,
     first_difference,
     is_complete,
     load_header,
     load_tensors,
     newest_complete,
+    restore_part,
     save_checkpoint,
     write_checkpoint_folder,
 )
@@ -160,3 +163,45 @@ def test_the_newest_whole_one_is_found_and_others_are_warned_of(tmp_path):
 )
 def test_the_first_difference_of_two_trees(found, wanted, difference):
     assert first_difference(found, wanted) == difference
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(b"", b"\xff", b"[]", b"3", b'"x"', b"[" * 100_000, b'{"format_version": ' + b"9" * 5000 + b"}"),
+        *(b'{"format_version": 2, "config": []}', b'{"format_version": 2, "class_names": [1]}'),
+        *(b'{"format_version": 2, "num_classes": "3"}', b'{"format_version": 2, "cur_nimg": null}', b"{}"),
+    ],
+)
+def test_a_header_that_makes_no_sense_is_refused(folder, text):
+    (folder / HEADER).write_bytes(text)
+    hashes = json.loads((folder / HASHES).read_text())
+    (folder / HASHES).write_text(json.dumps(hashes | {HEADER: hashlib.sha256(text).hexdigest()}))
+    with pytest.raises(CheckpointError, match="name another") as caught:
+        load_header(folder)
+    assert isinstance(caught.value, HeaderError)
+
+
+def test_a_header_that_lacks_what_is_asked_for_says_so(folder):
+    with pytest.raises(HeaderError, match="says no config, so no ganflow wrote it"):
+        load_header(folder)["config"]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '["header.json", "tensors.pt"]', "3"])
+def test_a_list_of_hashes_that_makes_no_sense_is_none(folder, text):
+    (folder / HASHES).write_text(text)
+    assert not is_complete(folder)
+
+
+def test_tensors_that_are_no_parts_are_refused(folder):
+    for tree in (torch.zeros(3), 5, [1]):
+        torch.save(tree, folder / TENSORS)
+        with pytest.raises(CheckpointError, match="is damaged, or holds more than tensors"):
+            load_tensors(folder, torch.device("cpu"))
+
+
+def test_a_part_that_is_missing_or_of_another_shape_is_refused(folder):
+    part = torch.nn.Linear(2, 3)
+    for tensors in ({}, {"G": 3}, {"G": {"weight": torch.zeros(5)}}, {"G": part.state_dict() | {"weight": None}}):
+        with pytest.raises(CheckpointError, match="has no G as its header describes it"):
+            restore_part(part, tensors, "G", folder)

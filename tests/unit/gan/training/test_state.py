@@ -9,7 +9,7 @@ from gan.configuration.config import AugmentConfig, EvaluationConfig, LossConfig
 from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
-from gan.training.checkpoint import TENSORS, load_tensors
+from gan.training.checkpoint import TENSORS, load_tensors, save_checkpoint
 from gan.training.context import Alone, LocalContext
 from gan.training.loop import train
 from gan.training.probe import Choice
@@ -249,3 +249,13 @@ def test_a_header_of_json_lists_is_that_of_the_configs_tuples(tiny, straight):
     header = json.loads(json.dumps(tiny.header(config)))
     finished = train(config, tiny.images, tiny.labels, LocalContext(straight, device=CPU), header)
     assert finished.cur_nimg == 48
+
+
+def test_a_choice_of_another_ganflow_is_refused(tiny, tmp_path):
+    run = tiny.run(tmp_path)
+    folder = tiny.last(tmp_path)
+    tensors = load_tensors(folder, CPU)
+    for choice in ({}, {"bf16": False, "compiled": False, "rates": {}, "unknown": 1}):
+        save_checkpoint(folder, tiny.header(tiny.config()) | {"cur_nimg": 48, "choice": choice}, tensors)
+        with pytest.raises(CheckpointError, match="was made by another ganflow"):
+            run.restore(folder)

@@ -41,3 +41,13 @@ def test_what_is_no_release_says_nothing(tmp_path, text):
     if text is not None:
         (tmp_path / "manifest.json").write_bytes(text.encode("latin-1"))
     assert comparing_config((tmp_path, tmp_path / "images.zip")) == EvaluationConfig()
+
+
+def test_a_manifest_of_many_brackets_says_nothing(tmp_path):
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    assert comparing_config((tmp_path,)) == EvaluationConfig()
+
+
+@pytest.mark.parametrize("neighbours", [-1, 101, 10**30])
+def test_a_release_that_was_measured_as_nothing_can_be_says_nothing(tmp_path, neighbours):
+    assert comparing_config((release(tmp_path / "one", resize="clean", neighbours=neighbours),)) == EvaluationConfig()

@@ -36,3 +36,8 @@ def test_a_block_for_anything_but_https_is_refused(settings, source):
 
 def test_the_settings_do_not_show_it(settings):
     assert "tok3n" not in repr(settings("tok3n"))
+
+
+@pytest.mark.parametrize("source", ["http://[", "https://[::1", "https://a]b/c"])
+def test_what_is_no_address_gets_none(settings, source):
+    assert find_authorization(settings(), source, None) is None

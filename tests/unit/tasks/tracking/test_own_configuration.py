@@ -27,3 +27,8 @@ def test_folders_come_first_then_the_ids_of_runs(monkeypatch, tmp_path, name, ki
 def test_a_path_that_is_no_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no checkpoint folder"):
         kind_of(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("name", ["~nobody-knows", "~\0", "\0", "\ud800", "~\ud800", "x" * 5000])
+def test_what_can_be_no_folder_is_a_version(name):
+    assert kind_of(name) == "version"

@@ -1,13 +1,15 @@
 """What the registry's side decides without a registry."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from gan.configuration.config import Config, DataConfig, NetworkConfig
-from gan.errors import CheckpointError, LabelError
+from gan.errors import CheckpointError, InputError, LabelError
 from gan.networks.build import build_generator
 from gan.training.checkpoint import save_checkpoint
-from tasks.tracking.registry import RegisteredModel, load_generator, require_label
+from tasks.tracking.registry import RegisteredModel, _record, load_generator, require_label
 
 CONDITIONAL = RegisteredModel(7, "run", "abc", ("a", "b", "c"))
 UNCONDITIONAL = RegisteredModel(8, "run", "abc", ())
@@ -68,3 +70,42 @@ def test_of_a_checkpoint_the_network_alone_must_be_known(tmp_path):
     save_checkpoint(tmp_path, header, {})
     with pytest.raises(CheckpointError, match=r"made by another version of ganflow.*network\.depth"):
         load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("tag", ["", "{}", '{"a": 1}', '"ab"', "[1]", "[null]", "3", "[" * 100_000, "9" * 5000])
+def test_names_of_classes_that_are_no_list_of_names_are_refused(tag):
+    found = SimpleNamespace(version="3", run_id="r", tags={"class_names": tag})
+    with pytest.raises(InputError, match="the tag class_names of gan-generator version 3 is no list of names"):
+        _record(found)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channels": 0},
+        {"channels": -1},
+        {"num_classes": -2},
+        {"num_classes": 10**18},
+        {"channels": 2},
+        {"channels": 10**9},
+    ],
+)
+def test_a_header_that_fits_no_tensors_is_refused_before_memory_is_asked_for(tmp_path, change):
+    network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1)
+    config = Config(data=DataConfig(resolution=8), network=network).model_dump(mode="json")
+    header = {"config": config, "channels": 1, "num_classes": 3} | change
+    G = build_generator(network, channels=1, num_classes=3)
+    save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
+    with pytest.raises(CheckpointError, match="name another checkpoint"):
+        load_generator(tmp_path)
+
+
+def test_a_header_that_asks_for_a_million_layers_is_refused_before_they_are_made(tmp_path):
+    small = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1)
+    for change in ({"blocks_per_stage": 10**6}, {"widths": [8] * 10**6}):
+        network = small.model_dump(mode="json") | change
+        header = {"config": {"network": network}, "channels": 1, "num_classes": 3}
+        G = build_generator(small, channels=1, num_classes=3)
+        save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
+        with pytest.raises(CheckpointError, match="do not fit its header"):
+            load_generator(tmp_path)

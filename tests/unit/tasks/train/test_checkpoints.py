@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gan.errors import CheckpointError, InputError
-from gan.training.checkpoint import HASHES, HEADER, TENSORS, is_complete, save_checkpoint
+from gan.training.checkpoint import HASHES, HEADER, TENSORS, HeaderError, is_complete, save_checkpoint
 from tasks.train.checkpoints import RAY_LIST, WARM_START, RunStorage
 
 
@@ -94,3 +94,21 @@ def test_a_storage_with_a_credential_is_refused_without_showing_it(storage):
     with pytest.raises(InputError, match="s3://bucket/runs was given with a credential") as caught:
         RunStorage(storage, "run")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"{", b"[" * 100_000, b"[]", b'{"format_version": 2, "config": 3}'])
+def test_a_header_that_makes_no_sense_is_told_from_one_of_another_format(storage, folder, text):
+    name = storage.checkpoints()[0]
+    (folder / name / HEADER).write_bytes(text)
+    with pytest.raises(HeaderError):
+        storage.header(name)
+    (folder / name / HEADER).write_text('{"format_version": 1}')
+    with pytest.raises(CheckpointError, match="has checkpoint format 1") as caught:
+        storage.header(name)
+    assert not isinstance(caught.value, HeaderError)
+
+
+def test_a_list_of_many_brackets_is_dropped(storage, folder):
+    (folder / RAY_LIST).write_text("[" * 100_000)
+    assert storage.drop_broken_list()
+    assert not (folder / RAY_LIST).exists()

@@ -5,6 +5,9 @@ import pytest
 from gan.configuration.config import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
+from tasks.runtime.settings import Settings
+from tasks.tracking.registry import RegisteredModel
+from tasks.train import warm_start
 from tasks.train.warm_start import WarmStart, hash_with, require_fit
 
 
@@ -50,3 +53,12 @@ def test_the_hash_is_the_configurations_own_without_a_warm_start():
     joined = {hash_with(config, {"version": version}) for config in ("0" * 16, "1" * 16) for version in (1, 2)}
     assert len(joined) == 4
     assert {len(each) for each in joined} == {16}
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"{", b"[" * 100_000, b'{"format_version": 2, "config": {"network": []}}'])
+def test_a_header_in_the_registry_that_makes_no_sense_is_refused(monkeypatch, tmp_path, text):
+    (tmp_path / "header.json").write_bytes(text)
+    monkeypatch.setattr(warm_start, "find_model", lambda *_: RegisteredModel(3, "r", "d", ()))
+    monkeypatch.setattr(warm_start, "run_artifact", lambda *_: tmp_path / "header.json")
+    with pytest.raises(InputError, match="the header of gan-generator version 3"):
+        warm_start.find_warm_start(Settings(ganflow_home=tmp_path), "champion")

@@ -97,3 +97,12 @@ def test_tables_are_mapped_and_not_read(tmp_path):
         assert watched.max_memory() < 2**24
     finally:
         pa.set_memory_pool(default)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: b"\0" + data[1:]])
+def test_a_part_that_a_disk_altered_is_made_again(tmp_path, damage):
+    store = PartStore(tmp_path, ["a"], [1])
+    store.put(0, b"all of it")
+    assert store.missing() == []
+    store.path(0).write_bytes(damage(store.path(0).read_bytes()))
+    assert store.missing() == [0]

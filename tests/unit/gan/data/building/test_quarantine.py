@@ -9,8 +9,9 @@ import pytest
 from gan.configuration.config import DataConfig
 from gan.data.building import quarantine as module
 from gan.data.building.plan import make_plan
-from gan.data.building.quarantine import count_rejects, read_quarantine, write_quarantine
+from gan.data.building.quarantine import count_reasons, count_rejects, read_quarantine, write_quarantine
 from gan.data.records import Reject, SourceImage
+from gan.errors import DatasetError
 
 CONFIG = DataConfig(resolution=8, holdout_fraction=0.3, min_class_images=2, max_aspect=4)
 
@@ -88,3 +89,22 @@ def test_nothing_rejected_makes_an_empty_list_over_an_old_one(noise, stored, tmp
     assert (tmp_path / "rejects.jsonl").read_text() == ""
     assert count_rejects(store, plan) == {}
     assert {path.name for path in tmp_path.iterdir()} == {"rejects.jsonl", "work"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff",
+        b"{",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"path": 1, "reason": "", "detail": ""}',
+        b'{"path": "a", "b": ""}',
+    ],
+)
+def test_a_damaged_list_is_refused(tmp_path, line):
+    (tmp_path / "rejects.jsonl").write_bytes(b'{"path": "a", "reason": "b", "detail": "c"}\n' + line)
+    for read in (lambda path: read_quarantine(path, 50), count_reasons):
+        with pytest.raises(DatasetError, match=r"rejects\.jsonl is damaged: remove it and ingest again"):
+            read(tmp_path / "rejects.jsonl")

@@ -163,3 +163,17 @@ def test_a_foreign_parquet_file_is_explained(tmp_path):
     pq.write_table(pa.table(row), tmp_path / "train-00000-of-00001.parquet")
     with pytest.raises(DatasetError, match="is broken"):
         together(tmp_path)
+
+
+def test_a_text_that_is_none_is_noticed_by_every_reader(tmp_path):
+    digests = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"], pa.binary()).buffers())
+    image = pa.array([{"bytes": encode_pngs(IMAGES[:1])[0], "path": "x"}])
+    path = tmp_path / "train-00000-of-00001.parquet"
+    pq.write_table(pa.table({"image": image, "label": [0], "sha256": digests}), path)
+    for read in (
+        lambda: read_column(tmp_path, "train", "sha256"),
+        lambda: read_digests(path),
+        lambda: list(read_split(tmp_path, "train")),
+    ):
+        with pytest.raises(DatasetError, match="is broken"):
+            read()

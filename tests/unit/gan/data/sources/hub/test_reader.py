@@ -41,3 +41,9 @@ def test_the_missing_library_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(DatasetError, match=r"pip install 'ganflow\[hf\]'"):
         open_hub("org/name", (255, 255, 255), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["~\0", "~\ud800", "\0", "~\0:config"])
+def test_a_home_of_a_user_whom_no_machine_can_have_is_no_folder(text):
+    with pytest.raises(DatasetError, match="names no Hugging Face dataset"):
+        parse_hub_name(text)
