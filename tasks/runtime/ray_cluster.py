@@ -64,7 +64,8 @@ def ray_cluster(
             yield [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
         finally:
             if not already and not is_stopping():
-                ray.shutdown()
+                with handlers_kept():  # it leaves SIGTERM to the kernel, unseen by Python
+                    ray.shutdown()
 
 
 def _connect(address: str) -> None:

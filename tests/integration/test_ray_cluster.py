@@ -60,3 +60,24 @@ def test_a_second_one_in_this_process_starts_with_a_token_of_its_own():
             assert ray.get(pid.remote()) != os.getpid()
             tokens.append(os.environ["RAY_AUTH_TOKEN"])
     assert len(set(tokens)) == 2
+
+
+def test_signals_have_their_handlers_in_it_and_afterwards():
+    """Ray puts handlers in place, and takes them away, below Python's."""
+    program = """
+import os, signal
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
+came = []
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, frame: came.append(int(number)))
+def both():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(os.getpid(), number)
+with ray_cluster(Settings(ray_address=None)):
+    both()
+both()
+print(came)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[2, 15, 2, 15]"

@@ -87,7 +87,13 @@ class _Worker:
         # One thread each: the cores are taken by processes.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         command = [sys.executable, "-m", "gan.data.building.pool_worker"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the process that hands out the jobs, whose end it sees
+        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._jobs, self._results = self._process.stdin, self._process.stdout

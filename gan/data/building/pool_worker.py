@@ -3,7 +3,6 @@
 import gc
 import os
 import pickle
-import signal
 import sys
 
 from gan.data.building.encode import do
@@ -13,7 +12,6 @@ from gan.errors import GanflowError
 def main() -> None:
     """Do jobs until there are no more."""
     gc.disable()  # what is read makes no cycles
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that hands out the jobs
     with os.fdopen(os.dup(1), "wb") as results:
         os.dup2(2, 1)  # what a library prints must not come between results
         while True:
