@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan.errors import InputError, ServiceError
 from gan.text.shown import inert, shown
+from tasks.runtime.stopping import is_stopping
 
 if TYPE_CHECKING:  # every verb's help imports this module: what takes long to import is imported where it is used
     from pydantic import BaseModel
@@ -26,7 +27,9 @@ class Answer:
         os.dup2(2, 1)
 
     def give(self, result: "BaseModel | dict[str, Any]", lines: list[str], as_json: bool) -> None:
-        """Print a result as one JSON object, or as lines."""
+        """Print a result as one JSON object, or as lines; nothing where a signal came meanwhile, whose sentence is said."""
+        if is_stopping():
+            return
         if as_json:
             tree = result if isinstance(result, dict) else result.model_dump(mode="json")
             line = json.dumps(tree, ensure_ascii=False)
