@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.configuration.config import Config, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 from gan.data.image_sets.image_set import ImageSet, open_image_set
 from gan.data.store.resident import Resident

@@ -8,7 +8,7 @@ from flows.configure import resolve_own
 from flows.parameters import Overrides, Plain
 from gan.configuration.provenance import Configuration
 from tasks.dataset.current import current_dataset
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import settled
 from tasks.evaluate.record import Measured
 from tasks.evaluate.references import require_classes
 from tasks.evaluate.step import evaluate_generator

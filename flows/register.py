@@ -10,7 +10,7 @@ from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset.current import load_version
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import settled
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.register.step import promote_or_keep, register_generator

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from gan.configuration.config import Config, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_overrides
 from gan.errors import ConfigError
 from gan.training.checkpoint import first_difference
 from gan.training.context import Alone, Progress

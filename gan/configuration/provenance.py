@@ -2,7 +2,8 @@
 
 from typing import Literal, Self
 
-from gan.configuration.config import Config, DataConfig, EvaluationConfig, Frozen, apply_overrides
+from gan.configuration.config import Config, DataConfig, EvaluationConfig, Frozen
+from gan.configuration.parsing import apply_overrides
 
 Origin = Literal["preset", "checkpoint", "run", "version"]
 

@@ -15,7 +15,7 @@ from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 from gan.metrics.evaluation import Evaluation
-from tasks.evaluate.network import open_extraction, settled
+from tasks.evaluate.extraction import open_extraction, settled
 from tasks.evaluate.report import evaluation_html
 from tasks.runtime.progress import progress
 from tasks.runtime.settings import Settings

@@ -15,7 +15,7 @@ from gan.evaluation.evaluator import Evaluator
 from gan.evaluation.real import RealFeatures
 from gan.metrics.protocol import METRICS_VERSION
 from gan.training.checkpoint import HASHES
-from tasks.evaluate.network import open_extraction
+from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.record import Measured, keep
 from tasks.evaluate.references import dataset_version, image_folder
 from tasks.evaluate.subjects import Subject

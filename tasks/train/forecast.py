@@ -20,7 +20,7 @@ from gan.training.probe import candidates, measure
 from tasks.dataset.current import load_version
 from tasks.runtime.settings import Settings
 from tasks.train.plan import TrainingPlan
-from tasks.train.trainer import share_out
+from tasks.train.resources import worker_resources
 
 
 class Forecast(BaseModel):
@@ -99,7 +99,7 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     data = load_version(settings.data_dir, settings.resident_dir, plan.dataset.md5)
     cost = network_cost(config, header["channels"], header["num_classes"])
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    share = share_out([here], workers)
+    share = worker_resources([here], workers)
     device = torch.device("cuda" if share["GPU"] else "cpu")
     free = torch.cuda.mem_get_info(device)[0] if share["GPU"] else psutil.virtual_memory().available
     choice, rates = None, dict[str, float]()

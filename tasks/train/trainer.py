@@ -1,7 +1,7 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tasks.runtime.failures import explained
 from tasks.runtime.ray_cluster import in_a_thread, last_line, ray_cluster
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.checkpoints import RunStorage
+from tasks.train.resources import worker_resources
 from tasks.train.warm_start import hash_with
 
 if TYPE_CHECKING:
@@ -81,31 +82,6 @@ def checkpoint_header(
     }
 
 
-def share_out(nodes: Sequence[Mapping[str, float]], workers: int) -> dict[str, int]:
-    """The most CPUs that each of `workers` can have, and a GPU each where there are any.
-
-    Args:
-        nodes: resources of each node, as in {"CPU": 4.0, "GPU": 1.0}; a worker lives on one of them.
-        workers: how many workers, 1 or more.
-
-    Raises:
-        ResourcesError: there are fewer CPUs, or some but fewer GPUs, than workers.
-    """
-    have = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
-    cpus, gpus = (sum(column) for column in zip(*have, strict=True))
-    for name, count in (("CPUs", cpus), ("GPUs", gpus)):
-        if count < workers and (count or name == "CPUs"):
-            raise ResourcesError(
-                f"{workers} workers were asked for but the Ray cluster has {count} {name}: lower --workers or add nodes"
-            )
-    for each in range(cpus // workers, 0, -1):
-        if sum(min(cpu // each, gpu) if gpus else cpu // each for cpu, gpu in have) >= workers:
-            return {"CPU": each, "GPU": 1 if gpus else 0}
-    raise ResourcesError(
-        f"{workers} workers were asked for but no node of the Ray cluster has a CPU beside each GPU: lower --workers"
-    )
-
-
 def train_on_ray(
     config: Config,
     header: dict[str, Any],
@@ -154,26 +130,15 @@ def train_on_ray(
     with ray_cluster(settings, on_warning) as nodes:
         import ray.train
 
-        from tasks.evaluate.network import settled, warn_of_emulation
         from tasks.train.channel import Board, collecting
-        from tasks.train.validator import ValidationPayload, open_kid, start_validator, validation_config
+        from tasks.train.validator import validation_config
 
-        share = share_out(nodes, workers)
+        share = worker_resources(nodes, workers)
         board = Board.remote()  # type: ignore[attr-defined]
         validator = None
         if weights is not None:
-            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]  # type: ignore[no-untyped-call]
-            evaluation = settled(settings, config.evaluation, gpu=free >= 1)
-            warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
-            told = ValidationPayload(
-                header,
-                evaluation.model_dump(mode="json"),
-                str(settings.home),
-                str(weights.absolute()),
-                # elsewhere the evaluation will have better hardware than what is left beside the training
-                ahead=settings.ray_address is None and (free >= 1 or not share["GPU"]),
-            )
-            validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
+            taken = workers * share["GPU"]
+            validator = _validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
         trainer = _trainer(
             header,
             settings,
@@ -193,17 +158,41 @@ def train_on_ray(
                 ray.kill(validator)
 
         with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
-            try:
-                result = in_a_thread(trainer.fit)
-            except ray.train.TrainingFailedError as error:
-                full = isinstance(explained(error, settings.storage), ResourcesError)
-                raise (ResourcesError if full else GanflowError)(
-                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
-                    "its checkpoints stand, and training it again goes on from there"
-                ) from error
+            result = _fit(trainer, settings, name)
         if failure:
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
         return _taken(result, storage, destination, config.train.total_images, on_warning)
+
+
+def _validator(
+    config: Config,
+    header: dict[str, Any],
+    settings: Settings,
+    weights: Path,
+    open_score: "OpenScore | None",
+    on_warning: Callable[[str], None],
+    *,
+    gpus_taken: int,
+) -> Any:
+    """Start what scores checkpoints: on a GPU that the workers leave, or else on a processor."""
+    import ray
+
+    from tasks.evaluate.extraction import settled
+    from tasks.evaluate.network import warn_of_emulation
+    from tasks.train.validator import ValidationPayload, open_kid, start_validator
+
+    gpu = ray.available_resources().get("GPU", 0) - gpus_taken >= 1  # type: ignore[no-untyped-call]
+    evaluation = settled(settings, config.evaluation, gpu=gpu)
+    warn_of_emulation(evaluation, on_warning, gpu=gpu)
+    payload = ValidationPayload(
+        header,
+        evaluation.model_dump(mode="json"),
+        str(settings.home),
+        str(weights.absolute()),
+        # elsewhere the evaluation will have better hardware than what is left beside the training
+        ahead=settings.ray_address is None and (gpu or not gpus_taken),
+    )
+    return start_validator(payload, open_score or open_kid, gpu=gpu)
 
 
 def _trainer(
@@ -247,6 +236,24 @@ def _trainer(
         ),
         validation_config=validation,
     )
+
+
+def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
+    """Train until Ray Train has come to an end.
+
+    Raises:
+        GanflowError: workers failed again and again; a `ResourcesError` where it was for want of room.
+    """
+    import ray.train
+
+    try:
+        return in_a_thread(trainer.fit)
+    except ray.train.TrainingFailedError as error:
+        full = isinstance(explained(error, settings.storage), ResourcesError)
+        raise (ResourcesError if full else GanflowError)(
+            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
+            "its checkpoints stand, and training it again goes on from there"
+        ) from error
 
 
 def _taken(

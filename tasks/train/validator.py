@@ -66,7 +66,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     from gan.evaluation.evaluator import wanted_features
     from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import SPLIT, Watch
-    from tasks.evaluate.network import open_extraction
+    from tasks.evaluate.extraction import open_extraction
     from tasks.evaluate.references import dataset_version
     from tasks.tracking.registry import load_generator
 

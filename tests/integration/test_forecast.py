@@ -5,7 +5,7 @@ import psutil
 import pytest
 import torch
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.dataset import DatasetInfo
 from gan.data.store.resident_cache import Rows, write_version

@@ -18,7 +18,7 @@ from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import inception, other_network
 from gan.metrics.weights import find_inception_weights
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import settled
 from tasks.evaluate.on_ray import RayExtraction, in_slices, slice_size
 from tasks.runtime.settings import Settings
 

@@ -16,7 +16,8 @@ import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from gan.configuration.config import NetworkConfig, apply_overrides
+from gan.configuration.config import NetworkConfig
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.configuration.provenance import Configuration
 from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError, UnsafeModelError

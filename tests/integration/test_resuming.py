@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
 from gan.training.checkpoint import HEADER, save_checkpoint

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.resident_cache import Rows, write_version
 from gan.errors import CheckpointError

@@ -9,7 +9,7 @@ import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.resident_cache import Rows, write_version
 from gan.device.precision import native_bf16

@@ -5,15 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from gan.configuration.config import (
-    Config,
-    DataConfig,
-    LossConfig,
-    NetworkConfig,
-    TrainConfig,
-    apply_overrides,
-    parse_config,
-)
+from gan.configuration.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.configuration.parsing import apply_overrides, parse_config
 from gan.configuration.schedules import penalised
 from gan.errors import ConfigError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
 from tasks.train.warm_start import WarmStart, hash_with, require_fit
