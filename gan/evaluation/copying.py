@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
 from gan.evaluation.pictures import Pair
-from gan.evaluation.side import Side
 from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies, find_pixel_copies
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import KEPT
@@ -32,7 +32,12 @@ class Copying:
 
 
 def look_for_copies(
-    generated: Side, training: Side, holdout: Side | None, *, name: Names = str, device: str = "cpu"
+    generated: EvaluationSet,
+    training: EvaluationSet,
+    holdout: EvaluationSet | None,
+    *,
+    name: Names = str,
+    device: str = "cpu",
 ) -> Copying:
     """Count generated images that are nearer to a training image than held out images are.
 
@@ -80,7 +85,7 @@ def look_for_copies(
     return Copying(metrics, warnings, feature_pairs, pixel_pairs)
 
 
-def _most(side: Side) -> npt.NDArray[np.uint8]:
+def _most(side: EvaluationSet) -> npt.NDArray[np.uint8]:
     return side.images if len(side.images) <= KEPT else side.images[np.sort(side.rows)[:KEPT]]
 
 

@@ -176,7 +176,7 @@ def doubled(cur_nimg: int, batch_size: int) -> bool:
     return cur_nimg >= FIRST_SNAPSHOT and cur_nimg.bit_length() > (cur_nimg - batch_size).bit_length()
 
 
-def train(
+def run_training(
     config: "Config",
     images: np.ndarray,
     labels: np.ndarray,

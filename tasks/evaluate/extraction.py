@@ -12,7 +12,7 @@ from tasks.evaluate.on_ray import RayExtraction, all_nodes_have_bf16
 from tasks.runtime.settings import Settings
 
 
-def settled(settings: Settings, config: EvaluationConfig, *, gpu: bool | None = None) -> EvaluationConfig:
+def resolve_precision(settings: Settings, config: EvaluationConfig, *, gpu: bool | None = None) -> EvaluationConfig:
     """Return a configuration whose precision is no longer `auto` but what all hardware that takes part has itself.
 
     Args:
@@ -37,7 +37,7 @@ def open_extraction(
 
     Args:
         settings: where weights are, and whether there is a cluster.
-        config: resize, precision (from `settled`) and batch size.
+        config: resize, precision (from `resolve_precision`) and batch size.
         network: a TorchScript file instead of Inception.
         on_warning: called with a sentence where this device only emulates the precision.
 

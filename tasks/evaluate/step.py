@@ -60,7 +60,7 @@ def evaluate_generator(
 
     Args:
         subject: what is measured.
-        configuration: its section `evaluation` says how, with a precision from `settled`.
+        configuration: its section `evaluation` says how, with a precision from `resolve_precision`.
         dataset_md5: the version that it is measured against.
         data: a path of other images instead.
         network: a TorchScript file instead of Inception.

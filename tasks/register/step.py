@@ -21,7 +21,7 @@ from tasks.tracking.registry import (
     find_model,
     load_generator,
     promote,
-    register,
+    register_version,
 )
 from tasks.tracking.runs import run_artifact, run_tags
 
@@ -59,7 +59,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     log.tags({"evaluation_run": measured.evaluation_run} | how)
     log.text(card, "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
-    model = register(
+    model = register_version(
         settings,
         log,
         load_generator(checkpoint),

@@ -17,7 +17,7 @@ from gan.generation.sampling import Program
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
@@ -156,7 +156,7 @@ def require_label(model: RegisteredModel, label: int) -> None:
     )
 
 
-def register(
+def register_version(
     settings: Settings,
     run: RunLog,
     generator: SeededGenerator,
@@ -215,7 +215,7 @@ def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: s
 @contextlib.contextmanager
 def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
     """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
-    with held(settings.state_dir / "registry.lock"):
+    with hold_lock(settings.state_dir / "registry.lock"):
         yield
 
 

@@ -18,7 +18,7 @@ from tasks.runtime.ray_cluster import in_a_thread, last_line, ray_cluster
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.checkpoints import RunStorage
 from tasks.train.resources import worker_resources
-from tasks.train.warm_start import hash_with
+from tasks.train.warm_start import training_hash_with
 
 if TYPE_CHECKING:
     from ray.train import Result, ValidationConfig
@@ -74,7 +74,7 @@ def checkpoint_header(
     return {
         "config": config.model_dump(mode="json"),
         "warm_start": warm_start and dict(warm_start),
-        "training_hash": hash_with(config.training_hash(), warm_start),
+        "training_hash": training_hash_with(config.training_hash(), warm_start),
         "dataset_md5": dataset_md5,
         "channels": info.channels,
         "num_classes": info.num_classes if config.network.conditional else 0,
@@ -130,23 +130,23 @@ def train_on_ray(
     with ray_cluster(settings, on_warning) as nodes:
         import ray.train
 
-        from tasks.train.channel import Board, collecting
+        from tasks.train.channel import Channel, collecting
         from tasks.train.validator import validation_config
 
         share = worker_resources(nodes, workers)
-        board = Board.remote()  # type: ignore[attr-defined]
+        channel = Channel.remote()  # type: ignore[attr-defined]
         validator = None
         if weights is not None:
             taken = workers * share["GPU"]
-            validator = _validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
-        trainer = _trainer(
+            validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
+        trainer = _make_trainer(
             header,
             settings,
             name=name,
             workers=workers,
             share=share,
-            board=board,
-            validation=validation_config(config, validator, board) if validator else None,
+            channel=channel,
+            validation=validation_config(config, validator, channel) if validator else None,
         )
 
         storage.drop_broken_list()
@@ -157,14 +157,14 @@ def train_on_ray(
             if validator is not None:  # Ray Train would wait for scores of a training that failed
                 ray.kill(validator)
 
-        with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
+        with collecting(channel, hand_on, on_warning, on_scoring, stop_scoring) as failure:
             result = _fit(trainer, settings, name)
         if failure:
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
-        return _taken(result, storage, destination, config.train.total_images, on_warning)
+        return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
-def _validator(
+def _start_validator(
     config: Config,
     header: dict[str, Any],
     settings: Settings,
@@ -177,12 +177,12 @@ def _validator(
     """Start what scores checkpoints: on a GPU that the workers leave, or else on a processor."""
     import ray
 
-    from tasks.evaluate.extraction import settled
+    from tasks.evaluate.extraction import resolve_precision
     from tasks.evaluate.network import warn_of_emulation
     from tasks.train.validator import ValidationPayload, open_kid, start_validator
 
     gpu = ray.available_resources().get("GPU", 0) - gpus_taken >= 1  # type: ignore[no-untyped-call]
-    evaluation = settled(settings, config.evaluation, gpu=gpu)
+    evaluation = resolve_precision(settings, config.evaluation, gpu=gpu)
     warn_of_emulation(evaluation, on_warning, gpu=gpu)
     payload = ValidationPayload(
         header,
@@ -195,14 +195,14 @@ def _validator(
     return start_validator(payload, open_score or open_kid, gpu=gpu)
 
 
-def _trainer(
+def _make_trainer(
     header: dict[str, Any],
     settings: Settings,
     *,
     name: str,
     workers: int,
     share: dict[str, int],
-    board: Any,
+    channel: Any,
     validation: "ValidationConfig | None",
 ) -> "TorchTrainer":
     import ray.train
@@ -220,7 +220,7 @@ def _trainer(
     )
     return TorchTrainer(  # type: ignore[call-arg]
         train_worker,
-        train_loop_config={"payload": asdict(payload), "board": board},
+        train_loop_config={"payload": asdict(payload), "channel": channel},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
         ),
@@ -256,7 +256,7 @@ def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
         ) from error
 
 
-def _taken(
+def _fetch_best(
     result: "Result", storage: RunStorage, destination: Path, end_nimg: int, on_warning: Callable[[str], None]
 ) -> TrainingResult:
     """Fetch the best checkpoint that is whole, which is the last where none has a score.

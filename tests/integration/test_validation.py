@@ -71,7 +71,7 @@ def header(config):
     }
 
 
-def as_settled(config):
+def with_precision(config):
     precision = "bf16" if native_bf16(torch.device("cpu")) else "fp32"
     return config.evaluation.model_dump(mode="json") | {"precision": precision}
 
@@ -217,5 +217,5 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
     assert load_header(checkpoint)["cur_nimg"] == best
     weights = find_inception_weights(None, settings.cache_dir)
-    score = open_kid(ValidationPayload(header(small), as_settled(small), str(settings.home), str(weights)))
+    score = open_kid(ValidationPayload(header(small), with_precision(small), str(settings.home), str(weights)))
     assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)

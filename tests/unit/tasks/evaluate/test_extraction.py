@@ -5,7 +5,7 @@ import torch
 
 from gan.configuration.config import EvaluationConfig
 from tasks.evaluate import extraction
-from tasks.evaluate.extraction import settled
+from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.network import warn_of_emulation
 from tasks.runtime.settings import Settings
 
@@ -19,23 +19,23 @@ def settings(tmp_path):
 def test_auto_becomes_what_the_hardware_has(settings, monkeypatch, native, becomes):
     asked = []
     monkeypatch.setattr(extraction, "native_bf16", lambda device: asked.append(device.type) or native)
-    config = settled(settings, EvaluationConfig(seed=3))
+    config = resolve_precision(settings, EvaluationConfig(seed=3))
     assert config == EvaluationConfig(seed=3, precision=becomes)
-    settled(settings, EvaluationConfig(), gpu=False)
-    settled(settings, EvaluationConfig(), gpu=True)
+    resolve_precision(settings, EvaluationConfig(), gpu=False)
+    resolve_precision(settings, EvaluationConfig(), gpu=True)
     assert asked == ["cuda" if torch.cuda.is_available() else "cpu", "cpu", "cuda"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_what_a_person_asks_for_stays(settings, monkeypatch, precision):
     monkeypatch.setattr(extraction, "native_bf16", lambda device: pytest.fail("asked"))
-    assert settled(settings, EvaluationConfig(precision=precision)).precision == precision
+    assert resolve_precision(settings, EvaluationConfig(precision=precision)).precision == precision
 
 
 def test_on_a_cluster_all_nodes_are_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "all_nodes_have_bf16", lambda settings: settings.ray_address == "10.0.0.1:6379")
     settings = Settings(ganflow_home=tmp_path, ray_address="10.0.0.1:6379")
-    assert settled(settings, EvaluationConfig()).precision == "bf16"
+    assert resolve_precision(settings, EvaluationConfig()).precision == "bf16"
 
 
 def test_bf16_that_is_emulated_is_warned_of_in_one_sentence(monkeypatch):
