@@ -11,10 +11,11 @@ from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
 from gan.metrics.weights import find_inception_weights
+from gan.text.shown import last_line_of
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
 from tasks.runtime.failures import explained
-from tasks.runtime.ray_cluster import in_a_thread, last_line, ray_cluster
+from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.checkpoints import RunStorage
 from tasks.train.resources import worker_resources
@@ -251,7 +252,7 @@ def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
     except ray.train.TrainingFailedError as error:
         full = isinstance(explained(error, settings.storage), ResourcesError)
         raise (ResourcesError if full else GanflowError)(
-            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
+            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line_of(error)}): "
             "its checkpoints stand, and training it again goes on from there"
         ) from error
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from gan.errors import GanflowError
-from gan.text.shown import reason_of
+from gan.text.shown import last_line_of
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.channel import Scoring
 
@@ -207,8 +207,8 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, GanflowError):
         return str(cause)
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return f"{type(cause).__name__}: {reason_of(lines[-1])}" if lines else type(cause).__name__
+    name, line = type(cause).__name__, last_line_of(cause)
+    return name if line == name else f"{name}: {line}"
 
 
 def _lower_priority() -> None:

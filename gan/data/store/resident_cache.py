@@ -18,6 +18,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gan.data.files.digest import file_sha256
+
 RECORD = "record.json"
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -141,9 +143,8 @@ def _is_as_written(path: Path, wanted: _File) -> bool:
         return False
     if status.st_mtime_ns == wanted.mtime_ns:
         return True
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != wanted.sha256:
-            return False
+    if file_sha256(path) != wanted.sha256:
+        return False
     with suppress(OSError):  # so that it is read through once, not at every call
         os.utime(path, ns=(status.st_atime_ns, wanted.mtime_ns))
     return True
