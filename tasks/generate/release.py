@@ -21,7 +21,7 @@ from gan.errors import ReleaseError
 from gan.generation.grids import class_grid_png
 from gan.generation.sampling import Program, draw
 from gan.metrics.evaluation import Evaluation
-from tasks.reports.cards import dataset_card
+from tasks.generate.dataset_card import dataset_card
 from tasks.runtime.scratch import scratch_beside, scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, RegisteredModel

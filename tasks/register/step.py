@@ -11,8 +11,8 @@ from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision
 from gan.training.checkpoint import HASHES
 from tasks.evaluate.record import Measured
+from tasks.register.model_card import model_card
 from tasks.reports import artifacts
-from tasks.reports.cards import model_card
 from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
