@@ -46,8 +46,8 @@ from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
 from gan.training.context import SingleWorker
 from gan.training.feed import Batch, Feed
-from gan.training.loop import Run
 from gan.training.probe import choose
+from gan.training.state import TrainingState
 from gan.training.step import Networks, Step
 
 CLASSES, IMAGES = 10, 4096
@@ -193,7 +193,7 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
     """Measure one configuration, alternating, and return its figures."""
     channels = 1 if config.preset in ("fashion-mnist", "digits", "debug") else 3
     context, size = SingleWorker(device), config.train.batch_size
-    run = Run(config, context, {"channels": channels, "num_classes": CLASSES})
+    run = TrainingState(config, context, {"channels": channels, "num_classes": CLASSES})
     for module in [*run.nets.G.modules(), *run.nets.D.modules()]:
         if isinstance(module, ResidualBlock):
             he_normal(module.conv3, 0.5)  # it begins at zero, and no gradient would come through it

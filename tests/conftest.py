@@ -18,6 +18,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # Read when MLflow is imported, which a test may do before ganflow, for commands that run in this process.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+# With telemetry on, the first start of a Prefect server finds its new database locked.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
     os.environ.update(THREADS_SLEEP)
 

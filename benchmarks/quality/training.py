@@ -17,8 +17,9 @@ from gan.errors import ConfigError
 from gan.training.checkpoint import first_difference
 from gan.training.context import Progress, SingleWorker
 from gan.training.feed import Feed
-from gan.training.loop import Run, run_training
+from gan.training.loop import run_training
 from gan.training.probe import choose
+from gan.training.state import TrainingState
 from quality.cells import Budget, Cell
 from quality.clock import Clock, TimedContext
 from quality.data import Data
@@ -39,7 +40,7 @@ class Trained:
         record: what is told of it.
     """
 
-    run: Run
+    run: TrainingState
     record: dict[str, Any]
 
 
@@ -115,7 +116,7 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     The images are fixed before the training, because its schedules end with it.
     """
     header, size = header_of(config, data), config.train.batch_size
-    fresh = Run(config, SingleWorker(device), header)
+    fresh = TrainingState(config, SingleWorker(device), header)
     feed = Feed(data.train.images, data.train.labels, seed=config.train.seed, flip=config.train.flip, device=device)
     choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), (0, size))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's

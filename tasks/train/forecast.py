@@ -15,8 +15,8 @@ from gan.device.allocator import keep_freed_memory
 from gan.device.precision import native_bf16
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed, worker_slice
-from gan.training.loop import Run
 from gan.training.probe import candidates, measure
+from gan.training.state import TrainingState
 from tasks.dataset.current import load_version
 from tasks.runtime.settings import Settings
 from tasks.train.plan import TrainingPlan
@@ -138,7 +138,7 @@ def _measured(
     torch.set_num_threads(threads)
     if device.type == "cpu":
         keep_freed_memory()
-    run = Run(config, SingleWorker(device), plan.header)
+    run = TrainingState(config, SingleWorker(device), plan.header)
     feed = Feed(np.asarray(data.images), data.labels, seed=config.train.seed, flip=config.train.flip, device=device)
     part = worker_slice(0, config.train.batch_size, 0, workers)
     open_choices = candidates(config, device, native=native_bf16(device))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gan.generation.grids import grid_png
 from gan.training.context import Progress
-from gan.training.loop import SAMPLE_COLUMNS
+from gan.training.state import SAMPLE_COLUMNS
 from tasks.tracking.client import RunLog
 from tasks.tracking.telemetry import Telemetry
 

@@ -14,7 +14,7 @@ from gan.configuration.config import Config
 from gan.generation.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.text.shown import reason_of
 from gan.training.context import Progress
-from gan.training.loop import SAMPLE_COLUMNS
+from gan.training.state import SAMPLE_COLUMNS
 from tasks.dataset.current import training_digests
 from tasks.reports import artifacts
 from tasks.reports.page import fitting_side, thumbnails

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan.errors import CheckpointError, InputError
 from gan.training.checkpoint import HEADER, parse_header
-from gan.training.loop import require_same_networks
+from gan.training.state import require_same_networks
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, find_model
 from tasks.tracking.runs import run_artifact

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 
 from gan.generation.grids import read_grid_png
 from gan.training.context import Progress
-from gan.training.loop import SAMPLE_COLUMNS
+from gan.training.state import SAMPLE_COLUMNS
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, create_run, ending
 from tasks.tracking.telemetry import Telemetry

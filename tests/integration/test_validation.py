@@ -20,7 +20,7 @@ from gan.metrics.evaluation import Metric
 from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
 from gan.training.checkpoint import load_header
-from gan.training.loop import SAMPLE_COLUMNS
+from gan.training.state import SAMPLE_COLUMNS
 from tasks.reports import artifacts
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings

@@ -12,7 +12,7 @@ from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
-from gan.training.loop import Run
+from gan.training.state import TrainingState
 from gan.training.step import Step
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def config():
 
 @pytest.fixture
 def run(config):
-    run = Run(config, SingleWorker(CPU), {"channels": 1, "num_classes": 3})
+    run = TrainingState(config, SingleWorker(CPU), {"channels": 1, "num_classes": 3})
     for parameter in (*run.nets.G.parameters(), *run.nets.D.parameters()):
         nn.init.normal_(parameter, std=0.3)
     return run

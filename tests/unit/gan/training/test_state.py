@@ -11,8 +11,9 @@ from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, load_tensors
 from gan.training.context import LocalContext, SingleWorker
-from gan.training.loop import Run, run_training
+from gan.training.loop import run_training
 from gan.training.probe import Choice
+from gan.training.state import TrainingState
 
 CPU = torch.device("cpu")
 DCGAN = {"architecture": "dcgan", "widths": (8,), "latent_dim": 4, "embedding_dim": 4}
@@ -182,7 +183,7 @@ def state(run):
 
 def test_a_warm_start_takes_networks_and_optimizers_over_at_image_0(tiny, straight):
     other = tiny.config(train={"seed": 5}, optimizer=OptimizerConfig(lr=0.5, beta1=0.25))
-    run = Run(other, SingleWorker(CPU), tiny.header(other) | {"dataset_md5": "def"})
+    run = TrainingState(other, SingleWorker(CPU), tiny.header(other) | {"dataset_md5": "def"})
     run.start_from(tiny.last(straight))
     assert (run.cur_nimg, run.choice) == (0, None)
     wanted = load_tensors(tiny.last(straight), CPU)

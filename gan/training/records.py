@@ -1,0 +1,84 @@
+"""What a training says of itself: losses and speed at every mark, how far it is in between, and sample images."""
+
+import time
+from typing import Any
+
+import torch
+
+from gan.objective.gradients import Terms
+from gan.training.context import Progress, TrainContext
+from gan.training.state import TrainingState
+
+FIRST_SNAPSHOT = 1024
+TELL_SECONDS = 5.0
+"""Between two marks a large network on a small machine takes minutes: meanwhile it says how far it is."""
+
+
+class Means:
+    """Running sums of the step's terms, summed over workers only when they are read."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, torch.Tensor] = {}
+        self.images: dict[str, int] = {}
+
+    def add(self, terms: Terms, images: int) -> None:
+        """Add one step's sums; `images` is the global batch. Terms that only some steps have are means over those."""
+        for name, value in terms.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.images[name] = self.images.get(name, 0) + images
+
+    def flush(self, context: TrainContext) -> dict[str, float]:
+        """Means per image over all workers since the last flush; every rank must call it."""
+        names = sorted(self.sums)
+        flat = torch.stack([self.sums[name].float() / self.images[name] for name in names])
+        context.all_reduce(flat)
+        means = dict(zip(names, flat.tolist(), strict=True))
+        self.sums, self.images = {}, {}
+        return means
+
+
+class Records:
+    """Hands the progress of a training to its context, step by step.
+
+    Args:
+        state: of the training, whose `cur_nimg` counts the steps.
+    """
+
+    def __init__(self, state: TrainingState) -> None:
+        self.state = state
+        self.means = Means()
+        self.marked_nimg = state.cur_nimg
+        self.marked_at = self.told_at = time.perf_counter()
+        self._report(choice=str(state.choice))
+
+    def after_step(self, terms: Terms) -> None:
+        """Take a step's terms in, and report what is due; every rank must call it after every step."""
+        state, train = self.state, self.state.config.train
+        self.means.add(terms, train.batch_size)
+        if state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg):
+            means, now = self.means.flush(state.context), time.perf_counter()
+            self._report(metrics=means | {"images_per_second": self._rate(now)})
+            self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
+        elif (now := time.perf_counter()) - self.told_at > TELL_SECONDS:
+            self.told_at = now
+            self._report(rate=self._rate(now))
+        if state.context.rank == 0 and (state.finished or doubled(state.cur_nimg, train.batch_size)):
+            self._report(samples=state.samples())
+
+    def _rate(self, now: float) -> float:
+        """Images a second since the last mark."""
+        return (self.state.cur_nimg - self.marked_nimg) / (now - self.marked_at)
+
+    def _report(self, **what: Any) -> None:
+        self.state.context.report(Progress(self.state.cur_nimg, self.state.total_nimg, **what))
+
+
+def crossed(cur_nimg: int, batch_size: int, every_kimg: float) -> bool:
+    """Whether the last step passed a multiple of `every_kimg`."""
+    every = max(int(every_kimg * 1000), 1)
+    return cur_nimg // every > (cur_nimg - batch_size) // every
+
+
+def doubled(cur_nimg: int, batch_size: int) -> bool:
+    """Whether the last step passed a power of two, from `FIRST_SNAPSHOT` on."""
+    return cur_nimg >= FIRST_SNAPSHOT and cur_nimg.bit_length() > (cur_nimg - batch_size).bit_length()

@@ -1,0 +1,171 @@
+"""The state of a training on one worker: new, with another run's networks, or as a checkpoint has it."""
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from gan.configuration.schedules import total_images, zero_centred
+from gan.errors import CheckpointError
+from gan.generation.sampling import sample_uint8
+from gan.networks.build import build_discriminator, build_generator
+from gan.objective.gradients import Objective
+from gan.objective.losses import LOSSES
+from gan.training.checkpoint import SHAPE_KEYS, first_difference, load_header, load_tensors, save_checkpoint, shaping
+from gan.training.context import TrainContext
+from gan.training.feed import worker_slice
+from gan.training.probe import Choice
+from gan.training.step import Networks
+
+if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
+    from gan.configuration.config import Config
+
+SAMPLE_COLUMNS = 10
+SHAPELESS_KEYS = ("max_classes", "dropout")
+"""Keys of the networks that change no weight's shape."""
+
+
+class TrainingState:
+    """The state of a training on one worker.
+
+    Args:
+        config: of the run.
+        context: this worker's place in it.
+        header: what every checkpoint carries: config, training_hash, dataset_md5, channels, num_classes.
+
+    Attributes:
+        cur_nimg: images seen.
+        total_nimg: images in the whole run.
+        nets: networks and optimizers.
+        objective: what they minimise, in fp32 until a choice is made.
+        choice: how steps are computed; None until it is measured, or read from a checkpoint.
+    """
+
+    def __init__(self, config: "Config", context: TrainContext, header: dict[str, Any]) -> None:
+        self.config = config
+        self.context = context
+        self.header = header
+        self.cur_nimg = 0
+        self.total_nimg = total_images(config.train.total_kimg, config.train.batch_size)
+        self.choice: Choice | None = None
+        shape = {key: header[key] for key in SHAPE_KEYS}
+        torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
+        G = build_generator(config.network, **shape).to(context.device)
+        D = build_discriminator(config.network, **shape).to(context.device)
+        betas = (config.optimizer.beta1, config.optimizer.beta2)
+
+        def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
+            return torch.optim.Adam(network.parameters(), lr=config.optimizer.lr, betas=betas, eps=1e-8, fused=True)
+
+        G_ema = copy.deepcopy(G).eval().requires_grad_(False)
+        self.nets = Networks(G, D, G_ema, adam(G), adam(D))
+        self.objective = Objective(
+            LOSSES[config.loss.kind],
+            config.augment.operations,
+            zero_centred=zero_centred(config.loss),
+            between=config.loss.gradient_penalty > 0,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether all images of the run are seen."""
+        return self.cur_nimg >= self.total_nimg
+
+    def begin(self, start_from: Path | None = None) -> None:
+        """Go on from the newest checkpoint if the context has one, else with another run's networks if one is given.
+
+        Raises:
+            CheckpointError: the checkpoint belongs to another run, or its networks have other shapes.
+        """
+        if (folder := self.context.latest_checkpoint()) is not None:
+            self.restore(folder)
+        elif start_from is not None:
+            self.start_from(start_from)
+
+    def share(self) -> tuple[int, int]:
+        """The images [first, last) of the next batch that fall to this worker, by their global index."""
+        return worker_slice(self.cur_nimg, self.config.train.batch_size, self.context.rank, self.context.world_size)
+
+    def _parts(self) -> dict[str, Any]:
+        nets = self.nets
+        return {
+            "G": nets.G,
+            "D": nets.D,
+            "G_ema": nets.G_ema,
+            "G_optimizer": nets.G_optimizer,
+            "D_optimizer": nets.D_optimizer,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write this run's checkpoint into an existing folder."""
+        assert self.choice is not None
+        tensors = {name: part.state_dict() for name, part in self._parts().items()}
+        save_checkpoint(folder, self.header | {"cur_nimg": self.cur_nimg, "choice": self.choice.as_header()}, tensors)
+
+    def restore(self, folder: Path) -> None:
+        """Continue from a checkpoint of this run.
+
+        Raises:
+            CheckpointError: it was made under another configuration or from another dataset.
+        """
+        found = load_header(folder)
+        if difference := first_difference(shaping(found), shaping(self.header)):
+            key, there, here = difference
+            raise CheckpointError(
+                f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"
+            )
+        self._load(folder)
+        self.cur_nimg = found["cur_nimg"]
+        self.choice = Choice(**found["choice"])
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with the networks, averages and optimizers of another run's checkpoint, at image 0.
+
+        Raises:
+            CheckpointError: its networks have other shapes.
+        """
+        require_same_networks(load_header(folder), self.header, str(folder))
+        self._load(folder)
+        for optimizer in (self.nets.G_optimizer, self.nets.D_optimizer):
+            for group in optimizer.param_groups:  # how the steps go on is for this run to say
+                group["betas"] = (self.config.optimizer.beta1, self.config.optimizer.beta2)
+
+    def _load(self, folder: Path) -> None:
+        tensors = load_tensors(folder, self.context.device)
+        for name, part in self._parts().items():
+            part.load_state_dict(tensors[name])
+
+    def samples(self) -> np.ndarray:
+        """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
+        classes = self.header["num_classes"]
+        rows = min(classes or 10, 10)
+        labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
+        return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+
+
+def require_same_networks(found: dict[str, Any], wanted: dict[str, Any], name: str) -> None:
+    """Refuse to begin a run with another run's networks where their shapes differ.
+
+    Args:
+        found: header of the checkpoint to begin with.
+        wanted: header of the run.
+        name: what the checkpoint is called in the sentence.
+
+    Raises:
+        CheckpointError: the first key that differs, with both values.
+    """
+
+    def shape(header: dict[str, Any]) -> dict[str, Any]:
+        network = {
+            key: value for key, value in header["config"].get("network", {}).items() if key not in SHAPELESS_KEYS
+        }
+        return {key: header[key] for key in SHAPE_KEYS} | {"network": network}
+
+    if difference := first_difference(shape(found), shape(wanted)):
+        key, there, here = difference
+        raise CheckpointError(
+            f"training cannot start from {name}: its {key} is {there} but this run's is {here}: "
+            "train without a warm start, or with the configuration of that model"
+        )
