@@ -10,7 +10,7 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.current import current_dataset
 from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured
-from tasks.evaluate.references import require_classes
+from tasks.evaluate.references import require_same_classes
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.ingest.allowed_sources import limits_of_this_run
@@ -62,5 +62,5 @@ def evaluate_configured(
         if data:
             return evaluate_generator(subject, configuration, "", data, network)
         dataset = current_dataset(settings)
-        require_classes(subject.class_names, dataset.info.class_names)
+        require_same_classes(subject.class_names, dataset.info.class_names)
         return evaluate_generator(subject, configuration, dataset.md5, None, network)

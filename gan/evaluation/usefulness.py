@@ -39,7 +39,7 @@ def usefulness_scores(
     if holdout is None or len(class_names) < 2:
         missing = "no images are held out" if holdout is None else "there are no classes to tell apart"
         return {}, [f"usefulness is not measured: {missing}"]
-    real, drawn, held = (_labelled(side) for side in (training, generated, holdout))
+    real, drawn, held = (_labelled(given) for given in (training, generated, holdout))
     sets = (real.images, real.labels, drawn.images, drawn.labels, held.images, held.labels)
     recipe, classes = ClassifierRecipe(device=device), len(class_names)
 
@@ -56,9 +56,9 @@ def usefulness_scores(
     return _of_cas(cas, seeds) | _of_gain(gain, seeds, class_names), []
 
 
-def _labelled(side: EvaluationSet) -> Labelled:
-    rows = side.kept(KEPT_BYTES)
-    return Labelled(np.asarray(side.images[rows]), side.labels[: len(rows)])
+def _labelled(given: EvaluationSet) -> Labelled:
+    rows = given.kept(KEPT_BYTES)
+    return Labelled(np.asarray(given.images[rows]), given.labels[: len(rows)])
 
 
 def _of_cas(cas: CasResult, seeds: int) -> dict[str, Metric]:

@@ -11,7 +11,7 @@ from prefect.logging import disable_run_logger
 
 from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
-from gan.data.store.resident_cache import Rows, write_version
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.device.precision import native_bf16
 from gan.errors import DatasetError, NonFiniteLossError
 from gan.evaluation.watch import Watched
@@ -41,7 +41,7 @@ def settings(tmp_path_factory):
     rows = {}
     for split, count in (("train", 40), ("test", 8)):
         images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8)
-        rows[split] = Rows(images.shape, [(images, np.arange(count) % 2)])
+        rows[split] = DecodedSplit(images.shape, [(images, np.arange(count) % 2)])
     write_version(settings.resident_dir, MD5, rows)
     with ray_cluster(settings):
         yield settings

@@ -17,7 +17,7 @@ from gan.data.store.arrow import to_numpy
 _OPEN = 64
 
 
-def keep(path: Path, table: bytes | pa.Buffer) -> None:
+def keep_part(path: Path, table: bytes | pa.Buffer) -> None:
     """Write a finished part, complete or not at all."""
     write_whole(path, memoryview(table))
 
@@ -52,7 +52,7 @@ class PartStore:
 
     def put(self, index: int, table: bytes) -> None:
         """Keep the result of a job, complete or not at all."""
-        keep(self._paths[index], table)
+        keep_part(self._paths[index], table)
 
     def path(self, index: int) -> Path:
         """Return where the result of a job belongs, for who can write there."""

@@ -21,11 +21,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gan.data.files.digest import file_sha256
 
 RECORD = "record.json"
-Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
+DecodedBatch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Rows:
+class DecodedSplit:
     """A split on its way into the cache.
 
     Attributes:
@@ -34,7 +34,7 @@ class Rows:
     """
 
     shape: tuple[int, int, int, int]
-    batches: Iterable[Batch]
+    batches: Iterable[DecodedBatch]
 
 
 class _File(BaseModel):
@@ -75,7 +75,7 @@ def writing(cache_dir: Path, md5: str) -> Iterator[None]:
         yield
 
 
-def write_version(cache_dir: Path, md5: str, splits: Mapping[str, Rows]) -> None:
+def write_version(cache_dir: Path, md5: str, splits: Mapping[str, DecodedSplit]) -> None:
     """Write a version, all splits or nothing, in place of what has its name; only within `writing`.
 
     Args:
@@ -124,7 +124,7 @@ class _Writer:
         return _File(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=self.digest.hexdigest())
 
 
-def _write_split(folder: Path, split: str, rows: Rows) -> Iterator[tuple[str, _File]]:
+def _write_split(folder: Path, split: str, rows: DecodedSplit) -> Iterator[tuple[str, _File]]:
     images_name, labels_name = _names(split)
     labels, header = [], {"descr": "|u1", "fortran_order": False, "shape": rows.shape}
     with _Writer(folder / images_name) as images:
