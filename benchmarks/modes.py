@@ -47,7 +47,7 @@ from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Batch
 from gan.training.step import Networks, Step
 from gan.usefulness.classifier import train_classifier
@@ -180,7 +180,7 @@ def train(
     nets = Networks(G, D, copy.deepcopy(G).requires_grad_(False), *optimizers)
     between = game.gradient_penalty > 0
     objective = Objective(LOSSES[game.kind], zero_centred=game.gamma > 0, between=between, bf16=budget.bf16)
-    step, labels = Step(nets, objective, Alone(device)), torch.zeros(size, dtype=torch.int64, device=device)
+    step, labels = Step(nets, objective, SingleWorker(device)), torch.zeros(size, dtype=torch.int64, device=device)
     for cur_nimg in range(0, total, size):
         gamma = cosine(game.gamma, game.final_gamma, cur_nimg, total)
         settings = StepSettings(

@@ -44,7 +44,7 @@ from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
 from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Batch, Feed
 from gan.training.probe import choose
 from gan.training.state import TrainingState
@@ -192,7 +192,7 @@ def noise(ours: Step, batch: Batch) -> Tensor:
 def compare(config: Config, device: torch.device, rounds: int, seconds: float) -> dict:
     """Measure one configuration, alternating, and return its figures."""
     channels = 1 if config.preset in ("fashion-mnist", "digits", "debug") else 3
-    context, size = Alone(device), config.train.batch_size
+    context, size = SingleWorker(device), config.train.batch_size
     run = TrainingState(config, context, {"channels": channels, "num_classes": CLASSES})
     for module in [*run.nets.G.modules(), *run.nets.D.modules()]:
         if isinstance(module, ResidualBlock):

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.configuration.config import Config, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 from gan.data.image_sets.image_set import ImageSet, open_image_set
 from gan.data.store.resident import Resident
@@ -36,7 +37,7 @@ from gan.metrics.weights import find_inception_weights
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors
 from gan.training.context import LocalContext
-from gan.training.loop import train
+from gan.training.loop import run_training
 
 CPU = torch.device("cpu")
 
@@ -61,7 +62,7 @@ def header_of(config: Config, images: ImageSet) -> dict:
 def checkpoints(config: Config, images: ImageSet, folder: Path) -> list[Path]:
     """Train, or go on with a training that was killed, and return its two checkpoints, the earlier one first."""
     context = LocalContext(folder, device=CPU)
-    train(config, np.asarray(images.images), images.labels, context, header_of(config, images))
+    run_training(config, np.asarray(images.images), images.labels, context, header_of(config, images))
     return sorted(folder.glob("checkpoint-*"))
 
 

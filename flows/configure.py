@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gan.configuration.config import apply_data_overrides, require_possible
+from gan.configuration.parsing import apply_data_overrides, require_possible
 from gan.configuration.presets import preset as find_preset
 from gan.configuration.provenance import Configuration, DataConfiguration
 

@@ -8,14 +8,14 @@ from flows.configure import resolve_own
 from flows.parameters import Overrides, Plain
 from gan.configuration.provenance import Configuration
 from tasks.dataset.current import current_dataset
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured
-from tasks.evaluate.references import require_classes
+from tasks.evaluate.references import require_same_classes
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import goes_on
+from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.own_configuration import fixed_name, own_configuration
 
 
@@ -54,11 +54,13 @@ def evaluate_configured(
     """As `evaluate`, for a caller that has resolved the configuration."""
     settings = Settings()
     require_writable_home(settings)
-    with goes_on("nothing was measured, and the same command goes on with the features of real images that are kept"):
+    with said_if_stopped(
+        "nothing was measured, and the same command goes on with the features of real images that are kept"
+    ):
         subject = find_subject(settings, model)
-        configuration = configuration.measuring(settled(settings, configuration.config.evaluation))
+        configuration = configuration.measuring(resolve_precision(settings, configuration.config.evaluation))
         if data:
             return evaluate_generator(subject, configuration, "", data, network)
         dataset = current_dataset(settings)
-        require_classes(subject.class_names, dataset.info.class_names)
+        require_same_classes(subject.class_names, dataset.info.class_names)
         return evaluate_generator(subject, configuration, dataset.md5, None, network)

@@ -9,7 +9,7 @@ from gan.configuration.provenance import Configuration
 from tasks.generate.release import next_name
 from tasks.generate.step import Released, draw_release
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import goes_on
+from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.own_configuration import version_configuration
 from tasks.tracking.registry import find_model
 
@@ -48,5 +48,5 @@ def generate_configured(
     # Chosen here, once: a retry of the step draws the same release.
     name = name or next_name(settings, version)
     again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed)
-    with goes_on(f"{again} draws the release anew, or checks it if it is complete"):
+    with said_if_stopped(f"{again} draws the release anew, or checks it if it is complete"):
         return draw_release(version, name, configuration, seed)

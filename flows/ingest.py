@@ -9,7 +9,7 @@ from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.ingest.step import Ingested, ingest_source
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import goes_on
+from tasks.runtime.stopping import said_if_stopped
 
 
 @flow(name="ingest", log_prints=False)
@@ -55,5 +55,5 @@ def ingest_configured(
     config = configuration.config
     spec = SourceSpec(source, source_kind, labels, config.background_rgb)
     spec.require()
-    with goes_on("the dataset is as it was or complete, and the same command goes on where it was"):
+    with said_if_stopped("the dataset is as it was or complete, and the same command goes on where it was"):
         return ingest_source(spec, config, announce, source_secret)

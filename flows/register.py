@@ -10,13 +10,13 @@ from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision, Evaluation, decide
 from tasks.dataset.current import load_version
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.register.step import promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import goes_on
+from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.tracking.runs import run_dataset
 
@@ -46,7 +46,7 @@ def register(run_id: str, configuration: Configuration) -> Registered:
     settings = Settings()
     require_writable_home(settings)
     again = command_line("register", run_id, configuration=configuration)
-    with goes_on(f"the training is finished, and {again} measures and registers it"):
+    with said_if_stopped(f"the training is finished, and {again} measures and registers it"):
         return _register(settings, run_id, configuration)
 
 
@@ -58,7 +58,7 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
     dataset_md5 = asked(lambda: run_dataset(settings, run_id))
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     # once, for candidate and champion: their protocols must be one
-    configuration = configuration.measuring(settled(settings, configuration.config.evaluation))
+    configuration = configuration.measuring(resolve_precision(settings, configuration.config.evaluation))
     candidate = evaluate_generator(asked(lambda: find_subject(settings, run_id)), configuration, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):

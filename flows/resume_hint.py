@@ -2,10 +2,10 @@
 
 import shlex
 
-from gan.configuration.provenance import Begun
+from gan.configuration.provenance import Provenance
 
 
-def command_line(verb: str, *words: str, configuration: Begun, **options: object) -> str:
+def command_line(verb: str, *words: str, configuration: Provenance, **options: object) -> str:
     """Return a command that can be typed as it stands.
 
     Args:

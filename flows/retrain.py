@@ -10,7 +10,7 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import require_version
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
-from tasks.train.warm_start import find_warm_start, hash_with
+from tasks.train.warm_start import find_warm_start, training_hash_with
 
 
 @flow(name="retrain")
@@ -46,7 +46,7 @@ def retrain_configured(
     settings, config = Settings(), configuration.config
     require_writable_home(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
-    recipe = hash_with(config.recipe_hash(), start.record if start else None)
+    recipe = training_hash_with(config.recipe_hash(), start.record if start else None)
     seed = next_seed(settings, config, require_version(settings), recipe)
     # by its number: an alias may move meanwhile
     version = str(start.version) if start else None

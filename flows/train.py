@@ -11,12 +11,12 @@ from flows.services.discovery import up_state
 from gan.configuration.provenance import Configuration
 from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import goes_on
+from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, ending, reopen_run
 from tasks.train.plan import TrainingPlan, plan_training
-from tasks.train.resume import held, require_unfinished
+from tasks.train.resume import require_unfinished, training_lease
 from tasks.train.step import Trained, train_generator
-from tasks.train.warm_start import bring
+from tasks.train.warm_start import store_warm_start
 
 
 @flow(name="train")
@@ -40,7 +40,7 @@ def train(
     for note in plan.notes:
         get_run_logger().info(note)
     again = command_line("train", configuration=configuration, workers=workers, warm_start=warm_start, resume="auto")
-    with goes_on(f"{again} goes on from the last checkpoint"), _opened(settings, plan) as log:
+    with said_if_stopped(f"{again} goes on from the last checkpoint"), _opened(settings, plan) as log:
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
@@ -54,7 +54,7 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
     here = {"prefect_flow_run": str(flow_run.get_id() or "")}
     if plan.resumed:
         run_id = plan.resumed.run_id
-        with held(settings, run_id):
+        with training_lease(settings, run_id):
             require_unfinished(settings, run_id)  # it was looked at before it was held
             with ending(reopen_run(settings, run_id)) as log:
                 log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
@@ -63,9 +63,9 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
         return
     name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"
     log = create_run(settings, TRAINING, name, here | plan.tags)
-    with held(settings, log.run_id), ending(log):
+    with training_lease(settings, log.run_id), ending(log):
         log.params(plan.config)
         log.text(plan.dataset.pointer, "data.dvc")
         if plan.warm_start:
-            bring(settings, plan.warm_start, log.run_id)
+            store_warm_start(settings, plan.warm_start, log.run_id)
         yield log

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gan.configuration.config import Config, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 from gan.errors import ConfigError
 

@@ -151,7 +151,7 @@ def copies(generated: Side, training: Side, holdout: Side, device: str) -> dict[
 
 def gain(data: Data, generated: Labelled, device: torch.device, say: Say) -> dict[str, Any]:
     """Return what generated images of the rare class add for classifiers that are judged on all held out images."""
-    from gan.usefulness.arms import Recipe
+    from gan.usefulness.arms import ClassifierRecipe
     from gan.usefulness.augmentation import augmentation_gain
 
     found = augmentation_gain(
@@ -162,7 +162,7 @@ def gain(data: Data, generated: Labelled, device: torch.device, say: Say) -> dic
         rare_class=RARE_CLASS,
         keep=RARE_KEPT,
         seeds=CLASSIFIER_SEEDS,
-        recipe=Recipe(steps=CLASSIFIER_STEPS, device=device),
+        recipe=ClassifierRecipe(steps=CLASSIFIER_STEPS, device=device),
         on_progress=lambda done, total: say(f"classifiers, {done:,} of {total:,} steps"),
     )
     counts = {"rare_class": found.rare_class, "kept": found.kept, "added": found.added, "left_out": found.left_out}

@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
-from gan.configuration.config import Config, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_overrides
 from gan.errors import ConfigError
 from gan.training.checkpoint import first_difference
-from gan.training.context import Alone, Progress
+from gan.training.context import Progress, SingleWorker
 from gan.training.feed import Feed
-from gan.training.loop import train
+from gan.training.loop import run_training
 from gan.training.probe import choose
 from gan.training.state import TrainingState
 from quality.cells import Budget, Cell
@@ -47,7 +48,7 @@ class _Measured(Exception):  # noqa: N818 - no error
     """The speed is known."""
 
 
-class _Stopwatch(Alone):
+class _Stopwatch(SingleWorker):
     """Ends a run that has gone on for some seconds after its first record, and knows its speed."""
 
     def __init__(self, device: torch.device, seconds: float) -> None:
@@ -90,7 +91,7 @@ def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: 
     clock = Clock(folder / "training" / "clock.json", compiled=budget["compiled"])
     context = TimedContext(folder / "training", clock, say, device)
     importlib.import_module("torch._dynamo")  # seconds, which the optimizers' first step would take
-    run = train(chosen, data.train.images, data.train.labels, context, header)
+    run = run_training(chosen, data.train.images, data.train.labels, context, header)
     torch.compiler.reset()
     seconds = clock.at(run.cur_nimg)
     record = budget | {"images": run.cur_nimg, "seconds": round(seconds, 2), "starts": clock.starts}
@@ -115,9 +116,9 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     The images are fixed before the training, because its schedules end with it.
     """
     header, size = header_of(config, data), config.train.batch_size
-    fresh = TrainingState(config, Alone(device), header)
+    fresh = TrainingState(config, SingleWorker(device), header)
     feed = Feed(data.train.images, data.train.labels, seed=config.train.seed, flip=config.train.flip, device=device)
-    choice = choose(config, fresh.nets, fresh.objective, feed, Alone(device), (0, size))
+    choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), (0, size))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
     found = {"bf16": choice.bf16, "compiled": choice.compiled, "rates": choice.rates}
     if budget.seconds is None:
@@ -131,7 +132,7 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     watch = _Stopwatch(device, min(PROBE_SECONDS, budget.seconds))
     say(f"{choice}; its speed is measured for {watch.limit:.0f} s")
     with contextlib.suppress(_Measured):
-        train(endless, data.train.images, data.train.labels, watch, header)
+        run_training(endless, data.train.images, data.train.labels, watch, header)
     torch.compiler.reset()
     kimg = max(budget.seconds * watch.images_per_second, size) / 1000
     return found | {"total_kimg": round(kimg, 3), "probed_images_per_second": round(watch.images_per_second, 1)}

@@ -42,10 +42,10 @@ def compare(
     from flows.command.summary import compared_lines
     from tasks.evaluate.compare import compare_paths, comparing_config
     from tasks.runtime.scratch import scratch_folder
-    from tasks.runtime.stopping import goes_on
+    from tasks.runtime.stopping import said_if_stopped
 
     with (
-        goes_on("no page was written, and the same command goes on with the features that are kept"),
+        said_if_stopped("no page was written, and the same command goes on with the features that are kept"),
         scratch_folder(settings, "compare") as scratch,
     ):
         result = compare_paths(

@@ -27,7 +27,7 @@ class Answer:
         os.dup2(2, 1)
 
     def give(self, result: "BaseModel | dict[str, Any]", lines: list[str], as_json: bool) -> None:
-        """Print a result as one JSON object, or as lines; nothing where a signal came meanwhile, whose sentence is said."""
+        """Print a result as one JSON object, or as lines; nothing after a signal, which has a sentence of its own."""
         if is_stopping():
             return
         if as_json:

@@ -50,9 +50,9 @@ def diff(
     """
     answer = Answer()
     settings = prepare()
-    from tasks.dataset.catalogue import diff as compare
+    from tasks.dataset.catalogue import diff_versions
 
-    result = compare(settings, before, after)
+    result = diff_versions(settings, before, after)
     answer.give(result, diff_lines(result), as_json)
 
 

@@ -7,23 +7,23 @@ import logging
 
 from filelock import Timeout
 
-from tasks.ingest.ledger import settle
+from tasks.ingest.ledger import deliver_outbox
 from tasks.ingest.run import INGEST_LOCK
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
 
 def main() -> None:
-    """Pay what is owed, unless an ingest is at work, which does so itself."""
+    """Deliver the outbox, unless an ingest is at work, which does so itself."""
     logging.basicConfig(level=logging.INFO)
     log, settings = logging.getLogger("ganflow"), Settings()
     try:
-        with held(settings.state_dir / INGEST_LOCK, timeout=0):
-            settle(settings, log.warning)
+        with hold_lock(settings.state_dir / INGEST_LOCK, timeout=0):
+            deliver_outbox(settings, log.warning)
     except Timeout:
-        log.info("an ingest is at work, which pays what is owed")
+        log.info("an ingest is at work, which delivers the outbox")
     except Exception:
-        log.exception("what an ingest owes could not be paid: the next ingest or start of `ganflow up` tries again")
+        log.exception("the outbox could not be delivered: the next ingest or start of `ganflow up` tries again")
 
 
 if __name__ == "__main__":

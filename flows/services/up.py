@@ -35,8 +35,8 @@ from flows.services.secret import home_secret
 from flows.services.stale_runs import mark_abandoned_runs
 from flows.services.supervisor import Children, Stopped, StopRequests
 from gan.errors import InputError
+from tasks.ingest import outbox
 from tasks.ingest.allowed_sources import AllowedSources
-from tasks.ingest.outbox import owed
 from tasks.runtime.settings import THREADS_SLEEP, Settings, require_writable_home
 from tasks.tracking.client import NO_PICKLE
 
@@ -173,9 +173,9 @@ def _start(children: Children, settings: Settings, state: UpState, host: str) ->
     children.start("worker", ["prefect", "worker", "start", "--pool", state.work_pool, "--name", name])
     log = children.log("worker")
     children.wait("starting the worker", lambda: f"Worker '{name}' started" in log.read_text(errors="replace"))
-    if owed(settings):
+    if outbox.pending(settings):
         # After the deployments, one of which listens for the event.
-        children.run("owed record", ["flows.services.deliver_outbox"])
+        children.run("outbox", ["flows.services.deliver_outbox"])
     if own_mlflow(settings):
         children.wait("starting the MLflow server", lambda: answers(f"{state.mlflow_url}/health"))
 

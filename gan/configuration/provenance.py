@@ -2,12 +2,13 @@
 
 from typing import Literal, Self
 
-from gan.configuration.config import Config, DataConfig, EvaluationConfig, Frozen, apply_overrides
+from gan.configuration.config import Config, DataConfig, EvaluationConfig, Frozen
+from gan.configuration.parsing import apply_overrides
 
 Origin = Literal["preset", "checkpoint", "run", "version"]
 
 
-class Begun(Frozen):
+class Provenance(Frozen):
     """What a configuration began as, and what was changed of it.
 
     Attributes:
@@ -25,13 +26,13 @@ class Begun(Frozen):
         return f"of {self.origin} {self.name}" + (f", with {', '.join(self.changes)}" if self.changes else "")
 
 
-class DataConfiguration(Begun):
+class DataConfiguration(Provenance):
     """How images are prepared, whatever the network is made for."""
 
     config: DataConfig
 
 
-class Configuration(Begun):
+class Configuration(Provenance):
     """All of it."""
 
     config: Config

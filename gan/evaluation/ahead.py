@@ -40,7 +40,7 @@ class Ahead:
         self._free.wait()
 
     @contextlib.contextmanager
-    def stepping_back(self, on_progress: OnProgress) -> Iterator[None]:
+    def paused(self, on_progress: OnProgress) -> Iterator[None]:
         """Wait for the first set; the others then wait until the block is left.
 
         Args:

@@ -10,12 +10,12 @@ from gan.data.image_sets.image_set import ImageSet
 from gan.data.store.resident import Resident
 from gan.errors import InputError
 from gan.evaluation.copying import look_for_copies
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.evaluator import Evaluated
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import Pictures, strips
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.evaluation.scores import class_scores, distribution_scores, require_enough, size_warnings
-from gan.evaluation.side import Side
 from gan.metrics.evaluation import Evaluation, metric_key
 from gan.metrics.protocol import Protocol, ReferenceSplit
 
@@ -79,8 +79,8 @@ class Comparison:
 
     def run(self) -> Evaluated:
         """Score."""
-        a, b = self._side(self.a), self._side(self.b)
-        holdout = self._side(self.holdout) if self.holdout else None
+        a, b = self._evaluation_set(self.a), self._evaluation_set(self.b)
+        holdout = self._evaluation_set(self.holdout) if self.holdout else None
         network = self.extraction.extractor.network
         count = len(a)
         metrics = distribution_scores(a.features, b.features, network, neighbours=self.config.neighbours)
@@ -116,7 +116,7 @@ class Comparison:
         real = RealImages(images.digest, splits, images.class_names, images.sequence)
         return RealFeatures(real, self.extraction, self.cache_dir, self.config.seed)
 
-    def _side(self, images: ImageSet) -> Side:
+    def _evaluation_set(self, images: ImageSet) -> EvaluationSet:
         before, source, count = self.done, self._features(images), self._count(images)
 
         def show(done: int) -> None:
@@ -125,7 +125,7 @@ class Comparison:
 
         features = source.of(ALL, count, show)
         rows = source.rows(ALL, count)
-        return Side(images.images, rows, np.asarray(images.labels)[rows], features)
+        return EvaluationSet(images.images, rows, np.asarray(images.labels)[rows], features)
 
     def _protocol(self, generated: int, reference: int, holdout: int) -> Protocol:
         extractor = self.extraction.extractor

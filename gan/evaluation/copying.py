@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
 from gan.evaluation.pictures import Pair
-from gan.evaluation.side import Side
 from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies, find_pixel_copies
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import KEPT
@@ -32,7 +32,12 @@ class Copying:
 
 
 def look_for_copies(
-    generated: Side, training: Side, holdout: Side | None, *, name: Names = str, device: str = "cpu"
+    generated: EvaluationSet,
+    training: EvaluationSet,
+    holdout: EvaluationSet | None,
+    *,
+    name: Names = str,
+    device: str = "cpu",
 ) -> Copying:
     """Count generated images that are nearer to a training image than held out images are.
 
@@ -65,7 +70,7 @@ def look_for_copies(
     metrics = {"authenticity": Metric.of(by_features.authenticity)}
     metrics |= _share(FEATURES, by_features, len(training.features.features))
     warnings += _alarm(by_features, "by features")
-    sizes = {side.images.shape[1:] for side in (generated, training, holdout) if side}
+    sizes = {given.images.shape[1:] for given in (generated, training, holdout) if given}
     if len(sizes) > 1:
         warnings.append(f"pixels are not compared: there are images of {' and '.join(map(_size, sorted(sizes)))}")
         return Copying(metrics, warnings, feature_pairs)
@@ -80,8 +85,8 @@ def look_for_copies(
     return Copying(metrics, warnings, feature_pairs, pixel_pairs)
 
 
-def _most(side: Side) -> npt.NDArray[np.uint8]:
-    return side.images if len(side.images) <= KEPT else side.images[np.sort(side.rows)[:KEPT]]
+def _most(given: EvaluationSet) -> npt.NDArray[np.uint8]:
+    return given.images if len(given.images) <= KEPT else given.images[np.sort(given.rows)[:KEPT]]
 
 
 def _share(name: str, found: CopiesResult, among: int) -> dict[str, Metric]:

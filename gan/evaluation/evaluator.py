@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gan.configuration.config import EvaluationConfig
 from gan.errors import ConfigError
 from gan.evaluation.copying import Copying, look_for_copies
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import NEIGHBOURS, Pictures, called, neighbours, strips
 from gan.evaluation.real import RealFeatures, RealImages
@@ -22,7 +23,6 @@ from gan.evaluation.scores import (
     require_enough,
     size_warnings,
 )
-from gan.evaluation.side import Side
 from gan.evaluation.usefulness import usefulness_scores
 from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
@@ -136,7 +136,9 @@ class Evaluator:
         )
         return Evaluated(evaluation, self._pictures(generated, reference, training, copying))
 
-    def _usefulness(self, generated: Side, training: Side, holdout: Side | None) -> tuple[dict[str, Metric], list[str]]:
+    def _usefulness(
+        self, generated: EvaluationSet, training: EvaluationSet, holdout: EvaluationSet | None
+    ) -> tuple[dict[str, Metric], list[str]]:
         if not self.config.usefulness_seeds:
             return {}, []
         return usefulness_scores(
@@ -149,16 +151,16 @@ class Evaluator:
             on_progress=lambda note: self.on_progress(self.done, note),
         )
 
-    def _real(self, split: str, count: int) -> Side:
+    def _real(self, split: str, count: int) -> EvaluationSet:
         features = self.features.of(split, count, self._counting("real images"))
         rows, images = self.features.rows(split, count), self.real.splits[split]
-        return Side(images.images, rows, np.asarray(images.labels)[rows], features)
+        return EvaluationSet(images.images, rows, np.asarray(images.labels)[rows], features)
 
-    def _draw(self, program: Program, labels: npt.NDArray[np.int64]) -> Side:
+    def _draw(self, program: Program, labels: npt.NDArray[np.int64]) -> EvaluationSet:
         count = len(labels)
         seeds = np.arange(self.config.seed, self.config.seed + count, dtype=np.int64)
         features, images = self.extraction.of_program(program, seeds, labels, self._counting("generated images"))
-        return Side(images, np.arange(count), labels, features)
+        return EvaluationSet(images, np.arange(count), labels, features)
 
     def _counting(self, what: str) -> Callable[[int], None]:
         before = self.done
@@ -169,16 +171,18 @@ class Evaluator:
 
         return count
 
-    def _baseline(self, reference: Side, holdout: Side | None) -> dict[str, Metric]:
+    def _baseline(self, reference: EvaluationSet, holdout: EvaluationSet | None) -> dict[str, Metric]:
         if holdout is None or self.holdout_split == self.split or len(holdout) < LEAST_IMAGES:
             return {}
         key = metric_key(names(self.extraction.extractor.network)[1], len(holdout))
         return {key: kid_metric(kid(holdout.features.features, reference.features.features))}
 
-    def _called(self, generated: Side, index: int) -> str:
+    def _called(self, generated: EvaluationSet, index: int) -> str:
         return called(index, generated.labels, self.real.class_names, self.config.seed)
 
-    def _pictures(self, generated: Side, reference: Side, training: Side, copying: Copying) -> Pictures:
+    def _pictures(
+        self, generated: EvaluationSet, reference: EvaluationSet, training: EvaluationSet, copying: Copying
+    ) -> Pictures:
         shown = [self._called(generated, index) for index in range(min(NEIGHBOURS, len(generated)))]
         return Pictures(
             strips=list(strips(reference, generated, self.real.class_names)),

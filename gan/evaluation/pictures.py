@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gan.evaluation.side import Side
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.metrics.neighbours import nearest
 
 Image = npt.NDArray[np.uint8]
@@ -80,7 +80,7 @@ class Pictures:
     pixel_copies: Sequence[Pair] = ()
 
 
-def strips(real: Side, generated: Side, class_names: Sequence[str]) -> Iterator[Strip]:
+def strips(real: EvaluationSet, generated: EvaluationSet, class_names: Sequence[str]) -> Iterator[Strip]:
     """Yield the first images of the first classes, or of all images where there are no classes."""
     if not class_names:
         most = 4 * IN_A_STRIP
@@ -91,7 +91,7 @@ def strips(real: Side, generated: Side, class_names: Sequence[str]) -> Iterator[
             yield strip
 
 
-def neighbours(generated: Side, training: Side, names: Sequence[str]) -> Iterator[Neighbour]:
+def neighbours(generated: EvaluationSet, training: EvaluationSet, names: Sequence[str]) -> Iterator[Neighbour]:
     """Yield the first generated images with the training images that are nearest to them.
 
     Args:

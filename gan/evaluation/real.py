@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gan.data.files.atomic import replacing
 from gan.data.store.resident import Resident
 from gan.evaluation.extraction import Extraction, OnProgress
 from gan.keyed_random import epoch_order
@@ -135,9 +136,8 @@ class RealFeatures:
     def _make_part(self, path: Path, split: str, rows: Rows, on_progress: OnProgress) -> Features:
         made = self.extraction.of_images(self.real.splits[split].images, rows, on_progress).features
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{secrets.token_hex(8)}.npy")
-        np.save(partial, made, allow_pickle=False)
-        os.replace(partial, path)
+        with replacing(path) as draft, draft.open("wb") as file:
+            np.save(file, made, allow_pickle=False)
         return made
 
     def _keep(self, path: Path, features: FeatureSet) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gan.errors import InputError
-from gan.evaluation.side import Side
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.metrics.evaluation import MIN_IMAGES_FOR_FID, Metric, metric_key
 from gan.metrics.feature_set import FeatureSet
 from gan.metrics.fid_interval import fid_estimate
@@ -48,7 +48,7 @@ def distribution_scores(
     }
 
 
-def class_scores(generated: Side, reference: Side, class_names: Sequence[str]) -> dict[str, Metric]:
+def class_scores(generated: EvaluationSet, reference: EvaluationSet, class_names: Sequence[str]) -> dict[str, Metric]:
     """Return KID by class name, of the classes with at least 4 images on each side."""
     if not class_names:
         return {}

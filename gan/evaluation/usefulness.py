@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from gan.errors import InputError
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
-from gan.evaluation.side import Side
 from gan.metrics.evaluation import Metric
-from gan.usefulness.arms import Labelled, Recipe
+from gan.usefulness.arms import ClassifierRecipe, Labelled
 from gan.usefulness.augmentation import AugmentationGain, augmentation_gain
 from gan.usefulness.scores import CasResult, classification_accuracy_score
 
@@ -16,9 +16,9 @@ OnProgress = Callable[[str], None]
 
 
 def usefulness_scores(
-    generated: Side,
-    training: Side,
-    holdout: Side | None,
+    generated: EvaluationSet,
+    training: EvaluationSet,
+    holdout: EvaluationSet | None,
     class_names: Sequence[str],
     *,
     seeds: int,
@@ -39,9 +39,9 @@ def usefulness_scores(
     if holdout is None or len(class_names) < 2:
         missing = "no images are held out" if holdout is None else "there are no classes to tell apart"
         return {}, [f"usefulness is not measured: {missing}"]
-    real, drawn, held = (_labelled(side) for side in (training, generated, holdout))
+    real, drawn, held = (_labelled(given) for given in (training, generated, holdout))
     sets = (real.images, real.labels, drawn.images, drawn.labels, held.images, held.labels)
-    recipe, classes = Recipe(device=device), len(class_names)
+    recipe, classes = ClassifierRecipe(device=device), len(class_names)
 
     def show(what: str) -> Callable[[int, int], None]:
         return lambda done, total: on_progress(f"{what} {done / total:.0%}")
@@ -56,9 +56,9 @@ def usefulness_scores(
     return _of_cas(cas, seeds) | _of_gain(gain, seeds, class_names), []
 
 
-def _labelled(side: Side) -> Labelled:
-    rows = side.kept(KEPT_BYTES)
-    return Labelled(np.asarray(side.images[rows]), side.labels[: len(rows)])
+def _labelled(given: EvaluationSet) -> Labelled:
+    rows = given.kept(KEPT_BYTES)
+    return Labelled(np.asarray(given.images[rows]), given.labels[: len(rows)])
 
 
 def _of_cas(cas: CasResult, seeds: int) -> dict[str, Metric]:

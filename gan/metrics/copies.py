@@ -30,7 +30,7 @@ Search = Callable[[Vectors, Vectors, int], tuple[npt.NDArray[np.float32], Indice
 
 
 @dataclass(frozen=True)
-class Pair:
+class CopyPair:
     """A generated image and the training image nearest to it, as indices; score 0 is equal, chance lies near 0.9."""
 
     generated: int
@@ -59,7 +59,7 @@ class CopiesResult:
     holdout_share: float | None
     threshold: float | None
     authenticity: Estimate
-    pairs: tuple[Pair, ...]
+    pairs: tuple[CopyPair, ...]
 
 
 def find_copies(
@@ -161,7 +161,7 @@ def _find(
         holdout_share=holdout_share,
         threshold=threshold,
         authenticity=_estimate(authentic, np.full(_RESAMPLES, authentic), len(scores)),
-        pairs=tuple(Pair(int(i), int(indices[i]), float(scores[i])) for i in suspicious),
+        pairs=tuple(CopyPair(int(i), int(indices[i]), float(scores[i])) for i in suspicious),
     )
 
 

@@ -17,6 +17,7 @@ from gan.device.allocator import keep_freed_memory
 from gan.errors import WeightsError
 from gan.metrics.inception import INPUT_SIZE, NETWORK, load_inception
 from gan.metrics.weights import INCEPTION_SHA256
+from gan.text.shown import last_line_of, reason_of
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 OTHER_INPUT_SIZE = 224
@@ -96,15 +97,16 @@ def other_network(path: Path, *, precision: Precision, device: str | torch.devic
         size = int(getattr(module, "input_size", OTHER_INPUT_SIZE))
         module.eval().to(device=place, dtype=dtype)
     except Exception as error:  # on damaged files its reader raises nearly any type
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{path} is no TorchScript program ({reason}): save one with torch.jit.save") from None
+        raise WeightsError(
+            f"{path} is no TorchScript program ({reason_of(error)}): save one with torch.jit.save"
+        ) from None
 
     def run(images: Tensor) -> Tensor:
         try:
             found = module((images / 255.0).to(dtype))
         except RuntimeError as error:
             raise WeightsError(
-                f"{path} cannot take [N, 3, {size}, {size}] images ({_last_line(error)}): give it an attribute "
+                f"{path} cannot take [N, 3, {size}, {size}] images ({last_line_of(error)}): give it an attribute "
                 "input_size, or a program that takes them"
             ) from None
         if not isinstance(found, Tensor) or found.shape[:1] != images.shape[:1] or found.ndim != 2:
@@ -114,8 +116,3 @@ def other_network(path: Path, *, precision: Precision, device: str | torch.devic
 
     name = re.sub(r"[^a-z0-9]+", "", path.stem.lower()) or "other"
     return FeatureNetwork(name, hashlib.sha256(content).hexdigest(), precision, place, size, run)
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:200] if lines else type(error).__name__

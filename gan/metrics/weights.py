@@ -1,13 +1,15 @@
 """Where the feature network's weights come from: four places, one sha256, nothing loaded before it is checked."""
 
+import contextlib
 import hashlib
 import importlib.util
 import os
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
+from gan.data.files.atomic import replacing, sweep_drafts
+from gan.data.files.digest import file_sha256
 from gan.errors import WeightsError
 
 INCEPTION_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
@@ -39,8 +41,9 @@ def find_inception_weights(explicit: Path | None, cache_dir: Path) -> Path:
         return path
     cached = cache_dir / CACHED_NAME
     for place in (cached, _installed_file()):
-        if place is not None and _sha256(place) == INCEPTION_SHA256:
-            return place
+        with contextlib.suppress(OSError):  # not there, or not to be read: the next place
+            if place is not None and file_sha256(place) == INCEPTION_SHA256:
+                return place
     try:
         _download(cached)
     except (OSError, ValueError) as error:
@@ -84,22 +87,13 @@ def _installed_file() -> Path | None:
     return Path(next(iter(folders))) / PACKAGE_FILE if folders else None
 
 
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
-
-
 def _download(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
+    sweep_drafts(target.parent)
+    with replacing(target) as draft:
         digest, size, deadline = hashlib.sha256(), 0, time.monotonic() + _DOWNLOAD_TIMEOUT_SECONDS
         with (
-            os.fdopen(handle, "wb") as file,
+            draft.open("wb") as file,
             urllib.request.urlopen(DOWNLOAD_URL, timeout=_SOCKET_TIMEOUT_SECONDS) as response,
         ):
             while chunk := response.read(_CHUNK_BYTES):
@@ -110,6 +104,3 @@ def _download(target: Path) -> None:
                 file.write(chunk)
         if digest.hexdigest() != INCEPTION_SHA256:
             raise OSError(f"what came has sha256 {digest.hexdigest()}, expected {INCEPTION_SHA256}")
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

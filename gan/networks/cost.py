@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gan.networks.layer_cost import Part, dc_discriminator, dc_generator, r3_discriminator, r3_generator
+from gan.networks.layer_cost import LayerCost, dc_discriminator, dc_generator, r3_discriminator, r3_generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import Config
@@ -53,7 +53,7 @@ def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCo
     network, loss, batch = config.network, config.loss, config.train.batch_size
     dcgan = network.architecture == "dcgan"
     layers = (dc_generator, dc_discriminator) if dcgan else (r3_generator, r3_discriminator)
-    G, D = (sum(each(network, channels, num_classes), start=Part()) for each in layers)
+    G, D = (sum(each(network, channels, num_classes), start=LayerCost()) for each in layers)
     # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
     kept = G.pass_of(batch, slope=False) + D.pass_of(2 * batch, slope=loss.zero_centred)
     if loss.gradient_penalty > 0:

@@ -16,7 +16,7 @@ DC_KERNEL = 4
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerCost:
     """A layer, or a network as their sum; what is kept is counted in float32 numbers.
 
     Attributes:
@@ -33,8 +33,8 @@ class Part:
     kept_once: int = 0
     kept_by_slope: int = 0
 
-    def __add__(self, other: "Part") -> "Part":
-        return Part(
+    def __add__(self, other: "LayerCost") -> "LayerCost":
+        return LayerCost(
             self.parameters + other.parameters,
             self.flops + other.flops,
             self.kept + other.kept,
@@ -47,19 +47,19 @@ class Part:
         return images * (self.kept + self.kept_by_slope * slope) + self.kept_once
 
 
-def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.r3gan.R3Generator`."""
     widths, sides = network.widths, _sides(network)
     yield from _noise(network, num_classes)
     yield _product(_inputs(network, num_classes), widths[0])
-    yield Part(parameters=widths[0] * sides[0] ** 2, kept=widths[0])  # the basis, times what the product gives
+    yield LayerCost(parameters=widths[0] * sides[0] ** 2, kept=widths[0])  # the basis, times what the product gives
     for before, after, side in zip(widths, widths[1:], sides, strict=False):
         yield _conv(before, after, side=side)
     yield from _stages(network)
     yield _image_conv(network, widths[-1], channels, side=sides[-1], to_image=True)
 
 
-def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.r3gan.R3Discriminator`."""
     widths, sides = network.widths, _sides(network)
     yield _slope_by_image(network, channels)
@@ -69,12 +69,14 @@ def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) 
         yield _halved(before, side=side)
         yield _conv(before, after, side=side)
     features = network.embedding_dim if num_classes else 1
-    yield Part(parameters=widths[0] * sides[0] ** 2, kept=widths[0] * sides[0] ** 2, kept_by_slope=widths[0])  # head
+    yield LayerCost(
+        parameters=widths[0] * sides[0] ** 2, kept=widths[0] * sides[0] ** 2, kept_by_slope=widths[0]
+    )  # head
     yield _product(widths[0], features)
     yield from _projection(network, num_classes)
 
 
-def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.dcgan.DCGenerator`; an activation is what the next layer keeps as its input."""
     widths, sides = network.widths, _sides(network)
     yield from _noise(network, num_classes)
@@ -83,10 +85,10 @@ def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> I
         yield _batch_norm(width, side)
     for before, after, side in zip(widths, (*widths[1:], channels), sides, strict=True):
         yield _conv(before, after, kernel=DC_KERNEL, side=side, transposed=True)
-    yield Part(parameters=channels, kept=channels * network.resolution**2)  # the last bias, and tanh
+    yield LayerCost(parameters=channels, kept=channels * network.resolution**2)  # the last bias, and tanh
 
 
-def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[Part]:
+def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.dcgan.DCDiscriminator`."""
     widths, sides, normalisation = network.widths, _sides(network), network.discriminator_normalisation
     features = network.embedding_dim if num_classes else 1
@@ -95,18 +97,18 @@ def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) 
     for index, (before, after, side) in enumerate(zip((*widths[1:], channels), widths, sides, strict=True)):
         normed = normalisation == "batch" and index < len(widths) - 1  # not in the layer that an image meets
         yield _conv(before, after, kernel=DC_KERNEL, side=side, stride=2, bias=not normed, spectral=spectral)
-        yield Part(kept=after * side**2)  # into leaky ReLU
+        yield LayerCost(kept=after * side**2)  # into leaky ReLU
         if normed:
             yield _batch_norm(after, side)
         if network.dropout:
-            yield Part(kept=after)
+            yield LayerCost(kept=after)
     yield _conv(widths[0], features, kernel=network.base, side=1, stride=network.base, bias=True, spectral=spectral)
     yield from _projection(network, num_classes)
     if spectral and num_classes:
-        yield Part(kept_once=_singular(num_classes, network.embedding_dim))
+        yield LayerCost(kept_once=_singular(num_classes, network.embedding_dim))
 
 
-def _stages(network: "NetworkConfig") -> Iterable[Part]:
+def _stages(network: "NetworkConfig") -> Iterable[LayerCost]:
     """The residual blocks of a network, each with two leaky ReLUs that keep their input."""
     for width, side in zip(network.widths, _sides(network), strict=True):
         inner = width * network.expansion
@@ -115,7 +117,7 @@ def _stages(network: "NetworkConfig") -> Iterable[Part]:
             _conv(width, inner, side=side, bias=True),
             _conv(inner, inner, kernel=3, side=side, groups=groups, bias=True),
             _conv(inner, width, side=side),
-            Part(kept=2 * inner * side**2),
+            LayerCost(kept=2 * inner * side**2),
         )
         yield from block * network.blocks_per_stage
 
@@ -131,13 +133,13 @@ def _conv(
     transposed: bool = False,
     bias: bool = False,
     spectral: bool = False,
-) -> Part:
+) -> LayerCost:
     """A convolution: it keeps its input, and for a slope the gradient of its output.
 
     `side` is that of the output; of the input where the convolution is transposed.
     """
     weight = before // groups * after * kernel**2
-    return Part(
+    return LayerCost(
         parameters=weight + after * bias,
         flops=2 * weight * side**2,
         kept=before * (side * stride) ** 2,
@@ -147,17 +149,17 @@ def _conv(
     )
 
 
-def _image_conv(network: "NetworkConfig", width: int, channels: int, *, side: int, to_image: bool) -> Part:
+def _image_conv(network: "NetworkConfig", width: int, channels: int, *, side: int, to_image: bool) -> LayerCost:
     """R3GAN's convolution next to the image: 1x1, and 3x3 over patches."""
     patch, kernel = channels * network.patch**2, 1 if network.patch == 1 else 3
     before, after = (width, patch) if to_image else (patch, width)
     return _conv(before, after, kernel=kernel, side=side)
 
 
-def _halved(width: int, *, side: int) -> Part:
+def _halved(width: int, *, side: int) -> LayerCost:
     """A depthwise convolution with a kernel that is given: `side` is that of its output."""
     kernel = TAPS**2
-    return Part(
+    return LayerCost(
         flops=2 * width * kernel * side**2,
         kept=width * (2 * side) ** 2,
         kept_once=kernel,
@@ -165,14 +167,14 @@ def _halved(width: int, *, side: int) -> Part:
     )
 
 
-def _product(before: int, after: int) -> Part:
+def _product(before: int, after: int) -> LayerCost:
     """A matrix product."""
-    return Part(parameters=before * after, flops=2 * before * after, kept=before, kept_by_slope=after)
+    return LayerCost(parameters=before * after, flops=2 * before * after, kept=before, kept_by_slope=after)
 
 
-def _batch_norm(width: int, side: int) -> Part:
+def _batch_norm(width: int, side: int) -> LayerCost:
     """Its input, and means and variances of the batch and of the run."""
-    return Part(parameters=2 * width, kept=width * side**2, kept_once=4 * width)
+    return LayerCost(parameters=2 * width, kept=width * side**2, kept_once=4 * width)
 
 
 def _singular(rows: int, columns: int) -> int:
@@ -180,26 +182,26 @@ def _singular(rows: int, columns: int) -> int:
     return 1 + rows + columns
 
 
-def _noise(network: "NetworkConfig", num_classes: int) -> Iterable[Part]:
+def _noise(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
     """The class embedding beside z."""
     if num_classes:
-        yield Part(parameters=num_classes * network.embedding_dim, kept=LABEL)
+        yield LayerCost(parameters=num_classes * network.embedding_dim, kept=LABEL)
 
 
 def _inputs(network: "NetworkConfig", num_classes: int) -> int:
     return network.latent_dim + (network.embedding_dim if num_classes else 0)
 
 
-def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[Part]:
+def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
     """The features' product with the class embedding; its scale is the slope's beginning."""
     if num_classes:
         size = network.embedding_dim
-        yield Part(parameters=num_classes * size, kept=LABEL + 2 * size, kept_by_slope=1)
+        yield LayerCost(parameters=num_classes * size, kept=LABEL + 2 * size, kept_by_slope=1)
 
 
-def _slope_by_image(network: "NetworkConfig", channels: int) -> Part:
+def _slope_by_image(network: "NetworkConfig", channels: int) -> LayerCost:
     """The gradient that a penalty squares."""
-    return Part(kept_by_slope=channels * network.resolution**2)
+    return LayerCost(kept_by_slope=channels * network.resolution**2)
 
 
 def _sides(network: "NetworkConfig") -> list[int]:

@@ -22,7 +22,7 @@ Terms = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ImagePairs:
     """What a discriminator is shown in one step: n pairs of images.
 
     Attributes:
@@ -80,7 +80,7 @@ class Objective:
             yield
 
     def discriminator_gradients(
-        self, D: Discriminator, shown: Shown, batch_size: int, weights: PenaltyWeights | None
+        self, D: Discriminator, pairs: ImagePairs, batch_size: int, weights: PenaltyWeights | None
     ) -> tuple[list[Tensor], Terms]:
         """Return the gradients of D's parameters over this worker's slice, and the terms.
 
@@ -88,7 +88,7 @@ class Objective:
 
         Args:
             D: the discriminator.
-            shown: what it is shown.
+            pairs: what it is shown.
             batch_size: images in the global batch, by which sums are divided.
             weights: of the penalties; None leaves them out.
 
@@ -98,11 +98,11 @@ class Objective:
 
         Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
         """
-        count = len(shown.labels)
-        real, fake, seeds = self._augmented(shown)
+        count = len(pairs.labels)
+        real, fake, seeds = self._augmented(pairs)
         penalised = weights is not None
         images = torch.cat([real, fake]).requires_grad_(penalised and self.zero_centred)
-        logits = self._logits(D, images, shown.labels.repeat(2), seeds, apart=D.mixes_images)
+        logits = self._logits(D, images, pairs.labels.repeat(2), seeds, apart=D.mixes_images)
         real_logits, fake_logits = logits[:count], logits[count:]
         loss = self.loss.discriminator(real_logits, fake_logits).sum()
         sign = (real_logits - fake_logits if self.loss.paired else real_logits).sign()
@@ -117,9 +117,9 @@ class Objective:
             terms |= {"r1": norms[:count].sum(), "r2": norms[count:].sum()}
             loss = loss + 0.5 * weights.r1 * terms["r1"] + 0.5 * weights.r2 * terms["r2"]
         if weights is not None and self.between:
-            shares = uniform(shown.seeds, Purpose.INTERPOLATE, 1)
+            shares = uniform(pairs.seeds, Purpose.INTERPOLATE, 1)
             points = interpolate(real, fake, shares).detach().requires_grad_(True)
-            slopes = self._logits(D, points, shown.labels, seeds[:count])
+            slopes = self._logits(D, points, pairs.labels, seeds[:count])
             terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
             loss = loss + weights.between * terms["gradient_penalty"]
         gradients = torch.autograd.grad(
@@ -127,38 +127,38 @@ class Objective:
         )
         return list(gradients), {name: value.detach() for name, value in terms.items()}
 
-    def image_gradients(self, D: Discriminator, shown: Shown, batch_size: int) -> tuple[Tensor, Terms]:
+    def image_gradients(self, D: Discriminator, pairs: ImagePairs, batch_size: int) -> tuple[Tensor, Terms]:
         """Return the gradient of G's loss by the fake images, which is what G learns from, and G_loss.
 
         Args:
             D: the discriminator, after its step.
-            shown: what it is shown.
+            pairs: what it is shown.
             batch_size: images in the global batch, by which sums are divided.
 
         Returns:
             [n, C, H, W] float32, and the terms.
         """
-        count = len(shown.labels)
-        fake_images = shown.fake_images.detach().requires_grad_(True)
-        real, fake, seeds = self._augmented(shown, fake_images)
-        fake_logits = self._logits(D, fake, shown.labels, seeds[count:])
+        count = len(pairs.labels)
+        fake_images = pairs.fake_images.detach().requires_grad_(True)
+        real, fake, seeds = self._augmented(pairs, fake_images)
+        fake_logits = self._logits(D, fake, pairs.labels, seeds[count:])
         real_logits = fake_logits
         if self.loss.paired:
             with torch.no_grad():
-                real_logits = self._logits(D, real, shown.labels, seeds[:count])
+                real_logits = self._logits(D, real, pairs.labels, seeds[:count])
         loss = self.loss.generator(real_logits, fake_logits).sum()
         (gradient,) = torch.autograd.grad(loss / batch_size, fake_images)
         return gradient, {"G_loss": loss.detach()}
 
-    def _augmented(self, shown: Shown, fake_images: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def _augmented(self, pairs: ImagePairs, fake_images: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Real and fake images as D sees them, and the seeds [2n] of both."""
-        fakes = shown.fake_images if fake_images is None else fake_images
-        fake_seeds = derive(shown.seeds, Purpose.FAKE_KEY)
-        probability = shown.augment_probability
+        fakes = pairs.fake_images if fake_images is None else fake_images
+        fake_seeds = derive(pairs.seeds, Purpose.FAKE_KEY)
+        probability = pairs.augment_probability
         return (
-            augment(shown.real_images, shown.seeds, self.operations, probability),
+            augment(pairs.real_images, pairs.seeds, self.operations, probability),
             augment(fakes, fake_seeds, self.operations, probability),
-            torch.cat([shown.seeds, fake_seeds]),
+            torch.cat([pairs.seeds, fake_seeds]),
         )
 
     def _logits(

@@ -25,3 +25,13 @@ def reason_of(error: object, most: int = 200) -> str:
     """
     text = " ".join(shown(" ".join(str(error).split())).split())
     return text[:most].rstrip(".:") or type(error).__name__
+
+
+def last_line_of(error: object) -> str:
+    """Return the last line of a library's error, which is what the long ones of Ray and PyTorch come down to.
+
+    Args:
+        error: what was raised, or a text; it is shortened as by `reason_of`.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return reason_of(lines[-1]) if lines else type(error).__name__

@@ -1,6 +1,5 @@
 """Checkpoints: a folder of tensors and one JSON header, complete exactly when its hash list says so."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from gan.configuration.vocabulary import TRAINING_SECTIONS
+from gan.data.files.digest import file_sha256
 from gan.errors import CheckpointError
 
 FORMAT_VERSION = 2
@@ -37,11 +37,6 @@ class _Header(dict[str, Any]):
         raise HeaderError(f"a checkpoint's header says no {key}, so no ganflow wrote it: name another checkpoint")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any]) -> None:
     """Write a checkpoint into an existing folder; the hash list comes last and makes it whole.
 
@@ -54,7 +49,7 @@ def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any
     (folder / HEADER).write_text(
         json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n"
     )
-    hashes = {name: _sha256(folder / name) for name in (HEADER, TENSORS)}
+    hashes = {name: file_sha256(folder / name) for name in (HEADER, TENSORS)}
     (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
 
 
@@ -62,7 +57,7 @@ def is_complete(folder: Path) -> bool:
     """Say whether every file that the hash list names is there with the hash that it gives."""
     try:
         hashes = json.loads((folder / HASHES).read_text())
-        return set(hashes) == {HEADER, TENSORS} and all(_sha256(folder / name) == hashes[name] for name in hashes)
+        return set(hashes) == {HEADER, TENSORS} and all(file_sha256(folder / name) == hashes[name] for name in hashes)
     except (OSError, ValueError, TypeError, RecursionError):
         return False
 

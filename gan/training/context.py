@@ -59,7 +59,7 @@ class TrainContext(Protocol):
         """The newest complete checkpoint of this run, for resuming; None at a first start."""
 
 
-class Alone:
+class SingleWorker:
     """One worker that keeps nothing: for measuring steps.
 
     Args:
@@ -90,7 +90,7 @@ class Alone:
         return None
 
 
-class LocalContext(Alone):
+class LocalContext(SingleWorker):
     """A run in this process alone, for tests, notebooks and benchmarks.
 
     Args:

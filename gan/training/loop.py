@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
     from gan.configuration.config import Config
 
 
-def train(
+def run_training(
     config: "Config",
     images: np.ndarray,
     labels: np.ndarray,

@@ -15,7 +15,7 @@ import torch
 from gan.configuration.schedules import step_settings
 from gan.device.precision import emulation_warning, native_bf16
 from gan.objective.gradients import Objective
-from gan.training.context import Alone, TrainContext
+from gan.training.context import SingleWorker, TrainContext
 from gan.training.feed import Feed
 from gan.training.step import Networks, Step
 
@@ -150,7 +150,10 @@ def measure(
 
 def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
     return Step(
-        copy.deepcopy(nets), replace(objective, bf16=choice.bf16), Alone(context.device), compiled=choice.compiled
+        copy.deepcopy(nets),
+        replace(objective, bf16=choice.bf16),
+        SingleWorker(context.device),
+        compiled=choice.compiled,
     )
 
 

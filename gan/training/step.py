@@ -11,7 +11,7 @@ from gan.errors import NonFiniteLossError
 from gan.keyed_random import Purpose, normal
 from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
-from gan.objective.gradients import Objective, PenaltyWeights, Shown, Terms
+from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
 from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
@@ -103,7 +103,7 @@ class Step:
         z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
         with torch.set_grad_enabled(settings.generator_too), objective.precision(z.device):
             fake_images = self._generate(z, batch.labels).float()
-        shown = Shown(
+        pairs = ImagePairs(
             batch.real_images,
             fake_images.detach(),
             batch.labels,
@@ -111,11 +111,11 @@ class Step:
             torch.tensor(settings.augment_probability, device=z.device),
         )
         gradients, terms = self._discriminator_gradients(
-            nets.D, shown, settings.batch_size, _weights(settings, z.device)
+            nets.D, pairs, settings.batch_size, _weights(settings, z.device)
         )
         self._take("D", gradients, settings, terms, cur_nimg)
         if settings.generator_too:
-            by_images, losses = self._image_gradients(nets.D, shown, settings.batch_size)
+            by_images, losses = self._image_gradients(nets.D, pairs, settings.batch_size)
             terms |= losses
             parameters = list(nets.G.parameters())
             found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)

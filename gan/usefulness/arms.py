@@ -14,7 +14,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClassifierRecipe:
     """How every classifier of a comparison is trained; the arguments of `train_classifier`."""
 
     steps: int = 600
@@ -68,7 +68,7 @@ class Arms:
         holdout: Labelled,
         num_classes: int,
         *,
-        recipe: Recipe,
+        recipe: ClassifierRecipe,
         seeds: int,
         count: int,
         on_progress: OnProgress | None,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.metrics.estimate import Estimate
-from gan.usefulness.arms import Arms, Labelled, Recipe, require_classes, require_labels
+from gan.usefulness.arms import Arms, ClassifierRecipe, Labelled, require_classes, require_labels
 from gan.usefulness.classifier import Images, Labels, OnProgress
 from gan.usefulness.intervals import difference_estimate, share_estimate
 from gan.usefulness.rare_class import missing_images, reduce_class, smallest_class
@@ -86,7 +86,7 @@ def augmentation_gain(
     rare_class: int | None = None,
     keep: float | int = 0.1,
     seeds: int = 3,
-    recipe: Recipe = Recipe(),  # noqa: B008 - frozen
+    recipe: ClassifierRecipe = ClassifierRecipe(),  # noqa: B008 - frozen
     on_progress: OnProgress | None = None,
 ) -> AugmentationGain:
     """Return what generated images of one class, reduced to few real images, add to its recall.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan.metrics.estimate import Estimate
-from gan.usefulness.arms import Arms, Labelled, Recipe, Rows, require_classes, require_labels
+from gan.usefulness.arms import Arms, ClassifierRecipe, Labelled, Rows, require_classes, require_labels
 from gan.usefulness.classifier import Images, Labels, OnProgress
 from gan.usefulness.intervals import difference_estimate, share_estimate
 
@@ -49,7 +49,7 @@ def classification_accuracy_score(
     num_classes: int,
     *,
     seeds: int = 3,
-    recipe: Recipe = Recipe(),  # noqa: B008 - frozen
+    recipe: ClassifierRecipe = ClassifierRecipe(),  # noqa: B008 - frozen
     on_progress: OnProgress | None = None,
 ) -> CasResult:
     """Return the accuracy on real images of classifiers trained on generated ones, beside the same with real ones.

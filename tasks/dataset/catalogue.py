@@ -102,14 +102,14 @@ def find_version(settings: Settings, name: str) -> Version:
     return found[0]
 
 
-def diff(settings: Settings, before: str, after: str) -> "VersionDiff":
+def diff_versions(settings: Settings, before: str, after: str) -> "VersionDiff":
     """Compare two versions by the pixels of their images, each given as `find_version` takes it.
 
     Raises:
         DatasetError: a version is not known, not to be had, or broken.
     """
     from tasks.dataset.contents import read_version
-    from tasks.dataset.diff import compare
+    from tasks.dataset.diff import diff_images
 
     places: dict[Place, int] = {}
     # Both are known before one is fetched.
@@ -118,7 +118,7 @@ def diff(settings: Settings, before: str, after: str) -> "VersionDiff":
         read_version(version.md5, version_files(settings, version.md5, _pointer_text(settings, version)), places)
         for version in chosen
     )
-    return compare(old, new, list(places))
+    return diff_images(old, new, list(places))
 
 
 def checkout(settings: Settings, name: str) -> CheckedOut:

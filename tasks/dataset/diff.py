@@ -46,7 +46,7 @@ class VersionDiff(BaseModel):
     unchanged: int
 
 
-def compare(old: VersionImages, new: VersionImages, places: list[Place]) -> VersionDiff:
+def diff_images(old: VersionImages, new: VersionImages, places: list[Place]) -> VersionDiff:
     """Compare two versions; `places` are those that their numbers mean."""
     added, removed, became = _changes(old, new, places)
     keys = [key for key in {**old.info, **new.info} if not _RESULTS.fullmatch(key)]

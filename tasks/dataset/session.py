@@ -14,7 +14,7 @@ import yaml
 from gan.errors import DatasetError, GanflowError, ServiceError
 from gan.text.shown import reason_of
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -195,5 +195,5 @@ def open_repo(home: Path) -> Iterator["Repo"]:
 @contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """Wait until no other ganflow process uses DVC in this home, and hold it; a holder may ask again."""
-    with held(settings.state_dir / "dvc.lock", again=True):
+    with hold_lock(settings.state_dir / "dvc.lock", again=True):
         yield

@@ -15,12 +15,12 @@ from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
 from gan.evaluation.comparison import Comparison, require_sizes
 from gan.metrics.evaluation import Evaluation
-from tasks.evaluate.network import open_extraction, settled
+from tasks.evaluate.extraction import open_extraction, resolve_precision
 from tasks.evaluate.report import evaluation_html
 from tasks.runtime.progress import progress
 from tasks.runtime.settings import Settings
 
-Place = tuple[Path, str | None]
+SetOfImages = tuple[Path, str | None]
 
 
 class Compared(BaseModel):
@@ -59,8 +59,8 @@ def _as_measured(path: Path) -> dict[str, Any]:
 
 def compare_paths(
     settings: Settings,
-    a: Place,
-    b: Place,
+    a: SetOfImages,
+    b: SetOfImages,
     holdout: Path | None,
     *,
     config: EvaluationConfig,
@@ -92,7 +92,7 @@ def compare_paths(
     sets = {name: _open(name, path, split, scratch) for name, (path, split) in (("A", a), ("B", b))}
     held = _open("the holdout", holdout, None, scratch) if holdout else None
     require_sizes(sets["A"], sets["B"], n)
-    config = settled(settings, config)
+    config = resolve_precision(settings, config)
     comparison = Comparison(
         sets["A"],
         sets["B"],

@@ -16,6 +16,7 @@ from gan.evaluation.extraction import Images, OnProgress, Rows, keep_first
 from gan.generation.sampling import Program, draw
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor, default_batch_size
+from tasks.evaluate.network import load_extractor
 from tasks.runtime.ray_cluster import as_sentence, ray_cluster
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import THREADS_SLEEP, Settings
@@ -164,13 +165,10 @@ def _open(network: NetworkPayload) -> FeatureExtractor:
     """Load the network once in each process, and prove its precision on this very device."""
     import ray
 
-    from tasks.evaluate.network import open_extraction
-
     file = Path(network.name)  # as a sentence about it should call it, whatever the folder here
     with local_scratch("network") as folder, contextlib.chdir(folder):
         file.write_bytes(ray.get(network.content))
-        settings = Settings(ganflow_inception_weights=None if network.own else file, ray_address=None)
-        return open_extraction(settings, network.config, network=file if network.own else None).extractor
+        return load_extractor(file, network.config, own=network.own)
 
 
 def _result(reference: Any) -> Any:

@@ -33,7 +33,7 @@ class Measured(BaseModel):
     evaluation_run: str
 
 
-def keep(
+def keep_evaluation(
     settings: Settings,
     evaluated: Evaluated,
     *,

@@ -35,7 +35,7 @@ def image_folder(path: Path, class_names: Sequence[str], scratch: Path) -> RealI
         ConfigError: the generator draws other classes than these images have.
     """
     whole = open_image_set(path, scratch=scratch)
-    require_classes(class_names, whole.class_names)
+    require_same_classes(class_names, whole.class_names)
     splits = {"all": Resident(whole.images, whole.labels)}
     if (path / INFO_FILE).is_file() and any(path.glob("*.parquet")):
         # the whole set has the training images first
@@ -48,7 +48,7 @@ def image_folder(path: Path, class_names: Sequence[str], scratch: Path) -> RealI
     return RealImages(whole.digest, splits, tuple(class_names), whole.sequence)
 
 
-def require_classes(drawn: Sequence[str], there: Sequence[str]) -> None:
+def require_same_classes(drawn: Sequence[str], there: Sequence[str]) -> None:
     """Refuse to draw labels of a dataset from a model that knows other classes.
 
     Raises:

@@ -26,7 +26,7 @@ _PAGE, _GAP = 1024, 4  # how wide the page is, and what is between two pictures
 _ROWS = 8  # of pictures, shared among the classes
 
 
-class ClassRow(NamedTuple):
+class ScoredClass(NamedTuple):
     """A class with its score."""
 
     name: str
@@ -35,7 +35,7 @@ class ClassRow(NamedTuple):
     bar: Bar
 
 
-class Group(NamedTuple):
+class PictureGroup(NamedTuple):
     """Pictures under one name: `[n, R, R, C]` uint8 or data URIs by what they are, some with a score."""
 
     name: str
@@ -56,7 +56,7 @@ class Gallery(NamedTuple):
         crisp: whether each pixel is enlarged to a square.
     """
 
-    groups: list[Group]
+    groups: list[PictureGroup]
     sides: list[str]
     total: int
     tile: int
@@ -111,17 +111,19 @@ def evaluation_html(
     )
 
 
-def _class_rows(per_class: Mapping[str, Metric]) -> list[ClassRow]:
+def _class_rows(per_class: Mapping[str, Metric]) -> list[ScoredClass]:
     """Return the classes with bars on one scale, the worst first."""
     scale = bar_scale([end for metric in per_class.values() for end in (metric.value, *(bounds(metric) or ()))])
     worst_first = sorted(per_class.items(), key=lambda item: -item[1].value)
-    return [ClassRow(name, *texts(metric), bar(metric.value, bounds(metric), scale)) for name, metric in worst_first]
+    return [ScoredClass(name, *texts(metric), bar(metric.value, bounds(metric), scale)) for name, metric in worst_first]
 
 
 def _samples(strips: Sequence[Strip]) -> Gallery | None:
     """Show whole rows of pictures of the first classes, more of them where there are few classes."""
     named = [(strip.name, {"real": strip.real, "generated": strip.generated}) for strip in strips[:CLASSES_PICTURED]]
-    shown = [Group(name, {side: images for side, images in both.items() if len(images)}, {}) for name, both in named]
+    shown = [
+        PictureGroup(name, {side: images for side, images in both.items() if len(images)}, {}) for name, both in named
+    ]
     if not _arrays(shown):
         return None
     tile = _tile(shown, _STRIP_TILE)
@@ -138,27 +140,27 @@ def _whole_rows(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     return images[: len(images) // columns * columns or len(images)]
 
 
-def _neighbour(each: Neighbour) -> Group:
+def _neighbour(each: Neighbour) -> PictureGroup:
     parts = {"generated": each.generated, "by features": each.in_features, "by pixels": each.in_pixels}
     distances = {"by features": each.feature_distance, "by pixels": each.pixel_distance}
-    return Group(
+    return PictureGroup(
         each.label,
         {name: image[np.newaxis] for name, image in parts.items()},
         {name: f"distance {_three(distance)}" for name, distance in distances.items()},
     )
 
 
-def _pair(each: Pair) -> Group:
+def _pair(each: Pair) -> PictureGroup:
     parts = {"generated": each.generated[np.newaxis], "training image": each.training[np.newaxis]}
-    return Group(each.label, parts, {"training image": f"score {_three(each.score)}"})
+    return PictureGroup(each.label, parts, {"training image": f"score {_three(each.score)}"})
 
 
-def _cards(groups: list[Group]) -> Gallery | None:
+def _cards(groups: list[PictureGroup]) -> Gallery | None:
     shown = groups[:PAIRS_PICTURED]
     return _gallery(shown, len(groups), _tile(shown, _PAIR_TILE), 1, _PAIR_BYTES) if shown else None
 
 
-def _gallery(groups: Sequence[Group], total: int, tile: int, columns: int, most_bytes: int) -> Gallery:
+def _gallery(groups: Sequence[PictureGroup], total: int, tile: int, columns: int, most_bytes: int) -> Gallery:
     arrays = _arrays(groups)
     resolution = max(images.shape[1] for images in arrays)
     side = fitting_side(resolution, sum(len(images) * images.shape[3] for images in arrays), most_bytes)
@@ -170,18 +172,18 @@ def _gallery(groups: Sequence[Group], total: int, tile: int, columns: int, most_
     return Gallery(packed, _sides(groups), total, tile, columns, shrunk_to, tile % resolution == 0)
 
 
-def _tile(groups: Sequence[Group], wanted: int) -> int:
+def _tile(groups: Sequence[PictureGroup], wanted: int) -> int:
     """Return how wide to show pictures: small ones a whole number of times enlarged, so that pixels stay squares."""
     resolution = max(images.shape[1] for images in _arrays(groups))
     return wanted // resolution * resolution if 2 * resolution <= wanted else wanted
 
 
-def _sides(groups: Sequence[Group]) -> list[str]:
+def _sides(groups: Sequence[PictureGroup]) -> list[str]:
     """Return what the parts of any group are."""
     return list(dict.fromkeys(side for group in groups for side in group.parts))
 
 
-def _arrays(groups: Sequence[Group]) -> list[NDArray[np.uint8]]:
+def _arrays(groups: Sequence[PictureGroup]) -> list[NDArray[np.uint8]]:
     return [images for group in groups for images in group.parts.values()]
 
 

@@ -15,8 +15,8 @@ from gan.evaluation.evaluator import Evaluator
 from gan.evaluation.real import RealFeatures
 from gan.metrics.protocol import METRICS_VERSION
 from gan.training.checkpoint import HASHES
-from tasks.evaluate.network import open_extraction
-from tasks.evaluate.record import Measured, keep
+from tasks.evaluate.extraction import open_extraction
+from tasks.evaluate.record import Measured, keep_evaluation
 from tasks.evaluate.references import dataset_version, image_folder
 from tasks.evaluate.subjects import Subject
 from tasks.reports import artifacts
@@ -60,7 +60,7 @@ def evaluate_generator(
 
     Args:
         subject: what is measured.
-        configuration: its section `evaluation` says how, with a precision from `settled`.
+        configuration: its section `evaluation` says how, with a precision from `resolve_precision`.
         dataset_md5: the version that it is measured against.
         data: a path of other images instead.
         network: a TorchScript file instead of Inception.
@@ -79,7 +79,7 @@ def evaluate_generator(
         with progress("evaluating", evaluator.images_to_pass, logger) as update:
             evaluator.on_progress = update
             evaluated = evaluator.evaluate(subject.program(settings))
-    measured = keep(
+    measured = keep_evaluation(
         settings,
         evaluated,
         title=subject.title,

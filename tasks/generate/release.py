@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from gan.configuration.config import ReleaseConfig
+from gan.data.files.digest import file_sha256
 from gan.data.store.dataset import MANIFEST
 from gan.data.store.shards import read_column, read_split, split_rows, write_shards
 from gan.errors import ReleaseError
 from gan.generation.grids import class_grid_png
 from gan.generation.sampling import Program, draw
 from gan.metrics.evaluation import Evaluation
-from tasks.reports.cards import dataset_card
+from tasks.generate.dataset_card import dataset_card
 from tasks.runtime.scratch import scratch_beside, scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, RegisteredModel
@@ -164,7 +165,7 @@ def _fill(
     }
     (folder / "samples.png").write_bytes(class_grid_png(images, labels))
     (folder / "README.md").write_text(dataset_card(manifest, model.class_names), "utf-8")
-    manifest["files"] = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    manifest["files"] = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return manifest
 
@@ -186,7 +187,7 @@ def verify_release(folder: Path) -> dict[str, Any]:
             f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again"
         ) from None
     there = {path.name for path in folder.iterdir()} - {MANIFEST}
-    wrong = sorted(there ^ set(files)) or [name for name in files if _sha256(folder / name) != files[name]]
+    wrong = sorted(there ^ set(files)) or [name for name in files if file_sha256(folder / name) != files[name]]
     if wrong:
         raise ReleaseError(
             f"{folder / wrong[0]} is not as {MANIFEST} says: remove the folder and generate the release again"
@@ -195,8 +196,3 @@ def verify_release(folder: Path) -> dict[str, Any]:
     if not decoded == split_rows(folder, "train") == count:
         raise ReleaseError(f"{folder} has {decoded} images but {MANIFEST} says {count}: generate the release again")
     return manifest
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

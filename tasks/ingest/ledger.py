@@ -1,6 +1,6 @@
 """The history of the dataset: each ingest an MLflow run, each new version an event, even when a kill comes between.
 
-`tasks.ingest.outbox` says what is still owed; the next ingest pays it, or `ganflow up` when it starts.
+`tasks.ingest.outbox` keeps what could not be sent; the next ingest delivers it, or `ganflow up` when it starts.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from gan.data.store.shards import read_split
 from gan.generation.grids import class_grid_png
 from gan.text.shown import reason_of
 from tasks.dataset.repository import current_md5
-from tasks.ingest.outbox import owed, paid
+from tasks.ingest import outbox
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import DATASETS, run
@@ -26,14 +26,14 @@ DATASET_VERSIONED = "dataset.versioned"
 
 
 @dataclass(frozen=True)
-class Files:
+class IngestFiles:
     """What is kept of an ingest beside the dataset: the list of rejects and the page about it, where they exist."""
 
     quarantine: Path
     report: Path
 
 
-def settle(settings: Settings, on_warning: Callable[[str], None]) -> str | None:
+def deliver_outbox(settings: Settings, on_warning: Callable[[str], None]) -> str | None:
     """Announce and record the version that an earlier ingest made and could not say of.
 
     Returns:
@@ -43,18 +43,18 @@ def settle(settings: Settings, on_warning: Callable[[str], None]) -> str | None:
         ServiceError: MLflow does not answer.
     """
     announce(settings, on_warning)
-    note, md5 = owed(settings), current_md5(settings)
+    note, md5 = outbox.pending(settings), current_md5(settings)
     if note is None or not note.record or md5 is None:
         return None
     info = read_dataset_info(settings.data_dir)
     record(settings, md5, info, info.name, None)
-    paid(settings, recorded=True)
+    outbox.mark_delivered(settings, recorded=True)
     return md5
 
 
 def announce(settings: Settings, on_warning: Callable[[str], None]) -> None:
-    """Send the event by which `retrain/on-new-data` starts, if it is owed; what Prefect does not take stays owed."""
-    note, md5 = owed(settings), current_md5(settings)
+    """Send the event that starts `retrain/on-new-data` if it is in the outbox; one that Prefect does not take stays."""
+    note, md5 = outbox.pending(settings), current_md5(settings)
     if note is None or not note.announce or md5 is None:
         return
     try:
@@ -67,7 +67,7 @@ def announce(settings: Settings, on_warning: Callable[[str], None]) -> None:
             "the next ingest or start of `ganflow up` sends it"
         )
     else:
-        paid(settings, announced=True)
+        outbox.mark_delivered(settings, announced=True)
 
 
 def _send(event_id: str, md5: str, payload: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ def _send(event_id: str, md5: str, payload: dict[str, Any]) -> None:
         prefect.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
 
 
-def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: Files | None) -> bytes:
+def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: IngestFiles | None) -> bytes:
     """Log a version as a run with its statistics, pointer, page and a grid of samples; return the grid."""
     png = _grid(settings.data_dir)
     with run(settings, DATASETS, md5[:12], {"dataset_md5": md5, "source": source}) as log:
@@ -97,7 +97,7 @@ def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: 
     return png
 
 
-def record_failure(settings: Settings, source: str, files: Files) -> None:
+def record_failure(settings: Settings, source: str, files: IngestFiles) -> None:
     """Log an ingest that was refused, so that its rejects can be looked at."""
     with run(settings, DATASETS, "refused", {"source": source, "refused": "true"}) as log:
         log.file(files.report)

@@ -1,6 +1,6 @@
-"""What a new version of the dataset still owes: the event that announces it, and its run in MLflow.
+"""The outbox: what is still to be sent of a new version of the dataset, its event to Prefect and its run to MLflow.
 
-It is noted before the version is made, so that no kill, and no service that is away, can lose either.
+It is filled before the version is made, so that no kill, and no service that is away, can lose either.
 """
 
 import uuid
@@ -14,7 +14,7 @@ from tasks.runtime.settings import Settings
 _FILE = "ingest-owed.json"
 
 
-class Owed(BaseModel):
+class Outbox(BaseModel):
     """A note that counts as soon as the current version is another one than `before`.
 
     Attributes:
@@ -32,27 +32,27 @@ class Owed(BaseModel):
     event: str = Field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def owe(settings: Settings, *, announce: bool) -> None:
+def put(settings: Settings, *, announce: bool) -> None:
     """Note, before a version is made, that it has to be recorded and perhaps announced.
 
-    An event that could not be sent yet stays owed: it will name the newer version.
+    An event that could not be sent yet stays: it will name the newer version.
     """
-    current, earlier = current_md5(settings), owed(settings)
+    current, earlier = current_md5(settings), pending(settings)
     if earlier is not None and earlier.announce:
         _write(settings, earlier.model_copy(update={"record": True}))
     else:
-        _write(settings, Owed(before=current, announce=announce))
+        _write(settings, Outbox(before=current, announce=announce))
 
 
-def owed(settings: Settings) -> Owed | None:
-    """What the current version owes, or None."""
+def pending(settings: Settings) -> Outbox | None:
+    """What is still to be sent of the current version, or None."""
     note = _read(settings)
     if note is None or current_md5(settings) in (None, note.before):
         return None
     return note if note.announce or note.record else None
 
 
-def paid(settings: Settings, *, announced: bool = False, recorded: bool = False) -> None:
+def mark_delivered(settings: Settings, *, announced: bool = False, recorded: bool = False) -> None:
     """Note that the event has reached Prefect, or the run MLflow."""
     note = _read(settings)
     if note is not None:
@@ -60,16 +60,16 @@ def paid(settings: Settings, *, announced: bool = False, recorded: bool = False)
             update={"announce": note.announce and not announced, "record": note.record and not recorded}
         )
         _write(settings, note)
-    if owed(settings) is None:
+    if pending(settings) is None:
         (settings.state_dir / _FILE).unlink(missing_ok=True)
 
 
-def _read(settings: Settings) -> Owed | None:
+def _read(settings: Settings) -> Outbox | None:
     try:
-        return Owed.model_validate_json((settings.state_dir / _FILE).read_bytes())
+        return Outbox.model_validate_json((settings.state_dir / _FILE).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
-def _write(settings: Settings, note: Owed) -> None:
+def _write(settings: Settings, note: Outbox) -> None:
     write_whole(settings.state_dir / _FILE, note.model_dump_json())

@@ -47,7 +47,7 @@ _MEANINGS = {
 }
 
 
-class ClassRow(NamedTuple):
+class CountedClass(NamedTuple):
     """Images of one class; widths of its bars in per cent of the largest class."""
 
     name: str
@@ -57,7 +57,7 @@ class ClassRow(NamedTuple):
     test_width: float
 
 
-class Strip(NamedTuple):
+class SampleStrip(NamedTuple):
     """The sample images of one class, as data URIs."""
 
     name: str
@@ -88,7 +88,8 @@ def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "
         more_notes=max(0, len(built.notes) - _NOTES_LISTED),
         classes=class_rows(info),
         strips=[
-            Strip(name, data_uris(images, side)) for name, images in islice(built.samples.items(), CLASSES_PICTURED)
+            SampleStrip(name, data_uris(images, side))
+            for name, images in islice(built.samples.items(), CLASSES_PICTURED)
         ],
         side=side,
         shrunk=side < info.resolution,
@@ -110,11 +111,11 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
     return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
 
 
-def class_rows(info: DatasetInfo) -> list[ClassRow]:
+def class_rows(info: DatasetInfo) -> list[CountedClass]:
     """Return the images per class, with bars beside each other's."""
     counts = [(name, train, info.counts["test"].get(name, 0)) for name, train in info.counts["train"].items()]
     unit = max(1, *(train + test for _, train, test in counts)) / 100
-    return [ClassRow(name, train, test, train / unit, test / unit) for name, train, test in counts]
+    return [CountedClass(name, train, test, train / unit, test / unit) for name, train, test in counts]
 
 
 def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:

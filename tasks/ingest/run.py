@@ -17,12 +17,11 @@ from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import INFO_FILE, read_dataset_info
 from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks.dataset.repository import DatasetVersion, current_md5, ensure_data, recover, version_dataset
-from tasks.ingest import ledger
+from tasks.ingest import ledger, outbox
 from tasks.ingest.credentials import find_authorization
 from tasks.ingest.on_ray import job_runner
-from tasks.ingest.outbox import owe
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.progress import AnyLogger, progress
 from tasks.runtime.settings import Settings
 
@@ -30,7 +29,7 @@ INGEST_LOCK = "ingest.lock"
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class IngestResult:
     """What `ingest_dataset` did.
 
     Attributes:
@@ -46,10 +45,10 @@ class Done:
     change: str
 
 
-def files_of(settings: Settings) -> ledger.Files:
+def files_of(settings: Settings) -> ledger.IngestFiles:
     """Return where the list of rejects and the page of the last ingest lie."""
     folder = settings.state_dir / "ingest-report"
-    return ledger.Files(folder / "quarantine.jsonl", folder / "report.html")
+    return ledger.IngestFiles(folder / "quarantine.jsonl", folder / "report.html")
 
 
 def ingest_dataset(
@@ -60,7 +59,7 @@ def ingest_dataset(
     *,
     announce: bool,
     source_secret: str | None = None,
-) -> Done:
+) -> IngestResult:
     """Read a source and make it the current version; announce it, if it is a new one.
 
     Finished parts, and what was fetched or unpacked, wait in the state folder until this succeeds. `source_secret`
@@ -73,7 +72,7 @@ def ingest_dataset(
     work = settings.state_dir / "ingest"
     authorization = find_authorization(settings, spec.spec, source_secret)
     recover(settings)
-    if (made_before := ledger.settle(settings, logger.warning)) is not None:
+    if (made_before := ledger.deliver_outbox(settings, logger.warning)) is not None:
         logger.info("an ingest ended before it could record dataset %s: done now", made_before)
     # The processes that read images start while the source is listed.
     with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
@@ -87,7 +86,7 @@ def ingest_dataset(
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
         built = _build(settings, source, config, staged, earlier, run_jobs, logger)
-        owe(settings, announce=announce)
+        outbox.put(settings, announce=announce)
         version = version_dataset(settings, staged)
     ledger.announce(settings, logger.warning)
     if version.md5 == made_before:
@@ -97,7 +96,7 @@ def ingest_dataset(
         logger.warning(version.push_error)
     shutil.rmtree(work, ignore_errors=True)
     change = f"The version before, {before}." if before and version.changed else ""
-    return Done(built, version, source.name, change)
+    return IngestResult(built, version, source.name, change)
 
 
 @contextlib.contextmanager
@@ -105,10 +104,10 @@ def one_ingest_at_a_time(settings: Settings, logger: AnyLogger) -> Iterator[None
     """Wait until no other ingest works in this home."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(held(settings.state_dir / INGEST_LOCK, timeout=0))
+            stack.enter_context(hold_lock(settings.state_dir / INGEST_LOCK, timeout=0))
         except Timeout:
             logger.warning("another ingest is at work in %s: waiting for it", settings.home)
-            stack.enter_context(held(settings.state_dir / INGEST_LOCK))
+            stack.enter_context(hold_lock(settings.state_dir / INGEST_LOCK))
         yield
 
 

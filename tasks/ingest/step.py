@@ -12,8 +12,7 @@ from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
 from gan.text.shown import reason_of
-from tasks.ingest import ledger
-from tasks.ingest.outbox import paid
+from tasks.ingest import ledger, outbox
 from tasks.ingest.report import failure_html, report_html
 from tasks.ingest.run import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.reports import artifacts
@@ -79,7 +78,7 @@ def _ingest(
     version, info = done.version, done.built.info
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
     ledger.record(settings, version.md5, info, done.source, files)
-    paid(settings, recorded=True)
+    outbox.mark_delivered(settings, recorded=True)
     for note in done.built.notes:
         logger.info(note)
     artifacts.dataset(done.built, version.md5)
@@ -98,7 +97,7 @@ def _ingest(
     )
 
 
-def _show_refusal(settings: Settings, spec: SourceSpec, message: str, files: ledger.Files) -> None:
+def _show_refusal(settings: Settings, spec: SourceSpec, message: str, files: ledger.IngestFiles) -> None:
     name = PurePath(bare_address(spec.spec)).name
     files.report.write_text(failure_html(name, message, files.quarantine), "utf-8")
     ledger.record_failure(settings, name, files)

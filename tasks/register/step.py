@@ -11,8 +11,8 @@ from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Decision
 from gan.training.checkpoint import HASHES, load_header
 from tasks.evaluate.record import Measured
+from tasks.register.model_card import model_card
 from tasks.reports import artifacts
-from tasks.reports.cards import model_card
 from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
@@ -21,7 +21,7 @@ from tasks.tracking.registry import (
     find_model,
     load_generator,
     promote,
-    register,
+    register_version,
 )
 from tasks.tracking.runs import run_artifact, run_tags
 
@@ -59,7 +59,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     log.tags({"evaluation_run": measured.evaluation_run} | how)
     log.text(card, "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
-    model = register(
+    model = register_version(
         settings,
         log,
         load_generator(checkpoint),

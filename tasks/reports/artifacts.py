@@ -25,7 +25,7 @@ from gan.generation.grids import image_grid
 from gan.metrics.evaluation import Decision, Evaluation
 from gan.text.shown import reason_of
 from tasks.reports import markdown
-from tasks.reports.cards import metrics_table
+from tasks.reports.metrics_markdown import metrics_table
 from tasks.reports.page import thumbnail_side, thumbnails
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client

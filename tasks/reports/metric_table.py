@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from gan.metrics.evaluation import Metric
 from tasks.reports.bars import Bar, bar, bar_scale, number
-from tasks.reports.metric_texts import KINDS, Kind, describe, rank
+from tasks.reports.metric_texts import KINDS, Kind, describe_metric, rank
 
 
-class Row(NamedTuple):
+class ScoreRow(NamedTuple):
     """A line of the table.
 
     Attributes:
@@ -30,19 +30,19 @@ class Row(NamedTuple):
     real: str | None
 
 
-def metric_groups(metrics: Mapping[str, Metric], baseline: Mapping[str, Metric]) -> dict[str, list[Row]]:
+def metric_groups(metrics: Mapping[str, Metric], baseline: Mapping[str, Metric]) -> dict[str, list[ScoreRow]]:
     """Return the lines under their headings, both in the order of `KINDS`; unknown metrics come last.
 
     Args:
         metrics: scores by key.
         baseline: scores of real images; one counts for the metric of its name, whatever the number of images.
     """
-    real = {describe(key).name: metric for key, metric in baseline.items()}
+    real = {describe_metric(key).name: metric for key, metric in baseline.items()}
     if "cas_real" in metrics:
         real[KINDS["cas"].name] = metrics["cas_real"]
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[ScoreRow]] = {}
     for key in sorted(metrics, key=rank):
-        kind = describe(key)
+        kind = describe_metric(key)
         found.setdefault(kind.group, []).append(_row(key, metrics[key], kind, real.get(kind.name)))
     return found
 
@@ -60,9 +60,9 @@ def texts(metric: Metric) -> tuple[str, tuple[str, str] | None]:
     return number(metric.value, high - low), (number(low, high - low), number(high, high - low))
 
 
-def _row(key: str, metric: Metric, kind: Kind, real: Metric | None) -> Row:
+def _row(key: str, metric: Metric, kind: Kind, real: Metric | None) -> ScoreRow:
     interval, mark = bounds(metric), real.value if real else None
     reached = [metric.value, *(interval or ()), *([] if mark is None else [mark])]
     scale = bar_scale(reached, at_least=kind.at_least, symmetric=kind.symmetric)
     drawn = bar(metric.value, interval, scale, mark)
-    return Row(key, kind, metric.note, *texts(metric), drawn, texts(real)[0] if real else None)
+    return ScoreRow(key, kind, metric.note, *texts(metric), drawn, texts(real)[0] if real else None)

@@ -99,7 +99,7 @@ KINDS = {
 _KNOWN = re.compile(f"(?:{'|'.join(sorted(KINDS, key=len, reverse=True))})(?=_|[0-9]|$)")
 
 
-def describe(key: str) -> Kind:
+def describe_metric(key: str) -> Kind:
     """Return what a key such as `fid10k`, `kid1437`, `cas` or `fd_dinov2_10k` stands for."""
     known = _KNOWN.match(key)
     if not known:

@@ -13,7 +13,7 @@ _MODE = 0o664
 
 
 @contextlib.contextmanager
-def held(path: Path, *, timeout: float = -1, again: bool = False) -> Iterator[None]:
+def hold_lock(path: Path, *, timeout: float = -1, again: bool = False) -> Iterator[None]:
     """Hold a lock file within the block.
 
     Args:

@@ -19,7 +19,7 @@ LOG_EVERY_SHARE = 0.02  # of the time so far: a day's work shall not fill the lo
 
 
 @dataclass(frozen=True)
-class Place:
+class Position:
     """How far a piece of work is.
 
     Attributes:
@@ -58,7 +58,7 @@ class Place:
 
 
 class Pace:
-    """How fast work goes, from the first place that it told: what an earlier process did counts for nothing.
+    """How fast work goes, from the first position that it told: what an earlier process did counts for nothing.
 
     Args:
         clock: seconds.
@@ -77,7 +77,7 @@ class Pace:
         return more / seconds if more > 0 and seconds > 0 else None
 
 
-class Lines:
+class ProgressLog:
     """A log of places: a line every few seconds, ever less often as time goes by, and one at the end of long work.
 
     Args:
@@ -91,17 +91,17 @@ class Lines:
         self.begun = self.last = clock()
         self.ended = True  # nothing to end yet
 
-    def show(self, description: str, place: Place) -> None:
-        """Log a place if it is time for it."""
+    def show(self, description: str, position: Position) -> None:
+        """Log a position if it is time for it."""
         now = self.clock()
         due = now - self.last >= max(LOG_EVERY_SECONDS, LOG_EVERY_SHARE * (now - self.begun))
-        ends = place.done >= place.total > 0
+        ends = position.done >= position.total > 0
         if self.logger and (due or (ends and not self.ended)):
             self.last, self.ended = now, ends
-            self.logger.info("%s", place.sentence(description), extra={"is_progress": True})
+            self.logger.info("%s", position.sentence(description), extra={"is_progress": True})
 
 
-class Bar(Progress):
+class ProgressBar(Progress):
     """A bar with its note below: beside it, the figures of one would push those of the other off a narrow terminal."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
@@ -117,10 +117,10 @@ class Reporter:
         description: what is done, as in «training».
         total: how many in all.
         unit: what is counted: `images` or `bytes`.
-        show: called with the description and each place.
+        show: called with the description and each position.
     """
 
-    def __init__(self, description: str, total: int, unit: str, show: Callable[[str, Place], None]) -> None:
+    def __init__(self, description: str, total: int, unit: str, show: Callable[[str, Position], None]) -> None:
         self.unit = unit
         self.show = show
         self.begin(description, total)
@@ -132,7 +132,7 @@ class Reporter:
         self.pace = Pace()
 
     def __call__(self, done: int, note: str = "", *, total: int | None = None, rate: float | None = None) -> None:
-        """Show a place.
+        """Show a position.
 
         Args:
             done: how many are done.
@@ -142,7 +142,7 @@ class Reporter:
         """
         self.total = self.total if total is None else total
         measured = self.pace.at(done)
-        self.show(self.description, Place(done, self.total, measured if rate is None else rate, self.unit, note))
+        self.show(self.description, Position(done, self.total, measured if rate is None else rate, self.unit, note))
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def progress(
         unit: what is counted: `images` or `bytes`.
     """
     if not sys.stderr.isatty():
-        yield Reporter(description, total, unit, Lines(logger).show)
+        yield Reporter(description, total, unit, ProgressLog(logger).show)
         return
     columns = (
         TextColumn("{task.description:<12}"),
@@ -167,10 +167,10 @@ def progress(
         TextColumn("{task.fields[speed]:>11}"),
         TextColumn("{task.fields[left]}"),
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with ProgressBar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, note="", speed="", left="")
 
-        def show(what: str, now: Place) -> None:
+        def show(what: str, now: Position) -> None:
             bar.update(
                 task,
                 description=what,

@@ -12,7 +12,7 @@ from typing import TypeVar
 import psutil
 
 from gan.errors import GanflowError, OutOfPatienceError, ResourcesError, ServiceError
-from gan.text.shown import shown
+from gan.text.shown import last_line_of
 from tasks.runtime.failures import explained
 from tasks.runtime.guard import guard
 from tasks.runtime.guardian import end
@@ -75,7 +75,7 @@ def _connect(address: str) -> None:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise OutOfPatienceError(
-            f"no Ray cluster answers at {address} ({last_line(error)}): start it, or correct or unset RAY_ADDRESS"
+            f"no Ray cluster answers at {address} ({last_line_of(error)}): start it, or correct or unset RAY_ADDRESS"
         ) from None
 
 
@@ -92,10 +92,12 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
             _clear_away(there)
             if not left:
                 raise OutOfPatienceError(
-                    f"Ray did not start on this machine in {STARTS} tries ({last_line(error)}): "
+                    f"Ray did not start on this machine in {STARTS} tries ({last_line_of(error)}): "
                     "try again when it is less busy"
                 ) from None
-            on_warning(f"Ray did not start on this machine ({last_line(error)}): it is tried again, {left} more times")
+            on_warning(
+                f"Ray did not start on this machine ({last_line_of(error)}): it is tried again, {left} more times"
+            )
         else:
             guardian.look()
             return
@@ -156,12 +158,6 @@ def in_a_thread(work: Callable[[], Result]) -> Result:
     return done.result()
 
 
-def last_line(error: BaseException) -> str:
-    """Return the last line of an error's message, which is what Ray's long ones come down to, fit to be shown."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shown(lines[-1]) if lines else type(error).__name__
-
-
 def as_sentence(error: Exception, what: str) -> GanflowError:
     """Return the sentence for what a task on the cluster raised: its own where it has one.
 
@@ -173,5 +169,5 @@ def as_sentence(error: Exception, what: str) -> GanflowError:
     lost = isinstance(told, ServiceError)
     if told is not None and not lost:
         return told
-    sentence = f"the Ray cluster could not {what} ({last_line(error)[:200]}): see its dashboard, and run this again"
+    sentence = f"the Ray cluster could not {what} ({last_line_of(error)}): see its dashboard, and run this again"
     return (ServiceError if lost else ResourcesError)(sentence)

@@ -13,7 +13,7 @@ from filelock import Timeout
 
 from gan.data.files.atomic import sweep_drafts
 from gan.errors import InputError
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
 _NAME = "scratch"
@@ -65,7 +65,7 @@ def scratch_in(top: Path, kind: str) -> Iterator[Path]:
     _sweep(top)
     top.mkdir(parents=True, exist_ok=True)
     folder = top / f"{kind}-{secrets.token_hex(8)}"
-    with held(_lock_of(folder)):  # the kernel frees it when this process ends, however it ends
+    with hold_lock(_lock_of(folder)):  # the kernel frees it when this process ends, however it ends
         folder.mkdir()
         try:
             yield folder
@@ -84,7 +84,7 @@ def remove_abandoned(settings: Settings) -> None:
 
 def _sweep(top: Path) -> None:
     for path in top.glob("*.lock"):
-        with contextlib.suppress(Timeout, OSError, InputError), held(path, timeout=0):
+        with contextlib.suppress(Timeout, OSError, InputError), hold_lock(path, timeout=0):
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
             path.unlink(missing_ok=True)
 

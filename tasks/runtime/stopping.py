@@ -11,7 +11,7 @@ _stopping = threading.Event()
 
 
 @contextlib.contextmanager
-def goes_on(sentence: str) -> Iterator[None]:
+def said_if_stopped(sentence: str) -> Iterator[None]:
     """Note how to go on, or what stands, if the command is stopped within the block; an inner block knows better."""
     _sentences.append(sentence)
     try:

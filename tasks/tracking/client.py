@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from gan.errors import InputError, ResourcesError, ServiceError
 from gan.text.shown import inert, reason_of
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.patience import patiently
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
@@ -90,7 +90,7 @@ def _make_database(uri: str) -> None:
     if not uri.startswith(SQLITE) or path.exists() or not path.parent.is_dir():
         return
     # One at a time, so that whatever another process left of a draft can be removed.
-    with held(path.with_name(f".{path.name}.lock")):
+    with hold_lock(path.with_name(f".{path.name}.lock")):
         if path.exists():
             return
         draft = path.with_name(f".{path.name}.draft")

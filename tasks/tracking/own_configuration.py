@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gan.configuration.config import parse_config
+from gan.configuration.parsing import parse_config
 from gan.configuration.presets import PRESETS
 from gan.configuration.provenance import Configuration, Origin
 from gan.errors import ConfigError, InputError

@@ -1,31 +1,28 @@
 """The MLflow registry: the generator's versions, their aliases, and programs loaded from them."""
 
 import contextlib
-import io
 import json
-import logging
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from gan.configuration.config import parse_network
+from gan.configuration.parsing import parse_network
 from gan.errors import CheckpointError, ConfigError, InputError, LabelError, ModelNotFoundError, UnsafeModelError
-from gan.generation.export import PROGRAM_FORMAT_VERSION, SeededGenerator
-from gan.generation.program_file import forget_places, load_program_file
+from gan.generation.export import SeededGenerator
+from gan.generation.program_file import load_program_file
 from gan.generation.sampling import Program
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors, restore_part
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
+from tasks.tracking.logged_model import PROGRAM_FILE, log_model, quiet
 from tasks.tracking.runs import run_artifact
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "gan-generator"
-PROGRAM_FILE = "data/model.pt2"  # in MLflow's folder of a model whose format is pt2
 _NUMBER = re.compile(r"[0-9]{1,9}")
 NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -166,7 +162,7 @@ def load_program(settings: Settings, model: RegisteredModel) -> Program:
     client(settings)
     from mlflow.artifacts import download_artifacts
 
-    with scratch_folder(settings, "program") as folder, _quiet():
+    with scratch_folder(settings, "program") as folder, quiet():
         try:
             file = download_artifacts(artifact_uri=f"{model.uri}/{PROGRAM_FILE}", dst_path=str(folder))
         except Exception as error:  # each artifact store has errors of its own, and a version may name any
@@ -197,7 +193,7 @@ def require_label(model: RegisteredModel, label: int) -> None:
     )
 
 
-def register(
+def register_version(
     settings: Settings,
     run: RunLog,
     generator: SeededGenerator,
@@ -226,7 +222,7 @@ def register(
     facts = {**tags, CHECKPOINT: checkpoint}
     version = _version_of(registry, run.run_id, checkpoint)
     if version is None:
-        uri, model_id = _export(registry, run.run_id, generator, config)
+        uri, model_id = log_model(registry, run.run_id, generator, config)
         with contextlib.suppress(MlflowException):  # it is there already
             registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
         created = registry.create_model_version(
@@ -247,53 +243,6 @@ def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str |
     return str(max(numbers)) if numbers else None
 
 
-class _PlacelessProgram:
-    """MLflow's flavor for PyTorch, whose exported graph does not tell where this machine keeps its code."""
-
-    @staticmethod
-    def save_model(path: str, **options: Any) -> None:
-        """Save a model as `mlflow.pytorch` does."""
-        import mlflow
-
-        mlflow.pytorch.save_model(path=path, **options)
-        forget_places(Path(path) / PROGRAM_FILE)
-
-
-def _export(
-    registry: "MlflowClient", run_id: str, generator: SeededGenerator, config: Mapping[str, Any]
-) -> tuple[str, str]:
-    """Log the program as a model of a run, and return its address and id."""
-    import mlflow
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    example = np.array([[0, -1], [1, -1]], dtype=np.int64)
-    image = generator(torch.from_numpy(example)).numpy()
-    signature = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.int64), (-1, 2))]),
-        outputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *image.shape[1:]))]),
-    )
-    training = registry.get_run(run_id)
-    with _quiet():
-        # Not `mlflow.pytorch.log_model`: it needs the run open, and an open run that fails is FAILED.
-        model = registry.create_logged_model(
-            training.info.experiment_id, name="generator", source_run_id=run_id, params=training.data.params
-        )
-        info = Model.log(
-            artifact_path=None,
-            model_id=model.model_id,
-            flavor=_PlacelessProgram,
-            run_id=run_id,
-            pytorch_model=generator,
-            input_example=example,
-            signature=signature,
-            serialization_format="pt2",
-            pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
-            metadata={"program_format_version": PROGRAM_FORMAT_VERSION, "config": dict(config)},
-        )
-    return str(info.model_uri), str(info.model_id)
-
-
 def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
     """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
     header = load_header(run_artifact(settings, run_id, "checkpoint"))
@@ -303,7 +252,7 @@ def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: s
 @contextlib.contextmanager
 def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
     """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
-    with held(settings.state_dir / "registry.lock"):
+    with hold_lock(settings.state_dir / "registry.lock"):
         yield
 
 
@@ -323,17 +272,3 @@ def promote(settings: Settings, model: RegisteredModel) -> None:
     replaced = registry.get_model_version(MODEL, version).tags.get(REPLACES)
     if replaced is not None:
         registry.set_registered_model_alias(MODEL, PREVIOUS, replaced)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MLflow's prints and advice off the terminal."""
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""The board: what the processes of a training say, until the driver collects it."""
+"""The channel: what the processes of a training say, until the driver collects it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ class Scoring:
 
 
 @ray.remote(num_cpus=0)
-class Board:
+class Channel:
     """Holds what is said until the driver collects it; never more than a few records.
 
     A record is a `Progress` as a dict, {"warning": sentence}, {"error": sentence, "kind": class in gan.errors}, or a
@@ -55,18 +55,18 @@ class Board:
 
 @contextmanager
 def collecting(
-    board: Any,
+    channel: Any,
     on_progress: Callable[["Progress"], None],
     on_warning: Callable[[str], None],
     on_scoring: Callable[[Scoring], None] = lambda scoring: None,
     on_error: Callable[[], None] = lambda: None,
 ) -> Iterator[list[dict[str, str]]]:
-    """Hand the board's records on from a thread while the block runs.
+    """Hand the channel's records on from a thread while the block runs.
 
     What is handed on is told, never needed: a call that fails is a warning, once, and the records go on.
 
     Args:
-        board: the actor.
+        channel: the actor.
         on_progress: called with every progress record.
         on_warning: called with every sentence once; not after an error, which explains enough.
         on_scoring: called with how far the score of a checkpoint is.
@@ -105,7 +105,7 @@ def collecting(
                 warn(f"what the training told could not all be shown ({reason_of(error)}): it goes on all the same")
 
     def collect() -> None:
-        for record in trying(lambda: ray.get(board.drain.remote())) or ():
+        for record in trying(lambda: ray.get(channel.drain.remote())) or ():
             trying(partial(hand_on, record))
 
     def poll() -> None:

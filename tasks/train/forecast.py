@@ -13,14 +13,14 @@ from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
 from gan.device.precision import native_bf16
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed, worker_slice
 from gan.training.probe import candidates, measure
 from gan.training.state import TrainingState
 from tasks.dataset.current import load_version
 from tasks.runtime.settings import Settings
 from tasks.train.plan import TrainingPlan
-from tasks.train.trainer import share_out
+from tasks.train.resources import worker_resources
 
 
 class Forecast(BaseModel):
@@ -99,7 +99,7 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     data = load_version(settings.data_dir, settings.resident_dir, plan.dataset.md5)
     cost = network_cost(config, header["channels"], header["num_classes"])
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    share = share_out([here], workers)
+    share = worker_resources([here], workers)
     device = torch.device("cuda" if share["GPU"] else "cpu")
     free = torch.cuda.mem_get_info(device)[0] if share["GPU"] else psutil.virtual_memory().available
     choice, rates = None, dict[str, float]()
@@ -138,7 +138,7 @@ def _measured(
     torch.set_num_threads(threads)
     if device.type == "cpu":
         keep_freed_memory()
-    run = TrainingState(config, Alone(device), plan.header)
+    run = TrainingState(config, SingleWorker(device), plan.header)
     feed = Feed(np.asarray(data.images), data.labels, seed=config.train.seed, flip=config.train.flip, device=device)
     part = worker_slice(0, config.train.batch_size, 0, workers)
     open_choices = candidates(config, device, native=native_bf16(device))

@@ -9,7 +9,7 @@ from tasks.dataset.current import CurrentDataset, current_dataset
 from tasks.runtime.settings import Settings
 from tasks.train.resume import Unfinished, find_unfinished, newest_unfinished, require_same_run
 from tasks.train.trainer import checkpoint_header
-from tasks.train.warm_start import WarmStart, find_warm_start, hash_with, require_fit
+from tasks.train.warm_start import WarmStart, find_warm_start, require_fit, training_hash_with
 
 AUTO = "auto"
 
@@ -42,7 +42,7 @@ class TrainingPlan:
             "dataset_md5": self.dataset.md5,
             "preset": self.config.preset,
             "training_hash": self.header["training_hash"],
-            "recipe": hash_with(self.config.recipe_hash(), record),
+            "recipe": training_hash_with(self.config.recipe_hash(), record),
         }
         return tags | ({"warm_start": json.dumps(record)} if record else {})
 

@@ -37,7 +37,7 @@ class Unfinished:
 
 
 @contextmanager
-def held(settings: Settings, run_id: str) -> Iterator[None]:
+def training_lease(settings: Settings, run_id: str) -> Iterator[None]:
     """Keep every other process of this home from training a run; a killed process lets go.
 
     Raises:
@@ -45,7 +45,7 @@ def held(settings: Settings, run_id: str) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(locks.held(settings.state_dir / "training" / f"{run_id}.lock", timeout=0))
+            stack.enter_context(locks.hold_lock(settings.state_dir / "training" / f"{run_id}.lock", timeout=0))
         except Timeout:
             raise InputError(f"run {run_id} is being trained by another process: wait for its end, {NEW_RUN}") from None
         yield
@@ -105,7 +105,7 @@ def require_same_run(found: Unfinished, header: Mapping[str, Any]) -> None:
 
 
 def _with_checkpoint(settings: Settings, run_id: str) -> Unfinished:
-    with held(settings, run_id):
+    with training_lease(settings, run_id):
         storage = RunStorage(settings.storage, run_id)
         for name in storage.checkpoints():
             try:

@@ -56,7 +56,7 @@ class Trained(BaseModel):
     kid: float | None
 
 
-class Line:
+class ProgressLine:
     """What the progress bar says: images seen, how fast, the last losses and sign of D, and the last KID.
 
     A record holds what there was to tell: losses and speed at every mark, a KID long after the losses beside it, the
@@ -85,7 +85,7 @@ class Line:
         return self.reached, note, len(self.seconds) / sum(self.seconds) if self.seconds else None
 
 
-class Shown:
+class TrainingReporter:
     """What a person sees of a training: its line and, once it has ended, how far the last scores are.
 
     Args:
@@ -96,7 +96,7 @@ class Shown:
     def __init__(self, reporter: Reporter, total_nimg: int) -> None:
         self.reporter = reporter
         self.total_nimg = total_nimg
-        self.line = Line()
+        self.line = ProgressLine()
         self.scored_nimg: int | None = None  # of the checkpoint whose score is waited for
 
     def training(self, record: Progress) -> None:
@@ -127,8 +127,8 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
         scratch_folder(settings, "checkpoint") as folder,
         Telemetry(f"run {run_id}", logger.warning) as telemetry,
     ):
-        shown = Shown(reporter, config.train.total_images)
-        told = TrainingLog(log, telemetry, shown.training, logger)
+        shown = TrainingReporter(reporter, config.train.total_images)
+        training_log = TrainingLog(log, telemetry, shown.training, logger)
         result = train_on_ray(
             config,
             header,
@@ -136,14 +136,14 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
             name=run_id,
             workers=workers,
             destination=folder / "checkpoint",
-            on_progress=told.progress,
+            on_progress=training_log.progress,
             on_warning=logger.warning,
-            on_choice=told.choice,
+            on_choice=training_log.choice,
             on_scoring=shown.scoring,
         )
         patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
         if result.kid is not None:
-            told.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
+            training_log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
     try:
         show_snapshots(read_snapshots(log, config, header, logger.warning), log)
     except Exception as error:  # pictures of a training that is finished

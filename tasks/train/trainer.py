@@ -1,7 +1,7 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
 from gan.metrics.weights import find_inception_weights
+from gan.text.shown import last_line_of
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
 from tasks.runtime.failures import explained
-from tasks.runtime.ray_cluster import in_a_thread, last_line, ray_cluster
+from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.checkpoints import RunStorage
-from tasks.train.warm_start import hash_with
+from tasks.train.resources import worker_resources
+from tasks.train.warm_start import training_hash_with
 
 if TYPE_CHECKING:
     from ray.train import Result, ValidationConfig
@@ -73,37 +75,12 @@ def checkpoint_header(
     return {
         "config": config.model_dump(mode="json"),
         "warm_start": warm_start and dict(warm_start),
-        "training_hash": hash_with(config.training_hash(), warm_start),
+        "training_hash": training_hash_with(config.training_hash(), warm_start),
         "dataset_md5": dataset_md5,
         "channels": info.channels,
         "num_classes": info.num_classes if config.network.conditional else 0,
         "class_names": list(info.class_names),
     }
-
-
-def share_out(nodes: Sequence[Mapping[str, float]], workers: int) -> dict[str, int]:
-    """The most CPUs that each of `workers` can have, and a GPU each where there are any.
-
-    Args:
-        nodes: resources of each node, as in {"CPU": 4.0, "GPU": 1.0}; a worker lives on one of them.
-        workers: how many workers, 1 or more.
-
-    Raises:
-        ResourcesError: there are fewer CPUs, or some but fewer GPUs, than workers.
-    """
-    have = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
-    cpus, gpus = (sum(column) for column in zip(*have, strict=True))
-    for name, count in (("CPUs", cpus), ("GPUs", gpus)):
-        if count < workers and (count or name == "CPUs"):
-            raise ResourcesError(
-                f"{workers} workers were asked for but the Ray cluster has {count} {name}: lower --workers or add nodes"
-            )
-    for each in range(cpus // workers, 0, -1):
-        if sum(min(cpu // each, gpu) if gpus else cpu // each for cpu, gpu in have) >= workers:
-            return {"CPU": each, "GPU": 1 if gpus else 0}
-    raise ResourcesError(
-        f"{workers} workers were asked for but no node of the Ray cluster has a CPU beside each GPU: lower --workers"
-    )
 
 
 def train_on_ray(
@@ -154,34 +131,23 @@ def train_on_ray(
     with ray_cluster(settings, on_warning) as nodes:
         import ray.train
 
-        from tasks.evaluate.network import settled, warn_of_emulation
-        from tasks.train.channel import Board, collecting
-        from tasks.train.validator import ValidationPayload, open_kid, start_validator, validation_config
+        from tasks.train.channel import Channel, collecting
+        from tasks.train.validator import validation_config
 
-        share = share_out(nodes, workers)
-        board = Board.remote()  # type: ignore[attr-defined]
+        share = worker_resources(nodes, workers)
+        channel = Channel.remote()  # type: ignore[attr-defined]
         validator = None
         if weights is not None:
-            free = ray.available_resources().get("GPU", 0) - workers * share["GPU"]  # type: ignore[no-untyped-call]
-            evaluation = settled(settings, config.evaluation, gpu=free >= 1)
-            warn_of_emulation(evaluation, on_warning, gpu=free >= 1)
-            told = ValidationPayload(
-                header,
-                evaluation.model_dump(mode="json"),
-                str(settings.home),
-                str(weights.absolute()),
-                # elsewhere the evaluation will have better hardware than what is left beside the training
-                ahead=settings.ray_address is None and (free >= 1 or not share["GPU"]),
-            )
-            validator = start_validator(told, open_score or open_kid, gpu=free >= 1)
-        trainer = _trainer(
+            taken = workers * share["GPU"]
+            validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
+        trainer = _make_trainer(
             header,
             settings,
             name=name,
             workers=workers,
             share=share,
-            board=board,
-            validation=validation_config(config, validator, board) if validator else None,
+            channel=channel,
+            validation=validation_config(config, validator, channel) if validator else None,
         )
 
         storage.drop_broken_list()
@@ -192,28 +158,52 @@ def train_on_ray(
             if validator is not None:  # Ray Train would wait for scores of a training that failed
                 ray.kill(validator)
 
-        with collecting(board, hand_on, on_warning, on_scoring, stop_scoring) as failure:
-            try:
-                result = in_a_thread(trainer.fit)
-            except ray.train.TrainingFailedError as error:
-                full = isinstance(explained(error, settings.storage), ResourcesError)
-                raise (ResourcesError if full else GanflowError)(
-                    f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line(error)}): "
-                    "its checkpoints stand, and training it again goes on from there"
-                ) from error
+        with collecting(channel, hand_on, on_warning, on_scoring, stop_scoring) as failure:
+            result = _fit(trainer, settings, name)
         if failure:
             raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
-        return _taken(result, storage, destination, config.train.total_images, on_warning)
+        return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
-def _trainer(
+def _start_validator(
+    config: Config,
+    header: dict[str, Any],
+    settings: Settings,
+    weights: Path,
+    open_score: "OpenScore | None",
+    on_warning: Callable[[str], None],
+    *,
+    gpus_taken: int,
+) -> Any:
+    """Start what scores checkpoints: on a GPU that the workers leave, or else on a processor."""
+    import ray
+
+    from tasks.evaluate.extraction import resolve_precision
+    from tasks.evaluate.network import warn_of_emulation
+    from tasks.train.validator import ValidationPayload, open_kid, start_validator
+
+    gpu = ray.available_resources().get("GPU", 0) - gpus_taken >= 1  # type: ignore[no-untyped-call]
+    evaluation = resolve_precision(settings, config.evaluation, gpu=gpu)
+    warn_of_emulation(evaluation, on_warning, gpu=gpu)
+    payload = ValidationPayload(
+        header,
+        evaluation.model_dump(mode="json"),
+        str(settings.home),
+        str(weights.absolute()),
+        # elsewhere the evaluation will have better hardware than what is left beside the training
+        ahead=settings.ray_address is None and (gpu or not gpus_taken),
+    )
+    return start_validator(payload, open_score or open_kid, gpu=gpu)
+
+
+def _make_trainer(
     header: dict[str, Any],
     settings: Settings,
     *,
     name: str,
     workers: int,
     share: dict[str, int],
-    board: Any,
+    channel: Any,
     validation: "ValidationConfig | None",
 ) -> "TorchTrainer":
     import ray.train
@@ -231,7 +221,7 @@ def _trainer(
     )
     return TorchTrainer(  # type: ignore[call-arg]
         train_worker,
-        train_loop_config={"payload": asdict(payload), "board": board},
+        train_loop_config={"payload": asdict(payload), "channel": channel},
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
         ),
@@ -249,7 +239,25 @@ def _trainer(
     )
 
 
-def _taken(
+def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
+    """Train until Ray Train has come to an end.
+
+    Raises:
+        GanflowError: workers failed again and again; a `ResourcesError` where it was for want of room.
+    """
+    import ray.train
+
+    try:
+        return in_a_thread(trainer.fit)
+    except ray.train.TrainingFailedError as error:
+        full = isinstance(explained(error, settings.storage), ResourcesError)
+        raise (ResourcesError if full else GanflowError)(
+            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line_of(error)}): "
+            "its checkpoints stand, and training it again goes on from there"
+        ) from error
+
+
+def _fetch_best(
     result: "Result", storage: RunStorage, destination: Path, end_nimg: int, on_warning: Callable[[str], None]
 ) -> TrainingResult:
     """Fetch the best checkpoint that is whole, which is the last where none has a score.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from gan.errors import GanflowError
-from gan.text.shown import reason_of
+from gan.text.shown import last_line_of
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.channel import Scoring
 
@@ -36,7 +36,7 @@ class ValidationPayload:
 
     Attributes:
         header: what every checkpoint of this run carries.
-        evaluation: section of the configuration, with a precision from `settled`.
+        evaluation: section of the configuration, with a precision from `resolve_precision`.
         home: `GANFLOW_HOME` of the driver.
         weights: the feature network's file as the driver found it.
         ahead: whether what the evaluation will want of real images is made here, while nothing is to be scored.
@@ -66,7 +66,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     from gan.evaluation.evaluator import wanted_features
     from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import SPLIT, Watch
-    from tasks.evaluate.network import open_extraction
+    from tasks.evaluate.extraction import open_extraction
     from tasks.evaluate.references import dataset_version
     from tasks.tracking.registry import load_generator
 
@@ -82,7 +82,7 @@ def open_kid(payload: ValidationPayload) -> Score:
 
     def score(checkpoint: Path, on_progress: Callable[[int, int], None]) -> "Watched":
         to_pass = watch.images_to_pass
-        with ahead.stepping_back(lambda done: on_progress(done, to_pass)):
+        with ahead.paused(lambda done: on_progress(done, to_pass)):
             before = to_pass - watch.images_to_pass
             return watch.score(load_generator(checkpoint), lambda done: on_progress(before + done, to_pass))
 
@@ -101,7 +101,7 @@ class Validator:
     def __init__(self, open_score: OpenScore, payload: ValidationPayload) -> None:
         import torch
 
-        _step_back()
+        _lower_priority()
         torch.set_num_threads(max(1, min(MOST_THREADS, _cpus_of_this_node())))
         self.open_score = open_score
         self.payload = payload
@@ -113,13 +113,13 @@ class Validator:
         with contextlib.suppress(Exception):
             self._score = self.open_score(self.payload)
 
-    def score(self, checkpoint: "Checkpoint", cur_nimg: int, board: Any) -> tuple[dict[str, float], list[str]]:
+    def score(self, checkpoint: "Checkpoint", cur_nimg: int, channel: Any) -> tuple[dict[str, float], list[str]]:
         """Fetch a checkpoint from the storage and score it.
 
         Args:
             checkpoint: in the storage.
             cur_nimg: images that it has seen.
-            board: where it is told how far the score is, every second.
+            channel: where it is told how far the score is, every second.
 
         Returns:
             Metrics by name; and a sentence for each class that has collapsed and has not been told of before.
@@ -131,7 +131,7 @@ class Validator:
             nonlocal told
             if (now := time.monotonic()) - told > TELL_SECONDS or passed == to_pass:
                 told = now
-                board.put.remote(asdict(Scoring(cur_nimg, passed, to_pass)))
+                channel.put.remote(asdict(Scoring(cur_nimg, passed, to_pass)))
 
         with checkpoint.as_directory() as folder:
             watched = self._score(Path(folder), tell)
@@ -161,19 +161,19 @@ def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: b
     return validator
 
 
-def validation_config(config: "Config", validator: Any, board: Any) -> "ValidationConfig":
+def validation_config(config: "Config", validator: Any, channel: Any) -> "ValidationConfig":
     """Say to Ray Train how a checkpoint is scored.
 
     Args:
         config: the run's configuration.
         validator: from `start_validator`.
-        board: where scores and warnings are put for the driver.
+        channel: where scores and warnings are put for the driver.
     """
     from ray.train import ValidationConfig, ValidationTaskConfig
 
     arguments = {
         "validator": validator,
-        "board": board,
+        "channel": channel,
         "total_nimg": config.train.total_images,
         "seconds": SECONDS + SECONDS_AN_IMAGE * config.evaluation.watch_images,
     }
@@ -185,20 +185,20 @@ def validation_config(config: "Config", validator: Any, board: Any) -> "Validati
 
 
 def validate(
-    checkpoint: "Checkpoint", *, validator: Any, board: Any, cur_nimg: int, total_nimg: int, seconds: float
+    checkpoint: "Checkpoint", *, validator: Any, channel: Any, cur_nimg: int, total_nimg: int, seconds: float
 ) -> dict[str, float]:
     """What Ray Train calls with each checkpoint, in a process of its own: tell the driver, and return the metrics.
 
     Nothing that goes wrong here may end the training, so it is a warning, and the checkpoint stays unscored.
     """
     try:
-        metrics, warnings = ray.get(validator.score.remote(checkpoint, cur_nimg, board), timeout=seconds)
+        metrics, warnings = ray.get(validator.score.remote(checkpoint, cur_nimg, channel), timeout=seconds)
     except Exception as error:  # a lost process or node, too
         sentence = f"the KID beside training cannot be measured ({_reason(error)}): training goes on without it"
-        ray.get(board.put.remote({"warning": sentence}))
+        ray.get(channel.put.remote({"warning": sentence}))
         return {}
-    ray.get([board.put.remote({"warning": sentence}) for sentence in warnings])
-    ray.get(board.put.remote({"cur_nimg": cur_nimg, "total_nimg": total_nimg, "metrics": metrics}))
+    ray.get([channel.put.remote({"warning": sentence}) for sentence in warnings])
+    ray.get(channel.put.remote({"cur_nimg": cur_nimg, "total_nimg": total_nimg, "metrics": metrics}))
     found: dict[str, float] = metrics
     return found
 
@@ -207,11 +207,11 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "cause", None) or error
     if isinstance(cause, GanflowError):
         return str(cause)
-    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return f"{type(cause).__name__}: {reason_of(lines[-1])}" if lines else type(cause).__name__
+    name, line = type(cause).__name__, last_line_of(cause)
+    return name if line == name else f"{name}: {line}"
 
 
-def _step_back() -> None:
+def _lower_priority() -> None:
     """Take a tenth of what the loop takes where both want the same core; all of it when the loop has ended.
 
     Not the idle class: on a machine that others keep busy it would never get anywhere.

@@ -79,12 +79,12 @@ def require_fit(start: WarmStart, header: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def bring(settings: Settings, start: WarmStart, run_id: str) -> None:
+def store_warm_start(settings: Settings, start: WarmStart, run_id: str) -> None:
     """Put the checkpoint into the run's folder in the storage, which every worker of a cluster reaches."""
     RunStorage(settings.storage, run_id).keep(run_artifact(settings, start.run_id, "checkpoint"), WARM_START)
 
 
-def hash_with(config_hash: str, warm_start: Mapping[str, Any] | None) -> str:
+def training_hash_with(config_hash: str, warm_start: Mapping[str, Any] | None) -> str:
     """A configuration's hash, and another one for each warm start: what comes out of these is another result."""
     if warm_start is None:
         return config_hash

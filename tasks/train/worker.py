@@ -16,7 +16,7 @@ from gan.device.allocator import keep_freed_memory
 from gan.errors import GanflowError
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
-from gan.training.loop import train
+from gan.training.loop import run_training
 from tasks.dataset.current import load_version
 from tasks.runtime.scratch import local_scratch
 from tasks.train.checkpoints import WARM_START, RunStorage
@@ -48,13 +48,13 @@ class RayContext:
     """`gan.training.context.TrainContext` on Ray Train.
 
     Args:
-        board: where rank 0 reports to.
+        channel: where rank 0 reports to.
         storage: where checkpoints are kept.
         scratch: a folder of this worker's own, for checkpoints on their way.
         watched: whether each checkpoint is scored beside training, as `tasks.train.validator` does.
     """
 
-    def __init__(self, board: Any, storage: str, scratch: Path, *, watched: bool) -> None:
+    def __init__(self, channel: Any, storage: str, scratch: Path, *, watched: bool) -> None:
         import ray.train
         import ray.train.torch
 
@@ -63,7 +63,7 @@ class RayContext:
         self.rank = here.get_world_rank()
         self.world_size = here.get_world_size()
         self.device = ray.train.torch.get_device()
-        self.board = board
+        self.channel = channel
         self.scratch = scratch
         self.watched = watched
         self.shares_cores = watched and self.device.type == "cpu"
@@ -76,12 +76,12 @@ class RayContext:
     def report(self, progress: Progress) -> None:
         """Send a record to the driver without waiting for it; rank 0 alone does."""
         if self.rank == 0:
-            self.board.put.remote(asdict(progress))
+            self.channel.put.remote(asdict(progress))
 
     def warn(self, sentence: str) -> None:
         """Tell the driver, from rank 0."""
         if self.rank == 0:
-            self.board.put.remote({"warning": sentence})
+            self.channel.put.remote({"warning": sentence})
 
     def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
         """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
@@ -142,9 +142,9 @@ class RayContext:
 
 
 def train_worker(arguments: dict[str, Any]) -> None:
-    """Train on this worker; `arguments` holds a `payload` and the `board`.
+    """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
-    An error that would come again on every try is put on the board and ends the worker quietly: Ray retries only
+    An error that would come again on every try is put on the channel and ends the worker quietly: Ray retries only
     what it sees fail.
     """
     payload = WorkerPayload(**arguments["payload"])
@@ -152,12 +152,12 @@ def train_worker(arguments: dict[str, Any]) -> None:
     config = Config.model_validate(payload.config)
     with local_scratch("training") as scratch:
         watched = config.evaluation.watch_images > 0
-        context = RayContext(arguments["board"], payload.storage, scratch, watched=watched)
+        context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
         try:
             data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
             start_from = context.start_from(payload.header)
-            train(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
+            run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
         except GanflowError as error:
-            ray.get(context.board.put.remote({"error": str(error), "kind": type(error).__name__}))
+            ray.get(context.channel.put.remote({"error": str(error), "kind": type(error).__name__}))

@@ -1,4 +1,4 @@
-"""The event of a new version, on a real Prefect server: sent when it is there, owed as long as it is not."""
+"""The event of a new version, on a real Prefect server: sent when it is there, in the outbox as long as it is not."""
 
 import logging
 import time
@@ -12,11 +12,10 @@ from flows.services import deliver_outbox
 from gan.configuration.config import DataConfig
 from gan.data.sources.spec import SourceSpec
 from tasks.dataset.repository import current_md5
-from tasks.ingest import ledger
+from tasks.ingest import ledger, outbox
 from tasks.ingest.ledger import DATASET_VERSIONED
-from tasks.ingest.outbox import owed
 from tasks.ingest.run import INGEST_LOCK, ingest_dataset
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -65,13 +64,13 @@ def test_an_event_is_owed_until_the_server_has_it(tmp_path, monkeypatch, caplog)
     md5 = done.version.md5
     assert done.version.changed
     assert "the event dataset.versioned could not be sent to Prefect" in caplog.text
-    assert owed(settings).announce
+    assert outbox.pending(settings).announce
     assert md5 not in announced()
     # A kill before anything is recorded, and then an ingest of the same: the event comes, and the change is told.
     again = ingest(settings)
     assert again.version.md5 == md5
     assert again.version.changed
-    assert owed(settings) is None
+    assert outbox.pending(settings) is None
     assert eventually([md5])
     assert not ingest(settings).version.changed, "it has been told by now"
     assert announced().count(md5) == 1
@@ -81,22 +80,22 @@ def test_a_kill_between_version_and_event_loses_nothing(tmp_path, monkeypatch):
     settings = new_settings(tmp_path)
 
     def killed(*_):
-        if owed(settings):
+        if outbox.pending(settings):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger, "announce", killed)
         with pytest.raises(KeyboardInterrupt):
             ingest(settings, resolution=8)
-    note = owed(settings)
+    note = outbox.pending(settings)
     assert (note.announce, note.record) == (True, True)
     monkeypatch.setenv("GANFLOW_HOME", str(settings.home))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri)
-    with held(settings.state_dir / INGEST_LOCK):
+    with hold_lock(settings.state_dir / INGEST_LOCK):
         deliver_outbox.main()
-    assert owed(settings) == note, "an ingest at work pays it itself"
+    assert outbox.pending(settings) == note, "an ingest at work delivers it itself"
     deliver_outbox.main()  # as `ganflow up` does when it starts
-    assert owed(settings) is None
+    assert outbox.pending(settings) is None
     md5 = current_md5(settings)
     assert eventually([md5])
     # The same event sent twice is one.

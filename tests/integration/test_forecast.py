@@ -5,10 +5,10 @@ import psutil
 import pytest
 import torch
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.dataset import DatasetInfo
-from gan.data.store.resident_cache import Rows, write_version
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.device.precision import native_bf16
 from gan.errors import ResourcesError
 from tasks.dataset.current import CurrentDataset
@@ -45,7 +45,7 @@ INFO = DatasetInfo(
 def settings(tmp_path):
     settings = Settings(ganflow_home=tmp_path, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
-    write_version(settings.resident_dir, MD5, {"train": Rows(images.shape, [(images, np.arange(40) % 2)])})
+    write_version(settings.resident_dir, MD5, {"train": DecodedSplit(images.shape, [(images, np.arange(40) % 2)])})
     return settings
 
 

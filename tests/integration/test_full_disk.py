@@ -22,7 +22,7 @@ from tasks.generate.release import build_release
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.client import TRAINING, client, create_run, ending, run
-from tasks.tracking.registry import RegisteredModel, register
+from tasks.tracking.registry import RegisteredModel, register_version
 
 pytestmark = pytest.mark.integration
 
@@ -220,10 +220,10 @@ def test_a_registration(small):
         pass
     tags = {"dataset_md5": "0" * 32, "class_names": "[]"}
     with filled(small), told("is full"):
-        register(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card")
+        register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card")
     assert client(settings).search_model_versions() == []
     assert client(settings).get_run(log.run_id).info.status == "FINISHED"
-    assert register(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card").version == 1
+    assert register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="card").version == 1
 
 
 def test_a_limit_on_the_size_of_files(tmp_path):

@@ -24,7 +24,7 @@ from gan.errors import DatasetError, ResourcesError
 from tasks.dataset.catalogue import versions
 from tasks.dataset.repository import current_md5, ensure_data
 from tasks.ingest import ledger
-from tasks.ingest.run import Done, files_of, ingest_dataset, one_ingest_at_a_time
+from tasks.ingest.run import IngestResult, files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ def write_idx(folder: Path, count: int, *, first: int = 0, size: int = 16) -> So
     return SourceSpec(str(folder))
 
 
-def ingest(settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG) -> Done:
+def ingest(settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG) -> IngestResult:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     return ingest_dataset(settings, spec, config, LOG, announce=False)
 
@@ -142,11 +142,11 @@ def test_a_killed_ingest_is_resumed_and_not_done_again(settings, tmp_path, caplo
 
 def test_a_version_that_a_kill_left_unrecorded_is_recorded_by_the_next_ingest(settings, tmp_path):
     spec = write_idx(tmp_path / "source", 100)
-    md5 = ingest(settings, spec).version.md5  # which owes the record to its caller, who was killed
+    md5 = ingest(settings, spec).version.md5  # whose record its caller has to send, who was killed
     assert [each.md5 for each in versions(settings) if each.first_made] == []
-    assert ledger.settle(settings, pytest.fail) == md5
+    assert ledger.deliver_outbox(settings, pytest.fail) == md5
     assert [each.md5 for each in versions(settings) if each.first_made] == [md5]
-    assert ledger.settle(settings, pytest.fail) is None
+    assert ledger.deliver_outbox(settings, pytest.fail) is None
 
 
 def test_two_ingests_wait_for_each_other(settings, tmp_path, caplog):
@@ -180,7 +180,7 @@ def start(folder: Path, spec: SourceSpec) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-c", DRIVER, str(folder), spec.spec]
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    # Alone in its group, so that its workers can be ended with it.
+    # SingleWorker in its group, so that its workers can be ended with it.
     return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=environment)
 
 

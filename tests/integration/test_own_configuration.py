@@ -16,7 +16,7 @@ from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, reopen_run, run
 from tasks.tracking.own_configuration import fixed_name, own_configuration, run_configuration, version_configuration
-from tasks.tracking.registry import register
+from tasks.tracking.registry import register_version
 
 pytestmark = pytest.mark.integration
 OWN = preset("cifar10")
@@ -90,7 +90,9 @@ def test_a_version_of_before_leaves_it_to_its_run(settings, trained):
     network = NetworkConfig(widths=(8,), latent_dim=4, embedding_dim=2, group_width=4, expansion=1, patch=2)
     torch.manual_seed(0)
     generator = SeededGenerator(build_generator(network, channels=1, num_classes=0))
-    model = register(settings, trained, generator, checkpoint="c", config={}, tags={"dataset_md5": "d"}, card="# card")
+    model = register_version(
+        settings, trained, generator, checkpoint="c", config={}, tags={"dataset_md5": "d"}, card="# card"
+    )
     expected = Configuration(origin="version", name=str(model.version), config=OWN)
     assert version_configuration(settings, model) == expected
     (settings.home / "mlartifacts" / TRAINING / trained.run_id / "artifacts" / "config.json").unlink()

@@ -18,7 +18,7 @@ from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import inception, other_network
 from gan.metrics.weights import find_inception_weights
-from tasks.evaluate.network import settled
+from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.on_ray import RayExtraction, in_slices, slice_size
 from tasks.runtime.settings import Settings
 
@@ -126,7 +126,7 @@ def test_any_number_of_workers_gives_the_bits_of_one_process(workers, tmp_path):
 def test_inception_on_a_cluster_of_its_own(tmp_path):
     weights = find_inception_weights(None, tmp_path)
     settings = Settings(ganflow_home=tmp_path, ray_address="local")
-    config = settled(settings, EvaluationConfig())
+    config = resolve_precision(settings, EvaluationConfig())
     assert config.precision == ("bf16" if native_bf16(torch.device("cpu")) else "fp32"), "all nodes are this one"
     extractor = FeatureExtractor(inception(weights, precision=config.precision), resize="tf1")
     ray = RayExtraction(extractor, settings, config, weights, own=False)

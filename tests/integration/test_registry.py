@@ -16,7 +16,8 @@ import torch
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from gan.configuration.config import NetworkConfig, apply_overrides
+from gan.configuration.config import NetworkConfig
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.configuration.provenance import Configuration
 from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError, UnsafeModelError
@@ -25,7 +26,7 @@ from gan.networks.build import build_generator
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, run
 from tasks.tracking.own_configuration import fixed_name, own_configuration, version_configuration
-from tasks.tracking.registry import champion, find_model, load_program, promote, register, require_label
+from tasks.tracking.registry import champion, find_model, load_program, promote, register_version, require_label
 from tasks.tracking.runs import next_seed, run_tags
 
 pytestmark = pytest.mark.integration
@@ -46,7 +47,7 @@ def small_generator(seed):
 def new_version(settings, seed):
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b\n", "ç"])}
     with run(settings, TRAINING, "small", tags) as log:
-        return register(
+        return register_version(
             settings,
             log,
             small_generator(seed),
@@ -129,7 +130,9 @@ def test_a_run_registered_again_is_one_version(settings, versions):
     count = len(client(settings).search_model_versions("name = 'gan-generator'"))
     log = RunLog(client(settings), versions[1].run_id)
     tags = {"dataset_md5": "0" * 32, "class_names": '["a", "b\\n", "ç"]', "kid1k": "0.1"}
-    again = register(settings, log, small_generator(1), checkpoint="sha 1", config={}, tags=tags, card="# new card")
+    again = register_version(
+        settings, log, small_generator(1), checkpoint="sha 1", config={}, tags=tags, card="# new card"
+    )
     assert again == versions[1] == find_model(settings, "challenger")
     found = client(settings).get_model_version("gan-generator", str(again.version))
     assert (found.tags["kid1k"], found.description) == ("0.1", "# new card")
@@ -145,7 +148,7 @@ def test_a_registration_that_fails_leaves_its_training_finished(settings, versio
     log = RunLog(client(settings), versions[0].run_id)
     monkeypatch.setattr("mlflow.pytorch.save_model", save_model)
     with pytest.raises(RuntimeError, match="no room"):
-        register(settings, log, small_generator(9), checkpoint="another", config={}, tags={}, card="")
+        register_version(settings, log, small_generator(9), checkpoint="another", config={}, tags={}, card="")
     assert client(settings).get_run(log.run_id).info.status == "FINISHED"
 
 

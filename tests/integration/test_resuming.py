@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
 from gan.training.checkpoint import HEADER, save_checkpoint
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, create_run, ending, reopen_run, run
 from tasks.tracking.runs import is_finished
-from tasks.train.resume import find_unfinished, held, newest_unfinished, require_same_run
+from tasks.train.resume import find_unfinished, newest_unfinished, require_same_run, training_lease
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -62,7 +62,7 @@ def test_the_newest_unfinished_run_of_the_recipe_is_found_until_it_is_finished(s
     training(settings, wanted, checkpoints=0)
     assert newest_unfinished(settings, wanted).run_id == failed.run_id
 
-    with held(settings, failed.run_id):
+    with training_lease(settings, failed.run_id):
         found = newest_unfinished(settings, wanted)
         assert (found.run_id, found.cur_nimg) == (killed.run_id, 200), "what another process trains is left alone"
 
@@ -126,9 +126,9 @@ def test_a_killed_process_lets_go(settings):
     program = f"""
 import time
 from pathlib import Path
-from tasks.train.resume import held
+from tasks.train.resume import training_lease
 from tasks.runtime.settings import Settings
-with held(Settings(ganflow_home=Path({str(settings.home)!r})), {log.run_id!r}):
+with training_lease(Settings(ganflow_home=Path({str(settings.home)!r})), {log.run_id!r}):
     print("held", flush=True)
     time.sleep(600)
 """

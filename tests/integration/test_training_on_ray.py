@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
-from gan.data.store.resident_cache import Rows, write_version
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.errors import CheckpointError
 from gan.training.checkpoint import TENSORS, load_header, load_tensors
 from tasks.runtime.ray_cluster import ray_cluster
@@ -25,7 +25,7 @@ def settings(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     settings = Settings(ganflow_home=home, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
     images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), np.uint8)
-    write_version(settings.resident_dir, MD5, {"train": Rows(images.shape, [(images, np.arange(40) % 2)])})
+    write_version(settings.resident_dir, MD5, {"train": DecodedSplit(images.shape, [(images, np.arange(40) % 2)])})
     with ray_cluster(settings):
         yield settings
 

@@ -103,7 +103,7 @@ def work(rank, world_size, folder, batch_size, bad_rank):
     context = GlooContext(Path(folder) / "checkpoints", rank, world_size)
     failure = ""
     try:
-        loop.train(config, IMAGES, LABELS, context, header)
+        loop.run_training(config, IMAGES, LABELS, context, header)
     except NonFiniteLossError as error:
         failure = f"{type(error).__name__}: {error}"
     result = {"ledger": ledger, "first": first, "reports": context.reports, "failure": failure}

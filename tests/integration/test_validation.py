@@ -9,9 +9,9 @@ import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
-from gan.data.store.resident_cache import Rows, write_version
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.device.precision import native_bf16
 from gan.errors import DatasetError, NonFiniteLossError
 from gan.evaluation.watch import Watched
@@ -41,7 +41,7 @@ def settings(tmp_path_factory):
     rows = {}
     for split, count in (("train", 40), ("test", 8)):
         images = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 1), np.uint8)
-        rows[split] = Rows(images.shape, [(images, np.arange(count) % 2)])
+        rows[split] = DecodedSplit(images.shape, [(images, np.arange(count) % 2)])
     write_version(settings.resident_dir, MD5, rows)
     with ray_cluster(settings):
         yield settings
@@ -71,7 +71,7 @@ def header(config):
     }
 
 
-def as_settled(config):
+def with_precision(config):
     precision = "bf16" if native_bf16(torch.device("cpu")) else "fp32"
     return config.evaluation.model_dump(mode="json") | {"precision": precision}
 
@@ -217,5 +217,5 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
     assert load_header(checkpoint)["cur_nimg"] == best
     weights = find_inception_weights(None, settings.cache_dir)
-    score = open_kid(ValidationPayload(header(small), as_settled(small), str(settings.home), str(weights)))
+    score = open_kid(ValidationPayload(header(small), with_precision(small), str(settings.home), str(weights)))
     assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)

@@ -13,7 +13,7 @@ import pytest
 
 from gan.data.store.shards import write_shards
 from gan.errors import DatasetError
-from tasks.dataset.catalogue import checkout, diff, find_version, versions
+from tasks.dataset.catalogue import checkout, diff_versions, find_version, versions
 from tasks.dataset.repository import STAGING, current_md5, ensure_data, recover, version_dataset
 from tasks.runtime.settings import Settings
 from tasks.tracking import ingest_runs as module
@@ -118,7 +118,7 @@ def test_a_clone_lists_the_version_that_git_brought(two, settings, tmp_path):
     shutil.copy(settings.home / "data.dvc", clone.home)
     (only,) = versions(clone)
     assert (only.md5, only.current, only.first_made, only.num_train) == (two[1], True, None, None)
-    assert diff(clone, "current", two[1][:4]).unchanged == 6
+    assert diff_versions(clone, "current", two[1][:4]).unchanged == 6
     assert not checkout(clone, two[1]).changed
     assert state(clone) == state(settings)
 
@@ -166,7 +166,7 @@ def test_what_changed_is_counted_by_class_and_split(settings):
         mean=[0.2],
     )
     before = state(settings)
-    found = diff(settings, old, new)
+    found = diff_versions(settings, old, new)
     assert (found.before, found.after) == (old, new)
     assert found.settings == {"resolution": (8, 16), "filter": (None, "area"), "class_map": (None, {"cat": "zero"})}
     assert found.added == {"train": {"one": 2}, "test": {"zero": 1}}
@@ -177,9 +177,9 @@ def test_what_changed_is_counted_by_class_and_split(settings):
     assert set(moved) == {both, (1, "test", "train", "two", "two"), (1, "train", "test", "two", "two")}
     assert len(relabelled) == len(moved) == 3
     assert found.unchanged == 5
-    back = diff(settings, "current", old[:8])
+    back = diff_versions(settings, "current", old[:8])
     assert (back.added, back.removed) == (found.removed, found.added)
-    assert diff(settings, new, "current").unchanged == 13
+    assert diff_versions(settings, new, "current").unchanged == 13
     assert state(settings) == before
     assert not (settings.home / STAGING).exists()
 
@@ -188,10 +188,10 @@ def test_classes_are_compared_by_name_and_no_label_is_unlabelled(settings):
     named = ingest(settings, SMALL, resolution=8)
     renumbered = {split: [(picture, 2 - label) for picture, label in rows] for split, rows in SMALL.items()}
     ingest(settings, renumbered, CLASSES[::-1], resolution=8)
-    same = diff(settings, named, "current")
+    same = diff_versions(settings, named, "current")
     assert (same.unchanged, same.settings, same.relabelled) == (5, {}, [])
     ingest(settings, {split: [(picture, -1) for picture, _ in rows] for split, rows in SMALL.items()}, ())
-    lost = diff(settings, named, "current")
+    lost = diff_versions(settings, named, "current")
     assert {(one.class_before, one.class_after) for one in lost.relabelled} == {
         (name, "unlabelled") for name in CLASSES
     }
@@ -208,7 +208,7 @@ def test_counts_agree_with_counting_by_hand_on_many_images(settings):
         for sizes in ({"train": 200, "test": 90}, {"train": 150, "test": 120})
     ]
     old, new = (Counter((split, *row) for split in rows for row in rows[split]) for rows in drawn)
-    found = diff(settings, ingest(settings, drawn[0]), ingest(settings, drawn[1]))
+    found = diff_versions(settings, ingest(settings, drawn[0]), ingest(settings, drawn[1]))
     assert found.unchanged == (old & new).total()
     # What is left of one picture on both sides was paired, so pictures that lost and gained are in neither table.
     lost, gained = (Counter(picture for _, picture, _ in rest.elements()) for rest in (old - new, new - old))
@@ -263,7 +263,7 @@ def test_what_the_cache_lacks_comes_from_the_remote(settings, two):
     checkout(settings, old)
     before = state(settings)
     empty_cache(settings)
-    assert diff(settings, old, new).added == {"train": {"zero": 1}, "test": {}}
+    assert diff_versions(settings, old, new).added == {"train": {"zero": 1}, "test": {}}
     empty_cache(settings)
     checkout(settings, new)
     assert state(settings) == after
@@ -276,7 +276,7 @@ def test_a_version_that_is_nowhere_is_explained_and_nothing_changes(settings, tw
     before = state(settings)
     empty_cache(settings)
     shutil.rmtree(settings.state_dir / "remote")
-    for attempt in (lambda: checkout(settings, two[0]), lambda: diff(settings, "current", two[0])):
+    for attempt in (lambda: checkout(settings, two[0]), lambda: diff_versions(settings, "current", two[0])):
         with pytest.raises(
             DatasetError, match=f"dataset {two[0]} is neither in the cache|{two[1]} is neither"
         ) as caught:
@@ -295,7 +295,7 @@ def test_a_broken_object_is_explained_and_never_becomes_current(settings, two, n
     broken.chmod(0o644)
     broken.write_bytes(damage(data))
     broken.chmod(0o444)
-    for attempt in (lambda: checkout(settings, two[0]), lambda: diff(settings, two[0], "current")):
+    for attempt in (lambda: checkout(settings, two[0]), lambda: diff_versions(settings, two[0], "current")):
         with pytest.raises(DatasetError, match=f"{name} of dataset {two[0]} is broken in the cache") as caught:
             attempt()
         assert f"remove {broken}" in str(caught.value)
@@ -326,7 +326,7 @@ def test_a_pointer_that_names_something_else_is_refused(settings, two, change, m
         checkout(settings, two[0])
     artifact.unlink()
     with pytest.raises(DatasetError, match=f"has no data.dvc of dataset {two[0]}"):
-        diff(settings, *two)
+        diff_versions(settings, *two)
     assert state(settings) == before
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gan.configuration.config import Crop, DataConfig, Filter
-from gan.data.building.part_store import keep
+from gan.data.building.part_store import keep_part
 from gan.data.building.split import split_key
 from gan.data.pixels.png import encode_pngs
 from gan.data.pixels.prepare import prepare
@@ -103,7 +103,7 @@ def do(job: Job) -> bytes | None:
     table = encode(job)
     if job.to is None:
         return table.to_pybytes()  # type: ignore[no-any-return]
-    keep(job.to, table)
+    keep_part(job.to, table)
     return None
 
 

@@ -19,7 +19,7 @@ _OPEN = 64
 _CHECKSUM_BYTES = 4
 
 
-def keep(path: Path, table: bytes | pa.Buffer) -> None:
+def keep_part(path: Path, table: bytes | pa.Buffer) -> None:
     """Write a finished part with a checksum behind it, complete or not at all."""
     with replacing(path) as draft, draft.open("wb") as file:
         file.write(memoryview(table))
@@ -56,7 +56,7 @@ class PartStore:
 
     def put(self, index: int, table: bytes) -> None:
         """Keep the result of a job, complete or not at all."""
-        keep(self._paths[index], table)
+        keep_part(self._paths[index], table)
 
     def path(self, index: int) -> Path:
         """Return where the result of a job belongs, for who can write there."""

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import hashlib
 import lzma
-import os
 import shutil
 import zlib
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gan.data.files.archive import HARMLESS_BYTES, refuse_bomb
+from gan.data.files.atomic import replacing, sweep_drafts, write_whole
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.errors import DatasetError, ResourcesError
 
@@ -58,10 +58,9 @@ def unpack(file: Path, where: str, scratch: Path) -> Path:
     result = scratch / _key(str(file.resolve()), state.st_size, state.st_mtime_ns)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
-        partial = result.with_suffix(".partial")
-        with file.open("rb") as packed, partial.open("wb") as out:
+        sweep_drafts(scratch)
+        with replacing(result) as draft, file.open("rb") as packed, draft.open("wb") as out:
             _copy(packed, out, state.st_size, where)
-        os.replace(partial, result)
     return result
 
 
@@ -99,19 +98,18 @@ def own_file(blob: Blob, where: str, scratch: Path) -> Path:
     result = scratch / _key(blob.file, blob.offset, blob.size, blob.modified)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
-        partial = result.with_suffix(".partial")
+        sweep_drafts(scratch)
         if blob.crc < 0:
             require_space(scratch, where, blob.size)
-            with open(blob.file, "rb") as archive, partial.open("wb") as out:
+            with replacing(result) as draft, open(blob.file, "rb") as archive, draft.open("wb") as out:
                 archive.seek(blob.offset)
                 for left in range(blob.size, 0, -_BLOCK):
                     out.write(archive.read(min(_BLOCK, left)))
         else:
             try:
-                partial.write_bytes(read_blob(blob, most=2**32))
+                write_whole(result, read_blob(blob, most=2**32))
             except UnreadableError as error:
                 raise DatasetError(f"{where} is no usable file ({error.reason}): fetch the archive again") from None
-        os.replace(partial, result)
     return result
 
 

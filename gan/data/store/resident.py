@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.data.store.dataset import INFO_FILE, UNLABELLED_NAME, DatasetInfo, read_dataset_info
-from gan.data.store.resident_cache import Batch, Rows, open_split, write_version, writing
+from gan.data.store.resident_cache import DecodedBatch, DecodedSplit, open_split, write_version, writing
 from gan.data.store.shards import read_split, split_rows
 from gan.errors import DatasetError
 
@@ -64,15 +64,15 @@ def load_resident(data_dir: Path, split: str, *, cache_dir: Path, md5: str) -> R
     return found
 
 
-def _rows(data_dir: Path, split: str, info: DatasetInfo) -> Rows:
+def _rows(data_dir: Path, split: str, info: DatasetInfo) -> DecodedSplit:
     count = info.num_train if split == "train" else info.num_test
     if (there := split_rows(data_dir, split)) != count:
         raise _other(data_dir, split, f"{there} images", f"{count}")
     shape = (count, info.resolution, info.resolution, info.channels)
-    return Rows(shape, _checked(data_dir, split, info, shape[1:]))
+    return DecodedSplit(shape, _checked(data_dir, split, info, shape[1:]))
 
 
-def _checked(data_dir: Path, split: str, info: DatasetInfo, shape: tuple[int, int, int]) -> Iterator[Batch]:
+def _checked(data_dir: Path, split: str, info: DatasetInfo, shape: tuple[int, int, int]) -> Iterator[DecodedBatch]:
     """Decode a split, each image checked against its `sha256`, and hold its shape and classes against `info`."""
     names = info.class_names or (UNLABELLED_NAME,)
     counts = np.zeros(len(names), np.int64)

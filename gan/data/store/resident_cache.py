@@ -18,12 +18,14 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from gan.data.files.digest import file_sha256
+
 RECORD = "record.json"
-Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
+DecodedBatch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Rows:
+class DecodedSplit:
     """A split on its way into the cache.
 
     Attributes:
@@ -32,7 +34,7 @@ class Rows:
     """
 
     shape: tuple[int, int, int, int]
-    batches: Iterable[Batch]
+    batches: Iterable[DecodedBatch]
 
 
 class _File(BaseModel):
@@ -73,7 +75,7 @@ def writing(cache_dir: Path, md5: str) -> Iterator[None]:
         yield
 
 
-def write_version(cache_dir: Path, md5: str, splits: Mapping[str, Rows]) -> None:
+def write_version(cache_dir: Path, md5: str, splits: Mapping[str, DecodedSplit]) -> None:
     """Write a version, all splits or nothing, in place of what has its name; only within `writing`.
 
     Args:
@@ -122,7 +124,7 @@ class _Writer:
         return _File(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=self.digest.hexdigest())
 
 
-def _write_split(folder: Path, split: str, rows: Rows) -> Iterator[tuple[str, _File]]:
+def _write_split(folder: Path, split: str, rows: DecodedSplit) -> Iterator[tuple[str, _File]]:
     images_name, labels_name = _names(split)
     labels, header = [], {"descr": "|u1", "fortran_order": False, "shape": rows.shape}
     with _Writer(folder / images_name) as images:
@@ -141,9 +143,8 @@ def _is_as_written(path: Path, wanted: _File) -> bool:
         return False
     if status.st_mtime_ns == wanted.mtime_ns:
         return True
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != wanted.sha256:
-            return False
+    if file_sha256(path) != wanted.sha256:
+        return False
     with suppress(OSError):  # so that it is read through once, not at every call
         os.utime(path, ns=(status.st_atime_ns, wanted.mtime_ns))
     return True

@@ -10,7 +10,7 @@ from torch import nn
 from gan.configuration.config import AugmentConfig, NetworkConfig
 from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.state import TrainingState
 from gan.training.step import Step
@@ -38,7 +38,7 @@ def config():
 
 @pytest.fixture
 def run(config):
-    run = TrainingState(config, Alone(CPU), {"channels": 1, "num_classes": 3})
+    run = TrainingState(config, SingleWorker(CPU), {"channels": 1, "num_classes": 3})
     for parameter in (*run.nets.G.parameters(), *run.nets.D.parameters()):
         nn.init.normal_(parameter, std=0.3)
     return run
@@ -58,7 +58,7 @@ def flat(network):
 @pytest.mark.parametrize("penalised", [True, False])
 def test_both_steps_have_the_same_gradients(bench, config, run, batch, penalised):
     settings = replace(step_settings(config, 0), penalised=penalised, penalty_scale=8.0, r1_gamma=0.7, r2_gamma=0.3)
-    ours, plain = Step(run.nets, run.objective, Alone(CPU)), bench.PlainStep(run.nets)
+    ours, plain = Step(run.nets, run.objective, SingleWorker(CPU)), bench.PlainStep(run.nets)
     off = bench.disagreement(ours, plain, batch, settings)
     assert set(off) == {"D", "G"}
     assert max(off.values()) < 1e-4
@@ -66,7 +66,7 @@ def test_both_steps_have_the_same_gradients(bench, config, run, batch, penalised
 
 def test_both_steps_lead_to_the_same_average(bench, config, run, batch):
     settings = replace(step_settings(config, 0), ema_decay=0.5, lr=1e-3)
-    ours, plain = Step(run.nets, run.objective, Alone(CPU)), bench.PlainStep(run.nets)
+    ours, plain = Step(run.nets, run.objective, SingleWorker(CPU)), bench.PlainStep(run.nets)
     before = flat(run.nets.G_ema)
     ours(batch, settings, 0)
     plain(batch, bench.noise(ours, batch), settings)
@@ -78,7 +78,7 @@ def test_both_steps_lead_to_the_same_average(bench, config, run, batch):
 
 def test_a_difference_of_the_penalty_is_seen(bench, config, run, batch):
     settings = step_settings(config, 0)
-    ours = Step(run.nets, run.objective, Alone(CPU))
+    ours = Step(run.nets, run.objective, SingleWorker(CPU))
 
     def other(batch, z, settings):
         plain(batch, z, replace(settings, r2_gamma=2 * settings.r2_gamma))

@@ -6,7 +6,7 @@ import torch
 
 from gan.configuration.config import Config, DataConfig, NetworkConfig, TrainConfig
 from gan.training.context import LocalContext
-from gan.training.loop import train
+from gan.training.loop import run_training
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
@@ -55,7 +55,7 @@ class Tiny:
 
         config = config or self.config()
         context = LocalContext(folder, watch, CPU)
-        return train(config, IMAGES, LABELS, context, self.header(config) | (header or {}), start_from)
+        return run_training(config, IMAGES, LABELS, context, self.header(config) | (header or {}), start_from)
 
     def last(self, folder):
         return max(folder.glob("checkpoint-*"))

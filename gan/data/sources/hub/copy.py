@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gan.data.files.atomic import replacing, sweep_drafts
 from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry
 from gan.data.files.unpack import require_space
@@ -61,6 +62,7 @@ def copy_split(split: str, rows: Any, wanted: tuple[str | None, ...], scratch: P
     target = scratch / f"{key}.parquet"
     if not target.exists():
         scratch.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(scratch)
         _write(rows, columns, _roots(wanted[0] or ""), target)
     state = target.stat()
     return Entry(f"{split}.parquet", Blob(str(target), state.st_size, modified=state.st_mtime_ns))
@@ -68,21 +70,17 @@ def copy_split(split: str, rows: Any, wanted: tuple[str | None, ...], scratch: P
 
 def _write(rows: Any, columns: Columns, roots: tuple[str, ...], target: Path) -> None:
     schema = rows.features.arrow_schema
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with (
-            partial.open("wb") as out,
-            pq.ParquetWriter(out, schema, compression="none", use_dictionary=False, write_statistics=False) as writer,
-        ):
-            for data, labels in _gathered(rows, columns, roots):
-                require_space(target.parent, target.name, sum(len(each or b"") for each in data))
-                images = [{"bytes": each, "path": None} for each in data] if columns.nested else data
-                values = {columns.image: images, columns.label: labels}
-                arrays = [pa.array(values[field.name], field.type) for field in schema]
-                writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=len(data))
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replacing(target) as draft,
+        draft.open("wb") as out,
+        pq.ParquetWriter(out, schema, compression="none", use_dictionary=False, write_statistics=False) as writer,
+    ):
+        for data, labels in _gathered(rows, columns, roots):
+            require_space(target.parent, target.name, sum(len(each or b"") for each in data))
+            images = [{"bytes": each, "path": None} for each in data] if columns.nested else data
+            values = {columns.image: images, columns.label: labels}
+            arrays = [pa.array(values[field.name], field.type) for field in schema]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=len(data))
 
 
 def _gathered(rows: Any, columns: Columns, roots: tuple[str, ...]) -> Iterator[tuple[list[bytes | None], list[Any]]]:

@@ -15,7 +15,7 @@ FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_path", 
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "y")
 MAX_DIGITS = 18  # an int64; Python itself refuses more than 4300
 
-Row = tuple[str, object, object]  # the file and line, for messages; the path and the label as they were found
+LabelRow = tuple[str, object, object]  # the file and line, for messages; the path and the label as they were found
 
 
 class _Object(tuple[tuple[str, Any], ...]):
@@ -24,7 +24,7 @@ class _Object(tuple[tuple[str, Any], ...]):
     __slots__ = ()
 
 
-def read_rows(name: str, data: bytes) -> Iterable[Row] | None:
+def read_rows(name: str, data: bytes) -> Iterable[LabelRow] | None:
     """Read the rows of a label file, or None where it says that there are no labels.
 
     Args:
@@ -73,7 +73,7 @@ def _find_columns(where: str, columns: Sequence[str]) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def _table_rows(name: str, text: str) -> Iterator[Row]:
+def _table_rows(name: str, text: str) -> Iterator[LabelRow]:
     delimiter = max(",;\t", key=lambda candidate: _fit(text, candidate))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     path, label, width, line = 0, 1, 0, 0
@@ -105,7 +105,7 @@ def _fit(text: str, delimiter: str) -> tuple[int, int]:
     return sum(cell.strip().lower() in known or is_image_name(cell.strip()) for cell in cells), len(cells)
 
 
-def _json_rows(name: str, text: str) -> Iterable[Row] | None:
+def _json_rows(name: str, text: str) -> Iterable[LabelRow] | None:
     """Return the rows of a JSON document; None where it says that there are no labels."""
     document = _parse_json(name, 1, text)
     if type(document) is list:
@@ -120,20 +120,20 @@ def _json_rows(name: str, text: str) -> Iterable[Row] | None:
     return ((f"{name}, entry {number}", *pair) for number, pair in enumerate(document, 1))
 
 
-def _stylegan_rows(name: str, entries: list[Any]) -> Iterator[Row]:
+def _stylegan_rows(name: str, entries: list[Any]) -> Iterator[LabelRow]:
     for number, entry in enumerate(entries, 1):
         if type(entry) is not list or len(entry) != 2:
             raise DatasetError(f"{name}, entry {number} of labels: not a pair: write [path, label]")
         yield f"{name}, entry {number} of labels", entry[0], entry[1]
 
 
-def _json_line_rows(name: str, text: str) -> Iterator[Row]:
+def _json_line_rows(name: str, text: str) -> Iterator[LabelRow]:
     # Not splitlines: a JSON string may hold the other line separators of Unicode.
     lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
     return _object_rows((f"{name}, line {number}", _parse_json(name, number, line)) for number, line in lines)
 
 
-def _object_rows(entries: Iterable[tuple[str, object]]) -> Iterator[Row]:
+def _object_rows(entries: Iterable[tuple[str, object]]) -> Iterator[LabelRow]:
     columns: list[str] = []
     path = label = 0
     for where, entry in entries:

@@ -1,7 +1,6 @@
 """Large row groups written again as small ones, so that a part needs to read little more than its own rows."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gan.data.files.atomic import replacing, sweep_drafts
 from gan.data.files.blob import Blob, UnreadableError
 from gan.data.files.unpack import require_space
 from gan.data.records import PART_BYTES, PART_IMAGES
@@ -65,6 +65,7 @@ def cut_group(
     target = scratch / hashlib.sha256(key).hexdigest()[:32]
     if not target.exists():
         scratch.mkdir(parents=True, exist_ok=True)
+        sweep_drafts(scratch)
         require_space(scratch, where, group.size)
         _rewrite(read_rows(file, group, columns), target, where)
     done = 0
@@ -77,18 +78,14 @@ def cut_group(
 
 
 def _rewrite(rows: Iterator[tuple[pa.Array, list[str]]], target: Path, where: str) -> None:
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with (
-            partial.open("wb") as out,
-            pq.ParquetWriter(out, _SCHEMA, compression="none", use_dictionary=False, write_statistics=False) as writer,
-        ):
-            for table in _gathered(rows):
-                require_space(target.parent, where, table.nbytes)
-                writer.write_table(table, row_group_size=len(table))
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        replacing(target) as draft,
+        draft.open("wb") as out,
+        pq.ParquetWriter(out, _SCHEMA, compression="none", use_dictionary=False, write_statistics=False) as writer,
+    ):
+        for table in _gathered(rows):
+            require_space(target.parent, where, table.nbytes)
+            writer.write_table(table, row_group_size=len(table))
 
 
 def _gathered(rows: Iterator[tuple[pa.Array, list[str]]]) -> Iterator[pa.Table]:

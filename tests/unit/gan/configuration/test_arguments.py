@@ -3,7 +3,8 @@
 import pytest
 
 from gan.configuration.arguments import require_no_credentials
-from gan.configuration.config import Config, apply_data_overrides, apply_overrides
+from gan.configuration.config import Config
+from gan.configuration.parsing import apply_data_overrides, apply_overrides
 from gan.data.sources.spec import SourceSpec
 from gan.errors import InputError
 

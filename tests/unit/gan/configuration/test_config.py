@@ -5,15 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from gan.configuration.config import (
-    Config,
-    DataConfig,
-    LossConfig,
-    NetworkConfig,
-    TrainConfig,
-    apply_overrides,
-    parse_config,
-)
+from gan.configuration.config import Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
+from gan.configuration.parsing import apply_overrides, parse_config
 from gan.configuration.schedules import penalised
 from gan.errors import ConfigError
 
@@ -261,3 +254,10 @@ def test_a_value_of_any_make_is_refused_in_a_sentence(value):
     with pytest.raises(ConfigError, match=r"^train\.seed = ") as caught:
         apply_overrides(DEFAULT, [f"train.seed={value}"])
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("override", ["[" * 50_000, "train." + "x" * 50_000 + "=1", "train.seed=" + "[" * 50_000])
+def test_a_long_override_is_cut_short_in_its_sentence(override):
+    with pytest.raises(ConfigError) as caught:
+        apply_overrides(Config(), [override])
+    assert len(str(caught.value)) < 1000

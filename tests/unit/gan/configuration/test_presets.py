@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.configuration.config import parse_config
+from gan.configuration.parsing import parse_config
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.schedules import penalised, zero_centred
 from gan.errors import ConfigError

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.configuration.config import parse_config
+from gan.configuration.parsing import parse_config
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.provenance import Configuration, DataConfiguration
 from gan.errors import ConfigError

@@ -34,7 +34,7 @@ def test_all_that_is_wanted_is_made_once_the_first_while_it_is_waited_for(
     features: RealFeatures, extraction: Counting
 ) -> None:
     ahead = Ahead(features, [("train", 20), ("train", 60), ("test", 30)])
-    with ahead.stepping_back(nothing):
+    with ahead.paused(nothing):
         assert features.missing("train", 20) == 0
         passed = extraction.passed
         assert features.of("train", 20, nothing).features.shape[0] == 20
@@ -56,7 +56,7 @@ def test_who_waits_is_told_how_far_the_first_set_is(
     monkeypatch.setattr(extraction, "of_images", held_back)
     ahead, told = Ahead(features, [("train", 20)]), list[int]()
     threading.Timer(0.2, waited.set).start()
-    with ahead.stepping_back(told.append):
+    with ahead.paused(told.append):
         pass
     assert told[-1] == 20
 
@@ -69,5 +69,5 @@ def test_what_fails_ahead_is_left_to_fail_where_it_is_wanted(
 
     monkeypatch.setattr(extraction, "of_images", broken)
     ahead = Ahead(features, [("train", 20), ("test", 30)])
-    with ahead.stepping_back(nothing), pytest.raises(WeightsError, match="no weights here"):
+    with ahead.paused(nothing), pytest.raises(WeightsError, match="no weights here"):
         features.of("train", 20, nothing)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gan.errors import InputError
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.scores import class_scores, distribution_scores, kid_metric, require_enough, size_warnings
-from gan.evaluation.side import Side
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.frechet import fid
 from gan.metrics.kid import kid
@@ -59,8 +59,8 @@ def test_classes_are_scored_apart() -> None:
     real, drawn = (rng.normal(size=(60, 6)).astype(np.float32) for _ in range(2))
     drawn[labels == 1] += 3
 
-    def side(rows: np.ndarray) -> Side:
-        return Side(np.zeros((60, 1, 1, 1), dtype=np.uint8), np.arange(60), labels, collect([rows]))
+    def side(rows: np.ndarray) -> EvaluationSet:
+        return EvaluationSet(np.zeros((60, 1, 1, 1), dtype=np.uint8), np.arange(60), labels, collect([rows]))
 
     found = class_scores(side(drawn), side(real), ("a", "b", "c"))
     assert list(found) == ["a", "b", "c"]

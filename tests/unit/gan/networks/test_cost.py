@@ -13,9 +13,9 @@ from gan.configuration.presets import PRESETS
 from gan.configuration.schedules import step_settings
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
-from gan.objective.gradients import Objective, PenaltyWeights, Shown
+from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights
 from gan.objective.losses import LOSSES
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.step import Networks, Step
 
@@ -175,7 +175,7 @@ def test_a_real_step_asks_for_as_many_operations(config):
     side, size = config.network.resolution, config.train.batch_size
     images = torch.randint(256, (size, side, side, 1), dtype=torch.uint8).numpy()
     batch = Feed(images, torch.arange(size).numpy(), seed=0, flip=False, device=CPU).batch(0, size)
-    step, steps = Step(nets, objective, Alone(CPU)), 6
+    step, steps = Step(nets, objective, SingleWorker(CPU)), 6
     with Counted() as counted:
         for index in range(steps):
             step(batch, step_settings(config, index * size), index * size)
@@ -224,7 +224,7 @@ def test_bytes_kept_are_those_of_the_discriminators_phase(config):
     labels, one = torch.arange(size) % 5, torch.ones(())
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         fake_images = nets.G(torch.randn(size, nets.G.latent_dim), labels)
-        shown = Shown(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, one)
+        shown = ImagePairs(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, one)
         penalties = PenaltyWeights(one, one, one) if config.loss.penalised else None
         objective.discriminator_gradients(nets.D, shown, size, penalties)
     real = sum(storage.nbytes() for storage in kept.values())

@@ -8,7 +8,7 @@ from gan.keyed_random import Purpose, derive, uniform
 from gan.networks.dcgan import DCDiscriminator
 from gan.networks.r3gan import R3Discriminator
 from gan.objective.augment import augment
-from gan.objective.gradients import Objective, PenaltyWeights, Shown
+from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights
 from gan.objective.losses import LOSSES
 
 COUNT, BATCH = 5, 8
@@ -36,7 +36,7 @@ def dcgan_discriminator(**changes):
 def shown(probability=0.0):
     generator = torch.Generator().manual_seed(1)
     real, fake = torch.randn(2, COUNT, 3, SIDE, SIDE, generator=generator).unbind()
-    return Shown(real, fake, torch.tensor([0, 1, 2, 0, 1]), torch.arange(COUNT) + 2**33, torch.tensor(probability))
+    return ImagePairs(real, fake, torch.tensor([0, 1, 2, 0, 1]), torch.arange(COUNT) + 2**33, torch.tensor(probability))
 
 
 def weights(r1=0.7, r2=0.3, between=10.0):
@@ -177,7 +177,7 @@ def test_both_sides_are_augmented_each_by_draws_of_its_own():
     real = augment(pairs.real_images, pairs.seeds, OPERATIONS, 0.6)
     fake = augment(pairs.fake_images, derive(pairs.seeds, Purpose.FAKE_KEY), OPERATIONS, 0.6)
     assert not torch.equal(real, pairs.real_images)
-    as_seen = Shown(real, fake, pairs.labels, pairs.seeds, torch.tensor(0.0))
+    as_seen = ImagePairs(real, fake, pairs.labels, pairs.seeds, torch.tensor(0.0))
     # penalties are on the gradient by what D sees, not by the images before
     assert_close(found, plain_reference(D, "relativistic", as_seen, zero_centred=(0.7, 0.3)))
 
@@ -276,7 +276,7 @@ def test_bf16_of_dcgan(D):
 
 def test_an_empty_slice_gives_zeros():
     D, full = discriminator(), shown()
-    empty = Shown(full.real_images[:0], full.fake_images[:0], full.labels[:0], full.seeds[:0], torch.tensor(0.5))
+    empty = ImagePairs(full.real_images[:0], full.fake_images[:0], full.labels[:0], full.seeds[:0], torch.tensor(0.5))
     objective = Objective(LOSSES["relativistic"], OPERATIONS, between=True)
     gradients, terms = objective.discriminator_gradients(D, empty, BATCH, weights())
     assert all(gradient.abs().max() == 0 for gradient in gradients)

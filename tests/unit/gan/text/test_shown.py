@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.errors import GanflowError
-from gan.text.shown import inert, reason_of
+from gan.text.shown import inert, last_line_of, reason_of
 
 OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, joiners, halves of characters, line ends
 
@@ -34,3 +34,17 @@ def test_the_reason_is_one_line_and_short():
     assert reason_of(KeyError()) == "KeyError"
     assert reason_of(ValueError("x" * 999), 50) == "x" * 50
     assert reason_of("no https://u:hunter2@host/x?token=a") == "no https://host/x"
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("Traceback:\n  File x\nValueError: no room.\n\n", "ValueError: no room"),
+        ("one line: ", "one line"),
+        ("a\nhttps://me:secret@host/b", "https://host/b"),
+        (" \n", "RuntimeError"),
+        ("first\n" + "x" * 300, "x" * 200),
+    ],
+)
+def test_the_last_line_of_an_error(message, found):
+    assert last_line_of(RuntimeError(message)) == found

@@ -13,7 +13,7 @@ from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, is_complete
 from gan.training.context import LocalContext, Progress
-from gan.training.loop import train
+from gan.training.loop import run_training
 from gan.training.probe import Choice
 
 CPU = torch.device("cpu")
@@ -136,7 +136,7 @@ def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
 def test_unlabelled_images_and_no_classes(tiny, tmp_path):
     config = tiny.config(train={"total_kimg": 0.008})
     header = tiny.header(config) | {"num_classes": 0, "class_names": []}
-    finished = train(config, tiny.images, np.full(11, -1), LocalContext(tmp_path, device=CPU), header)
+    finished = run_training(config, tiny.images, np.full(11, -1), LocalContext(tmp_path, device=CPU), header)
     assert finished.samples().shape == (100, 8, 8, 1)
 
 
@@ -148,7 +148,7 @@ def test_any_object_with_the_configs_attributes_will_do(tiny, straight, tmp_path
     # A GPU machine may have torch and numpy and nothing else: a configuration then comes from its JSON.
     plain = json.loads(tiny.config().model_dump_json(), object_hook=lambda node: SimpleNamespace(**node))
     context = LocalContext(tmp_path, None, CPU)
-    finished = train(plain, tiny.images, tiny.labels, context, tiny.header(tiny.config()))
+    finished = run_training(plain, tiny.images, tiny.labels, context, tiny.header(tiny.config()))
     torch.testing.assert_close(
         dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
     )

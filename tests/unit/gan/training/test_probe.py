@@ -13,7 +13,7 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training import probe
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.probe import Choice, candidates, choose, measure
 from gan.training.step import Networks
@@ -112,7 +112,7 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     nets = networks(config().network)
     before = state(nets)
     objective = Objective(LOSSES["relativistic"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), (0, 4))
     assert list(found.rates) == ["fp32", "bf16"]
     assert min(found.rates.values()) > 0
     assert found.compiled is False
@@ -121,7 +121,7 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     assert all(parameter.grad is None for parameter in nets.D.parameters())
 
 
-class Warned(Alone):
+class Warned(SingleWorker):
     """Keeps what the user is told."""
 
     def __init__(self, device):
@@ -137,7 +137,7 @@ def test_what_is_decided_is_not_measured(feed, monkeypatch):
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
     for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
         decided = config(precision=precision)
-        assert choose(decided, networks(decided.network), None, feed, Alone(CPU), (0, 4)) == wanted
+        assert choose(decided, networks(decided.network), None, feed, SingleWorker(CPU), (0, 4)) == wanted
 
 
 def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed, monkeypatch):
@@ -153,7 +153,7 @@ def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed
 
 
 def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
-    class Two(Alone):
+    class Two(SingleWorker):
         world_size = 2
 
         def all_reduce(self, tensor):
@@ -166,7 +166,9 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
 
 def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
     hot = config().model_copy(update={"optimizer": OptimizerConfig(lr=1e30, final_lr=1e30)})
-    found = measure([PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, Alone(CPU), (0, 4))
+    found = measure(
+        [PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, SingleWorker(CPU), (0, 4)
+    )
     assert found.rates["fp32"] > 0
 
 
@@ -174,7 +176,7 @@ def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
 def test_a_core_that_gives_less_than_half_of_its_best_is_left_to_the_scores(feed, monkeypatch, threads, slower, spared):
     """Of two cores the second could double the speed at best, of four the last could give a third."""
 
-    class Sharing(Alone):
+    class Sharing(SingleWorker):
         shares_cores = True
 
     before, measured = torch.get_num_threads(), []
@@ -206,7 +208,7 @@ def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, 
 
     monkeypatch.setattr(probe, "Step", Watched)
     nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
-    measure([PLAIN, ROUNDED], config(), nets, objective, feed, Alone(CPU), (0, 4))
+    measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), (0, 4))
     # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
     kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
     wanted = [kinds[0], *kinds]
@@ -214,7 +216,7 @@ def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, 
 
 
 def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
-    class Two(Alone):
+    class Two(SingleWorker):
         world_size = 2
 
         def all_reduce(self, tensor):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.records import Means, crossed, doubled
 
 CPU = torch.device("cpu")
@@ -70,7 +70,7 @@ def test_every_power_of_two_is_passed_once(batch_size):
 
 
 def test_means_are_over_all_images_of_all_workers_since_the_last_flush():
-    class TwoWorkers(Alone):
+    class TwoWorkers(SingleWorker):
         def all_reduce(self, tensor):
             tensor.mul_(2)
 

@@ -10,8 +10,8 @@ from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, load_tensors, save_checkpoint
-from gan.training.context import Alone, LocalContext
-from gan.training.loop import train
+from gan.training.context import LocalContext, SingleWorker
+from gan.training.loop import run_training
 from gan.training.probe import Choice
 from gan.training.state import TrainingState
 
@@ -183,7 +183,7 @@ def state(run):
 
 def test_a_warm_start_takes_networks_and_optimizers_over_at_image_0(tiny, straight):
     other = tiny.config(train={"seed": 5}, optimizer=OptimizerConfig(lr=0.5, beta1=0.25))
-    run = TrainingState(other, Alone(CPU), tiny.header(other) | {"dataset_md5": "def"})
+    run = TrainingState(other, SingleWorker(CPU), tiny.header(other) | {"dataset_md5": "def"})
     run.start_from(tiny.last(straight))
     assert (run.cur_nimg, run.choice) == (0, None)
     wanted = load_tensors(tiny.last(straight), CPU)
@@ -247,7 +247,7 @@ def test_a_warm_start_from_half_a_checkpoint_is_refused(tiny, straight, tmp_path
 def test_a_header_of_json_lists_is_that_of_the_configs_tuples(tiny, straight):
     config = tiny.config()
     header = json.loads(json.dumps(tiny.header(config)))
-    finished = train(config, tiny.images, tiny.labels, LocalContext(straight, device=CPU), header)
+    finished = run_training(config, tiny.images, tiny.labels, LocalContext(straight, device=CPU), header)
     assert finished.cur_nimg == 48
 
 

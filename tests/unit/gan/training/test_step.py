@@ -16,7 +16,7 @@ from gan.keyed_random import Purpose, normal
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.step import Networks, Step, apply_gradients
 
@@ -39,7 +39,7 @@ SETTINGS = StepSettings(
 )
 
 
-class Recorder(Alone):
+class Recorder(SingleWorker):
     """One worker that remembers what was summed over workers."""
 
     world_size = 2  # so that gradients are flattened and summed; the other worker has none
@@ -153,7 +153,7 @@ def test_a_fused_optimizer_takes_every_gradient_where_its_weight_lies(feed, grou
     # gradients of gradients come in another memory order than the weights, and a fused Adam does not look
     network = NETWORK.model_copy(update={"group_width": group_width})
     nets, plain = networks(network), networks(network)
-    Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    Step(nets, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), SETTINGS, 0)
     D_gradients, _ = by_hand(plain, feed.batch(0, 6))
     assert any(g.stride() != p.stride() for g, p in zip(D_gradients, plain.D.parameters(), strict=True))
     for one, other, gradient in zip(nets.D.parameters(), plain.D.parameters(), D_gradients, strict=True):
@@ -165,7 +165,7 @@ def test_a_fused_optimizer_takes_every_gradient_where_its_weight_lies(feed, grou
 def test_a_step_moves_both_networks_and_then_the_average(feed):
     nets = networks()
     G, D, G_ema = (copy.deepcopy(network) for network in (nets.G, nets.D, nets.G_ema))
-    terms = Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    terms = Step(nets, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), SETTINGS, 0)
     assert set(terms) == {"D_loss", "G_loss", "r1", "r2", "real_logits", "fake_logits", "D_sign"}
     befores, afters = (*G.parameters(), *D.parameters()), (*nets.G.parameters(), *nets.D.parameters())
     for before, after in zip(befores, afters, strict=True):
@@ -179,7 +179,7 @@ def test_a_step_moves_both_networks_and_then_the_average(feed):
 
 def test_learning_rate_and_decay_are_those_of_the_step(feed):
     nets = networks()
-    Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), replace(SETTINGS, lr=0.25, beta2=0.7), 0)
+    Step(nets, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), replace(SETTINGS, lr=0.25, beta2=0.7), 0)
     for optimizer in (nets.G_optimizer, nets.D_optimizer):
         assert [(group["lr"], group["betas"]) for group in optimizer.param_groups] == [(0.25, (0.0, 0.7))]
 
@@ -189,13 +189,13 @@ def test_without_its_turn_the_generator_stays(feed):
     before = state(nets)
     passes = []
     nets.G.register_forward_hook(lambda module, inputs, output: passes.append(output.requires_grad))
-    terms = Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), replace(SETTINGS, generator_too=False), 0)
+    terms = Step(nets, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), replace(SETTINGS, generator_too=False), 0)
     assert passes == [False]
     assert "G_loss" not in terms
     after = state(nets)
     for index in (0, 2, 3):  # G, G_ema, G_optimizer
         assert_same_bits(after[index], before[index])
-    Step(both, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    Step(both, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), SETTINGS, 0)
     assert_same_bits(after[1], both.D.state_dict())
 
 
@@ -239,8 +239,8 @@ def test_the_probability_of_augmentation_is_the_settings(feed):
 def test_gradients_do_not_pile_up_over_steps(feed):
     nets, again = networks(), networks()
     for start in (0, 6):
-        Step(nets, RELATIVISTIC, Alone(CPU))(feed.batch(start, start + 6), SETTINGS, start)
-    step = Step(again, RELATIVISTIC, Alone(CPU))
+        Step(nets, RELATIVISTIC, SingleWorker(CPU))(feed.batch(start, start + 6), SETTINGS, start)
+    step = Step(again, RELATIVISTIC, SingleWorker(CPU))
     for start in (0, 6):
         step(feed.batch(start, start + 6), SETTINGS, start)
     assert_same_bits(state(nets), state(again))
@@ -263,9 +263,9 @@ def test_dcgan_with_batch_normalisation_and_dropout(feed):
     objective = Objective(LOSSES["nonsaturating"], zero_centred=False)
     nets, again = networks(DCGAN), networks(DCGAN)
     settings = replace(SETTINGS, penalised=False)
-    terms = Step(nets, objective, Alone(CPU))(feed.batch(0, 6), settings, 0)
+    terms = Step(nets, objective, SingleWorker(CPU))(feed.batch(0, 6), settings, 0)
     assert set(terms) == {"D_loss", "G_loss", "real_logits", "fake_logits", "D_sign"}
-    Step(again, objective, Alone(CPU))(feed.batch(0, 6), settings, 0)
+    Step(again, objective, SingleWorker(CPU))(feed.batch(0, 6), settings, 0)
     assert_same_bits(state(nets), state(again))
     # the average takes G's running statistics over
     for name, value in nets.G.named_buffers():
@@ -274,7 +274,7 @@ def test_dcgan_with_batch_normalisation_and_dropout(feed):
 
 def test_a_nan_image_stops_the_step_and_nothing_has_changed(feed):
     nets = networks()
-    step = Step(nets, RELATIVISTIC, Alone(CPU))
+    step = Step(nets, RELATIVISTIC, SingleWorker(CPU))
     step(feed.batch(0, 6), SETTINGS, 0)
     before = state(nets)
     batch = feed.batch(6, 12)
@@ -314,7 +314,7 @@ def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
     after = state(nets)
     for index in (0, 2, 3):
         assert_same_bits(after[index], before[index])
-    Step(sound, RELATIVISTIC, Alone(CPU))(feed.batch(0, 6), SETTINGS, 0)
+    Step(sound, RELATIVISTIC, SingleWorker(CPU))(feed.batch(0, 6), SETTINGS, 0)
     assert_same_bits(after[1], sound.D.state_dict())
 
 

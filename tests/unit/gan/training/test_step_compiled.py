@@ -13,7 +13,7 @@ from gan.configuration.schedules import StepSettings
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.context import Alone
+from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.step import Networks, Step
 
@@ -40,7 +40,7 @@ def settings(*, penalised, probability):
     )
 
 
-class Recorder(Alone):
+class Recorder(SingleWorker):
     """One worker that remembers what was summed over workers: the gradients of each phase."""
 
     world_size = 2

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from gan.errors import InputError
-from gan.usefulness.arms import Recipe
+from gan.usefulness.arms import ClassifierRecipe
 from gan.usefulness.augmentation import _f1_parts, augmentation_gain
 from gan.usefulness.rare_class import missing_images, reduce_class, smallest_class
 
-RECIPE = Recipe(steps=40, batch_size=32)
+RECIPE = ClassifierRecipe(steps=40, batch_size=32)
 
 
 def hard(bars, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +29,7 @@ def test_useful_images(bars) -> None:
         4,
         rare_class=3,
         keep=1,
-        recipe=Recipe(steps=80, batch_size=32),
+        recipe=ClassifierRecipe(steps=80, batch_size=32),
         on_progress=lambda *at: seen.append(at),
     )
     assert (result.rare_class, result.kept, result.added, result.left_out) == (3, 1, 39, 39)
@@ -68,7 +68,7 @@ def test_a_class_that_is_rare_by_itself(bars) -> None:
         4,
         keep=1.0,
         seeds=2,
-        recipe=Recipe(steps=2, batch_size=8),
+        recipe=ClassifierRecipe(steps=2, batch_size=8),
         on_progress=lambda *at: seen.append(at),
     )
     assert (result.rare_class, result.kept, result.added, result.left_out) == (2, 3, 5, 0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from gan.errors import InputError
-from gan.usefulness.arms import Recipe
+from gan.usefulness.arms import ClassifierRecipe
 from gan.usefulness.scores import classification_accuracy_score
 
-RECIPE = Recipe(steps=30, batch_size=32)
+RECIPE = ClassifierRecipe(steps=30, batch_size=32)
 
 
 def test_good_images_score_like_real(bars) -> None:
@@ -49,7 +49,7 @@ def test_noise_is_useless(bars) -> None:
 
 def test_equal_again(bars) -> None:
     """The same arguments give the same result, also where a seed draws from a larger set."""
-    short = Recipe(steps=3, batch_size=8)
+    short = ClassifierRecipe(steps=3, batch_size=8)
     results = [
         classification_accuracy_score(*bars(9, 0), *bars(4, 1), *bars(5, 2), 4, recipe=short, seeds=2) for _ in range(2)
     ]

@@ -14,7 +14,7 @@ from gan.metrics.protocol import Protocol
 from gan.text.shown import inert
 from tasks.evaluate.report import evaluation_html
 from tasks.reports.charts import Curve
-from tasks.reports.metric_texts import KINDS, OTHER, describe
+from tasks.reports.metric_texts import KINDS, OTHER, describe_metric
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -169,7 +169,7 @@ def test_metrics_stand_under_their_headings_with_what_they_mean():
     assert places == sorted(places)
     assert page.text.count("lower is better") == 3
     assert page.text.count("higher is better") == 1
-    assert all(describe(key).meaning in page.text for key in FULL)
+    assert all(describe_metric(key).meaning in page.text for key in FULL)
     assert page.text.count("trained on real images: 0.8") == 1
 
 
@@ -187,12 +187,12 @@ def test_metrics_stand_under_their_headings_with_what_they_mean():
     ],
 )
 def test_keys_are_known_by_their_longest_prefix(key, name, like):
-    assert describe(key) == KINDS[like]._replace(name=name)
+    assert describe_metric(key) == KINDS[like]._replace(name=name)
 
 
 @pytest.mark.parametrize("key", ["kidney", "my_fid10k", "", "casual"])
 def test_other_keys_are_unknown(key):
-    assert (describe(key).name, describe(key).group, describe(key).better) == (key, OTHER, "")
+    assert (describe_metric(key).name, describe_metric(key).group, describe_metric(key).better) == (key, OTHER, "")
 
 
 def test_bars_show_value_interval_and_what_real_images_score():

@@ -11,7 +11,7 @@ BEGIN = """
 import os, signal, subprocess, sys, time
 from tasks.runtime.interrupts import interruptible
 from tasks.runtime.guard import guard
-from tasks.runtime.stopping import goes_on, last_act
+from tasks.runtime.stopping import last_act, said_if_stopped
 
 def work(seconds=600):
     print("ready", flush=True)
@@ -19,7 +19,7 @@ def work(seconds=600):
 """
 BUSY = """
 with interruptible():
-    with goes_on("outer"), goes_on("the same command goes on"):
+    with said_if_stopped("outer"), said_if_stopped("the same command goes on"):
         try:
             work()
         except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 
 OTHER = """
 import os, sys
@@ -17,11 +17,11 @@ from pathlib import Path
 import rich.console, rich._emoji_codes
 import tasks.runtime.failures
 from flows.command.console import errors_as_sentences
-from tasks.runtime.locks import held
+from tasks.runtime.locks import hold_lock
 os.setgroups([])
 os.setgid(int(sys.argv[2]))
 os.setuid(65534)
-with errors_as_sentences(), held(Path(sys.argv[1]), timeout=0):
+with errors_as_sentences(), hold_lock(Path(sys.argv[1]), timeout=0):
     print("held")
 """
 
@@ -42,9 +42,9 @@ def another_user(path, group):
 
 def test_a_lock_is_held_by_one_at_a_time_and_by_a_block_within_only_if_that_is_asked_for(tmp_path):
     path = tmp_path / "made" / "a.lock"
-    with held(path), pytest.raises(Timeout), held(path, timeout=0):
+    with hold_lock(path), pytest.raises(Timeout), hold_lock(path, timeout=0):
         pytest.fail("held twice")
-    with held(path, again=True), held(path, again=True):
+    with hold_lock(path, again=True), hold_lock(path, again=True):
         pass
 
 
@@ -56,7 +56,7 @@ def test_a_second_user_of_the_group_may_lock_and_a_stranger_is_told(open_folder)
     path.parent.chmod(0o2775)
     before = os.umask(0o022)
     try:
-        with held(path):
+        with hold_lock(path):
             pass
     finally:
         os.umask(before)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tasks.runtime.progress import Lines, Pace, Place, Reporter, progress
+from tasks.runtime.progress import Pace, Position, ProgressLog, Reporter, progress
 
 
 class Clock:
@@ -21,13 +21,13 @@ class Clock:
     ("place", "sentence"),
     [
         (
-            Place(51_200, 100_000, 312.4, "images", "D_loss 0.5"),
+            Position(51_200, 100_000, 312.4, "images", "D_loss 0.5"),
             "training: 51,200 of 100,000 images, 312 img/s, 0:02:36 left (D_loss 0.5)",
         ),
-        (Place(64, 128, None, "images"), "training: 64 of 128 images"),
-        (Place(128, 128, 2.0, "images"), "training: 128 of 128 images, 2 img/s"),
-        (Place(3_000_000, 0, 1.5e6, "bytes"), "training: 3,000,000 bytes, 1.5 MB/s"),
-        (Place(0, 10**8, 100.0, "images"), "training: 0 of 100,000,000 images, 100 img/s, 11 days, 13:46:40 left"),
+        (Position(64, 128, None, "images"), "training: 64 of 128 images"),
+        (Position(128, 128, 2.0, "images"), "training: 128 of 128 images, 2 img/s"),
+        (Position(3_000_000, 0, 1.5e6, "bytes"), "training: 3,000,000 bytes, 1.5 MB/s"),
+        (Position(0, 10**8, 100.0, "images"), "training: 0 of 100,000,000 images, 100 img/s, 11 days, 13:46:40 left"),
     ],
 )
 def test_a_place_in_a_sentence(place, sentence):
@@ -48,10 +48,10 @@ def logged(caplog, moments, total=1000):
     """Show places at given seconds, and return the images of those that were logged."""
     caplog.set_level(logging.INFO)
     clock = Clock()
-    lines = Lines(logging.getLogger("lines"), clock)
+    lines = ProgressLog(logging.getLogger("lines"), clock)
     for seconds, done in moments:
         clock.now = 1000.0 + seconds
-        lines.show("training", Place(done, total, None, "images"))
+        lines.show("training", Position(done, total, None, "images"))
     return [int(record.getMessage().split()[1].replace(",", "")) for record in caplog.records]
 
 

@@ -28,7 +28,7 @@ def test_a_ray_that_never_starts_is_tried_again_said_and_cleared_away(monkeypatc
     with pytest.raises(ServiceError) as caught, ray_cluster(HERE, said.append):
         pass
     sentence = "Ray did not start on this machine"
-    reason = "(The current node timed out during startup.)"
+    reason = "(The current node timed out during startup)"
     assert said == [f"{sentence} {reason}: it is tried again, {left} more times" for left in (2, 1)]
     assert str(caught.value) == f"{sentence} in {STARTS} tries {reason}: try again when it is less busy"
     assert len(started) == STARTS

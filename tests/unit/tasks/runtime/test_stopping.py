@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from tasks.runtime import stopping
-from tasks.runtime.stopping import begin_to_stop, do_last_acts, goes_on, handlers_kept, is_stopping, last_act
+from tasks.runtime.stopping import begin_to_stop, do_last_acts, handlers_kept, is_stopping, last_act, said_if_stopped
 
 
 @pytest.fixture(autouse=True)
@@ -17,17 +17,17 @@ def test_the_inner_block_knows_better():
     assert not is_stopping()
     default = begin_to_stop()
     assert is_stopping()
-    with goes_on("outer"):
-        with goes_on("inner"):
+    with said_if_stopped("outer"):
+        with said_if_stopped("inner"):
             assert begin_to_stop() == "inner"
-        with pytest.raises(ValueError, match="bug"), goes_on("inner"):
+        with pytest.raises(ValueError, match="bug"), said_if_stopped("inner"):
             raise ValueError("bug")
         assert begin_to_stop() == "outer"
     assert begin_to_stop() == default
 
 
 def test_ctrl_c_keeps_what_the_block_that_it_leaves_has_said():
-    with pytest.raises(KeyboardInterrupt), goes_on("outer"), goes_on("inner"):
+    with pytest.raises(KeyboardInterrupt), said_if_stopped("outer"), said_if_stopped("inner"):
         raise KeyboardInterrupt
     assert begin_to_stop() == "inner"
 

@@ -3,19 +3,19 @@
 import ray
 
 from gan.training.context import Progress
-from tasks.train.channel import Board, collecting
+from tasks.train.channel import Channel, collecting
 
 
-class LocalBoard:
+class LocalChannel:
     """The actor's own class in this process, under the names by which Ray calls it."""
 
     def __init__(self):
-        self._board = Board.__ray_metadata__.modified_class()
-        self.put = self._board.put
+        self._channel = Channel.__ray_metadata__.modified_class()
+        self.put = self._channel.put
         self.drain = self
 
     def remote(self):
-        return ray.put(self._board.drain()) if ray.is_initialized() else self._board.drain()
+        return ray.put(self._channel.drain()) if ray.is_initialized() else self._channel.drain()
 
 
 def progress(cur_nimg):
@@ -25,10 +25,10 @@ def progress(cur_nimg):
 def collected(monkeypatch, records, **callbacks):
     monkeypatch.setattr("tasks.train.channel.POLL_SECONDS", 0.01)
     monkeypatch.setattr("ray.get", lambda value: value)  # no Ray runs here
-    board = LocalBoard()
-    with collecting(board, callbacks.pop("on_progress"), **callbacks) as errors:
+    channel = LocalChannel()
+    with collecting(channel, callbacks.pop("on_progress"), **callbacks) as errors:
         for record in records:
-            board.put(record)
+            channel.put(record)
     return errors
 
 

@@ -5,7 +5,7 @@ import pytest
 from gan.training.context import Progress
 from tasks.runtime.progress import Reporter
 from tasks.train.channel import Scoring
-from tasks.train.step import Line, Shown
+from tasks.train.step import ProgressLine, TrainingReporter
 
 
 def losses(cur_nimg, value, rate=100.0, **more):
@@ -18,7 +18,7 @@ def kid(cur_nimg, value):
 
 
 def test_the_line_keeps_the_last_losses_and_the_last_kid():
-    line = Line()
+    line = ProgressLine()
     assert line.after(losses(2000, 0.5))[:2] == (2000, "D_loss 0.500  G_loss 1.000  D_sign +0.50")
     assert line.after(losses(3000, 0.25))[:2] == (3000, "D_loss 0.250  G_loss 0.500  D_sign +0.25")
     note = "D_loss 0.250  G_loss 0.500  D_sign +0.25  kid 0.0492 at 1,000"
@@ -30,19 +30,19 @@ def test_the_line_keeps_the_last_losses_and_the_last_kid():
 
 
 def test_what_a_record_lacks_stays_as_it_was():
-    line = Line()
+    line = ProgressLine()
     line.after(losses(2000, 0.5))
     found = line.after(Progress(3000, 100_000, {"D_loss": 0.25, "images_per_second": 100.0}))
     assert found == (3000, "D_loss 0.250  G_loss 1.000  D_sign +0.50", pytest.approx(100.0))
-    assert Line().after(kid(1000, 0.5)) == (1000, "kid 0.5000 at 1,000", None)
+    assert ProgressLine().after(kid(1000, 0.5)) == (1000, "kid 0.5000 at 1,000", None)
 
 
 def test_a_run_that_goes_on_has_its_own_speed_and_place_at_once():
-    assert Line().after(losses(52_000, 0.5, rate=250.0))[::2] == (52_000, pytest.approx(250.0))
+    assert ProgressLine().after(losses(52_000, 0.5, rate=250.0))[::2] == (52_000, pytest.approx(250.0))
 
 
 def test_a_restart_of_the_workers_goes_back_to_their_checkpoint():
-    line = Line()
+    line = ProgressLine()
     for cur_nimg in (2000, 4000, 6000):
         line.after(losses(cur_nimg, 0.5))
     assert line.after(losses(4500, 0.5))[0] == 4500
@@ -50,7 +50,7 @@ def test_a_restart_of_the_workers_goes_back_to_their_checkpoint():
 
 
 def test_the_speed_is_that_of_the_last_five_marks():
-    line = Line()
+    line = ProgressLine()
     line.after(losses(1000, 0.5, rate=1.0))  # the first may hold a compilation
     for mark in range(4):
         line.after(losses(2000 + mark, 0.5, rate=100.0))
@@ -58,7 +58,7 @@ def test_the_speed_is_that_of_the_last_five_marks():
 
 
 def test_a_large_network_says_between_two_marks_how_far_it_is():
-    line = Line()
+    line = ProgressLine()
     assert line.after(Progress(64, 100_000, rate=4.0)) == (64, "", 4.0)
     assert line.after(losses(1000, 0.5, rate=4.0))[::2] == (1000, 4.0)
 
@@ -69,7 +69,7 @@ def test_scores_are_shown_once_nothing_else_is_left_to_do():
     def show(description, place):
         seen.append((description, place.done, place.total, place.note))
 
-    shown = Shown(Reporter("training", 2000, "images", show), 2000)
+    shown = TrainingReporter(Reporter("training", 2000, "images", show), 2000)
     shown.training(Progress(1000, 2000, {"images_per_second": 10.0}))
     shown.scoring(Scoring(1000, 8, 1250))
     shown.training(Progress(2000, 2000, {"images_per_second": 10.0}))

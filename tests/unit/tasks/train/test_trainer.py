@@ -1,49 +1,18 @@
-"""What is decided around Ray: header, shares, and which checkpoint is taken."""
+"""What is decided around Ray: the header, and which checkpoint is taken."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 from gan.data.store.dataset import DatasetInfo
-from gan.errors import CheckpointError, ConfigError, ResourcesError, WeightsError
+from gan.errors import CheckpointError, ConfigError, WeightsError
 from gan.training.checkpoint import HASHES, TENSORS, save_checkpoint
 from tasks.runtime.settings import Settings
 from tasks.train.checkpoints import RunStorage
-from tasks.train.trainer import TrainingResult, _taken, checkpoint_header, share_out, train_on_ray
+from tasks.train.trainer import TrainingResult, _fetch_best, checkpoint_header, train_on_ray
 from tasks.train.validator import NOT_MEASURED
-
-
-@pytest.mark.parametrize(
-    ("nodes", "workers", "share"),
-    [
-        ([{"CPU": 2.0}], 1, {"CPU": 2, "GPU": 0}),
-        ([{"CPU": 2.0}], 2, {"CPU": 1, "GPU": 0}),
-        ([{"CPU": 7.0}], 2, {"CPU": 3, "GPU": 0}),
-        ([{"CPU": 16.0, "GPU": 1.0}], 1, {"CPU": 16, "GPU": 1}),
-        ([{"CPU": 16.0, "GPU": 4.0, "memory": 1e9}], 3, {"CPU": 5, "GPU": 1}),
-        ([{"CPU": 4.0}] * 3, 1, {"CPU": 4, "GPU": 0}),
-        ([{"CPU": 4.0}] * 3, 4, {"CPU": 2, "GPU": 0}),
-        ([{"CPU": 8.0, "GPU": 1.0}, {"CPU": 2.0, "GPU": 1.0}, {"CPU": 64.0}], 2, {"CPU": 2, "GPU": 1}),
-    ],
-)
-def test_shares_are_even_and_whole(nodes, workers, share):
-    assert share_out(nodes, workers) == share
-
-
-@pytest.mark.parametrize(
-    ("nodes", "workers", "sentence"),
-    [
-        ([{"CPU": 2.0}], 3, "3 workers were asked for but the Ray cluster has 2 CPUs: lower --workers or add nodes"),
-        ([{}], 1, "1 workers were asked for but the Ray cluster has 0 CPUs"),
-        ([{"CPU": 8.0}, {"GPU": 2.0}], 2, "no node of the Ray cluster has a CPU beside each GPU"),
-        ([{"CPU": 8.0, "GPU": 2.0}], 3, "3 workers were asked for but the Ray cluster has 2 GPUs: lower --workers"),
-    ],
-)
-def test_a_cluster_that_is_too_small_is_refused_with_both_numbers(nodes, workers, sentence):
-    with pytest.raises(ResourcesError, match=sentence):
-        share_out(nodes, workers)
 
 
 def info(**changes):
@@ -139,7 +108,7 @@ def stored(tmp_path, kids):
 )
 def test_the_checkpoint_of_lowest_kid_is_taken_or_else_the_last(tmp_path, kids, cur_nimg, kid):
     storage, result = stored(tmp_path, kids)
-    taken = _taken(result, storage, tmp_path / "out", 320, pytest.fail)
+    taken = _fetch_best(result, storage, tmp_path / "out", 320, pytest.fail)
     assert taken == TrainingResult(tmp_path / "out", cur_nimg, 320, kid)
 
 
@@ -147,7 +116,7 @@ def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path):
     storage, result = stored(tmp_path, {100: 0.3, 200: 0.1, 300: NOT_MEASURED})
     (tmp_path / "run" / "checkpoint_000000200" / TENSORS).write_bytes(b"")
     said = []
-    taken = _taken(result, storage, tmp_path / "out", 320, said.append)
+    taken = _fetch_best(result, storage, tmp_path / "out", 320, said.append)
     assert taken == TrainingResult(tmp_path / "out", 100, 320, 0.3)
     assert said == ["checkpoint_000000200 is cut short or altered: the next best checkpoint is taken"]
 
@@ -155,11 +124,11 @@ def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path):
 def test_without_rays_list_the_newest_checkpoint_is_taken(tmp_path):
     storage, result = stored(tmp_path, {100: 0.3, 200: 0.1})
     result.best_checkpoints = None
-    assert _taken(result, storage, tmp_path / "out", 320, pytest.fail).cur_nimg == 200
+    assert _fetch_best(result, storage, tmp_path / "out", 320, pytest.fail).cur_nimg == 200
     for nimg in (100, 200):
         (tmp_path / "run" / f"checkpoint_{nimg:09d}" / HASHES).unlink()
     with pytest.raises(CheckpointError, match="run run left no complete checkpoint"):
-        _taken(result, storage, tmp_path / "out", 320, pytest.fail)
+        _fetch_best(result, storage, tmp_path / "out", 320, pytest.fail)
 
 
 def test_missing_weights_are_told_before_anything_starts(tmp_path):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from gan.configuration.config import apply_overrides
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import RegisteredModel
 from tasks.train import warm_start
-from tasks.train.warm_start import WarmStart, hash_with, require_fit
+from tasks.train.warm_start import WarmStart, require_fit, training_hash_with
 
 
 def header(*overrides, **changes):
@@ -49,8 +49,8 @@ def test_other_names_of_as_many_classes_are_said():
 
 
 def test_the_hash_is_the_configurations_own_without_a_warm_start():
-    assert hash_with("0123456789abcdef", None) == "0123456789abcdef"
-    joined = {hash_with(config, {"version": version}) for config in ("0" * 16, "1" * 16) for version in (1, 2)}
+    assert training_hash_with("0123456789abcdef", None) == "0123456789abcdef"
+    joined = {training_hash_with(config, {"version": version}) for config in ("0" * 16, "1" * 16) for version in (1, 2)}
     assert len(joined) == 4
     assert {len(each) for each in joined} == {16}
 

@@ -1,6 +1,7 @@
 """Compressed files, within limits and in a scratch folder."""
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from gan.data.files import archive, unpack
 from gan.data.files.archive import tar_tree, zip_tree
+from gan.data.files.atomic import replacing
 from gan.data.files.blob import Blob
 from gan.data.files.unpack import head_of, is_compressed, own_file
 from gan.errors import DatasetError, ResourcesError
@@ -59,15 +61,14 @@ def test_a_result_is_found_again_until_the_file_changes(packed, tmp_path):
     assert unpack.unpack(packed, "there", tmp_path / "scratch") != first
 
 
-def test_what_a_kill_left_half_done_is_done_again(packed, tmp_path, monkeypatch):
+def test_what_was_left_half_done_is_done_again(packed, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
     with monkeypatch.context() as patched:
         patched.setattr(unpack, "refuse_bomb", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             unpack.unpack(packed, "there", scratch)
-    (left,) = scratch.iterdir()
-    assert left.suffix == ".partial"
-    left.write_bytes(b"half of something")
+    assert not list(scratch.iterdir())
+    (scratch / ".result.0123.partial").write_bytes(b"half of something")  # as a kill leaves it
     result = unpack.unpack(packed, "there", scratch)
     assert result.read_bytes() == DATA
     assert list(scratch.iterdir()) == [result]
@@ -79,17 +80,27 @@ def test_what_is_cut_short_is_explained(packed, tmp_path, share):
     packed.write_bytes(whole[: min(int(len(whole) * share), len(whole) - 1)])
     with pytest.raises(DatasetError, match=r"^there is broken .*: fetch it again$"):
         unpack.unpack(packed, "there", tmp_path / "scratch")
-    assert not [path for path in (tmp_path / "scratch").iterdir() if path.suffix != ".partial"]
+    assert not list((tmp_path / "scratch").iterdir())
 
 
 def test_what_swells_beyond_all_reason_is_refused_before_it_is_all_written(packed, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "HARMLESS_BYTES", 2**20)
     monkeypatch.setattr(archive, "MAX_RATIO", 2**20 / packed.stat().st_size)
+    sizes = []
+
+    @contextlib.contextmanager
+    def measured(path):
+        with replacing(path) as draft:
+            try:
+                yield draft
+            finally:
+                sizes.append(draft.stat().st_size)
+
+    monkeypatch.setattr(unpack, "replacing", measured)
     with pytest.raises(DatasetError, match=r"there would unpack to more than .* decompression bomb"):
         unpack.unpack(packed, "there", tmp_path / "scratch")
-    (left,) = (tmp_path / "scratch").iterdir()
-    assert left.suffix == ".partial"
-    assert left.stat().st_size <= 2**20
+    assert sizes[0] <= 2**20
+    assert not list((tmp_path / "scratch").iterdir())
     monkeypatch.setattr(archive, "MAX_RATIO", len(DATA) / packed.stat().st_size)
     assert unpack.unpack(packed, "there", tmp_path / "scratch").read_bytes() == DATA
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from gan.configuration.config import EvaluationConfig
-from tasks.evaluate import network
-from tasks.evaluate.network import settled, warn_of_emulation
+from tasks.evaluate import extraction
+from tasks.evaluate.extraction import resolve_precision
+from tasks.evaluate.network import warn_of_emulation
 from tasks.runtime.settings import Settings
 
 
@@ -17,24 +18,24 @@ def settings(tmp_path):
 @pytest.mark.parametrize(("native", "becomes"), [(True, "bf16"), (False, "fp32")])
 def test_auto_becomes_what_the_hardware_has(settings, monkeypatch, native, becomes):
     asked = []
-    monkeypatch.setattr(network, "native_bf16", lambda device: asked.append(device.type) or native)
-    config = settled(settings, EvaluationConfig(seed=3))
+    monkeypatch.setattr(extraction, "native_bf16", lambda device: asked.append(device.type) or native)
+    config = resolve_precision(settings, EvaluationConfig(seed=3))
     assert config == EvaluationConfig(seed=3, precision=becomes)
-    settled(settings, EvaluationConfig(), gpu=False)
-    settled(settings, EvaluationConfig(), gpu=True)
+    resolve_precision(settings, EvaluationConfig(), gpu=False)
+    resolve_precision(settings, EvaluationConfig(), gpu=True)
     assert asked == ["cuda" if torch.cuda.is_available() else "cpu", "cpu", "cuda"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_what_a_person_asks_for_stays(settings, monkeypatch, precision):
-    monkeypatch.setattr(network, "native_bf16", lambda device: pytest.fail("asked"))
-    assert settled(settings, EvaluationConfig(precision=precision)).precision == precision
+    monkeypatch.setattr(extraction, "native_bf16", lambda device: pytest.fail("asked"))
+    assert resolve_precision(settings, EvaluationConfig(precision=precision)).precision == precision
 
 
 def test_on_a_cluster_all_nodes_are_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "all_nodes_have_bf16", lambda settings: settings.ray_address == "10.0.0.1:6379")
+    monkeypatch.setattr(extraction, "all_nodes_have_bf16", lambda settings: settings.ray_address == "10.0.0.1:6379")
     settings = Settings(ganflow_home=tmp_path, ray_address="10.0.0.1:6379")
-    assert settled(settings, EvaluationConfig()).precision == "bf16"
+    assert resolve_precision(settings, EvaluationConfig()).precision == "bf16"
 
 
 def test_bf16_that_is_emulated_is_warned_of_in_one_sentence(monkeypatch):

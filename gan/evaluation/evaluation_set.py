@@ -1,4 +1,4 @@
-"""One side of a comparison: images, and their features in an order of their own."""
+"""A set of images in an evaluation: the images, and their features in an order of their own."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class EvaluationSet:
     """Images that are judged, or that others are compared with.
 
     Attributes:
@@ -31,9 +31,9 @@ class Side:
         """Return N."""
         return len(self.features)
 
-    def head(self, count: int) -> "Side":
+    def head(self, count: int) -> "EvaluationSet":
         """Return the first `count`."""
-        return Side(self.images, self.rows[:count], self.labels[:count], self.features.head(count))
+        return EvaluationSet(self.images, self.rows[:count], self.labels[:count], self.features.head(count))
 
     def kept(self, most_bytes: int) -> Rows:
         """Return the first rows whose images are there and fit into that much memory."""

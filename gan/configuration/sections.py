@@ -1,0 +1,260 @@
+"""The sections of the configuration tree: every setting with its range and what it means."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from gan.configuration.resolution import Architecture, resolution_of
+from gan.configuration.schedules import penalised, total_images, zero_centred
+from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Resize
+
+Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
+Crop = Literal["centre", "pad", "stretch"]
+
+
+class Frozen(BaseModel):
+    """A node of the tree: immutable, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataConfig(Frozen):
+    """How source images become the dataset; read by `ingest` alone."""
+
+    resolution: Annotated[int, Field(ge=4, le=1024)] = Field(32, description="side of the square images, in pixels")
+    channels: Literal["auto", 1, 3] = Field("auto", description="1 grey, 3 RGB, auto: grey if every image is grey")
+    crop: Crop = Field("centre", description="how an image that is not square becomes square: centre, pad or stretch")
+    filter: Filter = Field("lanczos", description="resampling filter when an image is resized")
+    background: Annotated[str, StringConstraints(to_lower=True, pattern="^#[0-9a-fA-F]{6}$")] = Field(
+        "#ffffff", description="colour under transparent pixels and around padded images"
+    )
+    class_map: dict[str, str | None] = Field(
+        {}, description="new names of classes: one name for several merges them, null leaves a class out"
+    )
+    split: Literal["auto", "hash", "source"] = Field(
+        "auto", description="who holds images out: the source, the hash of their pixels, or auto: the source if it does"
+    )
+    holdout_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.1, description="share of the images held out as the split `test`, by the hash of their pixels"
+    )
+    min_side: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="source images with a shorter side are rejected; null: a quarter of the resolution"
+    )
+    max_aspect: Annotated[float, Field(ge=1.0)] = Field(
+        10.0, description="source images whose longer side is more than this many times the shorter are rejected"
+    )
+    min_class_images: Annotated[int, Field(ge=1)] = Field(
+        2, description="classes with fewer training images are rejected"
+    )
+    max_reject_share: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.05, description="ingesting fails where a larger share of the files is rejected"
+    )
+
+    @model_validator(mode="after")
+    def _reachable_by_doubling(self) -> Self:
+        rest = self.resolution // (self.resolution & -self.resolution)
+        if rest not in {1, 7}:
+            raise ValueError(
+                f"data.resolution is {self.resolution} but must be a power of two, or 7 times one, from 4 to 1024"
+            )
+        return self
+
+    @property
+    def background_rgb(self) -> tuple[int, int, int]:
+        """`background` as three numbers from 0 to 255."""
+        red, green, blue = bytes.fromhex(self.background[1:])
+        return red, green, blue
+
+    @property
+    def shortest_side(self) -> int:
+        """Pixels that the shorter side of a source image must have."""
+        return self.min_side or max(1, self.resolution // 4)
+
+
+class NetworkConfig(Frozen):
+    """Shape of generator and discriminator."""
+
+    architecture: Architecture = Field("r3gan", description="r3gan: residual, without normalisation; or dcgan")
+    latent_dim: Annotated[int, Field(ge=1)] = Field(64, description="dimensions of z")
+    embedding_dim: Annotated[int, Field(ge=1)] = Field(32, description="dimensions of the class embedding")
+    base: Literal[4, 7] = Field(4, description="side of the first stage in pixels; 7 makes 28, 56, 112 px")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (128, 96, 64, 64),
+        min_length=1,
+        description="channels per stage, from the first up; each doubles the side",
+    )
+    blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="r3gan: residual blocks in each stage")
+    group_width: Annotated[int, Field(ge=1)] = Field(
+        16,
+        description="r3gan: channels per group of the 3x3 convolutions; dense from a block's inner width on",
+    )
+    expansion: Annotated[int, Field(ge=1)] = Field(
+        2, description="r3gan: inner width of a residual block over its outer width"
+    )
+    patch: Literal[1, 2, 4] = Field(
+        1,
+        description="r3gan: side of the pixel patches folded into channels at the image end; 2 is much faster on CPUs",
+    )
+    conditional: bool = Field(True, description="class-conditional, if the dataset has classes")
+    max_classes: Annotated[int, Field(ge=1)] = Field(1000, description="more classes in the dataset are refused")
+    discriminator_normalisation: Normalisation = Field(
+        "none", description="dcgan: batch (as published), spectral, or none (for gradient penalties)"
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="dcgan: share of the discriminator's channels that is dropped"
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> Self:
+        if self.architecture == "dcgan":
+            foreign: tuple[str, ...] = ("patch", "blocks_per_stage", "group_width", "expansion")
+        else:
+            foreign = ("discriminator_normalisation", "dropout")
+            for width in self.widths:
+                inner = width * self.expansion
+                if inner > self.group_width and inner % self.group_width:
+                    raise ValueError(
+                        f"network.widths has {width}, whose inner width {inner} is no multiple of "
+                        f"network.group_width = {self.group_width}"
+                    )
+        for key in foreign:
+            value, default = getattr(self, key), type(self).model_fields[key].default
+            if value != default:
+                raise ValueError(
+                    f"network.{key} is {value} but network.architecture {self.architecture} has no such thing: "
+                    f"leave it at {default}"
+                )
+        return self
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels of the images that these widths make."""
+        return resolution_of(self.architecture, len(self.widths), base=self.base, patch=self.patch)
+
+
+Gamma = Annotated[float, Field(ge=0.0)]
+
+
+class LossConfig(Frozen):
+    """The adversarial objective and its penalties; `final_` values hold at the end of the run, on a cosine between."""
+
+    kind: LossKind = Field("relativistic", description="relativistic, nonsaturating, minimax, hinge or wasserstein")
+    r1_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on real images, at the start")
+    final_r1_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    r2_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on fake images, at the start")
+    final_r2_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    gradient_penalty: Gamma = Field(0.0, description="weight of the gradient penalty between real and fake (WGAN-GP)")
+    penalty_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="penalties are computed at every so many steps, and weigh as much more there"
+    )
+
+    @property
+    def zero_centred(self) -> bool:
+        """Whether there is a penalty R1 or R2 at any time."""
+        return zero_centred(self)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty at any time."""
+        return penalised(self)
+
+
+class AugmentConfig(Frozen):
+    """Differentiable augmentation of real and fake images on their way into the discriminator."""
+
+    operations: tuple[Operation, ...] = Field((), description="of flip, colour, translation, cutout; none by default")
+    probability: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        1.0, description="of each operation for each image, at the start"
+    )
+    final_probability: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+
+
+class OptimizerConfig(Frozen):
+    """Adam for both networks; values at the start and at the end of the run, on a cosine between."""
+
+    lr: Annotated[float, Field(gt=0.0)] = Field(2e-4, description="learning rate at the start")
+    final_lr: Annotated[float, Field(gt=0.0)] = Field(5e-5, description="learning rate at the end")
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Adam's decay of the first moment")
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.99, description="Adam's decay of the second moment, at the start"
+    )
+    final_beta2: Annotated[float, Field(ge=0.0, lt=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+
+
+class TrainConfig(Frozen):
+    """Length, batch, seed and rhythm of a training run; everything is counted in images."""
+
+    total_kimg: Annotated[float, Field(gt=0.0)] = Field(100.0, description="length of the run, in thousands of images")
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per step over all workers together")
+    generator_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="the generator is trained at every so many steps of the discriminator"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of every random draw")
+    ema_halflife_kimg: Annotated[float, Field(ge=0.0)] = Field(2.0, description="half-life of G_ema, at the start")
+    final_ema_halflife_kimg: Annotated[float, Field(ge=0.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+    flip: bool = Field(False, description="mirror half of the real images left to right")
+    precision: AskedPrecision = Field(
+        "auto",
+        description="of the convolutions; auto: bf16 where the hardware has it and a probe at the start finds it "
+        "clearly faster",
+    )
+    compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
+    checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
+    log_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="mean losses are reported this often")
+
+    @property
+    def total_images(self) -> int:
+        """Images after which the run ends, rounded up to whole batches."""
+        return total_images(self.total_kimg, self.batch_size)
+
+
+class EvaluationConfig(Frozen):
+    """The protocol asked for; scores hold under it alone."""
+
+    reference_split: Literal["train", "test"] = Field(
+        "train", description="split that generated images are compared with"
+    )
+    num_images: Annotated[int, Field(ge=4)] = Field(
+        10_000, description="generated images, and at most as many reference images"
+    )
+    resize: Resize = Field("tf1", description="resampling to the network's 299x299")
+    precision: AskedPrecision = Field(
+        "auto", description="of the feature network; auto: bf16 where the hardware has instructions for it, else fp32"
+    )
+    batch_size: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="images per pass of the feature network; null: 8 on a CPU, 256 on a GPU"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**62)] = Field(0, description="first seed of the generated images")
+    neighbours: Annotated[int, Field(ge=1, le=100)] = Field(
+        5, description="k of the nearest neighbours in precision, recall, density and coverage"
+    )
+    copy_images: Annotated[int, Field(ge=4, le=50_000)] = Field(
+        10_000, description="training images among which copies are looked for by features; by pixels among all"
+    )
+    watch_images: Annotated[int, Field(ge=0)] = Field(
+        1000, description="images of the KID measured beside training and picks the checkpoint; 0: the last"
+    )
+    usefulness_seeds: Annotated[int, Field(ge=0, le=20)] = Field(
+        0, description="classifiers trained for each arm of the usefulness scores, 2 or more; 0 leaves these out"
+    )
+
+    @model_validator(mode="after")
+    def _a_spread_needs_two(self) -> Self:
+        if 0 < self.watch_images < 4:
+            raise ValueError(f"evaluation.watch_images is {self.watch_images} but a KID needs 4 or more, and 0 is none")
+        if self.usefulness_seeds == 1:
+            raise ValueError("evaluation.usefulness_seeds is 1 but a spread needs 2 or more, and 0 leaves it out")
+        return self
+
+
+class ReleaseConfig(Frozen):
+    """What `generate` draws."""
+
+    num_images: Annotated[int, Field(ge=1)] = Field(1000, description="images in a release, spread evenly over classes")
+    batch_size: Annotated[int, Field(ge=1)] = Field(250, description="images per call of the generator")
