@@ -86,6 +86,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_a_sentence(home):
     assert "optimizer.lr" in done.stderr
 
 
+@pytest.mark.slow
 def test_more_workers_than_the_cluster_has(home):
     done = home.ganflow("train", "--preset", "debug", "--workers", "999")
     assert done.returncode == 1

@@ -23,7 +23,7 @@ import gan
 
 ROOT = Path(gan.__file__).parent.parent
 SECONDS = float(os.environ.get("GANFLOW_FUZZ_SECONDS", "3600")) / len(TARGETS)
-A_FEW = 24
+A_FEW = 10
 
 
 @pytest.mark.integration

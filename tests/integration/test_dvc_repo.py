@@ -269,7 +269,7 @@ for last in range(first, 10_000, step):
 """
 
 
-@pytest.mark.parametrize("had_old", [True, False])
+@pytest.mark.parametrize("had_old", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_version(settings, tmp_path, had_old):
     old_md5 = version_dataset(settings, staged(settings, OLD)).md5 if had_old else None
     staged(settings, NEW)

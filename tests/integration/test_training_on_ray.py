@@ -78,8 +78,9 @@ def copy_of_whole(settings, name):
     return shutil.copytree(runs / "whole", runs / name)
 
 
-def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_path):
-    name, workers = "damaged", 2
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_path, workers):
+    name = f"damaged-{workers}"
     _, seen, said, choices = train(settings, tmp_path / "whole", name, workers=workers)
     assert (seen, said, choices) == ([32, 64, 96], [], ["fp32"])
     storage = RunStorage(settings.storage, name)

@@ -129,7 +129,7 @@ def run(folder, *, world_size, batch_size, bad_rank=-1):
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("batch_size", [8, 7])
+@pytest.mark.parametrize("batch_size", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_two_workers_do_what_one_does(tmp_path, batch_size):
     (alone,) = run(tmp_path / "one", world_size=1, batch_size=batch_size)
     workers = run(tmp_path / "two", world_size=2, batch_size=batch_size)

@@ -155,6 +155,7 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
     assert (again.cur_nimg, again.end_nimg, again.kid) == (192, 384, 0.1)
 
 
+@pytest.mark.slow
 def test_without_any_score_the_last_checkpoint_is_taken_and_one_sentence_says_why(settings, tmp_path):
     def open_broken(payload):
         raise DatasetError("no network here: bring one")

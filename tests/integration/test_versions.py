@@ -407,7 +407,7 @@ for last in range(0, 10_000, step):
 KILL_STEP = 3
 
 
-@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("cached", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_version(settings, two, tmp_path, cached):
     states = {two[1]: state(settings)}
     checkout(settings, two[0])

@@ -24,7 +24,7 @@ from gan.metrics.evaluation import Evaluation, decide
 from tasks.dataset.contents import read_version
 from tasks.evaluate.compare import comparing_config
 from tasks.generate.release import verify_release
-from tasks.ingest.outbox import owed
+from tasks.ingest.outbox import pending
 from tasks.runtime.settings import Settings
 
 
@@ -172,6 +172,6 @@ def release_manifest(name, data, folder):
     edits=(EDITS, edited_json),
     errors=(),
 )
-def announcements_owed(name, data, folder):
+def outbox(name, data, folder):
     place(folder, {f".ganflow/{name}": data, "data.dvc": f"outs:\n- md5: {'f' * 32}.dir\n  path: data\n".encode()})
-    owed(Settings(ganflow_home=folder))
+    pending(Settings(ganflow_home=folder))
