@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
-from gan.metrics.evaluation import Decision, Evaluation, decide
+from gan.evaluation.gate import Decision, decide
+from gan.metrics.evaluation import Evaluation
 from tasks.dataset.current import load_version
 from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.step import evaluate_generator

@@ -1,4 +1,4 @@
-"""The record of one evaluation, and the decision between a candidate and the champion that it serves."""
+"""The record of one evaluation: scores and the protocol that they hold under."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from gan.configuration.config import Frozen
 from gan.data.files.atomic import write_whole
 from gan.errors import InputError
 from gan.metrics.estimate import Estimate
-from gan.metrics.protocol import Protocol, require_equal
+from gan.metrics.protocol import Protocol
 
 MIN_IMAGES_FOR_FID = 2048
 """Features have 2,048 dimensions: with fewer images their covariance is singular and FID's bias rules the score."""
@@ -76,45 +76,6 @@ class Evaluation(Frozen):
             raise InputError(f"{path} is no evaluation that this version reads ({where}: {first['msg']})") from None
 
 
-class Decision(Frozen):
-    """Whether the candidate becomes champion, by which metric, and why."""
-
-    promote: bool
-    metric: str
-    reason: str
-
-
 def metric_key(name: str, count: int) -> str:
     """Return a metric's key with its number of generated images: `fid10k`, `kid1437`."""
     return f"{name}{count // 1000}k" if count % 1000 == 0 else f"{name}{count}"
-
-
-def decide(candidate: Evaluation, champion: Evaluation | None) -> Decision:
-    """Compare by FID, or by KID below 2,048 generated or reference images; only a lower score is promoted.
-
-    Raises:
-        ProtocolMismatchError: the two evaluations hold under different protocols.
-        InputError: an evaluation lacks the metric that decides.
-    """
-    name = "kid" if too_few_for_fid(candidate.protocol) else "fid"
-    key = metric_key(name, candidate.protocol.num_generated)
-    value = _value(candidate, key)
-    if champion is None:
-        reason = f"there is no champion yet, so the candidate becomes it with {key} {value:.6g}"
-        return Decision(promote=True, metric=key, reason=reason)
-    require_equal(candidate.protocol, champion.protocol)
-    best = _value(champion, key)
-    verdict = "is lower than" if value < best else "is not lower than"
-    reason = f"the candidate's {key} {value:.6g} {verdict} the champion's {best:.6g}"
-    return Decision(promote=value < best, metric=key, reason=reason)
-
-
-def too_few_for_fid(protocol: Protocol) -> bool:
-    """Say whether a side has so few images that KID decides."""
-    return min(protocol.num_generated, protocol.num_reference) < MIN_IMAGES_FOR_FID
-
-
-def _value(evaluation: Evaluation, key: str) -> float:
-    if key not in evaluation.metrics:
-        raise InputError(f"the evaluation has no {key}, which decides here, but only {', '.join(evaluation.metrics)}")
-    return evaluation.metrics[key].value

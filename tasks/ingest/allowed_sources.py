@@ -109,7 +109,7 @@ class AllowedSources:
         if "digits" in {source, kind}:
             return source
         if kind == "huggingface":
-            from gan.data.sources.hub.reader import parse_hub_name
+            from gan.data.sources.hub.source import parse_hub_name
 
             hub = parse_hub_name(source)
             if os.path.isabs(hub.name):  # a local folder is a name, too

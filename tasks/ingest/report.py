@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan.data.building.build import Built
-from gan.data.building.encode import BLANK, TOO_SMALL, WRONG_ASPECT
+from gan.data.building.judge import BLANK, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
-from gan.data.building.quarantine import count_reasons, read_quarantine
+from gan.data.building.rejects import count_reasons, read_rejects
 from gan.data.files.tree import SYMBOLIC_LINK
 from gan.data.records import OUT_OF_RANGE, Reject
 from gan.data.store.dataset import DatasetInfo
@@ -152,7 +152,7 @@ def _sides(sides: tuple[int, int, int], resolution: int) -> tuple[list[str], str
 
 
 def _rejects(counts: Mapping[str, int], quarantine: Path) -> dict[str, Any]:
-    rejects: list[Reject] = read_quarantine(quarantine, REJECTS_LISTED) if quarantine.exists() else []
+    rejects: list[Reject] = read_rejects(quarantine, REJECTS_LISTED) if quarantine.exists() else []
     return {
         "reasons": [
             (reason, count, _MEANINGS.get(reason, ""))

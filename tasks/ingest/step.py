@@ -7,7 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import DataConfig
-from gan.data.building.quarantine import count_reasons
+from gan.data.building.rejects import count_reasons
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address

@@ -8,7 +8,7 @@ from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
 from gan.configuration.provenance import Configuration
-from gan.metrics.evaluation import Decision
+from gan.evaluation.gate import Decision
 from gan.training.checkpoint import HASHES, load_header
 from tasks.evaluate.record import Measured
 from tasks.register.model_card import model_card

@@ -18,11 +18,12 @@ from prefect.artifacts import (
 from prefect.exceptions import MissingContextError
 
 from gan.data.building.build import Built
-from gan.data.building.quarantine import read_quarantine
+from gan.data.building.rejects import read_rejects
 from gan.data.pixels.png import encode_png
 from gan.data.store.dataset import DatasetInfo
+from gan.evaluation.gate import Decision
 from gan.generation.grids import image_grid
-from gan.metrics.evaluation import Decision, Evaluation
+from gan.metrics.evaluation import Evaluation
 from gan.text.shown import reason_of
 from tasks.reports import markdown
 from tasks.reports.metrics_markdown import metrics_table
@@ -101,7 +102,7 @@ def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
         *(f"| {markdown.cell(reason)} | {count} |" for reason, count in by_count),
         "",
     ]
-    listed = read_quarantine(quarantine, REJECTS_LISTED)
+    listed = read_rejects(quarantine, REJECTS_LISTED)
     for reject in listed:
         detail = f" ({markdown.name(reject.detail)})" if reject.detail else ""
         lines.append(f"- {markdown.name(reject.path)}: {markdown.name(reject.reason)}{detail}")

@@ -13,7 +13,7 @@ from gan.training.checkpoint import HeaderError, first_difference, shaping
 from tasks.runtime import locks
 from tasks.runtime.settings import Settings
 from tasks.tracking.runs import is_finished, run_tags, unfinished_trainings
-from tasks.train.checkpoints import RunStorage
+from tasks.train.run_storage import RunStorage
 
 NEW_RUN = "or train a new run without --resume"
 

@@ -17,8 +17,8 @@ from gan.training.context import Progress
 from tasks.runtime.failures import explained
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import THREADS_SLEEP, Settings
-from tasks.train.checkpoints import RunStorage
 from tasks.train.resources import worker_resources
+from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from gan.training.state import require_same_networks
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, find_model
 from tasks.tracking.runs import run_artifact
-from tasks.train.checkpoints import WARM_START, RunStorage
+from tasks.train.run_storage import WARM_START, RunStorage
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from gan.training.context import Progress
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
 from tasks.runtime.scratch import local_scratch
-from tasks.train.checkpoints import WARM_START, RunStorage
+from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.validator import NOT_MEASURED
 
 

@@ -19,7 +19,7 @@ PROGRAM = """
 import json, os, sys
 from pathlib import Path
 from gan.data.records import Reject, read_all
-from gan.data.sources.hub.reader import open_hub
+from gan.data.sources.hub.source import open_hub
 from gan.errors import GanflowError
 try:
     source = open_hub(sys.argv[1], (255, 255, 255), Path(sys.argv[2]))

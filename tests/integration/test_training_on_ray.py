@@ -13,7 +13,7 @@ from gan.errors import CheckpointError
 from gan.training.checkpoint import TENSORS, load_header, load_tensors
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
-from tasks.train.checkpoints import WARM_START, RunStorage
+from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.trainer import train_on_ray
 
 pytestmark = pytest.mark.integration

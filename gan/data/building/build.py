@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from gan.configuration.config import DataConfig
 from gan.data.building.assemble import write_split
 from gan.data.building.describe import describe, notes, samples, sides
-from gan.data.building.encode import Job, Recipe, do
+from gan.data.building.encode import Job, do
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan, make_plan
-from gan.data.building.quarantine import count_rejects, write_quarantine
+from gan.data.building.recipe import Recipe
+from gan.data.building.rejects import count_rejects, write_rejects
 from gan.data.records import Source
 from gan.data.store.dataset import DatasetInfo, write_dataset_info
 from gan.errors import DatasetError
@@ -83,7 +84,7 @@ def build_dataset(
     store = PartStore(work, [job.key() for job in jobs], sizes)
     reused = _do(store, jobs, sizes, run_jobs, on_progress or (lambda done, total: None))
     plan = make_plan(store, config, source.class_names, source.has_split)
-    write_quarantine(quarantine, store, plan)
+    write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
     _refuse_rejects(source, config, rejects, quarantine)
     _refuse_small(source, config, plan)

@@ -10,17 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gan.configuration.config import Crop, DataConfig, Filter
+from gan.data.building.judge import BLANK, are_blank, refusal
 from gan.data.building.part_store import keep_part
+from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
 from gan.data.pixels.png import encode_pngs
 from gan.data.pixels.prepare import prepare
 from gan.data.records import Part, Reject, SourceImage
 from gan.data.store.arrow import to_arrow
 
-TOO_SMALL = "too small"
-WRONG_ASPECT = "too long and thin"
-BLANK = "blank"
 _FORMAT = 2  # of the table; part of every key under which one is kept
 _DIGEST = pa.binary(32)
 SCHEMA = pa.schema(
@@ -45,37 +43,6 @@ _NOTHING: dict[str, Any] = dict.fromkeys(("path", "reason", "detail"), "")
 _NOTHING |= dict.fromkeys(("label", "split", "key", "channels", "width", "height"), 0)
 _NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b""}
 _SPLITS = {None: -1, "train": 0, "test": 1}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What becomes of each image by itself; the rest of a `DataConfig` needs all of them together."""
-
-    resolution: int
-    channels: int | None
-    crop: Crop
-    filter: Filter
-    background: tuple[int, int, int]
-    shortest_side: int
-    max_aspect: float
-
-    @property
-    def colours_bars(self) -> bool:
-        """Whether padding puts a colour around images."""
-        return self.crop == "pad" and len(set(self.background)) > 1
-
-    @classmethod
-    def of(cls, config: DataConfig) -> "Recipe":
-        """Take it from a configuration."""
-        return cls(
-            resolution=config.resolution,
-            channels=None if config.channels == "auto" else config.channels,
-            crop=config.crop,
-            filter=config.filter,
-            background=config.background_rgb,
-            shortest_side=config.shortest_side,
-            max_aspect=config.max_aspect,
-        )
 
 
 @dataclass(frozen=True)
@@ -113,7 +80,7 @@ def encode(job: Job) -> pa.Buffer:
     Returns:
         A table of `SCHEMA` with a row per record, in order, as an Arrow IPC file.
     """
-    rows = [_judged(record, job.recipe) for record in job.part.read()]
+    rows = [_prepared(record, job.recipe) for record in job.part.read()]
     assert len(rows) == len(job.part)
     table = _table(rows, job.recipe)
     sink = pa.BufferOutputStream()
@@ -128,16 +95,12 @@ class _Prepared:
     pixels: NDArray[np.uint8]
 
 
-def _judged(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Reject:
+def _prepared(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Reject:
     if isinstance(record, Reject):
         return record
+    if refused := refusal(record, recipe):
+        return refused
     height, width, channels = record.pixels.shape
-    shorter, longer = min(height, width), max(height, width)
-    if shorter < recipe.shortest_side:
-        detail = f"{width}x{height} pixels, where {recipe.shortest_side} a side are wanted"
-        return Reject(record.path, TOO_SMALL, detail)
-    if longer > recipe.max_aspect * shorter:
-        return Reject(record.path, WRONG_ASPECT, f"{width}x{height} pixels")
     pixels = prepare(
         record.pixels,
         resolution=recipe.resolution,
@@ -171,8 +134,7 @@ def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]
     if not rows:
         return {}
     images = np.stack([row.pixels for row in rows])
-    blank = (images[:, 0] == images[:, 0, :1]).all(axis=(1, 2))  # one row tells nearly all
-    blank[blank] = (images[blank] == images[blank][:, :1, :1]).all(axis=(1, 2, 3))
+    blank = are_blank(images)
     is_grey = images.shape[3] == 1
     either = is_grey and recipe.channels is None
     return {

@@ -70,7 +70,7 @@ def _open(
 
         return DigitsSource()
     if spec.kind == "huggingface":
-        from gan.data.sources.hub.reader import open_hub
+        from gan.data.sources.hub.source import open_hub
 
         return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
     try:
@@ -118,7 +118,7 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     if kind != "folder" and kind not in {"webdataset", _found(tree)}:
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind == "parquet":
-        from gan.data.sources.parquet.reader import ParquetSource
+        from gan.data.sources.parquet.source import ParquetSource
 
         return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
     if kind == "idx":

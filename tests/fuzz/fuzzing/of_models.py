@@ -22,8 +22,8 @@ from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
 from tasks.tracking.own_configuration import own_configuration, run_configuration, version_configuration
 from tasks.tracking.registry import RegisteredModel, _record, draws_the_same_classes, load_generator
-from tasks.train.checkpoints import RAY_LIST, RunStorage
 from tasks.train.resume import Unfinished, require_same_run
+from tasks.train.run_storage import RAY_LIST, RunStorage
 from tasks.train.warm_start import find_warm_start, require_fit
 
 MODEL = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"))

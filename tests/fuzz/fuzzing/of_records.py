@@ -10,7 +10,7 @@ from fuzzing.tables import COLUMN_EDITS, edited_parquet
 from fuzzing.target import target
 from fuzzing.trees import EDITS, edited_json
 from gan.data.building.build import build_dataset
-from gan.data.building.quarantine import count_reasons, read_quarantine
+from gan.data.building.rejects import count_reasons, read_rejects
 from gan.data.image_sets.image_set import open_image_set
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
@@ -19,8 +19,9 @@ from gan.data.store.resident import load_resident
 from gan.data.store.resident_cache import RECORD, open_split
 from gan.data.store.shards import read_column, read_digests, read_split, shard_paths, split_rows
 from gan.errors import GanflowError
+from gan.evaluation.gate import decide
 from gan.evaluation.real import _loaded, _loaded_part
-from gan.metrics.evaluation import Evaluation, decide
+from gan.metrics.evaluation import Evaluation
 from tasks.dataset.contents import read_version
 from tasks.evaluate.compare import comparing_config
 from tasks.generate.release import verify_release
@@ -96,7 +97,7 @@ def version_in_the_cache(name, data, folder):
 @target(partial(_only, dataset, "quarantine.jsonl"))
 def quarantine_list(name, data, folder):
     place(folder, {name: data})
-    read_quarantine(folder / name, 50)
+    read_rejects(folder / name, 50)
     count_reasons(folder / name)
 
 

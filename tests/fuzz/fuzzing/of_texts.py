@@ -30,7 +30,7 @@ from fuzzing.target import target
 from fuzzing.trees import EDITS, edited_json
 from gan.configuration.arguments import require_no_credentials
 from gan.data.files.fetch import is_url
-from gan.data.sources.hub.reader import parse_hub_name
+from gan.data.sources.hub.source import parse_hub_name
 from gan.data.sources.spec import SourceSpec
 from gan.errors import GanflowError
 from gan.text.credentials import bare_address, has_credentials

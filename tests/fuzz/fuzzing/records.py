@@ -9,7 +9,8 @@ import numpy as np
 
 from fuzzing.sources import CONFIG, COUNT, files, place
 from gan.data.building.build import build_dataset
-from gan.data.building.encode import Job, Recipe, do
+from gan.data.building.encode import Job, do
+from gan.data.building.recipe import Recipe
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
 from gan.data.store.resident import load_resident

@@ -1,10 +1,12 @@
-"""A training run of milliseconds, for the tests of the loop."""
+"""A training run of milliseconds, for the tests of the loop, and evaluations with the scores that a test asks for."""
 
 import numpy as np
 import pytest
 import torch
 
 from gan.configuration.config import Config, DataConfig, NetworkConfig, TrainConfig
+from gan.metrics.evaluation import Evaluation, Metric, metric_key
+from gan.metrics.protocol import Protocol
 from gan.training.context import LocalContext
 from gan.training.loop import run_training
 
@@ -64,3 +66,27 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny():
     return Tiny()
+
+
+@pytest.fixture
+def protocol():
+    """Make a protocol with so many generated and reference images, and other fields."""
+
+    def of(generated=10_000, reference=10_000, **others):
+        fields = {"reference_split": "train", "resize": "tf1", "network": "n", "network_sha256": "s"}
+        fields |= {"precision": "fp32", "dataset_md5": "d", "seed": 0, "num_generated": generated}
+        return Protocol(**fields | {"num_reference": reference} | others)
+
+    return of
+
+
+@pytest.fixture
+def scored():
+    """Make an evaluation with these two scores."""
+
+    def of(fid_value, kid_value, under):
+        count = under.num_generated
+        scores = {metric_key("fid", count): Metric(value=fid_value), metric_key("kid", count): Metric(value=kid_value)}
+        return Evaluation(protocol=under, metrics=scores)
+
+    return of

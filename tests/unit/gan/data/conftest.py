@@ -11,8 +11,9 @@ import pytest
 
 from gan.configuration.config import DataConfig
 from gan.data.building.build import build_dataset
-from gan.data.building.encode import Job, Recipe, encode
+from gan.data.building.encode import Job, encode
 from gan.data.building.part_store import PartStore
+from gan.data.building.recipe import Recipe
 from gan.data.records import SourceImage
 
 

@@ -1,4 +1,4 @@
-"""The record evaluation.json and the decision that is taken from two of them."""
+"""The record evaluation.json."""
 
 import json
 from pathlib import Path
@@ -6,24 +6,9 @@ from typing import Any
 
 import pytest
 
-from gan.errors import InputError, ProtocolMismatchError
+from gan.errors import InputError
 from gan.metrics import evaluation
-from gan.metrics.evaluation import Evaluation, Metric, decide, metric_key
-from gan.metrics.protocol import Protocol
-
-
-def protocol(generated: int = 10_000, reference: int = 10_000, **others: Any) -> Protocol:
-    """A protocol with these numbers of images."""
-    fields: dict[str, Any] = {"reference_split": "train", "resize": "tf1", "network": "n", "network_sha256": "s"}
-    fields |= {"precision": "fp32", "dataset_md5": "d", "seed": 0, "num_generated": generated}
-    return Protocol(**fields | {"num_reference": reference} | others)
-
-
-def scored(fid_value: float, kid_value: float, under: Protocol) -> Evaluation:
-    """An evaluation with these two scores."""
-    count = under.num_generated
-    scores = {metric_key("fid", count): Metric(value=fid_value), metric_key("kid", count): Metric(value=kid_value)}
-    return Evaluation(protocol=under, metrics=scores)
+from gan.metrics.evaluation import Evaluation, metric_key
 
 
 @pytest.mark.parametrize(
@@ -34,7 +19,7 @@ def test_metric_key(count: int, key: str) -> None:
     assert metric_key("fid", count) == key
 
 
-def test_a_record_of_the_first_format_is_read(tmp_path: Path) -> None:
+def test_a_record_of_the_first_format_is_read(tmp_path: Path, scored, protocol) -> None:
     """Versions that were registered before the record knew classes and a baseline can still be released."""
     record = json.loads(scored(1.0, 0.1, protocol()).model_dump_json())
     for key in ("per_class", "baseline"):
@@ -48,7 +33,7 @@ def test_a_record_of_the_first_format_is_read(tmp_path: Path) -> None:
     assert (found.per_class, found.baseline, found.protocol.num_training) == ({}, {}, 0)
 
 
-def test_json_round_trip(tmp_path: Path) -> None:
+def test_json_round_trip(tmp_path: Path, scored, protocol) -> None:
     """What is written is read back equal, replaces what was there and leaves no temporary file."""
     path = tmp_path / "run" / "evaluation.json"
     record = scored(12.5, -0.001, protocol())
@@ -59,7 +44,12 @@ def test_json_round_trip(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["metrics"]["fid10k"] == {"value": 12.5, "low": None, "high": None, "note": ""}
 
 
-def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_keeps_the_old_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    scored,
+    protocol,
+) -> None:
     """A write that fails before the rename leaves the old record and nothing else."""
     path = tmp_path / "evaluation.json"
     scored(1.0, 0.1, protocol()).to_json(path)
@@ -76,7 +66,7 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("change", [{"format_version": 3}, {"host": "here"}, {"metrics": {"fid10k": {"value": None}}}])
-def test_other_files_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_other_files_are_refused(tmp_path: Path, change: dict[str, Any], scored, protocol) -> None:
     """A later format, an unknown field or a missing score is refused with a sentence that names the place."""
     path = tmp_path / "evaluation.json"
     record = json.loads(scored(1.0, 0.1, protocol()).model_dump_json()) | change
@@ -85,42 +75,3 @@ def test_other_files_are_refused(tmp_path: Path, change: dict[str, Any]) -> None
         Evaluation.from_json(path)
     with pytest.raises(InputError, match="cannot be read"):
         Evaluation.from_json(tmp_path / "absent.json")
-
-
-def test_first_candidate_is_promoted() -> None:
-    """Without a champion there is nothing to beat."""
-    decision = decide(scored(50.0, 0.5, protocol()), None)
-    assert decision.promote
-    assert decision.metric == "fid10k"
-    assert "no champion yet" in decision.reason
-
-
-@pytest.mark.parametrize(
-    ("generated", "reference", "metric", "promote"),
-    [(10_000, 10_000, "fid10k", True), (10_000, 1437, "kid10k", False), (2000, 10_000, "kid2k", False)],
-)
-def test_few_images_are_decided_by_kid(generated: int, reference: int, metric: str, promote: bool) -> None:
-    """The candidate has the better FID and the worse KID; below 2,048 images on a side KID counts."""
-    under = protocol(generated, reference)
-    decision = decide(scored(10.0, 0.3, under), scored(20.0, 0.2, under))
-    assert (decision.metric, decision.promote) == (metric, promote)
-    both = ("10", "20") if promote else ("0.3", "0.2")
-    assert all(number in decision.reason for number in both)
-
-
-def test_a_tie_keeps_the_champion() -> None:
-    """Only a lower score is promoted."""
-    assert not decide(scored(10.0, 0.1, protocol()), scored(10.0, 0.2, protocol())).promote
-
-
-def test_other_protocols_are_refused() -> None:
-    """A champion's score of another dataset is not compared."""
-    with pytest.raises(ProtocolMismatchError, match="dataset_md5 d and e"):
-        decide(scored(1.0, 0.1, protocol()), scored(2.0, 0.2, protocol(dataset_md5="e")))
-
-
-def test_missing_metric_is_named() -> None:
-    """An evaluation without the deciding score says which one is missing."""
-    record = Evaluation(protocol=protocol(), metrics={"kid10k": Metric(value=0.1)})
-    with pytest.raises(InputError, match="no fid10k"):
-        decide(record, None)

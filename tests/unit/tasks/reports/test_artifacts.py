@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gan.metrics.evaluation import Decision, Evaluation, Metric
+from gan.evaluation.gate import Decision
+from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from tasks.reports import artifacts
 

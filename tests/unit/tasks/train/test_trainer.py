@@ -10,7 +10,7 @@ from gan.data.store.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, WeightsError
 from gan.training.checkpoint import HASHES, TENSORS, save_checkpoint
 from tasks.runtime.settings import Settings
-from tasks.train.checkpoints import RunStorage
+from tasks.train.run_storage import RunStorage
 from tasks.train.trainer import TrainingResult, _fetch_best, checkpoint_header, train_on_ray
 from tasks.train.validator import NOT_MEASURED
 

@@ -9,7 +9,7 @@ import pytest
 from gan.configuration.config import DataConfig
 from gan.data.building.build import build_dataset, in_this_process
 from gan.data.building.encode import do
-from gan.data.building.quarantine import read_quarantine
+from gan.data.building.rejects import read_rejects
 from gan.data.records import Reject, SourceImage
 from gan.data.store.dataset import read_dataset_info
 from gan.data.store.shards import read_column, split_rows
@@ -121,7 +121,7 @@ def test_blank_images_are_rejected(build, noise, tmp_path):
     info = build([*map(noise, range(40)), blank], tmp_path / "out", CONFIG).info
     assert info.rejects == {"blank": 1}
     assert info.num_train + info.num_test == 40
-    assert read_quarantine(tmp_path / "out.jsonl", 9) == [Reject("blank.png", "blank", "every pixel is the same")]
+    assert read_rejects(tmp_path / "out.jsonl", 9) == [Reject("blank.png", "blank", "every pixel is the same")]
 
 
 def test_exactly_the_share_of_rejects_passes_and_one_more_does_not(build, noise, tmp_path):
@@ -135,7 +135,7 @@ def test_exactly_the_share_of_rejects_passes_and_one_more_does_not(build, noise,
     )
     with pytest.raises(DatasetError, match=words):
         build([*images, *bad, replace(images[9], path="again.png")], tmp_path / "other", CONFIG)
-    assert len(read_quarantine(tmp_path / "other.jsonl", 9)) == 4
+    assert len(read_rejects(tmp_path / "other.jsonl", 9)) == 4
     assert list((tmp_path / "other").iterdir()) == []
     loose = CONFIG.model_copy(update={"max_reject_share": 4 / 61})
     build([*images, *bad, replace(images[9], path="again.png")], tmp_path / "other", loose)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gan.configuration.config import DataConfig
-from gan.data.building.encode import BLANK, SCHEMA, TOO_SMALL, WRONG_ASPECT, Job, Recipe, digests, encode, sums
+from gan.data.building.encode import SCHEMA, Job, digests, encode, sums
+from gan.data.building.judge import BLANK, TOO_SMALL, WRONG_ASPECT
+from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
 from gan.data.pixels.png import decode_png
 from gan.data.pixels.prepare import prepare

@@ -14,8 +14,9 @@ from PIL import Image
 
 from gan.configuration.config import DataConfig
 from gan.data.building.build import build_dataset
-from gan.data.building.encode import Job, Recipe
+from gan.data.building.encode import Job
 from gan.data.building.pool import Pool
+from gan.data.building.recipe import Recipe
 from gan.data.files.tree import folder_tree
 from gan.data.pixels.decode import WHITE
 from gan.data.sources import folder

@@ -17,7 +17,7 @@ from gan.errors import DatasetError
 _BATCH = 10_000
 
 
-def write_quarantine(path: Path, store: PartStore, plan: Plan) -> None:
+def write_rejects(path: Path, store: PartStore, plan: Plan) -> None:
     """Write every reject as a line `{"path": …, "reason": …, "detail": …}`, in the order of the source."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
@@ -26,7 +26,7 @@ def write_quarantine(path: Path, store: PartStore, plan: Plan) -> None:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def read_quarantine(path: Path, most: int) -> list[Reject]:
+def read_rejects(path: Path, most: int) -> list[Reject]:
     """Read the first `most` rejects of a list.
 
     Raises:

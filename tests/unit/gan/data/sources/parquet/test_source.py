@@ -21,7 +21,7 @@ from gan.data.files.tree import Entry, Tree, folder_tree
 from gan.data.records import PART_IMAGES, Reject, SourceImage, read_all
 from gan.data.sources.parquet import cut, rows
 from gan.data.sources.parquet import file as parquet_file
-from gan.data.sources.parquet.reader import ParquetSource
+from gan.data.sources.parquet.source import ParquetSource
 from gan.data.store.shards import write_shards
 from gan.errors import DatasetError, ResourcesError
 
@@ -297,7 +297,7 @@ def test_parts_are_bounded_and_read_anywhere(tmp_path, monkeypatch):
 
 
 def test_parts_hold_about_as_many_bytes_as_they_may(tmp_path, monkeypatch):
-    monkeypatch.setattr("gan.data.sources.parquet.reader.PART_BYTES", 20_000)
+    monkeypatch.setattr("gan.data.sources.parquet.source.PART_BYTES", 20_000)
     columns = {"image": [png(seed, 50) for seed in range(20)]}
     save(tmp_path / "set" / "x.parquet", columns, use_dictionary=False)
     source = open_folder(tmp_path)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gan.data.sources.hub.reader import HubName, open_hub, parse_hub_name
+from gan.data.sources.hub.source import HubName, open_hub, parse_hub_name
 from gan.errors import DatasetError
 
 

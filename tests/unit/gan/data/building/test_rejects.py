@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from gan.configuration.config import DataConfig
-from gan.data.building import quarantine as module
+from gan.data.building import rejects as module
 from gan.data.building.plan import make_plan
-from gan.data.building.quarantine import count_reasons, count_rejects, read_quarantine, write_quarantine
+from gan.data.building.rejects import count_reasons, count_rejects, read_rejects, write_rejects
 from gan.data.records import Reject, SourceImage
 from gan.errors import DatasetError
 
@@ -43,7 +43,7 @@ def lines_of(path):
 
 def test_every_reject_is_listed_once_with_its_reason_in_the_order_of_the_source(decided, tmp_path):
     path = tmp_path / "ingests" / "rejects.jsonl"
-    write_quarantine(path, *decided)
+    write_rejects(path, *decided)
     assert [(line["path"], line["reason"], line["detail"]) for line in lines_of(path)] == [
         ("«ö».png", "empty file", ""),
         ("line\nbreak.png", "broken image", "OSError: why"),
@@ -58,7 +58,7 @@ def test_every_reject_is_listed_once_with_its_reason_in_the_order_of_the_source(
 
 
 def test_counts_are_those_of_the_list_in_alphabetical_order(decided, tmp_path):
-    write_quarantine(tmp_path / "rejects.jsonl", *decided)
+    write_rejects(tmp_path / "rejects.jsonl", *decided)
     counts = count_rejects(*decided)
     assert counts == Counter(line["reason"] for line in lines_of(tmp_path / "rejects.jsonl"))
     assert len(counts) > 7
@@ -66,26 +66,26 @@ def test_counts_are_those_of_the_list_in_alphabetical_order(decided, tmp_path):
 
 
 def test_the_list_and_its_counts_are_the_same_however_they_are_batched(decided, tmp_path, monkeypatch):
-    write_quarantine(tmp_path / "one", *decided)
+    write_rejects(tmp_path / "one", *decided)
     counts = count_rejects(*decided)
     monkeypatch.setattr(module, "_BATCH", 2)
-    write_quarantine(tmp_path / "two", *decided)
+    write_rejects(tmp_path / "two", *decided)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert count_rejects(*decided) == counts
 
 
 def test_the_first_of_many_are_read(decided, tmp_path):
-    write_quarantine(tmp_path / "rejects.jsonl", *decided)
+    write_rejects(tmp_path / "rejects.jsonl", *decided)
     rejects = [Reject(**line) for line in lines_of(tmp_path / "rejects.jsonl")]
-    assert read_quarantine(tmp_path / "rejects.jsonl", 3) == rejects[:3]
-    assert read_quarantine(tmp_path / "rejects.jsonl", 100) == rejects
+    assert read_rejects(tmp_path / "rejects.jsonl", 3) == rejects[:3]
+    assert read_rejects(tmp_path / "rejects.jsonl", 100) == rejects
 
 
 def test_nothing_rejected_makes_an_empty_list_over_an_old_one(noise, stored, tmp_path):
     (tmp_path / "rejects.jsonl").write_text("old")
     store = stored([noise(seed, label=0) for seed in range(9)], tmp_path / "work", CONFIG)
     plan = make_plan(store, CONFIG, ("a",), False)
-    write_quarantine(tmp_path / "rejects.jsonl", store, plan)
+    write_rejects(tmp_path / "rejects.jsonl", store, plan)
     assert (tmp_path / "rejects.jsonl").read_text() == ""
     assert count_rejects(store, plan) == {}
     assert {path.name for path in tmp_path.iterdir()} == {"rejects.jsonl", "work"}
@@ -105,6 +105,6 @@ def test_nothing_rejected_makes_an_empty_list_over_an_old_one(noise, stored, tmp
 )
 def test_a_damaged_list_is_refused(tmp_path, line):
     (tmp_path / "rejects.jsonl").write_bytes(b'{"path": "a", "reason": "b", "detail": "c"}\n' + line)
-    for read in (lambda path: read_quarantine(path, 50), count_reasons):
+    for read in (lambda path: read_rejects(path, 50), count_reasons):
         with pytest.raises(DatasetError, match=r"rejects\.jsonl is damaged: remove it and ingest again"):
             read(tmp_path / "rejects.jsonl")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Tree, printable
 from gan.data.sources.hub.copy import copy_split, library
-from gan.data.sources.parquet.reader import ParquetSource
+from gan.data.sources.parquet.source import ParquetSource
 from gan.errors import DatasetError, GanflowError, ResourcesError, ServiceError
 from gan.text.credentials import bare_address
 from gan.text.shown import reason_of

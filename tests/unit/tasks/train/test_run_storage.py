@@ -6,7 +6,7 @@ import pytest
 
 from gan.errors import CheckpointError, InputError
 from gan.training.checkpoint import HASHES, HEADER, TENSORS, HeaderError, is_complete, save_checkpoint
-from tasks.train.checkpoints import RAY_LIST, WARM_START, RunStorage
+from tasks.train.run_storage import RAY_LIST, WARM_START, RunStorage
 
 
 @pytest.fixture
