@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gan.errors import GanflowError
@@ -204,20 +205,17 @@ def _storage_checks(settings: Settings, nodes: list[Node]) -> list[Check]:
     """Have each node read what the driver wrote and write a file, and read all those files here."""
     if credential_check(settings):  # said of this machine already
         return []
+    several = len(nodes) > 1 or settings.ray_address is not None
+    found = []
     with trial_folder(settings) as folder:
-        here = probe.Probe().use_storage(folder, {}, "driver", folder)
-        if here is not None:
-            return [
-                Check("storage", node.name, None, "not looked at: the driver itself cannot use it") for node in nodes
-            ]
-        found = []
+        here = partial(probe.Probe().use_storage, settings.storage, folder)
+        if here({}, "driver", folder) is not None:
+            value = "not looked at: the driver itself cannot use it"
+            return [Check("storage", node.name, None, value) for node in nodes]
         for number, node in enumerate(nodes):
-            told = _ask(
-                node, node.actor.use_storage.remote(folder, {"driver": folder}, str(number), node.name), "storage"
-            )
-            if told is None:
-                told = probe.Probe().use_storage(folder, {str(number): node.name}, "driver", folder)
-            several = len(nodes) > 1 or settings.ray_address is not None
+            file, text = f"node-{number}", node.name
+            written = node.actor.use_storage.remote(settings.storage, folder, {"driver": folder}, file, text)
+            told = _ask(node, written, "storage") or here({file: text}, "driver", folder)
             found.append(told if isinstance(told, Check) else storage_line(settings, node.name, told, several=several))
     return found
 

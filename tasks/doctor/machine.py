@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,20 @@ def storage_check(settings: Settings) -> Check:
     if refused := credential_check(settings):
         return refused
     with trial_folder(settings) as folder:
-        problem = Probe().use_storage(folder, {}, HERE, folder) or Probe().use_storage(folder, {HERE: folder}, "2", "")
+        use = partial(Probe().use_storage, settings.storage, folder)
+        problem = use({}, HERE, folder) or use({HERE: folder}, "again", "")
     return storage_line(settings, HERE, problem, several=False)
 
 
 @contextlib.contextmanager
 def trial_folder(settings: Settings) -> Iterator[str]:
     """Name a new folder of the storage, and remove it afterwards, if it was made."""
-    folder = f"{settings.storage.rstrip('/')}/doctor-{secrets.token_hex(8)}"
+    folder = f"doctor-{secrets.token_hex(8)}"
     try:
         yield folder
     finally:
         with contextlib.suppress(Exception):  # what keeps it from being removed has been said by then
-            Probe().drop_storage(folder)
+            Probe().drop_storage(settings.storage, folder)
 
 
 def storage_line(settings: Settings, node: str, problem: str | None, *, several: bool) -> Check:

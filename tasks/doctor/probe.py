@@ -52,17 +52,18 @@ class Probe:
         """This machine's time, in seconds."""
         return time.time()
 
-    def use_storage(self, storage: str, expected: dict[str, str], name: str, text: str) -> str | None:
-        """Read files of the storage and write one; returns what went wrong.
+    def use_storage(self, storage: str, folder: str, expected: dict[str, str], name: str, text: str) -> str | None:
+        """Read files of a folder of the storage and write one; returns what went wrong.
 
         Args:
-            storage: a folder in it, as path or URL.
+            storage: a path or URL.
+            folder: in it; made where it is not there.
             expected: texts of the files that should be there.
             name: of the file to write.
             text: of it.
         """
         try:
-            files, root = _open_storage(storage)
+            files, root = _open_storage(storage, folder)
             for other, content in expected.items():
                 with files.open_input_stream(f"{root}/{other}") as file:
                     if file.read().decode() != content:
@@ -74,9 +75,9 @@ class Probe:
             return str(error) or type(error).__name__
         return None
 
-    def drop_storage(self, storage: str) -> None:
+    def drop_storage(self, storage: str, folder: str) -> None:
         """Remove a folder of the storage, with all that is in it."""
-        files, root = _open_storage(storage)
+        files, root = _open_storage(storage, folder)
         files.delete_dir(root)
 
     def address(self) -> tuple[str, int]:
@@ -198,11 +199,11 @@ def _gpus() -> list[str]:
     return [line.strip() for line in done.stdout.splitlines() if line.strip()]
 
 
-def _open_storage(storage: str) -> tuple[Any, str]:
+def _open_storage(storage: str, folder: str) -> tuple[Any, str]:
     from pyarrow.fs import FileSystem
 
-    files, root = FileSystem.from_uri(storage)
-    return files, root.rstrip("/")
+    files, root = FileSystem.from_uri(storage)  # a URL may end with a query, so the folder comes behind its path
+    return files, f"{root.rstrip('/')}/{folder}"
 
 
 def _interface(address: str) -> str:

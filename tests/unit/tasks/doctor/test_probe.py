@@ -50,20 +50,27 @@ def test_a_driver_that_knows_gpus(tmp_path, monkeypatch):
 
 
 def test_storage_is_read_and_written_and_cleared(tmp_path):
-    folder = str(tmp_path / "runs" / "doctor-1")
-    assert Probe().use_storage(folder, {}, "driver", "by the driver") is None
-    assert Probe().use_storage(folder, {"driver": "by the driver"}, "node", "by the node") is None
-    assert Path(folder, "node").read_text() == "by the node"
-    Probe().drop_storage(folder)
-    assert not Path(folder).exists()
+    storage = str(tmp_path / "runs")
+    assert Probe().use_storage(storage, "trial", {}, "driver", "by the driver") is None
+    assert Probe().use_storage(storage, "trial", {"driver": "by the driver"}, "node", "by the node") is None
+    assert Path(storage, "trial", "node").read_text() == "by the node"
+    Probe().drop_storage(storage, "trial")
+    assert list(Path(storage).iterdir()) == []
+
+
+def test_the_folder_comes_before_the_query_of_a_url(tmp_path):
+    storage = f"file://{tmp_path}/runs?of=nothing"
+    assert Probe().use_storage(storage, "trial", {}, "driver", "") is None
+    assert (tmp_path / "runs" / "trial" / "driver").exists()
 
 
 def test_storage_that_differs_or_lacks_a_file_is_said(tmp_path):
-    folder = str(tmp_path / "runs")
-    assert Probe().use_storage(folder, {}, "driver", "one") is None
-    assert Probe().use_storage(folder, {"driver": "two"}, "node", "") == "driver holds something else here"
-    assert "nothing" in str(Probe().use_storage(folder, {"nothing": ""}, "node", ""))
-    assert not Path(folder, "node").exists()
+    storage = str(tmp_path)
+    assert Probe().use_storage(storage, "trial", {}, "driver", "one") is None
+    problem = Probe().use_storage(storage, "trial", {"driver": "two"}, "node", "")
+    assert problem == "driver holds something else here"
+    assert "nothing" in str(Probe().use_storage(storage, "trial", {"nothing": ""}, "node", ""))
+    assert not (tmp_path / "trial" / "node").exists()
 
 
 def test_the_digest_follows_the_code(tmp_path, monkeypatch):
