@@ -1,21 +1,17 @@
-"""Going on with a training that did not come to its end: which one that is, and that nobody else trains it now."""
+"""Going on with a training that did not come to its end: which one that is, and that it fits."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-from filelock import Timeout
 
 from gan.errors import CheckpointError, InputError
 from gan.text.credentials import bare_address
 from gan.training.checkpoint import HeaderError, first_difference, shaping
-from tasks.runtime import locks
 from tasks.runtime.settings import Settings
 from tasks.tracking.runs import is_finished, run_tags, unfinished_trainings
+from tasks.train.lease import NEW_RUN, training_lease
 from tasks.train.run_storage import RunStorage
-
-NEW_RUN = "or train a new run without --resume"
 
 
 @dataclass(frozen=True)
@@ -34,21 +30,6 @@ class Unfinished:
     def cur_nimg(self) -> int:
         """Images that its newest checkpoint has seen."""
         return int(self.header["cur_nimg"])
-
-
-@contextmanager
-def training_lease(settings: Settings, run_id: str) -> Iterator[None]:
-    """Keep every other process of this home from training a run; a killed process lets go.
-
-    Raises:
-        InputError: another process trains it.
-    """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locks.hold_lock(settings.state_dir / "training" / f"{run_id}.lock", timeout=0))
-        except Timeout:
-            raise InputError(f"run {run_id} is being trained by another process: wait for its end, {NEW_RUN}") from None
-        yield
 
 
 def newest_unfinished(settings: Settings, header: Mapping[str, Any]) -> Unfinished | None:

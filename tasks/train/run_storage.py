@@ -1,11 +1,13 @@
 """A training run's folder in the storage: a path or the URL of an object store, the same for driver and workers."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
 
+from gan.data.files.atomic import write_whole
 from gan.errors import InputError
 from gan.text.credentials import bare_address, has_credentials
 from gan.text.shown import reason_of
@@ -78,6 +80,36 @@ class RunStorage:
             source_filesystem=LocalFileSystem(),
             destination_filesystem=self._files,
         )
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a small file of the run's folder, so that a reader sees the whole of it or what was there before."""
+        path = f"{self._folder}/{name}"
+        if isinstance(self._files, LocalFileSystem):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(Path(path), content)
+        else:  # object stores do not show what is half written
+            with self._files.open_output_stream(path) as file:
+                file.write(content)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a small file of the run's folder; None where there is none."""
+        try:
+            with self._files.open_input_stream(f"{self._folder}/{name}") as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the run's folder, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.delete_file(f"{self._folder}/{name}")
+
+    def times(self, folder: str) -> dict[str, float]:
+        """Return when each file in a folder of the run's was written, in seconds by the storage's clock."""
+        found = self._files.get_file_info(FileSelector(f"{self._folder}/{folder}", allow_not_found=True))
+        # Drafts begin with a dot.
+        named = (each for each in found if each.type == FileType.File and not each.base_name.startswith("."))
+        return {each.base_name: each.mtime_ns / 1e9 for each in named}
 
     def drop_broken_list(self) -> bool:
         """Remove Ray Train's list where a kill has cut it short: Ray would refuse the run, but needs no list.

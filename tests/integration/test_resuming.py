@@ -12,7 +12,8 @@ from gan.training.checkpoint import HEADER, save_checkpoint
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, create_run, ending, reopen_run, run
 from tasks.tracking.runs import is_finished
-from tasks.train.resume import find_unfinished, newest_unfinished, require_same_run, training_lease
+from tasks.train.lease import training_lease
+from tasks.train.resume import find_unfinished, newest_unfinished, require_same_run
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -126,7 +127,7 @@ def test_a_killed_process_lets_go(settings):
     program = f"""
 import time
 from pathlib import Path
-from tasks.train.resume import training_lease
+from tasks.train.lease import training_lease
 from tasks.runtime.settings import Settings
 with training_lease(Settings(ganflow_home=Path({str(settings.home)!r})), {log.run_id!r}):
     print("held", flush=True)
@@ -134,7 +135,7 @@ with training_lease(Settings(ganflow_home=Path({str(settings.home)!r})), {log.ru
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match=f"run {log.run_id} is being trained by another process"):
+        with pytest.raises(InputError, match=f"run {log.run_id} is being trained by process {process.pid} on "):
             find_unfinished(settings, log.run_id)
         process.kill()
     assert find_unfinished(settings, log.run_id).cur_nimg == 100
