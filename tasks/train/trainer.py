@@ -6,17 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan import errors
 from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
-from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
+from gan.errors import CheckpointError, ConfigError
 from gan.metrics.weights import find_inception_weights
-from gan.text.shown import last_line_of
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
-from tasks.runtime.failures import explained
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
-from tasks.runtime.settings import THREADS_SLEEP, Settings
+from tasks.runtime.settings import Settings
 from tasks.train.resources import worker_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
@@ -26,9 +23,8 @@ if TYPE_CHECKING:
     from ray.train.torch import TorchTrainer
 
     from tasks.train.channel import Scoring
+    from tasks.train.failures import EndWhatWouldFailAgain
     from tasks.train.validator import OpenScore
-
-MAX_WORKER_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -129,13 +125,12 @@ def train_on_ray(
         on_progress(record)
 
     with ray_cluster(settings, on_warning) as nodes:
-        import ray.train
-
-        from tasks.train.channel import Channel, collecting
+        from tasks.train.channel import collecting, open_channel
+        from tasks.train.failures import EndWhatWouldFailAgain
         from tasks.train.validator import validation_config
 
         share = worker_resources(nodes, workers)
-        channel = Channel.remote()  # type: ignore[attr-defined]
+        channel = open_channel()
         validator = None
         if weights is not None:
             taken = workers * share["GPU"]
@@ -148,20 +143,15 @@ def train_on_ray(
             share=share,
             channel=channel,
             validation=validation_config(config, validator, channel) if validator else None,
+            ending=EndWhatWouldFailAgain(settings.storage, validator),
         )
 
         storage.drop_broken_list()
         if cut := storage.drop_cut():
             on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
-        def stop_scoring() -> None:
-            if validator is not None:  # Ray Train would wait for scores of a training that failed
-                ray.kill(validator)
-
-        with collecting(channel, hand_on, on_warning, on_scoring, stop_scoring) as failure:
-            result = _fit(trainer, settings, name)
-        if failure:
-            raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
+        with collecting(channel, hand_on, on_warning, on_scoring):
+            result = _fit(trainer, name)
         return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
@@ -205,10 +195,13 @@ def _make_trainer(
     share: dict[str, int],
     channel: Any,
     validation: "ValidationConfig | None",
+    ending: "EndWhatWouldFailAgain",
 ) -> "TorchTrainer":
     import ray.train
     from ray.train.torch import TorchTrainer
 
+    from tasks.train.failures import MAX_WAITS, MAX_WORKER_FAILURES
+    from tasks.train.process_group import torch_config, worker_environment
     from tasks.train.worker import WorkerPayload, train_worker
 
     payload = WorkerPayload(
@@ -222,39 +215,41 @@ def _make_trainer(
     return TorchTrainer(  # type: ignore[call-arg]
         train_worker,
         train_loop_config={"payload": asdict(payload), "channel": channel},
+        torch_config=torch_config(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
         ),
         run_config=ray.train.RunConfig(  # type: ignore[call-arg]
             name=name,
             storage_path=settings.storage,
-            worker_runtime_env={"env_vars": THREADS_SLEEP},
+            worker_runtime_env=worker_environment(),
+            callbacks=[ending],  # type: ignore[list-item]
             # the two best, the last, and whatever waits for its score; where none is scored, the last two
             checkpoint_config=ray.train.CheckpointConfig(
                 num_to_keep=2, checkpoint_score_attribute="kid", checkpoint_score_order="min"
             ),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
+            failure_config=ray.train.FailureConfig(  # type: ignore[call-arg]
+                max_failures=MAX_WORKER_FAILURES, controller_failure_limit=MAX_WAITS
+            ),
         ),
         validation_config=validation,
     )
 
 
-def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
+def _fit(trainer: "TorchTrainer", name: str) -> "Result":
     """Train until Ray Train has come to an end.
 
     Raises:
-        GanflowError: workers failed again and again; a `ResourcesError` where it was for want of room.
+        GanflowError: what a worker explained, or that workers failed again and again.
     """
     import ray.train
+
+    from tasks.train.failures import training_error
 
     try:
         return in_a_thread(trainer.fit)
     except ray.train.TrainingFailedError as error:
-        full = isinstance(explained(error, settings.storage), ResourcesError)
-        raise (ResourcesError if full else GanflowError)(
-            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line_of(error)}): "
-            "its checkpoints stand, and training it again goes on from there"
-        ) from error
+        raise training_error(error, name) from error
 
 
 def _fetch_best(

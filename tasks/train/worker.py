@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import torch
 from torch import Tensor
 
 from gan.configuration.config import Config
 from gan.device.allocator import keep_freed_memory
-from gan.errors import GanflowError
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
 from gan.training.loop import run_training
@@ -144,8 +142,8 @@ class RayContext:
 def train_worker(arguments: dict[str, Any]) -> None:
     """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
-    An error that would come again on every try is put on the channel and ends the worker quietly: Ray retries only
-    what it sees fail.
+    Raises:
+        GanflowError: what would come again on every try, for which `EndWhatWouldFailAgain` ends the other workers too.
     """
     payload = WorkerPayload(**arguments["payload"])
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
@@ -155,9 +153,6 @@ def train_worker(arguments: dict[str, Any]) -> None:
         context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
-        try:
-            data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
-            start_from = context.start_from(payload.header)
-            run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
-        except GanflowError as error:
-            ray.get(context.channel.put.remote({"error": str(error), "kind": type(error).__name__}))
+        data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
+        start_from = context.start_from(payload.header)
+        run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)

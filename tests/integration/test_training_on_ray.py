@@ -9,7 +9,7 @@ import torch
 from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.resident_cache import DecodedSplit, write_version
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, DatasetError
 from gan.training.checkpoint import TENSORS, load_header, load_tensors
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
@@ -94,6 +94,21 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
     assert said == [f"{newest} is cut short or altered: training goes on from {before}"]
     assert load_header(result.checkpoint)["cur_nimg"] == result.cur_nimg == 96
     assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole")), "resumed to the bit"
+
+
+def test_an_error_that_one_rank_alone_explains_ends_both(settings, tmp_path, monkeypatch):
+    def second_rank_fails(arguments):
+        import ray.train
+
+        from tasks.train.worker import train_worker
+
+        if ray.train.get_context().get_world_rank() == 1:
+            raise DatasetError("this node has no dataset: give it one")
+        train_worker(arguments)
+
+    monkeypatch.setattr("tasks.train.worker.train_worker", second_rank_fails)
+    with pytest.raises(DatasetError, match=r"^this node has no dataset: give it one$"):
+        train(settings, tmp_path / "out", "one-rank", workers=2)
 
 
 def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, whole, tmp_path):
