@@ -1,7 +1,7 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from gan.errors import CheckpointError, ConfigError
 from gan.metrics.weights import find_inception_weights
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
+from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.train.resources import worker_resources
@@ -45,8 +46,8 @@ class TrainingResult:
 
 
 def checkpoint_header(
-    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: WarmStartRecord | None = None
+) -> Header:
     """What a checkpoint says of the run that made it.
 
     Args:
@@ -68,20 +69,20 @@ def checkpoint_header(
             f"the dataset has {info.num_classes} classes but network.max_classes is {config.network.max_classes}: "
             "raise it, merge classes with data.class_map and ingest again, or set network.conditional=false"
         )
-    return {
-        "config": config.model_dump(mode="json"),
-        "warm_start": warm_start and dict(warm_start),
-        "training_hash": training_hash_with(config.training_hash(), warm_start),
-        "dataset_md5": dataset_md5,
-        "channels": info.channels,
-        "num_classes": info.num_classes if config.network.conditional else 0,
-        "class_names": list(info.class_names),
-    }
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=training_hash_with(config.training_hash(), warm_start),
+        dataset_md5=dataset_md5,
+        channels=info.channels,
+        num_classes=info.num_classes if config.network.conditional else 0,
+        class_names=info.class_names,
+        warm_start=warm_start,
+    )
 
 
 def train_on_ray(
     config: Config,
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     *,
     name: str,
@@ -157,7 +158,7 @@ def train_on_ray(
 
 def _start_validator(
     config: Config,
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     weights: Path,
     open_score: "OpenScore | None",
@@ -187,7 +188,7 @@ def _start_validator(
 
 
 def _make_trainer(
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     *,
     name: str,
@@ -205,8 +206,7 @@ def _make_trainer(
     from tasks.train.worker import WorkerPayload, train_worker
 
     payload = WorkerPayload(
-        config=header["config"],
-        header=header,
+        header=header.to_json(),
         data_dir=str(settings.data_dir),
         cache_dir=str(settings.resident_dir),
         storage=settings.storage,
@@ -269,7 +269,7 @@ def _fetch_best(
             kid = kids.get(name, NOT_MEASURED)
             return TrainingResult(
                 checkpoint=destination,
-                cur_nimg=load_header(destination)["cur_nimg"],
+                cur_nimg=load_header(destination).cur_nimg,
                 end_nimg=end_nimg,
                 kid=kid if kid < NOT_MEASURED else None,
             )

@@ -13,6 +13,7 @@ import ray
 
 from gan.errors import GanflowError
 from gan.text.shown import last_line_of
+from gan.training.header import Header
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.channel import Scoring
 
@@ -32,7 +33,7 @@ SECONDS, SECONDS_AN_IMAGE = 600.0, 4.0
 
 @dataclass(frozen=True)
 class ValidationPayload:
-    """All that the scoring process is told; plain values only.
+    """All that the scoring process is told.
 
     Attributes:
         header: what every checkpoint of this run carries.
@@ -42,7 +43,7 @@ class ValidationPayload:
         ahead: whether what the evaluation will want of real images is made here, while nothing is to be scored.
     """
 
-    header: dict[str, Any]
+    header: Header
     evaluation: dict[str, Any]
     home: str
     weights: str
@@ -74,9 +75,9 @@ def open_kid(payload: ValidationPayload) -> Score:
     weights = Path(payload.weights) if Path(payload.weights).is_file() else None
     settings = Settings(ganflow_home=Path(payload.home), ganflow_inception_weights=weights, ray_address=None)
     header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
-    real = dataset_version(settings, header["dataset_md5"], header["class_names"])
+    real = dataset_version(settings, header.dataset_md5, header.class_names)
     features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
-    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
+    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header.num_classes > 0)
     later = wanted_features(config, real) if payload.ahead else []
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
@@ -135,7 +136,7 @@ class Validator:
 
         with checkpoint.as_directory() as folder:
             watched = self._score(Path(folder), tell)
-        found = watched.collapses(self.payload.header["class_names"], cur_nimg)
+        found = watched.collapses(self.payload.header.class_names, cur_nimg)
         new = [sentence for label, sentence in found.items() if label not in self._told]
         self._told |= found.keys()
         return watched.metrics, new

@@ -1,7 +1,7 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from gan.configuration.config import Config
 from gan.device.allocator import keep_freed_memory
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
+from gan.training.header import Header
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
 from tasks.runtime.scratch import local_scratch
@@ -23,19 +24,17 @@ from tasks.train.validator import NOT_MEASURED
 
 @dataclass(frozen=True)
 class WorkerPayload:
-    """All that a worker is told; plain values only.
+    """All that a worker is told; plain values only, so that Ray's own processes need none of our modules to read it.
 
     Attributes:
-        config: the configuration tree as JSON.
-        header: what every checkpoint of this run carries.
+        header: what every checkpoint of this run carries, as `Header.to_json` writes it; the configuration is in it.
         data_dir: the dataset folder.
         cache_dir: where a node keeps decoded datasets.
         storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
     """
 
-    config: dict[str, Any]
-    header: dict[str, Any]
+    header: str
     data_dir: str
     cache_dir: str
     storage: str
@@ -118,9 +117,9 @@ class RayContext:
             chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
         return self._fetched(chosen) if chosen else None
 
-    def start_from(self, header: Mapping[str, Any]) -> Path | None:
+    def start_from(self, header: Header) -> Path | None:
         """The checkpoint of another run that this one begins with, if its header names one and it has none yet."""
-        if not header.get("warm_start") or self._newest_first():
+        if header.warm_start is None or self._newest_first():
             return None
         return self._fetched(WARM_START)
 
@@ -147,12 +146,13 @@ def train_worker(arguments: dict[str, Any]) -> None:
     """
     payload = WorkerPayload(**arguments["payload"])
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
-    config = Config.model_validate(payload.config)
+    header = Header.parse(payload.header, "this training")
+    config = Config.model_validate(header.config)
     with local_scratch("training") as scratch:
         watched = config.evaluation.watch_images > 0
         context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
-        data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
-        start_from = context.start_from(payload.header)
-        run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
+        data = load_version(Path(payload.data_dir), Path(payload.cache_dir), header.dataset_md5)
+        start_from = context.start_from(header)
+        run_training(config, np.asarray(data.images), data.labels, context, header, start_from)
