@@ -27,6 +27,7 @@ from tasks.tracking.client import RunLog, client
 from tasks.tracking.telemetry import Telemetry
 from tasks.train.channel import Scoring
 from tasks.train.log import SAMPLES, TrainingLog
+from tasks.train.resources import WorkerRange
 from tasks.train.trainer import train_on_ray
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
@@ -116,7 +117,7 @@ class TrainingReporter:
 
 
 @step(cache_policy=NO_CACHE)
-def train_generator(run_id: str, config: Config, header: Header, workers: int) -> Trained:
+def train_generator(run_id: str, config: Config, header: Header, workers: WorkerRange) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from gan.training.context import Progress
 from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
-from tasks.train.resources import worker_resources
+from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
 
@@ -86,7 +87,7 @@ def train_on_ray(
     settings: Settings,
     *,
     name: str,
-    workers: int,
+    workers: WorkerRange,
     destination: Path,
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
@@ -103,7 +104,7 @@ def train_on_ray(
         header: from `checkpoint_header`.
         settings: where data and storage are.
         name: folder of the run in the storage.
-        workers: processes to train with, 1 or more.
+        workers: processes to train with.
         destination: a new folder for the checkpoint.
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
@@ -128,13 +129,14 @@ def train_on_ray(
     with ray_cluster(settings, on_warning) as nodes:
         from tasks.train.channel import collecting, open_channel
         from tasks.train.failures import EndWhatWouldFailAgain
+        from tasks.train.room import watching_room
         from tasks.train.validator import validation_config
 
-        share = worker_resources(nodes, workers)
+        share = elastic_resources(nodes, workers)
         channel = open_channel()
         validator = None
         if weights is not None:
-            taken = workers * share["GPU"]
+            taken = workers.most * share["GPU"]
             validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
         trainer = _make_trainer(
             header,
@@ -151,7 +153,8 @@ def train_on_ray(
         if cut := storage.drop_cut():
             on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
-        with collecting(channel, hand_on, on_warning, on_scoring):
+        watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
+        with collecting(channel, hand_on, on_warning, on_scoring), watching:
             result = _fit(trainer, name)
         return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
@@ -192,7 +195,7 @@ def _make_trainer(
     settings: Settings,
     *,
     name: str,
-    workers: int,
+    workers: WorkerRange,
     share: dict[str, int],
     channel: Any,
     validation: "ValidationConfig | None",
@@ -217,7 +220,9 @@ def _make_trainer(
         train_loop_config={"payload": asdict(payload), "channel": channel},
         torch_config=torch_config(),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
+            num_workers=(workers.fewest, workers.most) if workers.is_elastic else workers.most,  # type: ignore[arg-type]
+            use_gpu=bool(share["GPU"]),
+            resources_per_worker={"CPU": share["CPU"]},
         ),
         run_config=ray.train.RunConfig(  # type: ignore[call-arg]
             name=name,

@@ -14,6 +14,7 @@ from gan.training.checkpoint import TENSORS, load_header, load_tensors
 from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
+from tasks.train.resources import WorkerRange
 from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.trainer import train_on_ray
 
@@ -52,7 +53,7 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         header,
         settings,
         name=name,
-        workers=workers,
+        workers=WorkerRange.parse(workers),
         destination=destination,
         on_progress=records.append,
         on_warning=said.append,

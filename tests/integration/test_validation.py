@@ -27,6 +27,7 @@ from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, experiment_id
 from tasks.train.channel import Scoring
+from tasks.train.resources import WorkerRange
 from tasks.train.step import train_generator
 from tasks.train.trainer import train_on_ray
 from tasks.train.validator import ValidationPayload, open_kid
@@ -93,7 +94,7 @@ def train(
         header(config),
         settings,
         name=name,
-        workers=1,
+        workers=WorkerRange(1, 1),
         destination=destination,
         on_progress=show,
         on_warning=warnings.append,
@@ -195,7 +196,7 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     log.bytes(grid_png(earlier, SAMPLE_COLUMNS), "samples/samples-000000000032.png")
     log.bytes(b"cut short", "samples/samples-000000000064.png")
     with disable_run_logger():
-        trained = train_generator.fn(run.info.run_id, small, header(small), workers=1)
+        trained = train_generator.fn(run.info.run_id, small, header(small), workers=WorkerRange(1, 1))
     mlflow = MlflowClient(settings.tracking_uri)
     found = {point.step: point.value for point in mlflow.get_metric_history(run.info.run_id, "kid")}
     assert sorted(found) == [64, 128]

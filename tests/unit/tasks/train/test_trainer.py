@@ -11,6 +11,7 @@ from gan.errors import CheckpointError, ConfigError, WeightsError
 from gan.training.checkpoint import HASHES, TENSORS, save_checkpoint
 from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.settings import Settings
+from tasks.train.resources import WorkerRange
 from tasks.train.run_storage import RunStorage
 from tasks.train.trainer import TrainingResult, _fetch_best, checkpoint_header, train_on_ray
 from tasks.train.validator import NOT_MEASURED
@@ -149,7 +150,7 @@ def test_missing_weights_are_told_before_anything_starts(tmp_path):
             checkpoint_header(config, info(), "abc"),
             settings,
             name="n",
-            workers=1,
+            workers=WorkerRange(1, 1),
             destination=tmp_path / "out",
             on_progress=lambda record: None,
             on_warning=lambda sentence: None,
