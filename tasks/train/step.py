@@ -16,6 +16,7 @@ from gan.text.shown import reason_of
 from gan.training.context import Progress
 from gan.training.state import SAMPLE_COLUMNS
 from tasks.dataset.current import training_digests
+from tasks.dataset.publishing import publish_version
 from tasks.reports import artifacts
 from tasks.reports.page import fitting_side, thumbnails
 from tasks.runtime.patience import patiently
@@ -121,6 +122,8 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
     dataset_md5 = header["dataset_md5"]
+    if settings.on_cluster:
+        publish_version(settings, dataset_md5, logger)
     log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
     with (
         progress("training", config.train.total_images, logger) as reporter,

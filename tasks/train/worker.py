@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from gan.configuration.config import Config
+from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
 from gan.errors import GanflowError
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
+from tasks.dataset.on_node import node_version
+from tasks.runtime.ray_cluster import this_node
 from tasks.runtime.scratch import local_scratch
 from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.validator import NOT_MEASURED
@@ -30,16 +33,16 @@ class WorkerPayload:
     Attributes:
         config: the configuration tree as JSON.
         header: what every checkpoint of this run carries.
-        data_dir: the dataset folder.
-        cache_dir: where a node keeps decoded datasets.
+        data_dir: the dataset folder; None on a cluster, whose nodes have the dataset from the storage.
+        cache_dir: where decoded datasets are; None on a cluster, where each node has a cache of its own.
         storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
     """
 
     config: dict[str, Any]
     header: dict[str, Any]
-    data_dir: str
-    cache_dir: str
+    data_dir: str | None
+    cache_dir: str | None
     storage: str
     cpus: int
 
@@ -141,6 +144,28 @@ class RayContext:
         return folder if folder.exists() else self.storage.fetch(name, folder)
 
 
+def _dataset(payload: WorkerPayload, context: RayContext) -> Resident | None:
+    """Open the dataset, on a cluster on all nodes or none; None: another rank could not, and says why."""
+    import ray.train.collective
+
+    md5 = payload.header["dataset_md5"]
+    if payload.data_dir is not None and payload.cache_dir is not None:
+        return load_version(Path(payload.data_dir), Path(payload.cache_dir), md5)
+    found, failed = None, None
+    try:
+        found = node_version(payload.storage, md5, "train", host=this_node(), on_warning=context.warn)
+    except GanflowError as error:
+        failed = error
+    if context.world_size > 1:
+        # However long a node takes, this waits; all_reduce, and so the training, would not.
+        ray.train.collective.barrier()
+    failures = torch.tensor([float(failed is not None)], device=context.device)
+    context.all_reduce(failures)
+    if failed is not None:
+        raise failed
+    return None if failures.item() else found
+
+
 def train_worker(arguments: dict[str, Any]) -> None:
     """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
@@ -156,7 +181,9 @@ def train_worker(arguments: dict[str, Any]) -> None:
         if context.device.type == "cpu":
             keep_freed_memory()
         try:
-            data = load_version(Path(payload.data_dir), Path(payload.cache_dir), payload.header["dataset_md5"])
+            data = _dataset(payload, context)
+            if data is None:
+                return
             start_from = context.start_from(payload.header)
             run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
         except GanflowError as error:
