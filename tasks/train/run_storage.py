@@ -4,14 +4,12 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+from pyarrow.fs import FileSelector, FileType, LocalFileSystem, copy_files
 
 from gan.data.files.atomic import write_whole
-from gan.errors import InputError
-from gan.text.credentials import bare_address, has_credentials
-from gan.text.shown import reason_of
 from gan.training.checkpoint import HASHES, HEADER, is_complete
 from gan.training.header import Header
+from tasks.runtime.storage import open_storage
 
 WARM_START = "warm-start"
 # Ray Train's own list of the checkpoints that were reported to it; it is written in place.
@@ -31,17 +29,7 @@ class RunStorage:
 
     def __init__(self, storage: str, run: str) -> None:
         self.run = run
-        shown = bare_address(storage)
-        if has_credentials(storage):
-            raise InputError(
-                f"the storage {shown} was given with a credential in it, which Ray's records would keep: leave it out "
-                "of GANFLOW_STORAGE, and give it by AWS's variables, or those of its sort, on every node"
-            )
-        try:
-            self._files, root = FileSystem.from_uri(storage)
-        except (OSError, ValueError) as error:
-            reason = reason_of(str(error).replace(storage, shown))
-            raise InputError(f"the storage {shown} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+        self._files, root = open_storage(storage)
         self._folder = f"{root.rstrip('/')}/{run}"
 
     def checkpoints(self) -> list[str]:

@@ -16,6 +16,7 @@ from gan.training.context import Progress
 from gan.training.header import Header
 from gan.training.state import SAMPLE_COLUMNS
 from tasks.dataset.current import training_digests
+from tasks.dataset.publishing import publish_version
 from tasks.reports import artifacts
 from tasks.reports.page import fitting_side, thumbnails
 from tasks.runtime.patience import patiently
@@ -121,6 +122,8 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
+    if settings.on_cluster:
+        publish_version(settings, header.dataset_md5, logger)
     log.text("\n".join(training_digests(settings, header.dataset_md5)) + "\n", TRAINING_DIGESTS)
     with (
         progress("training", config.train.total_images, logger) as reporter,

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError
@@ -186,6 +188,10 @@ def _start_validator(
         str(weights.absolute()),
         # elsewhere the evaluation will have better hardware than what is left beside the training
         ahead=settings.ray_address is None and (gpu or not gpus_taken),
+        cache=str(settings.cache_dir),
+        node=ray.get_runtime_context().get_node_id(),
+        storage=settings.storage,
+        content=ray.put(np.fromfile(weights, np.uint8)) if gpu and settings.on_cluster else None,
     )
     return start_validator(payload, open_score or open_kid, gpu=gpu)
 
@@ -210,8 +216,8 @@ def _make_trainer(
 
     payload = WorkerPayload(
         header=header.to_json(),
-        data_dir=str(settings.data_dir),
-        cache_dir=str(settings.resident_dir),
+        data_dir=None if settings.on_cluster else str(settings.data_dir),
+        cache_dir=None if settings.on_cluster else str(settings.resident_dir),
         storage=settings.storage,
         cpus=share["CPU"],
     )

@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 from gan.configuration.config import Config
+from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
 from gan.training.header import Header
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
+from tasks.dataset.on_node import node_version
+from tasks.runtime.ray_cluster import this_node
 from tasks.runtime.scratch import local_scratch
 from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.validator import NOT_MEASURED
@@ -28,15 +31,15 @@ class WorkerPayload:
 
     Attributes:
         header: what every checkpoint of this run carries, as `Header.to_json` writes it; the configuration is in it.
-        data_dir: the dataset folder.
-        cache_dir: where a node keeps decoded datasets.
+        data_dir: the dataset folder; None on a cluster, whose nodes have the dataset from the storage.
+        cache_dir: where decoded datasets are; None on a cluster, where each node has a cache of its own.
         storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
     """
 
     header: str
-    data_dir: str
-    cache_dir: str
+    data_dir: str | None
+    cache_dir: str | None
     storage: str
     cpus: int
 
@@ -138,6 +141,19 @@ class RayContext:
         return folder if folder.exists() else self.storage.fetch(name, folder)
 
 
+def _dataset(payload: WorkerPayload, md5: str, context: RayContext) -> Resident:
+    """Open the training images, on a cluster from the storage by way of this node's cache."""
+    if payload.data_dir is not None and payload.cache_dir is not None:
+        return load_version(Path(payload.data_dir), Path(payload.cache_dir), md5)
+    found = node_version(payload.storage, md5, "train", host=this_node(), on_warning=context.warn)
+    if context.world_size > 1:
+        import ray.train.collective
+
+        # However long a node takes, this waits; all_reduce, and so the training, would not.
+        ray.train.collective.barrier()
+    return found
+
+
 def train_worker(arguments: dict[str, Any]) -> None:
     """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
@@ -153,6 +169,6 @@ def train_worker(arguments: dict[str, Any]) -> None:
         context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
-        data = load_version(Path(payload.data_dir), Path(payload.cache_dir), header.dataset_md5)
+        data = _dataset(payload, header.dataset_md5, context)
         start_from = context.start_from(header)
         run_training(config, np.asarray(data.images), data.labels, context, header, start_from)
