@@ -1,11 +1,14 @@
 """The flow `train`: a generator from the current dataset, in a run of its own or one that was cut short."""
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
+from flows.parameters import Workers
 from flows.resume_hint import command_line
 from flows.services.discovery import up_state
 from gan.configuration.provenance import Configuration
@@ -13,8 +16,10 @@ from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, ending, reopen_run
+from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
-from tasks.train.resume import require_unfinished, training_lease
+from tasks.train.resources import WorkerRange
+from tasks.train.resume import require_unfinished
 from tasks.train.step import Trained, train_generator
 from tasks.train.warm_start import store_warm_start
 
@@ -22,7 +27,7 @@ from tasks.train.warm_start import store_warm_start
 @flow(name="train")
 def train(
     configuration: Configuration,
-    workers: int = 1,
+    workers: Workers = 1,
     resume: str | None = None,
     warm_start: str | None = None,
 ) -> Trained:
@@ -30,11 +35,12 @@ def train(
 
     Args:
         configuration: of the run.
-        workers: Ray Train workers, 1 or more.
+        workers: Ray Train workers: a number, or a range such as `2:4`.
         resume: id of an unfinished run to go on with; `auto`: the newest one of this recipe, or else a new run.
         warm_start: alias or version of the registered model whose networks training begins with.
     """
     settings, config = Settings(), configuration.config
+    number = WorkerRange.parse(workers)
     require_writable_home(settings)
     plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
     for note in plan.notes:
@@ -45,16 +51,17 @@ def train(
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
             artifacts.link("mlflow-run", url, f"MLflow run {log.run_id}")
-        return train_generator(log.run_id, config, plan.header, workers)
+        return train_generator(log.run_id, config, plan.header, number)
 
 
 @contextmanager
 def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
     """Open the MLflow run, which no other process can take up until it has ended."""
+    taken_over = _stops(get_run_logger().error)
     here = {"prefect_flow_run": str(flow_run.get_id() or "")}
     if plan.resumed:
         run_id = plan.resumed.run_id
-        with training_lease(settings, run_id):
+        with training_lease(settings, run_id, taken_over):
             require_unfinished(settings, run_id)  # it was looked at before it was held
             with ending(reopen_run(settings, run_id)) as log:
                 log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
@@ -63,9 +70,19 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
         return
     name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"
     log = create_run(settings, TRAINING, name, here | plan.tags)
-    with training_lease(settings, log.run_id), ending(log):
+    with training_lease(settings, log.run_id, taken_over), ending(log):
         log.params(plan.config)
         log.text(plan.dataset.pointer, "data.dvc")
         if plan.warm_start:
             store_warm_start(settings, plan.warm_start, log.run_id)
         yield log
+
+
+def _stops(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says a sentence and has this process stop as if it had been asked to."""
+
+    def stop(sentence: str) -> None:
+        say(f"{sentence}: this training ends, and leaves it to that one")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    return stop

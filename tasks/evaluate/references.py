@@ -1,6 +1,6 @@
 """What generators are measured against: a version of the dataset, or any set of images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gan.data.image_sets.image_set import open_image_set
@@ -18,7 +18,14 @@ def dataset_version(settings: Settings, md5: str, class_names: Sequence[str]) ->
     Raises:
         DatasetError: it is in neither.
     """
-    splits = {split: load_version(settings.data_dir, settings.resident_dir, md5, split) for split in SPLITS}
+    return real_images(
+        md5, class_names, lambda split: load_version(settings.data_dir, settings.resident_dir, md5, split)
+    )
+
+
+def real_images(md5: str, class_names: Sequence[str], load: Callable[[str], Resident]) -> RealImages:
+    """A version of the dataset, each split from where `load` finds it."""
+    splits = {split: load(split) for split in SPLITS}
     return RealImages(md5, {name: split for name, split in splits.items() if len(split)}, tuple(class_names))
 
 

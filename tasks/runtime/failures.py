@@ -6,6 +6,7 @@ their names: importing the libraries only to name them would take seconds.
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 
 from gan.errors import GanflowError, ResourcesError, ServiceError
@@ -47,6 +48,11 @@ _AWAY = (
     "filelock._error.Timeout",
 )
 _TRY_AGAIN = ("database is locked", "database table is locked", "api request to", "connection refused", "timed out")
+# An object store that pyarrow speaks with: its errors are bare ones, of which the message alone says more.
+_STORE_AWAY = re.compile(
+    "curlCode: |AWS Error "
+    "(?:NETWORK_CONNECTION|SERVICE_UNAVAILABLE|SLOW_DOWN|THROTTLING|INTERNAL_FAILURE|REQUEST_TIMEOUT)"
+)
 _STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -118,6 +124,8 @@ def _is_away(error: BaseException) -> bool:
     if isinstance(status, int):  # a refusal such as 404 or 403 is no weather
         return status in _STATUS
     if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    if isinstance(error, OSError) and _STORE_AWAY.search(str(error)):
         return True
     if isinstance(error, ValueError):  # a malformed address, say
         return False

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -52,7 +53,7 @@ def ray_cluster(
     os.environ.setdefault("RAY_worker_niceness", NICENESS)
     import ray
 
-    already, here = ray.is_initialized(), settings.ray_address in (None, "local")
+    already, here = ray.is_initialized(), not settings.on_cluster
     with _locked_up() if here and not already else nullcontext():
         if not already:
             with handlers_kept():
@@ -66,6 +67,13 @@ def ray_cluster(
             if not already and not is_stopping():
                 with handlers_kept():  # it leaves SIGTERM to the kernel, unseen by Python
                     ray.shutdown()
+
+
+def this_node() -> str:
+    """Name this node as a sentence does: one name may stand for many, as in containers, but not with its address."""
+    import ray
+
+    return f"{platform.node()} ({ray.util.get_node_ip_address()})"  # type: ignore[no-untyped-call]
 
 
 def _connect(address: str) -> None:

@@ -43,6 +43,11 @@ def scratch_beside(folder: Path, kind: str) -> Iterator[Path]:
             top.rmdir()
 
 
+def sweep_beside(folder: Path) -> None:
+    """Remove the temporary folders of `scratch_beside` that no living process holds."""
+    _sweep(folder / f".{_NAME}")
+
+
 @contextlib.contextmanager
 def local_scratch(kind: str) -> Iterator[Path]:
     """Make a temporary folder on this machine's own disk, where the system keeps such.

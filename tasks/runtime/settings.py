@@ -19,18 +19,20 @@ _ROOM_BYTES = 2**20
 
 
 class Settings(BaseSettings):
-    """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI` and `RAY_ADDRESS`; reading it changes nothing."""
+    """Read from `GANFLOW_*`, `MLFLOW_TRACKING_URI`, `RAY_ADDRESS` and `XDG_CACHE_HOME`; reading it changes nothing."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
     ganflow_home: Path = Field(default_factory=Path.cwd)
     ganflow_storage: str | None = None
+    ganflow_cache: Path | None = None
     ganflow_inception_weights: Path | None = None
     ganflow_mlflow_page: str | None = None
     ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None
     mlflow_tracking_uri: str | None = None
     ray_address: str | None = None
+    xdg_cache_home: Path | None = None
 
     @property
     def home(self) -> Path:
@@ -55,7 +57,27 @@ class Settings(BaseSettings):
     @property
     def cache_dir(self) -> Path:
         """Decoded datasets, feature statistics and weights; safe to delete."""
-        return self.state_dir / "cache"
+        return self._given_cache or self.state_dir / "cache"
+
+    @property
+    def node_cache_dir(self) -> Path:
+        """The same on a node of a cluster, where there is no home of ganflow's.
+
+        Raises:
+            InputError: the user of this process has no home folder either.
+        """
+        if self._given_cache is not None:
+            return self._given_cache
+        if self.xdg_cache_home is not None and self.xdg_cache_home.is_absolute():
+            return self.xdg_cache_home / "ganflow"
+        try:
+            return Path.home() / ".cache" / "ganflow"
+        except RuntimeError:
+            raise InputError("there is no home folder to keep a cache in: set GANFLOW_CACHE on this node") from None
+
+    @property
+    def _given_cache(self) -> Path | None:
+        return self.ganflow_cache and self.ganflow_cache.expanduser().absolute()
 
     @property
     def resident_dir(self) -> Path:
@@ -64,9 +86,14 @@ class Settings(BaseSettings):
 
     @property
     def storage(self) -> str:
-        """Path or URL where training keeps checkpoints; on a cluster it must be shared by all nodes."""
+        """Path or URL of checkpoints, and of what a cluster's nodes need to train: all of them must reach it."""
         storage = self.ganflow_storage or str(self.state_dir / "runs")
         return storage if "://" in storage else str(Path(storage).expanduser().absolute())
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether Ray is a cluster's, and not of this machine alone."""
+        return self.ray_address not in (None, "local")
 
     @property
     def tracking_uri(self) -> str:

@@ -1,15 +1,15 @@
 """A training run's folder in the storage: a path or the URL of an object store, the same for driver and workers."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+from pyarrow.fs import FileSelector, FileType, LocalFileSystem, copy_files
 
-from gan.errors import InputError
-from gan.text.credentials import bare_address, has_credentials
-from gan.text.shown import reason_of
-from gan.training.checkpoint import HASHES, HEADER, is_complete, parse_header
+from gan.data.files.atomic import write_whole
+from gan.training.checkpoint import HASHES, HEADER, is_complete
+from gan.training.header import Header
+from tasks.runtime.storage import open_storage
 
 WARM_START = "warm-start"
 # Ray Train's own list of the checkpoints that were reported to it; it is written in place.
@@ -29,17 +29,7 @@ class RunStorage:
 
     def __init__(self, storage: str, run: str) -> None:
         self.run = run
-        shown = bare_address(storage)
-        if has_credentials(storage):
-            raise InputError(
-                f"the storage {shown} was given with a credential in it, which Ray's records would keep: leave it out "
-                "of GANFLOW_STORAGE, and give it by AWS's variables, or those of its sort, on every node"
-            )
-        try:
-            self._files, root = FileSystem.from_uri(storage)
-        except (OSError, ValueError) as error:
-            reason = reason_of(str(error).replace(storage, shown))
-            raise InputError(f"the storage {shown} cannot be used ({reason}): correct GANFLOW_STORAGE") from None
+        self._files, root = open_storage(storage)
         self._folder = f"{root.rstrip('/')}/{run}"
 
     def checkpoints(self) -> list[str]:
@@ -48,7 +38,7 @@ class RunStorage:
         names = [each.base_name for each in found if each.base_name.startswith("checkpoint_")]
         return sorted((name for name in names if self._has(f"{name}/{HASHES}")), reverse=True)
 
-    def header(self, name: str) -> dict[str, Any]:
+    def header(self, name: str) -> Header:
         """Read a checkpoint's header alone.
 
         Raises:
@@ -56,7 +46,7 @@ class RunStorage:
             OSError: it cannot be read.
         """
         with self._files.open_input_stream(f"{self._folder}/{name}/{HEADER}") as file:
-            return parse_header(file.read(), f"the checkpoint {name} of run {self.run}")
+            return Header.parse(file.read(), f"the checkpoint {name} of run {self.run}")
 
     def fetch(self, name: str, destination: Path) -> Path:
         """Copy a folder of the run into a local one, which is made where it is not there, and return that."""
@@ -78,6 +68,36 @@ class RunStorage:
             source_filesystem=LocalFileSystem(),
             destination_filesystem=self._files,
         )
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a small file of the run's folder, so that a reader sees the whole of it or what was there before."""
+        path = f"{self._folder}/{name}"
+        if isinstance(self._files, LocalFileSystem):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(Path(path), content)
+        else:  # object stores do not show what is half written
+            with self._files.open_output_stream(path) as file:
+                file.write(content)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a small file of the run's folder; None where there is none."""
+        try:
+            with self._files.open_input_stream(f"{self._folder}/{name}") as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the run's folder, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.delete_file(f"{self._folder}/{name}")
+
+    def times(self, folder: str) -> dict[str, float]:
+        """Return when each file in a folder of the run's was written, in seconds by the storage's clock."""
+        found = self._files.get_file_info(FileSelector(f"{self._folder}/{folder}", allow_not_found=True))
+        # Drafts begin with a dot.
+        named = (each for each in found if each.type == FileType.File and not each.base_name.startswith("."))
+        return {each.base_name: each.mtime_ns / 1e9 for each in named}
 
     def drop_broken_list(self) -> bool:
         """Remove Ray Train's list where a kill has cut it short: Ray would refuse the run, but needs no list.

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,17 @@ import ray
 
 from gan.errors import GanflowError
 from gan.text.shown import last_line_of
+from gan.training.header import Header
+from tasks.runtime.ray_cluster import this_node
+from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import THREADS_SLEEP, Settings
 from tasks.train.channel import Scoring
 
 if TYPE_CHECKING:  # the process that only waits for a score shall not load torch
     from ray.train import Checkpoint, ValidationConfig
 
-    from gan.configuration.config import Config
+    from gan.configuration.config import Config, EvaluationConfig
+    from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import Watched
 
 # The KID of a checkpoint without one: worse than any, and finite, for Ray Train keeps it as JSON.
@@ -32,21 +36,29 @@ SECONDS, SECONDS_AN_IMAGE = 600.0, 4.0
 
 @dataclass(frozen=True)
 class ValidationPayload:
-    """All that the scoring process is told; plain values only.
+    """All that the scoring process is told.
 
     Attributes:
         header: what every checkpoint of this run carries.
         evaluation: section of the configuration, with a precision from `resolve_precision`.
-        home: `GANFLOW_HOME` of the driver.
+        home: `GANFLOW_HOME` of the driver; None on another node, which has nothing of the driver's disk.
         weights: the feature network's file as the driver found it.
         ahead: whether what the evaluation will want of real images is made here, while nothing is to be scored.
+        cache: the driver's, which the environment of Ray's processes need not name; None: as they find it.
+        node: Ray's id of the driver's node.
+        storage: where another node finds the dataset.
+        content: reference to the bytes of `weights` as a uint8 array, where it may be another node that scores.
     """
 
-    header: dict[str, Any]
+    header: Header
     evaluation: dict[str, Any]
-    home: str
+    home: str | None
     weights: str
     ahead: bool = False
+    cache: str | None = None
+    node: str = ""
+    storage: str = ""
+    content: Any = None
 
 
 Score = Callable[[Path, Callable[[int, int], None]], "Watched"]
@@ -64,19 +76,13 @@ def open_kid(payload: ValidationPayload) -> Score:
     from gan.configuration.config import EvaluationConfig
     from gan.evaluation.ahead import Ahead
     from gan.evaluation.evaluator import wanted_features
-    from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import SPLIT, Watch
-    from tasks.evaluate.extraction import open_extraction
-    from tasks.evaluate.references import dataset_version
     from tasks.tracking.registry import load_generator
 
-    # another node may have the file elsewhere; and whatever cluster there is, this is done here
-    weights = Path(payload.weights) if Path(payload.weights).is_file() else None
-    settings = Settings(ganflow_home=Path(payload.home), ganflow_inception_weights=weights, ray_address=None)
     header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
-    real = dataset_version(settings, header["dataset_md5"], header["class_names"])
-    features = RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
-    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
+    features = _real_features(payload, config)
+    real = features.real
+    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header.num_classes > 0)
     later = wanted_features(config, real) if payload.ahead else []
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
@@ -87,6 +93,34 @@ def open_kid(payload: ValidationPayload) -> Score:
             return watch.score(load_generator(checkpoint), lambda done: on_progress(before + done, to_pass))
 
     return score
+
+
+def _real_features(payload: ValidationPayload, config: "EvaluationConfig") -> "RealFeatures":
+    """Open network and dataset: in the driver's home or, on another node, from Ray and the storage."""
+    from gan.evaluation.real import RealFeatures
+    from tasks.dataset.on_node import node_version
+    from tasks.evaluate.extraction import open_extraction
+    from tasks.evaluate.references import dataset_version, real_images
+
+    md5, class_names = payload.header.dataset_md5, payload.header.class_names
+    if payload.home is not None:  # whatever cluster there is, this is done here
+        settings = Settings(
+            ganflow_home=Path(payload.home),
+            ganflow_cache=payload.cache and Path(payload.cache),
+            ganflow_inception_weights=Path(payload.weights),
+            ray_address=None,
+        )
+        real = dataset_version(settings, md5, class_names)
+        return RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
+    host, cache = this_node(), Settings().node_cache_dir
+    real = real_images(md5, class_names, lambda split: node_version(payload.storage, md5, split, host=host))
+    with local_scratch("network") as folder:
+        weights = folder / Path(payload.weights).name
+        weights.write_bytes(ray.get(payload.content))
+        settings = Settings(
+            ganflow_home=folder, ganflow_cache=cache, ganflow_inception_weights=weights, ray_address=None
+        )
+        return RealFeatures(real, open_extraction(settings, config), cache, config.seed)
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=1)
@@ -104,7 +138,8 @@ class Validator:
         _lower_priority()
         torch.set_num_threads(max(1, min(MOST_THREADS, _cpus_of_this_node())))
         self.open_score = open_score
-        self.payload = payload
+        elsewhere = payload.content is not None and payload.node != ray.get_runtime_context().get_node_id()
+        self.payload = replace(payload, home=None) if elsewhere else payload
         self._score: Score | None = None
         self._told: set[int] = set()
 
@@ -135,14 +170,14 @@ class Validator:
 
         with checkpoint.as_directory() as folder:
             watched = self._score(Path(folder), tell)
-        found = watched.collapses(self.payload.header["class_names"], cur_nimg)
+        found = watched.collapses(self.payload.header.class_names, cur_nimg)
         new = [sentence for label, sentence in found.items() if label not in self._told]
         self._told |= found.keys()
         return watched.metrics, new
 
 
 def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: bool) -> Any:
-    """Start the process that scores, on this node if it can be, and return its handle.
+    """Start the process that scores, on this node unless another has the GPU for it, and return its handle.
 
     Args:
         payload: what it is told.
@@ -154,7 +189,7 @@ def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: b
     no_gpu = {} if gpu else {"CUDA_VISIBLE_DEVICES": ""}
     validator = Validator.options(  # type: ignore[attr-defined]
         num_gpus=int(gpu),
-        scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True),
+        scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=gpu),
         runtime_env={"env_vars": THREADS_SLEEP | no_gpu},
     ).remote(open_score, payload)
     validator.open.remote()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -71,6 +71,7 @@ def open_split(folder: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.
 def writing(cache_dir: Path, md5: str) -> Iterator[None]:
     """Wait until no other process writes this version into the cache, and hold it."""
     cache_dir.mkdir(parents=True, exist_ok=True)
+    _sweep(cache_dir)
     with FileLock(cache_dir / f".{md5}.lock"):
         yield
 
@@ -97,6 +98,13 @@ def write_version(cache_dir: Path, md5: str, splits: Mapping[str, DecodedSplit])
     finally:
         for unneeded in (partial, old):
             shutil.rmtree(unneeded, ignore_errors=True)
+
+
+def _sweep(cache_dir: Path) -> None:
+    """Remove what kills left of versions, whichever, that nobody writes now."""
+    for left in cache_dir.glob(".*.partial"):
+        with suppress(Timeout), FileLock(left.with_suffix(".lock"), timeout=0):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class _Writer:

@@ -23,6 +23,7 @@ from gan.evaluation.gate import decide
 from gan.evaluation.real import _loaded, _loaded_part
 from gan.metrics.evaluation import Evaluation
 from tasks.dataset.contents import read_version
+from tasks.dataset.in_storage import md5_of, read_list, written_list
 from tasks.evaluate.compare import comparing_config
 from tasks.generate.release import verify_release
 from tasks.ingest.outbox import pending
@@ -53,6 +54,17 @@ def shard_bytes(name, data, folder):
 @target(partial(_only, dataset, *SHARDS), edits=(COLUMN_EDITS, edited_parquet))
 def shard_columns(name, data, folder):
     _read_shards(name, data, folder)
+
+
+@target(
+    lambda: {"files.json": written_list(dict.fromkeys(["dataset.json", *SHARDS], MD5))},
+    edits=(EDITS, edited_json),
+    errors=(ValueError,),
+)
+def list_of_files(name, data, folder):
+    """Of a version in a cluster's storage, as one would be who can make the md5 right."""
+    for each in read_list(data, md5_of(data)):
+        assert (folder / each).resolve().parent == folder.resolve()
 
 
 def _read_shards(name, data, folder):

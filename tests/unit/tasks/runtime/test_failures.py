@@ -41,6 +41,8 @@ AWAY = [
     httpx.ConnectError("no answer"),
     MlflowException("API request to /api/2.0 failed with exception HTTPConnectionPool(host='h', port=1)"),
     sqlalchemy.exc.OperationalError("select", {}, sqlite3.OperationalError("database is locked")),
+    OSError("When listing objects: AWS Error NETWORK_CONNECTION during ListObjectsV2 operation: curlCode: 7, no"),
+    OSError("When reading information for key 'a': AWS Error SLOW_DOWN during HeadObject operation: less, please"),
     raised(RuntimeError("wrapped"), ConnectionResetError(104, "reset")),
     in_the_course_of(RuntimeError("wrapped"), ConnectionResetError(104, "reset")),
 ]

@@ -8,11 +8,12 @@ from gan.errors import InputError
 from tasks.runtime.settings import Settings, require_writable_home
 
 NAMES = ("GANFLOW_HOME", "GANFLOW_STORAGE", "GANFLOW_INCEPTION_WEIGHTS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS")
+CACHE = "GANFLOW_CACHE"
 
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch, tmp_path):
-    for name in NAMES:
+    for name in (*NAMES, CACHE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -79,3 +80,40 @@ def test_a_home_that_cannot_be_made_is_explained(tmp_path):
         InputError, match=rf"home folder {home} cannot be written \(Not a directory\): set GANFLOW_HOME"
     ):
         require_writable_home(Settings(ganflow_home=home))
+
+
+def test_a_cache_that_is_named_is_the_homes_and_the_nodes(monkeypatch, tmp_path):
+    monkeypatch.setenv("GANFLOW_CACHE", "cache")
+    assert Settings().cache_dir == Settings().node_cache_dir == tmp_path / "cache"
+    assert Settings().resident_dir == tmp_path / "cache" / "resident"
+    monkeypatch.setenv("HOME", "/somewhere")
+    monkeypatch.setenv("GANFLOW_CACHE", "~/there")
+    assert Settings().cache_dir == Path("/somewhere/there")
+
+
+@pytest.mark.parametrize(
+    ("xdg", "wanted"),
+    [(None, "/somewhere/.cache/ganflow"), ("/caches", "/caches/ganflow"), ("", "/somewhere/.cache/ganflow")],
+)
+def test_a_node_keeps_its_cache_where_the_system_has_such(monkeypatch, xdg, wanted):
+    monkeypatch.setenv("HOME", "/somewhere")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if xdg is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", xdg)
+    assert Settings().node_cache_dir == Path(wanted)
+
+
+def test_a_node_without_any_home_is_told_what_to_set(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(InputError, match="set GANFLOW_CACHE on this node"):
+        Settings().node_cache_dir  # noqa: B018
+
+
+@pytest.mark.parametrize(("address", "cluster"), [(None, False), ("local", False), ("auto", True), ("a:6379", True)])
+def test_a_cluster_is_what_ray_is_told_to_join(address, cluster):
+    assert Settings(ray_address=address).on_cluster == cluster

@@ -1,0 +1,182 @@
+"""The lease of a training: one process anywhere trains a run, and shows by a heartbeat in the storage that it lives.
+
+Every claimant writes a file of its own and only then looks whether others are there: of two that come at once at least
+one sees the other, and withdraws. Whether a file is old is told by the storage's clock alone, which all share.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from gan.errors import InputError
+from gan.text.shown import reason_of
+from tasks.runtime.settings import Settings
+from tasks.train.run_storage import RunStorage
+
+FOLDER = "leases"
+HEARTBEAT_SECONDS = 10.0
+STALE_SECONDS = 120.0
+"""Longer than a storage may be away: a holder that cannot write shall not lose its run for it."""
+NEW_RUN = "or train a new run without --resume"
+_TRIES = 5  # where claimants come at once and all withdraw
+_SAME_START = 2.0
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that trains a run or is about to.
+
+    Attributes:
+        host: name of its machine.
+        machine: what tells whether two processes can see each other: boot and pid namespace.
+        pid: its number there.
+        started: when that process began, so that a later one of the same number is another.
+        holds: whether it has the run, or is only asking.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: float
+    holds: bool
+
+    @classmethod
+    def here(cls, *, holds: bool) -> "Holder":
+        """Describe this process."""
+        own = psutil.Process()
+        return cls(platform.node(), _machine(), own.pid, own.create_time(), holds)
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Holder | None":
+        """Read what a holder wrote of itself; None where it cannot be read."""
+        try:
+            found = cls(**json.loads(text))
+            known = all(isinstance(value, str) for value in (found.host, found.machine))
+            return found if known and isinstance(found.pid, int) and isinstance(found.started, int | float) else None
+        except (ValueError, TypeError, RecursionError):
+            return None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was a process of this machine that is gone."""
+        if self.machine != _machine():
+            return False
+        try:
+            process = psutil.Process(self.pid)
+            # The clock by which a start is reckoned may have been set right meanwhile.
+            return bool(
+                process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.started) > _SAME_START
+            )
+        except psutil.NoSuchProcess:
+            return True
+
+    def __str__(self) -> str:
+        """Name it as a sentence does."""
+        return f"process {self.pid} on {reason_of(self.host, 80)}"
+
+
+class HeldError(InputError):
+    """Another process trains the run."""
+
+
+@contextlib.contextmanager
+def training_lease(
+    settings: Settings, run_id: str, on_lost: Callable[[str], None] = lambda sentence: None
+) -> Iterator[None]:
+    """Keep every other process, on whatever machine and of whatever home, from training a run within the block.
+
+    A killed process of this machine lets go at once, one of another machine after `STALE_SECONDS`.
+
+    Args:
+        settings: say where the storage is.
+        run_id: the run.
+        on_lost: called on a thread with a sentence if another process took the run, because this one showed no sign
+            of life for so long.
+
+    Raises:
+        HeldError: another process has it.
+    """
+    storage = RunStorage(settings.storage, run_id)
+    name = f"{FOLDER}/{secrets.token_hex(8)}.json"
+    _acquire(storage, name)
+    over = threading.Event()
+    thread = threading.Thread(target=_beat, args=(storage, name, over, on_lost), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with contextlib.suppress(Exception):  # it becomes stale by itself
+            storage.remove(name)
+
+
+def _acquire(storage: RunStorage, name: str) -> None:
+    for left in reversed(range(_TRIES)):
+        storage.put(name, _text(holds=False))
+        try:
+            others = _others(storage, name)
+        except BaseException:
+            storage.remove(name)
+            raise
+        if not others:
+            storage.put(name, _text(holds=True))
+            return
+        storage.remove(name)
+        if not left or any(other is None or other.holds for other in others):
+            who = next((str(other) for other in others if other), "another process")
+            raise HeldError(f"run {storage.run} is being trained by {who}: wait for its end, {NEW_RUN}")
+        time.sleep(random.uniform(0.1, 1.0))
+
+
+def _others(storage: RunStorage, own: str) -> list[Holder | None]:
+    """Return the other claimants that live, None for one that cannot be read; the files of the dead are removed."""
+    times = storage.times(FOLDER)
+    now = times.get(Path(own).name, 0.0)
+    living = []
+    for file, written in times.items():
+        if (name := f"{FOLDER}/{file}") == own:
+            continue
+        text = storage.read(name)
+        if text is None:  # it has just let go
+            continue
+        holder = Holder.parse(text)
+        if (holder and holder.is_dead) or now - written > STALE_SECONDS:
+            storage.remove(name)
+        else:
+            living.append(holder)
+    return living
+
+
+def _beat(storage: RunStorage, name: str, over: threading.Event, on_lost: Callable[[str], None]) -> None:
+    """Write the file again and again; a storage that is away is waited for."""
+    while not over.wait(HEARTBEAT_SECONDS):
+        with contextlib.suppress(Exception):
+            if storage.read(name) is None:
+                on_lost(f"run {storage.run} was taken over by another process while this one could not be seen")
+                return
+            storage.put(name, _text(holds=True))
+
+
+def _text(*, holds: bool) -> bytes:
+    return json.dumps(asdict(Holder.here(holds=holds)), indent=2).encode()
+
+
+@cache
+def _machine() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    namespace = Path("/proc/self/ns/pid")
+    if boot.exists() and namespace.exists():
+        return f"{boot.read_text().strip()} {os.readlink(namespace)}"
+    return f"{platform.node()} {psutil.boot_time():.0f}"
