@@ -32,12 +32,12 @@ def doctor(as_json: Json = False) -> None:
 
     facts = Probe().facts(str(settings.cache_dir))
     found = [*machine_checks(settings, facts), prefect_check(settings)]
-    if settings.ray_address in (None, "local"):
-        found.append(_no_cluster())
-    else:
+    if settings.on_cluster:
         from tasks.doctor.cluster import cluster_checks
 
         found += cluster_checks(settings, facts)
+    else:
+        found.append(_no_cluster())
     well = all_well(found)
     answer.give({"ok": well, "checks": [asdict(check) for check in found]}, check_lines(found), as_json)
     if not well:

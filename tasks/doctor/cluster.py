@@ -14,7 +14,7 @@ from gan.errors import GanflowError
 from gan.text.shown import last_line_of
 from tasks.doctor import judge, probe
 from tasks.doctor.check import Check, from_error
-from tasks.doctor.machine import credential_check, storage_line, trial_folder
+from tasks.doctor.machine import refused_storage, storage_line, trial_folder
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
 
@@ -203,9 +203,9 @@ def _clock_check(node: Node) -> Check:
 
 def _storage_checks(settings: Settings, nodes: list[Node]) -> list[Check]:
     """Have each node read what the driver wrote and write a file, and read all those files here."""
-    if credential_check(settings):  # said of this machine already
+    if refused_storage(settings):  # said of this machine already
         return []
-    several = len(nodes) > 1 or settings.ray_address is not None
+    several = len(nodes) > 1 or settings.on_cluster
     found = []
     with trial_folder(settings) as folder:
         here = partial(probe.Probe().use_storage, settings.storage, folder)

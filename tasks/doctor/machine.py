@@ -10,14 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan.errors import GanflowError
-from gan.text.credentials import bare_address, has_credentials
+from gan.errors import GanflowError, InputError
+from gan.text.credentials import bare_address
 from gan.text.shown import reason_of
 from tasks.doctor import judge
 from tasks.doctor.check import HERE, Check, from_error
 from tasks.doctor.probe import Probe
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings, require_room, require_writable_home
+from tasks.runtime.storage import open_storage
 
 GIT_SECONDS = 10
 
@@ -49,7 +50,7 @@ def home_check(settings: Settings) -> Check:
 
 def storage_check(settings: Settings) -> Check:
     """Whether this machine reads and writes where checkpoints go."""
-    if refused := credential_check(settings):
+    if refused := refused_storage(settings):
         return refused
     with trial_folder(settings) as folder:
         use = partial(Probe().use_storage, settings.storage, folder)
@@ -75,12 +76,13 @@ def storage_line(settings: Settings, node: str, problem: str | None, *, several:
     return judge.storage(node, shown, place, named=settings.ganflow_storage is not None, several=several)
 
 
-def credential_check(settings: Settings) -> Check | None:
-    """The check of a storage that carries a credential, which nobody may use; None: it carries none."""
-    if not has_credentials(settings.storage):
-        return None
-    remedy = "leave it out of GANFLOW_STORAGE, and give it by AWS's variables, or those of its sort, on every node"
-    return Check("storage", HERE, False, f"{bare_address(settings.storage)} was given with a credential in it", remedy)
+def refused_storage(settings: Settings) -> Check | None:
+    """The check of an address that cannot be one, or carries a credential; None: it may be used."""
+    try:
+        open_storage(settings.storage)
+    except InputError as error:
+        return from_error("storage", HERE, error)
+    return None
 
 
 def mlflow_check(settings: Settings) -> Check:

@@ -31,9 +31,10 @@ class Probe:
         """What this machine is: plain values, None where one cannot be had.
 
         Args:
-            cache: folder whose disk counts; None: what `GANFLOW_CACHE` says here, else `~/.cache/ganflow`.
+            cache: folder whose disk counts; None: what `Settings.node_cache_dir` would be here.
         """
-        folder = Path(cache or os.environ.get("GANFLOW_CACHE") or "~/.cache/ganflow").expanduser()
+        caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        folder = Path(cache or os.environ.get("GANFLOW_CACHE") or f"{caches}/ganflow").expanduser()
         return {
             "host": socket.gethostname(),
             "python": platform.python_version(),

@@ -7,12 +7,12 @@ import pytest
 
 from tasks.doctor.check import all_well
 from tasks.doctor.machine import (
-    credential_check,
     dvc_check,
     git_check,
     home_check,
     machine_checks,
     mlflow_check,
+    refused_storage,
     storage_check,
     storage_line,
 )
@@ -62,10 +62,11 @@ def test_a_storage_is_cleared_of_what_was_tried(settings, tmp_path):
 
 
 def test_a_credential_in_the_storage_is_refused_and_not_shown(settings):
-    check = credential_check(changed(settings, ganflow_storage="s3://key:wordofthekey@bucket/runs"))
+    check = refused_storage(changed(settings, ganflow_storage="s3://key:wordofthekey@bucket/runs"))
     assert check.ok is False
     assert "wordofthekey" not in check.value + check.remedy
-    assert credential_check(settings) is None
+    assert refused_storage(changed(settings, ganflow_storage="nosuch://bucket")).ok is False
+    assert refused_storage(settings) is None
 
 
 def test_the_address_of_a_storage_is_shown_bare_in_its_problem_too(settings):

@@ -8,6 +8,7 @@ import pytest
 
 from tasks.doctor import probe
 from tasks.doctor.probe import Probe, code_digest, free_memory
+from tasks.runtime.settings import Settings
 
 
 @pytest.fixture
@@ -39,6 +40,11 @@ def test_facts_are_plain_and_its_disk_is_that_of_the_nearest_folder(tmp_path, mo
     assert facts["bf16"] in (True, False)
     assert facts["disks"][str(tmp_path / "not" / "yet")] > 0
     assert not (tmp_path / "not").exists()
+    monkeypatch.delenv("GANFLOW_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    assert (
+        str(Settings(ganflow_cache=None, xdg_cache_home=tmp_path / "caches").node_cache_dir) in Probe().facts()["disks"]
+    )
 
 
 def test_a_driver_that_knows_gpus(tmp_path, monkeypatch):
