@@ -1,6 +1,7 @@
 """The SLURM script, run by bash with a SLURM of a few lines: what it starts, where, in which order, and how it ends."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ printf '%s\\n' "${*//$'\\n'/ }" >>"$RECORD"
 case "$*" in
   *hostname*) echo "10.0.0.1 fe80::1" ;;
   *health-check*) exit "${HEALTH:-0}" ;;
-  *"ray start"*) echo "$RAY_AUTH_MODE ${#RAY_AUTH_TOKEN} $$" >>"$RECORD.nodes"; exec sleep 600 ;;
+  *"ray start"*) [[ -z ${BROKEN:-} ]] || exit 1
+    echo "$RAY_AUTH_MODE ${#RAY_AUTH_TOKEN} $$" >>"$RECORD.nodes"; exec sleep 600 ;;
   *"python -c"*) echo 2 ;;
   *doctor*) exit "${DOCTOR:-0}" ;;
   *train*) echo "$RAY_ADDRESS $RAY_AUTH_TOKEN" >"$RECORD.driver"; exit "${TRAIN:-0}" ;;
@@ -92,6 +94,21 @@ def test_the_status_is_that_of_the_training_and_no_node_is_left(sbatch):
     pids = [int(line.split()[2]) for line in Path(f"{record}.nodes").read_text().splitlines()]
     assert len(pids) == 2
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_head_that_does_not_start_ends_the_job_with_a_sentence(sbatch):
+    done, lines, _ = sbatch(BROKEN="1", HEALTH="1")
+    assert done.returncode == 1
+    assert "the Ray head did not start on n1 at 10.0.0.1:20041" in done.stderr
+    assert not any("train" in line for line in lines)
+
+
+def test_ports_are_within_what_ray_takes(sbatch):
+    _, lines, _ = sbatch(SLURM_JOB_ID="19999999")
+    (head,) = (line for line in lines if "--head" in line)
+    ports = [int(number) for number in re.findall(r"port=(\d+)", head)]
+    assert len(set(ports)) == 2
+    assert all(1024 <= port <= 65535 for port in ports)
 
 
 def test_a_storage_has_to_be_named(sbatch):
