@@ -46,6 +46,7 @@ from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
 from gan.training.context import SingleWorker
 from gan.training.feed import Batch, Feed
+from gan.training.header import Header
 from gan.training.probe import choose
 from gan.training.state import TrainingState
 from gan.training.step import Networks, Step
@@ -189,11 +190,23 @@ def noise(ours: Step, batch: Batch) -> Tensor:
     return normal(batch.seeds, Purpose.LATENT, ours.nets.G.latent_dim)
 
 
+def header_of(config: Config, channels: int) -> Header:
+    """Return what a checkpoint would say of a training on noise of so many channels."""
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=config.training_hash(),
+        dataset_md5="noise",
+        channels=channels,
+        num_classes=CLASSES,
+        class_names=tuple(str(label) for label in range(CLASSES)),
+    )
+
+
 def compare(config: Config, device: torch.device, rounds: int, seconds: float) -> dict:
     """Measure one configuration, alternating, and return its figures."""
     channels = 1 if config.preset in ("fashion-mnist", "digits", "debug") else 3
     context, size = SingleWorker(device), config.train.batch_size
-    run = TrainingState(config, context, {"channels": channels, "num_classes": CLASSES})
+    run = TrainingState(config, context, header_of(config, channels))
     for module in [*run.nets.G.modules(), *run.nets.D.modules()]:
         if isinstance(module, ResidualBlock):
             he_normal(module.conv3, 0.5)  # it begins at zero, and no gradient would come through it

@@ -37,6 +37,7 @@ from gan.metrics.weights import find_inception_weights
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors
 from gan.training.context import LocalContext
+from gan.training.header import Header
 from gan.training.loop import run_training
 
 CPU = torch.device("cpu")
@@ -47,16 +48,16 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def header_of(config: Config, images: ImageSet) -> dict:
+def header_of(config: Config, images: ImageSet) -> Header:
     """What the checkpoints of a training carry."""
-    return {
-        "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
-        "dataset_md5": images.digest,
-        "channels": images.images.shape[-1],
-        "num_classes": len(images.class_names),
-        "class_names": list(images.class_names),
-    }
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=config.training_hash(),
+        dataset_md5=images.digest,
+        channels=images.images.shape[-1],
+        num_classes=len(images.class_names),
+        class_names=tuple(images.class_names),
+    )
 
 
 def checkpoints(config: Config, images: ImageSet, folder: Path) -> list[Path]:
@@ -69,8 +70,7 @@ def checkpoints(config: Config, images: ImageSet, folder: Path) -> list[Path]:
 def program_of(checkpoint: Path):
     """Map rows (seed, label) to images by a checkpoint's G_ema."""
     header = load_header(checkpoint)
-    shape = {key: header[key] for key in ("channels", "num_classes")}
-    G = build_generator(Config.model_validate(header["config"]).network, **shape)
+    G = build_generator(Config.model_validate(header.config).network, **header.shape)
     G.load_state_dict(load_tensors(checkpoint, CPU)["G_ema"])
     G.eval()
     return lambda rows: torch.from_numpy(sample_uint8(G, rows[:, 0], rows[:, 1], CPU))

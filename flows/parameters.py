@@ -10,5 +10,7 @@ from gan.text.credentials import WITHOUT_CREDENTIALS
 # A server checks a deployment's parameters by their schema before it writes them down; a flow's body comes too late.
 Plain = Annotated[str, Field(json_schema_extra={"pattern": WITHOUT_CREDENTIALS})]
 """A text in which no address carries a password, a token or a signature."""
+Workers = Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(:[1-9]\d{0,4})?$")]
+"""A number of Ray Train workers, or a range, `2:4`, in which it may change while a training runs."""
 Overrides = Sequence[Plain]
 """`section.key=value` changes of a configuration."""

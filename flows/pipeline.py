@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.generate import generate_configured
 from flows.ingest import ingest_configured
-from flows.parameters import Plain
+from flows.parameters import Plain, Workers
 from flows.register import Registered
 from flows.retrain import retrain_configured
 from gan.configuration.provenance import Configuration
@@ -28,7 +28,7 @@ class PipelineResult(BaseModel):
 def pipeline(
     source: Plain,
     configuration: Configuration,
-    workers: int = 1,
+    workers: Workers = 1,
     source_kind: str = AUTO,
     labels: Plain | None = None,
     source_secret: str | None = None,
@@ -38,7 +38,7 @@ def pipeline(
     Args:
         source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
         configuration: of every step.
-        workers: Ray Train workers, 1 or more.
+        workers: Ray Train workers: a number, or a range such as `2:4`.
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         source_secret: name of the Secret block that holds the credential of a URL's server.

@@ -3,7 +3,7 @@
 from prefect import flow, get_run_logger
 
 from flows.configure import resolve_config
-from flows.parameters import Overrides
+from flows.parameters import Overrides, Workers
 from flows.register import Registered, register
 from flows.train import train
 from gan.configuration.provenance import Configuration
@@ -18,7 +18,7 @@ def retrain(
     preset: str = "digits",
     overrides: Overrides = (),
     dataset_md5: str | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     warm_start: str | None = None,
 ) -> Registered:
     """Train on the current dataset and let the result compete with the champion.
@@ -29,7 +29,7 @@ def retrain(
         preset: name of the configuration to begin with.
         overrides: `section.key=value` changes of it.
         dataset_md5: the version that an event announced; the run takes the current one, which may be newer.
-        workers: Ray Train workers, 1 or more.
+        workers: Ray Train workers: a number, or a range such as `2:4`.
         warm_start: alias or version of the registered model whose networks training begins with.
     """
     return retrain_configured.fn(resolve_config(preset, overrides), dataset_md5, workers, warm_start)
@@ -39,7 +39,7 @@ def retrain(
 def retrain_configured(
     configuration: Configuration,
     dataset_md5: str | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     warm_start: str | None = None,
 ) -> Registered:
     """As `retrain`, for a caller that has resolved the configuration."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
+from flows.parameters import Workers
 from flows.resume_hint import command_line
 from flows.services.discovery import up_state
 from gan.configuration.provenance import Configuration
@@ -17,6 +18,7 @@ from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, ending, reopen_run
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
+from tasks.train.resources import WorkerRange
 from tasks.train.resume import require_unfinished
 from tasks.train.step import Trained, train_generator
 from tasks.train.warm_start import store_warm_start
@@ -25,7 +27,7 @@ from tasks.train.warm_start import store_warm_start
 @flow(name="train")
 def train(
     configuration: Configuration,
-    workers: int = 1,
+    workers: Workers = 1,
     resume: str | None = None,
     warm_start: str | None = None,
 ) -> Trained:
@@ -33,11 +35,12 @@ def train(
 
     Args:
         configuration: of the run.
-        workers: Ray Train workers, 1 or more.
+        workers: Ray Train workers: a number, or a range such as `2:4`.
         resume: id of an unfinished run to go on with; `auto`: the newest one of this recipe, or else a new run.
         warm_start: alias or version of the registered model whose networks training begins with.
     """
     settings, config = Settings(), configuration.config
+    number = WorkerRange.parse(workers)
     require_writable_home(settings)
     plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
     for note in plan.notes:
@@ -48,7 +51,7 @@ def train(
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
             artifacts.link("mlflow-run", url, f"MLflow run {log.run_id}")
-        return train_generator(log.run_id, config, plan.header, workers)
+        return train_generator(log.run_id, config, plan.header, number)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import importlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import torch
 from gan.configuration.config import Config
 from gan.configuration.parsing import apply_overrides
 from gan.errors import ConfigError
-from gan.training.checkpoint import first_difference
 from gan.training.context import Progress, SingleWorker
 from gan.training.feed import Feed
+from gan.training.header import Header, first_difference
 from gan.training.loop import run_training
 from gan.training.probe import choose
 from gan.training.state import TrainingState
@@ -87,7 +87,7 @@ def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: 
     header = header_of(config, data)
     budget = kept(folder / "budget.json", lambda: measure(config, cell.budget, data, device, say))
     chosen = within(config, budget)
-    header |= {"config": chosen.model_dump(mode="json"), "training_hash": chosen.training_hash()}
+    header = replace(header, config=chosen.model_dump(mode="json"), training_hash=chosen.training_hash())
     clock = Clock(folder / "training" / "clock.json", compiled=budget["compiled"])
     context = TimedContext(folder / "training", clock, say, device)
     importlib.import_module("torch._dynamo")  # seconds, which the optimizers' first step would take
@@ -98,16 +98,16 @@ def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: 
     return Trained(run, record | {"images_per_second": round(run.cur_nimg / seconds, 1)})
 
 
-def header_of(config: Config, data: Data) -> dict[str, Any]:
+def header_of(config: Config, data: Data) -> Header:
     """Return what checkpoints say of a training."""
-    return {
-        "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
-        "dataset_md5": data.train.digest,
-        "channels": data.train.images.shape[3],
-        "num_classes": data.num_classes if config.network.conditional else 0,
-        "class_names": [str(label) for label in range(data.num_classes)],
-    }
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=config.training_hash(),
+        dataset_md5=data.train.digest,
+        channels=data.train.images.shape[3],
+        num_classes=data.num_classes if config.network.conditional else 0,
+        class_names=tuple(str(label) for label in range(data.num_classes)),
+    )
 
 
 def measure(config: Config, budget: Budget, data: Data, device: torch.device, say: Say) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def forecast_lines(result: Forecast) -> list[str]:
     if result.resumes:
         lines.append(f"resumes   run {result.resumes} from image {result.first_nimg}")
     elif result.warm_start:
-        lines.append(f"begins    with version {result.warm_start['version']}, run {result.warm_start['run_id']}")
+        lines.append(f"begins    with version {result.warm_start.version}, run {result.warm_start.run_id}")
     return [*lines, "          nothing was started"]
 
 

@@ -39,7 +39,28 @@ OwnPreset = Annotated[
     ),
 ]
 Overrides = Annotated[list[str], typer.Option("--set", help="Change a key: --set train.total_kimg=50. Repeatable.")]
-Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Ray Train workers.")]
+
+
+def _workers(written: str) -> str:
+    from gan.errors import InputError
+    from tasks.train.resources import WorkerRange
+
+    try:
+        return str(WorkerRange.parse(written))
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        "-w",
+        metavar="N|MIN:MAX",
+        callback=_workers,
+        help="Ray Train workers: a number, or a range within which it goes on as nodes go and come.",
+    ),
+]
 Resume = Annotated[
     str | None,
     typer.Option(help="Go on with an unfinished run: its id, or `auto` for the newest of these settings, if any."),

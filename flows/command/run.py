@@ -9,7 +9,7 @@ def run(
     source: Source = "digits",
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006 - typer copies it
-    workers: Workers = 1,
+    workers: Workers = "1",
     source_kind: SourceKind = AUTO,
     labels: Labels = None,
     source_secret: SourceSecret = None,

@@ -7,7 +7,7 @@ from flows.command.options import DryRun, Json, Overrides, Preset, Resume, WarmS
 def train(
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
-    workers: Workers = 1,
+    workers: Workers = "1",
     resume: Resume = None,
     warm_start: WarmStart = None,
     dry_run: DryRun = False,
@@ -27,8 +27,9 @@ def train(
     if dry_run:
         from flows.command.forecast_lines import forecast_lines
         from tasks.train.forecast import forecast
+        from tasks.train.resources import WorkerRange
 
-        figures = forecast(read_settings(), planned, workers)
+        figures = forecast(read_settings(), planned, WorkerRange.parse(workers).most)
         answer.give(figures, forecast_lines(figures), as_json)
         return
     from flows.services.temporary_server import starting_prefect
@@ -43,7 +44,7 @@ def train(
 def retrain(
     preset: Preset = "digits",
     overrides: Overrides = [],  # noqa: B006
-    workers: Workers = 1,
+    workers: Workers = "1",
     warm_start: WarmStart = None,
     as_json: Json = False,
 ) -> None:

@@ -10,45 +10,26 @@ from typing import Any
 
 import torch
 
-from gan.configuration.vocabulary import TRAINING_SECTIONS
 from gan.data.files.digest import file_sha256
 from gan.errors import CheckpointError
+from gan.training.header import Header
 
-FORMAT_VERSION = 2
 TENSORS = "tensors.pt"
 HEADER = "header.json"
 HASHES = "sha256.json"
 KEEP = 2
-SHAPE_KEYS = ("channels", "num_classes")
-"""What of the dataset shapes the networks."""
 
 
-_TYPES = {"config": dict, "choice": dict, "class_names": list, "cur_nimg": int, "num_classes": int, "channels": int}
-
-
-class HeaderError(CheckpointError):
-    """A header that is damaged, or that no ganflow wrote."""
-
-
-class _Header(dict[str, Any]):
-    """A header as it was read, in which a key may be missing."""
-
-    def __missing__(self, key: str) -> Any:
-        raise HeaderError(f"a checkpoint's header says no {key}, so no ganflow wrote it: name another checkpoint")
-
-
-def save_checkpoint(folder: Path, header: dict[str, Any], tensors: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, header: Header, tensors: dict[str, Any]) -> None:
     """Write a checkpoint into an existing folder; the hash list comes last and makes it whole.
 
     Args:
         folder: an existing folder of its own, under a temporary name.
-        header: JSON-able facts: cur_nimg, config and its hash, dataset md5, what the run chose.
+        header: what it says of itself.
         tensors: nested dicts and lists of tensors and numbers (state dicts of networks and optimizers).
     """
     torch.save(tensors, folder / TENSORS)
-    (folder / HEADER).write_text(
-        json.dumps({"format_version": FORMAT_VERSION} | header, indent=2, sort_keys=True) + "\n"
-    )
+    (folder / HEADER).write_text(header.to_json())
     hashes = {name: file_sha256(folder / name) for name in (HEADER, TENSORS)}
     (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
 
@@ -62,48 +43,17 @@ def is_complete(folder: Path) -> bool:
         return False
 
 
-def load_header(folder: Path) -> dict[str, Any]:
+def load_header(folder: Path) -> Header:
     """Read a checkpoint's header, having checked that the checkpoint is whole.
 
     Raises:
-        CheckpointError: the folder is no complete checkpoint, or its format is newer than this code.
+        CheckpointError: the folder is no complete checkpoint, its header is damaged, or its format is not this code's.
     """
     if not is_complete(folder):
         raise CheckpointError(
             f"{folder} is no complete checkpoint: name a folder that holds {HASHES}, {HEADER}, {TENSORS}"
         )
-    return parse_header((folder / HEADER).read_bytes(), str(folder))
-
-
-def parse_header(text: str | bytes, name: str) -> dict[str, Any]:
-    """Read the text of a header that lies alone, away from its tensors.
-
-    Args:
-        text: what the file holds.
-        name: what the checkpoint is called in the sentence.
-
-    Raises:
-        HeaderError: it is damaged; so does each access to a key that it lacks.
-        CheckpointError: its format is not this code's.
-    """
-    try:
-        header = _Header(json.loads(text))
-        found = header["format_version"]
-    except (ValueError, TypeError, RecursionError):
-        raise HeaderError(f"the header of {name} is damaged: name another checkpoint") from None
-    if found != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{name} has checkpoint format {str(found)[:20]} but this ganflow reads {FORMAT_VERSION}: use the version "
-            "that wrote it"
-        )
-    wrong = [key for key, kind in _TYPES.items() if not isinstance(header.get(key, kind()), kind)]
-    if not wrong and not all(isinstance(each, str) for each in header.get("class_names", [])):
-        wrong = ["class_names"]
-    if not wrong and not isinstance(header.get("config", {}).get("network", {}), dict):
-        wrong = ["config.network"]
-    if wrong:
-        raise HeaderError(f"the header of {name} says nothing sensible as {wrong[0]}: name another checkpoint")
-    return header
+    return Header.parse((folder / HEADER).read_bytes(), str(folder))
 
 
 def load_tensors(folder: Path, device: torch.device) -> dict[str, Any]:
@@ -171,20 +121,3 @@ def newest_complete(newest_first: Iterable[Path], on_warning: Callable[[str], No
         instead = f"training goes on from {found.name}" if found else "no other is left"
         on_warning(f"{', '.join(broken)} is cut short or altered: {instead}")
     return found
-
-
-def shaping(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a header shapes a training: two runs that agree in it are one and can go on as each other."""
-    config = {section: header["config"].get(section) for section in TRAINING_SECTIONS}
-    return config | {key: header.get(key) for key in ("warm_start", "dataset_md5", *SHAPE_KEYS, "class_names")}
-
-
-def first_difference(found: Any, wanted: Any, path: str = "") -> tuple[str, Any, Any] | None:
-    """Return the first key, in the order of `wanted`, where two JSON trees differ, and its values; None: they agree."""
-    if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return None if found == wanted else (path, found, wanted)
-    for key in [*wanted, *(key for key in found if key not in wanted)]:
-        difference = first_difference(found.get(key), wanted.get(key), f"{path}.{key}" if path else key)
-        if difference:
-            return difference
-    return None

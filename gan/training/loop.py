@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ import torch
 from gan.configuration.schedules import step_settings
 from gan.training.context import TrainContext
 from gan.training.feed import Feed
+from gan.training.header import Header
 from gan.training.probe import choose
 from gan.training.records import Records, crossed
 from gan.training.state import TrainingState
@@ -24,7 +25,7 @@ def run_training(
     images: np.ndarray,
     labels: np.ndarray,
     context: TrainContext,
-    header: dict[str, Any],
+    header: Header,
     start_from: Path | None = None,
 ) -> TrainingState:
     """Train until `config.train.total_kimg`, from the newest checkpoint if the context has one.
@@ -34,7 +35,7 @@ def run_training(
         images: [N, H, W, C] uint8, the train split.
         labels: [N] int64, -1 where there are none.
         context: this worker's place in the run.
-        header: what every checkpoint carries: config, training_hash, dataset_md5, channels, num_classes.
+        header: what every checkpoint carries.
         start_from: checkpoint of another run to begin with, where this one has none of its own yet.
 
     Returns:

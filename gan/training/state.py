@@ -13,17 +13,10 @@ from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.checkpoint import (
-    SHAPE_KEYS,
-    first_difference,
-    load_header,
-    load_tensors,
-    restore_part,
-    save_checkpoint,
-    shaping,
-)
+from gan.training.checkpoint import load_header, load_tensors, restore_part, save_checkpoint
 from gan.training.context import TrainContext
 from gan.training.feed import worker_slice
+from gan.training.header import Header, first_difference, require_same_networks
 from gan.training.probe import Choice
 from gan.training.step import Networks
 
@@ -31,8 +24,6 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
     from gan.configuration.config import Config
 
 SAMPLE_COLUMNS = 10
-SHAPELESS_KEYS = ("max_classes", "dropout")
-"""Keys of the networks that change no weight's shape."""
 
 
 class TrainingState:
@@ -41,7 +32,7 @@ class TrainingState:
     Args:
         config: of the run.
         context: this worker's place in it.
-        header: what every checkpoint carries: config, training_hash, dataset_md5, channels, num_classes.
+        header: what every checkpoint carries.
 
     Attributes:
         cur_nimg: images seen.
@@ -51,17 +42,16 @@ class TrainingState:
         choice: how steps are computed; None until it is measured, or read from a checkpoint.
     """
 
-    def __init__(self, config: "Config", context: TrainContext, header: dict[str, Any]) -> None:
+    def __init__(self, config: "Config", context: TrainContext, header: Header) -> None:
         self.config = config
         self.context = context
         self.header = header
         self.cur_nimg = 0
         self.total_nimg = total_images(config.train.total_kimg, config.train.batch_size)
         self.choice: Choice | None = None
-        shape = {key: header[key] for key in SHAPE_KEYS}
         torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
-        G = build_generator(config.network, **shape).to(context.device)
-        D = build_discriminator(config.network, **shape).to(context.device)
+        G = build_generator(config.network, **header.shape).to(context.device)
+        D = build_discriminator(config.network, **header.shape).to(context.device)
         betas = (config.optimizer.beta1, config.optimizer.beta2)
 
         def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -110,7 +100,7 @@ class TrainingState:
         """Write this run's checkpoint into an existing folder."""
         assert self.choice is not None
         tensors = {name: part.state_dict() for name, part in self._parts().items()}
-        save_checkpoint(folder, self.header | {"cur_nimg": self.cur_nimg, "choice": self.choice.as_header()}, tensors)
+        save_checkpoint(folder, self.header.at(self.cur_nimg, self.choice.as_header()), tensors)
 
     def restore(self, folder: Path) -> None:
         """Continue from a checkpoint of this run.
@@ -119,15 +109,15 @@ class TrainingState:
             CheckpointError: it was made under another configuration or from another dataset.
         """
         found = load_header(folder)
-        if difference := first_difference(shaping(found), shaping(self.header)):
+        if difference := first_difference(found.shaping(), self.header.shaping()):
             key, there, here = difference
             raise CheckpointError(
                 f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"
             )
         self._load(folder)
-        self.cur_nimg = found["cur_nimg"]
+        self.cur_nimg = found.cur_nimg
         try:
-            self.choice = Choice(**found["choice"])
+            self.choice = Choice(**found.choice)
         except TypeError:
             raise CheckpointError(f"{folder} was made by another ganflow: use that one, or start a new run") from None
 
@@ -150,33 +140,6 @@ class TrainingState:
 
     def samples(self) -> np.ndarray:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
-        classes = self.header["num_classes"]
-        rows = min(classes or 10, 10)
+        rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
-
-
-def require_same_networks(found: dict[str, Any], wanted: dict[str, Any], name: str) -> None:
-    """Refuse to begin a run with another run's networks where their shapes differ.
-
-    Args:
-        found: header of the checkpoint to begin with.
-        wanted: header of the run.
-        name: what the checkpoint is called in the sentence.
-
-    Raises:
-        CheckpointError: the first key that differs, with both values.
-    """
-
-    def shape(header: dict[str, Any]) -> dict[str, Any]:
-        network = {
-            key: value for key, value in header["config"].get("network", {}).items() if key not in SHAPELESS_KEYS
-        }
-        return {key: header[key] for key in SHAPE_KEYS} | {"network": network}
-
-    if difference := first_difference(shape(found), shape(wanted)):
-        key, there, here = difference
-        raise CheckpointError(
-            f"training cannot start from {name}: its {key} is {there} but this run's is {here}: "
-            "train without a warm start, or with the configuration of that model"
-        )

@@ -76,10 +76,10 @@ def _of_checkpoint(folder: Path, title: str, run_id: str | None) -> Subject:
     facts = {"training run": run_id} if run_id else {"checkpoint": folder.name}
     return Subject(
         title=title,
-        class_names=tuple(header["class_names"]) if header["num_classes"] else (),
-        dataset_md5=header["dataset_md5"],
+        class_names=header.label_names,
+        dataset_md5=header.dataset_md5,
         run_id=run_id,
         checkpoint=folder,
-        cur_nimg=header["cur_nimg"],
-        facts=facts | {"images trained with": f"{header['cur_nimg']:,}"},
+        cur_nimg=header.cur_nimg,
+        facts=facts | {"images trained with": f"{header.cur_nimg:,}"},
     )

@@ -1,9 +1,9 @@
 """The model card of a registered version."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from gan.metrics.evaluation import Evaluation
+from gan.training.header import WarmStartRecord
 from tasks.reports.markdown import code, name
 from tasks.reports.metrics_markdown import metrics_table
 
@@ -14,12 +14,12 @@ def model_card(
     tags: dict[str, str],
     evaluation: Evaluation,
     kimg: float,
-    warm_start: Mapping[str, Any] | None = None,
+    warm_start: WarmStartRecord | None = None,
 ) -> str:
     """The description of a registered version."""
     began = (
-        f"\nTraining began with version {warm_start['version']} (run {code(warm_start['run_id'])}), "
-        f"which was trained on dataset {code(warm_start['dataset_md5'])}."
+        f"\nTraining began with version {warm_start.version} (run {code(warm_start.run_id)}), "
+        f"which was trained on dataset {code(warm_start.dataset_md5)}."
         if warm_start
         else ""
     )

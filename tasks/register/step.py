@@ -40,16 +40,15 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     checkpoint = run_artifact(settings, run_id, "checkpoint")
     header = load_header(checkpoint)
     tags = run_tags(settings, run_id)
-    names = header["class_names"] if header["num_classes"] else []
-    facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(names)}
+    facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
     card = model_card(
-        class_names=names,
+        class_names=header.label_names,
         tags=facts,
         evaluation=evaluation,
-        kimg=header["cur_nimg"] / 1000,
-        warm_start=header.get("warm_start"),
+        kimg=header.cur_nimg / 1000,
+        warm_start=header.warm_start,
     )
-    log.metrics(evaluation.values, step=header["cur_nimg"])
+    log.metrics(evaluation.values, step=header.cur_nimg)
     with local_scratch("evaluation") as folder:
         evaluation.to_json(folder / "evaluation.json")
         log.file(folder / "evaluation.json")
@@ -64,7 +63,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         log,
         load_generator(checkpoint),
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
-        config=header["config"],
+        config=header.config,
         tags=facts | scores | how,
         card=card,
     )

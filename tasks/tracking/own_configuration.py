@@ -64,7 +64,7 @@ def own_configuration(settings: Settings, name: str) -> Configuration:
         from gan.training.checkpoint import load_header
 
         folder = Path(name).expanduser().absolute()
-        return _configuration("checkpoint", folder.name, load_header(folder)["config"])
+        return _configuration("checkpoint", folder.name, load_header(folder).config)
     from tasks.tracking.registry import find_model
 
     return version_configuration(settings, find_model(settings, name))

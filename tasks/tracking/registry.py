@@ -67,7 +67,7 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     """
     header = load_header(checkpoint)
     try:
-        network = parse_network(header["config"])
+        network = parse_network(header.config)
     except ConfigError as error:
         raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
     tensors = load_tensors(checkpoint, torch.device("cpu"))
@@ -75,18 +75,17 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     other = CheckpointError(f"the tensors in {checkpoint} do not fit its header: name another checkpoint")
     if len(network.widths) * network.blocks_per_stage > len(there):
         raise other  # before as many layers are made as it asks for
-    shape = {"channels": header["channels"], "num_classes": header["num_classes"]}
     try:
         # Without memory first: a header may ask for more than there is, its tensors cannot.
         with torch.device("meta"):
-            wanted = _sizes(build_generator(network, **shape).state_dict())
+            wanted = _sizes(build_generator(network, **header.shape).state_dict())
     except Exception as error:  # whatever PyTorch makes of a network that cannot be
         raise CheckpointError(
             f"{checkpoint} describes no generator ({type(error).__name__}): name another checkpoint"
         ) from None
     if wanted != there:
         raise other
-    generator = build_generator(network, **shape)
+    generator = build_generator(network, **header.shape)
     restore_part(generator, tensors, "G_ema", checkpoint)
     return SeededGenerator(generator)
 
@@ -246,7 +245,7 @@ def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str |
 def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
     """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
     header = load_header(run_artifact(settings, run_id, "checkpoint"))
-    return not model.class_names or list(model.class_names) == header["class_names"]
+    return not model.class_names or model.class_names == header.class_names
 
 
 @contextlib.contextmanager

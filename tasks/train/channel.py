@@ -36,8 +36,7 @@ class Scoring:
 class Channel:
     """Holds what is said until the driver collects it; never more than a few records.
 
-    A record is a `Progress` as a dict, {"warning": sentence}, {"error": sentence, "kind": class in gan.errors}, or a
-    `Scoring` as a dict.
+    A record is a `Progress` as a dict, {"warning": sentence}, or a `Scoring` as a dict.
     """
 
     def __init__(self) -> None:
@@ -53,14 +52,21 @@ class Channel:
         return records
 
 
+def open_channel() -> Any:
+    """Start a channel on the driver's own node: what it holds shall not be lost with another."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return Channel.options(scheduling_strategy=here, max_restarts=-1, max_task_retries=-1).remote()  # type: ignore[attr-defined]
+
+
 @contextmanager
 def collecting(
     channel: Any,
     on_progress: Callable[["Progress"], None],
     on_warning: Callable[[str], None],
     on_scoring: Callable[[Scoring], None] = lambda scoring: None,
-    on_error: Callable[[], None] = lambda: None,
-) -> Iterator[list[dict[str, str]]]:
+) -> Iterator[None]:
     """Hand the channel's records on from a thread while the block runs.
 
     What is handed on is told, never needed: a call that fails is a warning, once, and the records go on.
@@ -68,29 +74,21 @@ def collecting(
     Args:
         channel: the actor.
         on_progress: called with every progress record.
-        on_warning: called with every sentence once; not after an error, which explains enough.
+        on_warning: called with every sentence once.
         on_scoring: called with how far the score of a checkpoint is.
-        on_error: called when an error was found.
-
-    Yields:
-        The list of errors found.
     """
     from gan.training.context import Progress  # not above: the actor's process would import torch for it
 
-    errors: list[dict[str, str]] = []
     warned: set[str] = set()
     done = threading.Event()
 
     def warn(sentence: str) -> None:
-        if not errors and sentence not in warned:
+        if sentence not in warned:
             warned.add(sentence)
             on_warning(sentence)
 
     def hand_on(record: dict[str, Any]) -> None:
-        if "error" in record:
-            errors.append(record)
-            on_error()
-        elif "scored_nimg" in record:
+        if "scored_nimg" in record:
             on_scoring(Scoring(**record))
         elif "warning" in record:
             warn(record["warning"])
@@ -116,7 +114,7 @@ def collecting(
     thread = threading.Thread(target=poll, name="progress", daemon=True)
     thread.start()
     try:
-        yield errors
+        yield
     finally:
         done.set()
         thread.join()

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import psutil
@@ -15,6 +14,7 @@ from gan.device.allocator import keep_freed_memory
 from gan.device.precision import native_bf16
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed, worker_slice
+from gan.training.header import WarmStartRecord
 from gan.training.probe import candidates, measure
 from gan.training.state import TrainingState
 from tasks.dataset.current import load_version
@@ -56,7 +56,7 @@ class Forecast(BaseModel):
     channels: int
     num_classes: int
     resumes: str | None
-    warm_start: dict[str, Any] | None
+    warm_start: WarmStartRecord | None
     workers: int
     device: str
     threads: int
@@ -97,7 +97,7 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
 
     config, header = plan.config, plan.header
     data = load_version(settings.data_dir, settings.resident_dir, plan.dataset.md5)
-    cost = network_cost(config, header["channels"], header["num_classes"])
+    cost = network_cost(config, header.channels, header.num_classes)
     here = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
     share = worker_resources([here], workers)
     device = torch.device("cuda" if share["GPU"] else "cpu")
@@ -111,10 +111,10 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
         config=config,
         dataset_md5=plan.dataset.md5,
         num_train=plan.dataset.info.num_train,
-        channels=header["channels"],
-        num_classes=header["num_classes"],
+        channels=header.channels,
+        num_classes=header.num_classes,
         resumes=plan.resumed.run_id if plan.resumed else None,
-        warm_start=header["warm_start"],
+        warm_start=header.warm_start,
         workers=workers,
         device=torch.cuda.get_device_name(device) if share["GPU"] else "CPU",
         threads=share["CPU"],

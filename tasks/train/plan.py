@@ -1,10 +1,10 @@
 """What a training will be, found and checked before anything starts."""
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from gan.configuration.config import Config
+from gan.training.header import Header
 from tasks.dataset.current import CurrentDataset, current_dataset
 from tasks.runtime.settings import Settings
 from tasks.train.resume import Unfinished, find_unfinished, newest_unfinished, require_same_run
@@ -29,7 +29,7 @@ class TrainingPlan:
 
     config: Config
     dataset: CurrentDataset
-    header: dict[str, Any]
+    header: Header
     resumed: Unfinished | None
     warm_start: WarmStart | None
     notes: tuple[str, ...]
@@ -37,14 +37,14 @@ class TrainingPlan:
     @property
     def tags(self) -> dict[str, str]:
         """By which its MLflow run is found again."""
-        record = self.header["warm_start"]
+        record = self.header.warm_start
         tags = {
             "dataset_md5": self.dataset.md5,
             "preset": self.config.preset,
-            "training_hash": self.header["training_hash"],
+            "training_hash": self.header.training_hash,
             "recipe": training_hash_with(self.config.recipe_hash(), record),
         }
-        return tags | ({"warm_start": json.dumps(record)} if record else {})
+        return tags | ({"warm_start": json.dumps(asdict(record))} if record else {})
 
 
 def plan_training(
@@ -66,7 +66,7 @@ def plan_training(
     named = find_unfinished(settings, resume) if resume and resume != AUTO else None
     record = start.record if start else None
     if named and start is None:
-        record = named.header.get("warm_start")
+        record = named.header.warm_start
     header = checkpoint_header(config, dataset.info, dataset.md5, record)
     resumed, notes = named, list[str]()
     if named:

@@ -1,13 +1,11 @@
 """Going on with a training that did not come to its end: which one that is, and that it fits."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from gan.errors import CheckpointError, InputError
 from gan.text.credentials import bare_address
-from gan.training.checkpoint import HeaderError, first_difference, shaping
+from gan.training.header import Header, HeaderError, first_difference
 from tasks.runtime.settings import Settings
 from tasks.tracking.runs import is_finished, run_tags, unfinished_trainings
 from tasks.train.lease import NEW_RUN, training_lease
@@ -24,20 +22,20 @@ class Unfinished:
     """
 
     run_id: str
-    header: dict[str, Any]
+    header: Header
 
     @property
     def cur_nimg(self) -> int:
         """Images that its newest checkpoint has seen."""
-        return int(self.header["cur_nimg"])
+        return self.header.cur_nimg
 
 
-def newest_unfinished(settings: Settings, header: Mapping[str, Any]) -> Unfinished | None:
+def newest_unfinished(settings: Settings, header: Header) -> Unfinished | None:
     """Find the newest run of this very recipe and dataset that has a checkpoint, and that nobody trains."""
-    for run_id in unfinished_trainings(settings, header["training_hash"], header["dataset_md5"]):
+    for run_id in unfinished_trainings(settings, header.training_hash, header.dataset_md5):
         with suppress(InputError):
             found = _with_checkpoint(settings, run_id)
-            if first_difference(shaping(found.header), shaping(header)) is None:
+            if first_difference(found.header.shaping(), header.shaping()) is None:
                 return found
     return None
 
@@ -67,13 +65,13 @@ def require_unfinished(settings: Settings, run_id: str) -> None:
         raise InputError(f"run {run_id} is finished: register it with `ganflow register {run_id}`, {NEW_RUN}")
 
 
-def require_same_run(found: Unfinished, header: Mapping[str, Any]) -> None:
+def require_same_run(found: Unfinished, header: Header) -> None:
     """Refuse to go on with a run under other settings, or on other data.
 
     Raises:
         InputError: the first key that differs, with both values.
     """
-    if difference := first_difference(shaping(found.header), shaping(header)):
+    if difference := first_difference(found.header.shaping(), header.shaping()):
         key, there, here = difference
         remedy = (
             f"get that dataset back with `ganflow dataset checkout {there}`"

@@ -3,12 +3,12 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pyarrow.fs import FileSelector, FileType, LocalFileSystem, copy_files
 
 from gan.data.files.atomic import write_whole
-from gan.training.checkpoint import HASHES, HEADER, is_complete, parse_header
+from gan.training.checkpoint import HASHES, HEADER, is_complete
+from gan.training.header import Header
 from tasks.runtime.storage import open_storage
 
 WARM_START = "warm-start"
@@ -38,7 +38,7 @@ class RunStorage:
         names = [each.base_name for each in found if each.base_name.startswith("checkpoint_")]
         return sorted((name for name in names if self._has(f"{name}/{HASHES}")), reverse=True)
 
-    def header(self, name: str) -> dict[str, Any]:
+    def header(self, name: str) -> Header:
         """Read a checkpoint's header alone.
 
         Raises:
@@ -46,7 +46,7 @@ class RunStorage:
             OSError: it cannot be read.
         """
         with self._files.open_input_stream(f"{self._folder}/{name}/{HEADER}") as file:
-            return parse_header(file.read(), f"the checkpoint {name} of run {self.run}")
+            return Header.parse(file.read(), f"the checkpoint {name} of run {self.run}")
 
     def fetch(self, name: str, destination: Path) -> Path:
         """Copy a folder of the run into a local one, which is made where it is not there, and return that."""

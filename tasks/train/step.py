@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from prefect import get_run_logger
@@ -14,6 +13,7 @@ from gan.configuration.config import Config
 from gan.generation.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.text.shown import reason_of
 from gan.training.context import Progress
+from gan.training.header import Header
 from gan.training.state import SAMPLE_COLUMNS
 from tasks.dataset.current import training_digests
 from tasks.dataset.publishing import publish_version
@@ -28,6 +28,7 @@ from tasks.tracking.client import RunLog, client
 from tasks.tracking.telemetry import Telemetry
 from tasks.train.channel import Scoring
 from tasks.train.log import SAMPLES, TrainingLog
+from tasks.train.resources import WorkerRange
 from tasks.train.trainer import train_on_ray
 
 # Beside a run: what a release is compared with to count copies, wherever and whenever it is drawn.
@@ -117,14 +118,13 @@ class TrainingReporter:
 
 
 @step(cache_policy=NO_CACHE)
-def train_generator(run_id: str, config: Config, header: dict[str, Any], workers: int) -> Trained:
+def train_generator(run_id: str, config: Config, header: Header, workers: WorkerRange) -> Trained:
     """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
-    dataset_md5 = header["dataset_md5"]
     if settings.on_cluster:
-        publish_version(settings, dataset_md5, logger)
-    log.text("\n".join(training_digests(settings, dataset_md5)) + "\n", TRAINING_DIGESTS)
+        publish_version(settings, header.dataset_md5, logger)
+    log.text("\n".join(training_digests(settings, header.dataset_md5)) + "\n", TRAINING_DIGESTS)
     with (
         progress("training", config.train.total_images, logger) as reporter,
         scratch_folder(settings, "checkpoint") as folder,
@@ -154,14 +154,14 @@ def train_generator(run_id: str, config: Config, header: dict[str, Any], workers
     return Trained(
         run_id=run_id,
         cur_nimg=result.cur_nimg,
-        dataset_md5=dataset_md5,
+        dataset_md5=header.dataset_md5,
         end_nimg=result.end_nimg,
         kid=result.kid,
     )
 
 
 def read_snapshots(
-    log: RunLog, config: Config, header: dict[str, Any], on_warning: Callable[[str], None]
+    log: RunLog, config: Config, header: Header, on_warning: Callable[[str], None]
 ) -> dict[int, np.ndarray]:
     """Read the sample grids of a run back, those logged before a resume too.
 
@@ -175,8 +175,8 @@ def read_snapshots(
         By images seen, in that order: [N, H, W, C] uint8, a row of `SAMPLE_COLUMNS` for each of the first classes.
     """
     side = config.network.resolution
-    rows = min(header["num_classes"] or ROWS, ROWS)
-    shape = (rows * SAMPLE_COLUMNS, side, side, header["channels"])
+    rows = min(header.num_classes or ROWS, ROWS)
+    shape = (rows * SAMPLE_COLUMNS, side, side, header.channels)
     found = {}
     with local_scratch("samples") as folder:
         for path in sorted(each.path for each in log.client.list_artifacts(log.run_id, SAMPLES)):

@@ -1,25 +1,24 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gan import errors
 from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
-from gan.errors import CheckpointError, ConfigError, GanflowError, ResourcesError
+from gan.errors import CheckpointError, ConfigError
 from gan.metrics.weights import find_inception_weights
-from gan.text.shown import last_line_of
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
-from tasks.runtime.failures import explained
+from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
-from tasks.runtime.settings import THREADS_SLEEP, Settings
-from tasks.train.resources import worker_resources
+from tasks.runtime.settings import Settings
+from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
 
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from ray.train.torch import TorchTrainer
 
     from tasks.train.channel import Scoring
+    from tasks.train.failures import EndWhatWouldFailAgain
     from tasks.train.validator import OpenScore
-
-MAX_WORKER_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class TrainingResult:
 
 
 def checkpoint_header(
-    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    config: Config, info: DatasetInfo, dataset_md5: str, warm_start: WarmStartRecord | None = None
+) -> Header:
     """What a checkpoint says of the run that made it.
 
     Args:
@@ -74,24 +72,24 @@ def checkpoint_header(
             f"the dataset has {info.num_classes} classes but network.max_classes is {config.network.max_classes}: "
             "raise it, merge classes with data.class_map and ingest again, or set network.conditional=false"
         )
-    return {
-        "config": config.model_dump(mode="json"),
-        "warm_start": warm_start and dict(warm_start),
-        "training_hash": training_hash_with(config.training_hash(), warm_start),
-        "dataset_md5": dataset_md5,
-        "channels": info.channels,
-        "num_classes": info.num_classes if config.network.conditional else 0,
-        "class_names": list(info.class_names),
-    }
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=training_hash_with(config.training_hash(), warm_start),
+        dataset_md5=dataset_md5,
+        channels=info.channels,
+        num_classes=info.num_classes if config.network.conditional else 0,
+        class_names=info.class_names,
+        warm_start=warm_start,
+    )
 
 
 def train_on_ray(
     config: Config,
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     *,
     name: str,
-    workers: int,
+    workers: WorkerRange,
     destination: Path,
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
@@ -108,7 +106,7 @@ def train_on_ray(
         header: from `checkpoint_header`.
         settings: where data and storage are.
         name: folder of the run in the storage.
-        workers: processes to train with, 1 or more.
+        workers: processes to train with.
         destination: a new folder for the checkpoint.
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
@@ -131,16 +129,16 @@ def train_on_ray(
         on_progress(record)
 
     with ray_cluster(settings, on_warning) as nodes:
-        import ray.train
-
-        from tasks.train.channel import Channel, collecting
+        from tasks.train.channel import collecting, open_channel
+        from tasks.train.failures import EndWhatWouldFailAgain
+        from tasks.train.room import watching_room
         from tasks.train.validator import validation_config
 
-        share = worker_resources(nodes, workers)
-        channel = Channel.remote()  # type: ignore[attr-defined]
+        share = elastic_resources(nodes, workers)
+        channel = open_channel()
         validator = None
         if weights is not None:
-            taken = workers * share["GPU"]
+            taken = workers.most * share["GPU"]
             validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
         trainer = _make_trainer(
             header,
@@ -150,26 +148,22 @@ def train_on_ray(
             share=share,
             channel=channel,
             validation=validation_config(config, validator, channel) if validator else None,
+            ending=EndWhatWouldFailAgain(settings.storage, validator),
         )
 
         storage.drop_broken_list()
         if cut := storage.drop_cut():
             on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
-        def stop_scoring() -> None:
-            if validator is not None:  # Ray Train would wait for scores of a training that failed
-                ray.kill(validator)
-
-        with collecting(channel, hand_on, on_warning, on_scoring, stop_scoring) as failure:
-            result = _fit(trainer, settings, name)
-        if failure:
-            raise getattr(errors, failure[0]["kind"])(failure[0]["error"])
+        watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
+        with collecting(channel, hand_on, on_warning, on_scoring), watching:
+            result = _fit(trainer, name)
         return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
 def _start_validator(
     config: Config,
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     weights: Path,
     open_score: "OpenScore | None",
@@ -203,23 +197,25 @@ def _start_validator(
 
 
 def _make_trainer(
-    header: dict[str, Any],
+    header: Header,
     settings: Settings,
     *,
     name: str,
-    workers: int,
+    workers: WorkerRange,
     share: dict[str, int],
     channel: Any,
     validation: "ValidationConfig | None",
+    ending: "EndWhatWouldFailAgain",
 ) -> "TorchTrainer":
     import ray.train
     from ray.train.torch import TorchTrainer
 
+    from tasks.train.failures import MAX_WAITS, MAX_WORKER_FAILURES
+    from tasks.train.process_group import torch_config, worker_environment
     from tasks.train.worker import WorkerPayload, train_worker
 
     payload = WorkerPayload(
-        config=header["config"],
-        header=header,
+        header=header.to_json(),
         data_dir=None if settings.on_cluster else str(settings.data_dir),
         cache_dir=None if settings.on_cluster else str(settings.resident_dir),
         storage=settings.storage,
@@ -228,39 +224,43 @@ def _make_trainer(
     return TorchTrainer(  # type: ignore[call-arg]
         train_worker,
         train_loop_config={"payload": asdict(payload), "channel": channel},
+        torch_config=torch_config(),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=workers, use_gpu=bool(share["GPU"]), resources_per_worker={"CPU": share["CPU"]}
+            num_workers=(workers.fewest, workers.most) if workers.is_elastic else workers.most,  # type: ignore[arg-type]
+            use_gpu=bool(share["GPU"]),
+            resources_per_worker={"CPU": share["CPU"]},
         ),
         run_config=ray.train.RunConfig(  # type: ignore[call-arg]
             name=name,
             storage_path=settings.storage,
-            worker_runtime_env={"env_vars": THREADS_SLEEP},
+            worker_runtime_env=worker_environment(),
+            callbacks=[ending],  # type: ignore[list-item]
             # the two best, the last, and whatever waits for its score; where none is scored, the last two
             checkpoint_config=ray.train.CheckpointConfig(
                 num_to_keep=2, checkpoint_score_attribute="kid", checkpoint_score_order="min"
             ),
-            failure_config=ray.train.FailureConfig(max_failures=MAX_WORKER_FAILURES),
+            failure_config=ray.train.FailureConfig(  # type: ignore[call-arg]
+                max_failures=MAX_WORKER_FAILURES, controller_failure_limit=MAX_WAITS
+            ),
         ),
         validation_config=validation,
     )
 
 
-def _fit(trainer: "TorchTrainer", settings: Settings, name: str) -> "Result":
+def _fit(trainer: "TorchTrainer", name: str) -> "Result":
     """Train until Ray Train has come to an end.
 
     Raises:
-        GanflowError: workers failed again and again; a `ResourcesError` where it was for want of room.
+        GanflowError: what a worker explained, or that workers failed again and again.
     """
     import ray.train
+
+    from tasks.train.failures import training_error
 
     try:
         return in_a_thread(trainer.fit)
     except ray.train.TrainingFailedError as error:
-        full = isinstance(explained(error, settings.storage), ResourcesError)
-        raise (ResourcesError if full else GanflowError)(
-            f"training {name} failed after {MAX_WORKER_FAILURES} restarts ({last_line_of(error)}): "
-            "its checkpoints stand, and training it again goes on from there"
-        ) from error
+        raise training_error(error, name) from error
 
 
 def _fetch_best(
@@ -280,7 +280,7 @@ def _fetch_best(
             kid = kids.get(name, NOT_MEASURED)
             return TrainingResult(
                 checkpoint=destination,
-                cur_nimg=load_header(destination)["cur_nimg"],
+                cur_nimg=load_header(destination).cur_nimg,
                 end_nimg=end_nimg,
                 kid=kid if kid < NOT_MEASURED else None,
             )

@@ -13,6 +13,7 @@ import ray
 
 from gan.errors import GanflowError
 from gan.text.shown import last_line_of
+from gan.training.header import Header
 from tasks.runtime.ray_cluster import this_node
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import THREADS_SLEEP, Settings
@@ -35,7 +36,7 @@ SECONDS, SECONDS_AN_IMAGE = 600.0, 4.0
 
 @dataclass(frozen=True)
 class ValidationPayload:
-    """All that the scoring process is told; plain values only.
+    """All that the scoring process is told.
 
     Attributes:
         header: what every checkpoint of this run carries.
@@ -49,7 +50,7 @@ class ValidationPayload:
         content: reference to the bytes of `weights` as a uint8 array, where it may be another node that scores.
     """
 
-    header: dict[str, Any]
+    header: Header
     evaluation: dict[str, Any]
     home: str | None
     weights: str
@@ -81,7 +82,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
     features = _real_features(payload, config)
     real = features.real
-    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header["num_classes"] > 0)
+    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header.num_classes > 0)
     later = wanted_features(config, real) if payload.ahead else []
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
@@ -101,7 +102,7 @@ def _real_features(payload: ValidationPayload, config: "EvaluationConfig") -> "R
     from tasks.evaluate.extraction import open_extraction
     from tasks.evaluate.references import dataset_version, real_images
 
-    md5, class_names = payload.header["dataset_md5"], payload.header["class_names"]
+    md5, class_names = payload.header.dataset_md5, payload.header.class_names
     if payload.home is not None:  # whatever cluster there is, this is done here
         settings = Settings(
             ganflow_home=Path(payload.home),
@@ -169,7 +170,7 @@ class Validator:
 
         with checkpoint.as_directory() as folder:
             watched = self._score(Path(folder), tell)
-        found = watched.collapses(self.payload.header["class_names"], cur_nimg)
+        found = watched.collapses(self.payload.header.class_names, cur_nimg)
         new = [sentence for label, sentence in found.items() if label not in self._told]
         self._told |= found.keys()
         return watched.metrics, new

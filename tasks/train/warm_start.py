@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from gan.errors import CheckpointError, InputError
-from gan.training.checkpoint import HEADER, parse_header
-from gan.training.state import require_same_networks
+from gan.training.checkpoint import HEADER
+from gan.training.header import Header, WarmStartRecord, require_same_networks
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import MODEL, find_model
 from tasks.tracking.runs import run_artifact
@@ -29,12 +27,12 @@ class WarmStart:
     version: int
     run_id: str
     dataset_md5: str
-    header: dict[str, Any]
+    header: Header
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> WarmStartRecord:
         """What checkpoints and the MLflow run say of it."""
-        return {"version": self.version, "run_id": self.run_id, "dataset_md5": self.dataset_md5}
+        return WarmStartRecord(self.version, self.run_id, self.dataset_md5)
 
     @property
     def name(self) -> str:
@@ -52,13 +50,13 @@ def find_warm_start(settings: Settings, model: str) -> WarmStart:
     found = find_model(settings, model)
     text = run_artifact(settings, found.run_id, f"checkpoint/{HEADER}").read_bytes()
     try:
-        header = parse_header(text, f"{MODEL} version {found.version}")
+        header = Header.parse(text, f"{MODEL} version {found.version}")
     except CheckpointError as error:
         raise InputError(str(error)) from None
     return WarmStart(found.version, found.run_id, found.dataset_md5, header)
 
 
-def require_fit(start: WarmStart, header: Mapping[str, Any]) -> list[str]:
+def require_fit(start: WarmStart, header: Header) -> list[str]:
     """Refuse a warm start whose networks have other shapes than the run's.
 
     Returns:
@@ -68,10 +66,10 @@ def require_fit(start: WarmStart, header: Mapping[str, Any]) -> list[str]:
         InputError: the first key that differs, with both values.
     """
     try:
-        require_same_networks(start.header, dict(header), start.name)
+        require_same_networks(start.header, header, start.name)
     except CheckpointError as error:
         raise InputError(str(error)) from None
-    if header["num_classes"] and start.header["class_names"] != header["class_names"]:
+    if header.num_classes and start.header.class_names != header.class_names:
         return [
             f"the classes of {start.name} have other names than those of the dataset: "
             "each class begins with what was learned of the one in its place"
@@ -84,9 +82,9 @@ def store_warm_start(settings: Settings, start: WarmStart, run_id: str) -> None:
     RunStorage(settings.storage, run_id).keep(run_artifact(settings, start.run_id, "checkpoint"), WARM_START)
 
 
-def training_hash_with(config_hash: str, warm_start: Mapping[str, Any] | None) -> str:
+def training_hash_with(config_hash: str, warm_start: WarmStartRecord | None) -> str:
     """A configuration's hash, and another one for each warm start: what comes out of these is another result."""
     if warm_start is None:
         return config_hash
-    text = config_hash + json.dumps(dict(warm_start), sort_keys=True)
+    text = config_hash + json.dumps(asdict(warm_start), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

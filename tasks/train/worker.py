@@ -1,22 +1,21 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 import torch
 from torch import Tensor
 
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
-from gan.errors import GanflowError
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
+from gan.training.header import Header
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
 from tasks.dataset.on_node import node_version
@@ -28,19 +27,17 @@ from tasks.train.validator import NOT_MEASURED
 
 @dataclass(frozen=True)
 class WorkerPayload:
-    """All that a worker is told; plain values only.
+    """All that a worker is told; plain values only, so that Ray's own processes need none of our modules to read it.
 
     Attributes:
-        config: the configuration tree as JSON.
-        header: what every checkpoint of this run carries.
+        header: what every checkpoint of this run carries, as `Header.to_json` writes it; the configuration is in it.
         data_dir: the dataset folder; None on a cluster, whose nodes have the dataset from the storage.
         cache_dir: where decoded datasets are; None on a cluster, where each node has a cache of its own.
         storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
     """
 
-    config: dict[str, Any]
-    header: dict[str, Any]
+    header: str
     data_dir: str | None
     cache_dir: str | None
     storage: str
@@ -123,9 +120,9 @@ class RayContext:
             chosen = ray.train.collective.broadcast_from_rank_zero(chosen)
         return self._fetched(chosen) if chosen else None
 
-    def start_from(self, header: Mapping[str, Any]) -> Path | None:
+    def start_from(self, header: Header) -> Path | None:
         """The checkpoint of another run that this one begins with, if its header names one and it has none yet."""
-        if not header.get("warm_start") or self._newest_first():
+        if header.warm_start is None or self._newest_first():
             return None
         return self._fetched(WARM_START)
 
@@ -144,47 +141,34 @@ class RayContext:
         return folder if folder.exists() else self.storage.fetch(name, folder)
 
 
-def _dataset(payload: WorkerPayload, context: RayContext) -> Resident | None:
-    """Open the dataset, on a cluster on all nodes or none; None: another rank could not, and says why."""
-    import ray.train.collective
-
-    md5 = payload.header["dataset_md5"]
+def _dataset(payload: WorkerPayload, md5: str, context: RayContext) -> Resident:
+    """Open the training images, on a cluster from the storage by way of this node's cache."""
     if payload.data_dir is not None and payload.cache_dir is not None:
         return load_version(Path(payload.data_dir), Path(payload.cache_dir), md5)
-    found, failed = None, None
-    try:
-        found = node_version(payload.storage, md5, "train", host=this_node(), on_warning=context.warn)
-    except GanflowError as error:
-        failed = error
+    found = node_version(payload.storage, md5, "train", host=this_node(), on_warning=context.warn)
     if context.world_size > 1:
+        import ray.train.collective
+
         # However long a node takes, this waits; all_reduce, and so the training, would not.
         ray.train.collective.barrier()
-    failures = torch.tensor([float(failed is not None)], device=context.device)
-    context.all_reduce(failures)
-    if failed is not None:
-        raise failed
-    return None if failures.item() else found
+    return found
 
 
 def train_worker(arguments: dict[str, Any]) -> None:
     """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
-    An error that would come again on every try is put on the channel and ends the worker quietly: Ray retries only
-    what it sees fail.
+    Raises:
+        GanflowError: what would come again on every try, for which `EndWhatWouldFailAgain` ends the other workers too.
     """
     payload = WorkerPayload(**arguments["payload"])
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
-    config = Config.model_validate(payload.config)
+    header = Header.parse(payload.header, "this training")
+    config = Config.model_validate(header.config)
     with local_scratch("training") as scratch:
         watched = config.evaluation.watch_images > 0
         context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
-        try:
-            data = _dataset(payload, context)
-            if data is None:
-                return
-            start_from = context.start_from(payload.header)
-            run_training(config, np.asarray(data.images), data.labels, context, payload.header, start_from)
-        except GanflowError as error:
-            ray.get(context.channel.put.remote({"error": str(error), "kind": type(error).__name__}))
+        data = _dataset(payload, header.dataset_md5, context)
+        start_from = context.start_from(header)
+        run_training(config, np.asarray(data.images), data.labels, context, header, start_from)

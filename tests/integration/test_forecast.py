@@ -1,5 +1,7 @@
 """The forecast of a training, measured on real steps; nothing of it is started."""
 
+from dataclasses import replace
+
 import numpy as np
 import psutil
 import pytest
@@ -69,7 +71,7 @@ def test_a_forecast_counts_and_measures_and_leaves_nothing(settings, tmp_path):
 
 
 def test_what_is_left_of_a_resumed_run_is_counted_and_precision_left_open_is_measured(settings):
-    resumed = Unfinished("cafe", {"cur_nimg": 1024})
+    resumed = Unfinished("cafe", replace(plan().header, cur_nimg=1024))
     found = forecast(settings, plan("train.precision=auto", resumed=resumed), 1)
     native = native_bf16(torch.device("cpu"))
     assert set(found.rates) == ({"fp32", "bf16"} if native else {"fp32"}), "what is emulated is not tried"

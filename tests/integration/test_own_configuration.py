@@ -12,6 +12,7 @@ from gan.errors import CheckpointError, ConfigError, InputError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.training.checkpoint import save_checkpoint
+from gan.training.header import Header
 from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, reopen_run, run
@@ -73,7 +74,7 @@ def test_a_run_that_is_not_there(settings):
 def test_a_checkpoint_says_what_its_header_says(settings, tmp_path):
     folder = tmp_path / "best"
     folder.mkdir()
-    save_checkpoint(folder, {"config": OWN.model_dump(mode="json")}, {})
+    save_checkpoint(folder, Header(OWN.model_dump(mode="json"), OWN.training_hash(), "d", 1, 2, ("a", "b")), {})
     assert own_configuration(settings, str(folder)) == Configuration(origin="checkpoint", name="best", config=OWN)
     (folder / "tensors.pt").unlink()
     with pytest.raises(CheckpointError, match="no complete checkpoint"):

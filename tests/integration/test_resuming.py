@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.errors import InputError
 from gan.training.checkpoint import HEADER, save_checkpoint
+from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, create_run, ending, reopen_run, run
 from tasks.tracking.runs import is_finished
@@ -26,25 +28,18 @@ def settings(tmp_path_factory):
 
 def header(*overrides, **changes):
     config = apply_overrides(debug(), overrides)
-    return {
-        "config": config.model_dump(mode="json"),
-        "warm_start": None,
-        "training_hash": config.training_hash(),
-        "dataset_md5": MD5,
-        "channels": 1,
-        "num_classes": 2,
-        "class_names": ["a", "b"],
-    } | changes
+    fields = {"config": config.model_dump(mode="json"), "training_hash": config.training_hash(), "dataset_md5": MD5}
+    return Header(**fields | {"channels": 1, "num_classes": 2, "class_names": ("a", "b")} | changes)
 
 
 def training(settings, header, *, checkpoints=1):
     """A training that was killed: its run says RUNNING, its checkpoints stand."""
-    tags = {"training_hash": header["training_hash"], "dataset_md5": header["dataset_md5"]}
+    tags = {"training_hash": header.training_hash, "dataset_md5": header.dataset_md5}
     log = create_run(settings, TRAINING, "killed", tags)
     for number in range(1, checkpoints + 1):
         folder = settings.state_dir / "runs" / log.run_id / f"checkpoint_{number}"
         folder.mkdir(parents=True)
-        save_checkpoint(folder, header | {"cur_nimg": 100 * number}, {})
+        save_checkpoint(folder, header.at(100 * number, {}), {})
     return log
 
 
@@ -75,7 +70,7 @@ def test_the_newest_unfinished_run_of_the_recipe_is_found_until_it_is_finished(s
 
 def test_a_warm_start_is_not_taken_for_a_cold_one(settings):
     cold = header("train.seed=3")
-    training(settings, cold | {"warm_start": {"version": 1}})
+    training(settings, replace(cold, warm_start=WarmStartRecord(1, "r", MD5)))
     assert newest_unfinished(settings, cold) is None
 
 
@@ -112,7 +107,7 @@ def test_a_run_that_cannot_go_on_is_refused_with_a_sentence(settings):
         (header("train.total_kimg=9"), r"its train\.total_kimg is 2\.0 but would now be 9\.0: repeat the options"),
         (header("network.latent_dim=9", "train.seed=9"), r"its network\.latent_dim is 32 but would now be 9"),
         (header(dataset_md5="f" * 32), f"its dataset_md5 is {MD5} but would now be f+: .* dataset checkout {MD5}`"),
-        (header(warm_start={"version": 3}), "its warm_start is None but would now be "),
+        (header(warm_start=WarmStartRecord(3, "r", MD5)), "its warm_start is None but would now be "),
     ],
 )
 def test_other_settings_are_refused_by_the_first_key(settings, changed, sentence):

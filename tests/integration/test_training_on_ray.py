@@ -9,10 +9,12 @@ import torch
 from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.data.store.resident_cache import DecodedSplit, write_version
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, DatasetError
 from gan.training.checkpoint import TENSORS, load_header, load_tensors
+from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
+from tasks.train.resources import WorkerRange
 from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.trainer import train_on_ray
 
@@ -36,22 +38,22 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         debug(),
         ["train.total_kimg=0.096", "train.checkpoint_kimg=0.032", "train.log_kimg=0.032", *overrides],
     )
-    header = {
-        "config": config.model_dump(mode="json"),
-        "warm_start": warm_start,
-        "training_hash": config.training_hash(),
-        "dataset_md5": MD5,
-        "channels": 1,
-        "num_classes": 2,
-        "class_names": ["a", "b"],
-    }
+    header = Header(
+        config=config.model_dump(mode="json"),
+        warm_start=warm_start,
+        training_hash=config.training_hash(),
+        dataset_md5=MD5,
+        channels=1,
+        num_classes=2,
+        class_names=("a", "b"),
+    )
     records, said, choices = [], [], []
     result = train_on_ray(
         config,
         header,
         settings,
         name=name,
-        workers=workers,
+        workers=WorkerRange.parse(workers),
         destination=destination,
         on_progress=records.append,
         on_warning=said.append,
@@ -85,15 +87,30 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
     assert (seen, said, choices) == ([32, 64, 96], [], ["fp32"])
     storage = RunStorage(settings.storage, name)
     newest, before = storage.checkpoints()
-    assert [storage.header(each)["cur_nimg"] for each in (newest, before)] == [96, 64]
+    assert [storage.header(each).cur_nimg for each in (newest, before)] == [96, 64]
     tensors = settings.state_dir / "runs" / name / newest / TENSORS
     tensors.write_bytes(tensors.read_bytes()[:1000])
 
     result, seen, said, _ = train(settings, tmp_path / "again", name, workers=workers)
     assert seen == [96], "the 32 images after the checkpoint that is whole, and no others"
     assert said == [f"{newest} is cut short or altered: training goes on from {before}"]
-    assert load_header(result.checkpoint)["cur_nimg"] == result.cur_nimg == 96
+    assert load_header(result.checkpoint).cur_nimg == result.cur_nimg == 96
     assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole")), "resumed to the bit"
+
+
+def test_an_error_that_one_rank_alone_explains_ends_both(settings, tmp_path, monkeypatch):
+    def second_rank_fails(arguments):
+        import ray.train
+
+        from tasks.train.worker import train_worker
+
+        if ray.train.get_context().get_world_rank() == 1:
+            raise DatasetError("this node has no dataset: give it one")
+        train_worker(arguments)
+
+    monkeypatch.setattr("tasks.train.worker.train_worker", second_rank_fails)
+    with pytest.raises(DatasetError, match=r"^this node has no dataset: give it one$"):
+        train(settings, tmp_path / "out", "one-rank", workers=2)
 
 
 def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, whole, tmp_path):
@@ -109,14 +126,14 @@ def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, whole, tmp
     snapshot.write_text(snapshot.read_text()[:40])
     result, seen, said, _ = train(settings, tmp_path / "again", "listless")
     assert (seen, said, result.cur_nimg) == ([], [], 96)
-    assert storage.header(storage.checkpoints()[0])["cur_nimg"] == 96
+    assert storage.header(storage.checkpoints()[0]).cur_nimg == 96
 
 
 def test_a_warm_start_begins_with_the_networks_of_the_other_run(settings, whole, tmp_path):
-    record = {"version": 1, "run_id": "whole", "dataset_md5": MD5}
+    record = WarmStartRecord(version=1, run_id="whole", dataset_md5=MD5)
     RunStorage(settings.storage, "second").keep(whole, WARM_START)
     still = ("optimizer.lr=1e-30", "optimizer.final_lr=1e-30")  # what it began with, it ends with
     second, seen, said, _ = train(settings, tmp_path / "second", "second", warm_start=record, overrides=still)
     assert (seen, said) == ([32, 64, 96], [])
-    assert load_header(second.checkpoint)["warm_start"] == record
+    assert load_header(second.checkpoint).warm_start == record
     torch.testing.assert_close(parameters(second.checkpoint), parameters(whole), rtol=0, atol=1e-12)

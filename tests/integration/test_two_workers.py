@@ -18,6 +18,7 @@ from gan.errors import NonFiniteLossError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop, step
 from gan.training.context import LocalContext
+from gan.training.header import Header
 
 STEPS = 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (11, 8, 8, 1), dtype=np.uint8)
@@ -60,12 +61,14 @@ def work(rank, world_size, folder, batch_size, bad_rank):
             total_kimg=STEPS * batch_size / 1000, batch_size=batch_size, flip=True, log_kimg=0.001, precision="fp32"
         ),
     )
-    header = {
-        "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
-        "channels": 1,
-        "num_classes": 3,
-    }
+    header = Header(
+        config=config.model_dump(mode="json"),
+        training_hash=config.training_hash(),
+        dataset_md5="abc",
+        channels=1,
+        num_classes=3,
+        class_names=("a", "b", "c"),
+    )
     ledger, first = {}, {}
 
     class Watched(step.Step):

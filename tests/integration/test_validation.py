@@ -22,12 +22,14 @@ from gan.metrics.evaluation import Metric
 from gan.metrics.variety import Variety
 from gan.metrics.weights import find_inception_weights
 from gan.training.checkpoint import load_header
+from gan.training.header import Header
 from gan.training.state import SAMPLE_COLUMNS
 from tasks.reports import artifacts
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, experiment_id
 from tasks.train.channel import Scoring
+from tasks.train.resources import WorkerRange
 from tasks.train.step import train_generator
 from tasks.train.trainer import train_on_ray
 from tasks.train.validator import ValidationPayload, open_kid, start_validator
@@ -63,14 +65,14 @@ def config(checkpoints, watch_images=16):
 
 
 def header(config):
-    return {
-        "config": config.model_dump(mode="json"),
-        "training_hash": config.training_hash(),
-        "dataset_md5": MD5,
-        "channels": 1,
-        "num_classes": 2,
-        "class_names": ["a", "b"],
-    }
+    return Header(
+        config=config.model_dump(mode="json"),
+        training_hash=config.training_hash(),
+        dataset_md5=MD5,
+        channels=1,
+        num_classes=2,
+        class_names=("a", "b"),
+    )
 
 
 def with_precision(config):
@@ -94,7 +96,7 @@ def train(
         header(config),
         settings,
         name=name,
-        workers=1,
+        workers=WorkerRange(1, 1),
         destination=destination,
         on_progress=show,
         on_warning=warnings.append,
@@ -113,7 +115,7 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
             on_progress(3, 7)
             while not ended.exists():  # were training to wait for a score, it would never come here
                 time.sleep(0.05)
-            value = scores[load_header(checkpoint)["cur_nimg"]]
+            value = scores[load_header(checkpoint).cur_nimg]
             if value == "die":
                 os._exit(1)
             if value == "raise":
@@ -133,7 +135,7 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
     )
     assert Scoring(128, 3, 7) in scorings
     assert (result.cur_nimg, result.end_nimg, result.kid) == (192, 384, 0.1)
-    assert load_header(tmp_path / "a")["cur_nimg"] == 192
+    assert load_header(tmp_path / "a").cur_nimg == 192
     measured = {record.cur_nimg: record.metrics for record in records if "kid" in record.metrics}
     assert {nimg: metrics["kid"] for nimg, metrics in measured.items()} == {128: 0.3, 192: 0.1, 320: 0.2, 384: 0.4}
     assert (measured[192]["kid_low"], measured[192]["kid_high"]) == (0.1 - 0.05, 0.1 + 0.05)
@@ -148,7 +150,7 @@ def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp
         "the KID beside training cannot be measured (the images are gone: bring them back): training goes on without it"
     )
     kept = [path for path in (settings.state_dir / "runs" / "known").glob("checkpoint_*") if path.is_dir()]
-    assert sorted(load_header(path)["cur_nimg"] for path in kept) == [192, 320, 384]
+    assert sorted(load_header(path).cur_nimg for path in kept) == [192, 320, 384]
 
     # From the best one, 192 more images would be trained again; and what Ray Train wrote down of checkpoints without a
     # score can be read.
@@ -164,7 +166,7 @@ def test_without_any_score_the_last_checkpoint_is_taken_and_one_sentence_says_wh
 
     result, records, warnings = train(settings, tmp_path / "a", config(3), open_broken, name="broken")
     assert (result.cur_nimg, result.end_nimg, result.kid) == (192, 192, None)
-    assert load_header(tmp_path / "a")["cur_nimg"] == 192
+    assert load_header(tmp_path / "a").cur_nimg == 192
     assert [record.cur_nimg for record in records] == [64, 128, 192]
     assert warnings == [
         "the KID beside training cannot be measured (no network here: bring one): training goes on without it"
@@ -196,7 +198,7 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     log.bytes(grid_png(earlier, SAMPLE_COLUMNS), "samples/samples-000000000032.png")
     log.bytes(b"cut short", "samples/samples-000000000064.png")
     with disable_run_logger():
-        trained = train_generator.fn(run.info.run_id, small, header(small), workers=1)
+        trained = train_generator.fn(run.info.run_id, small, header(small), workers=WorkerRange(1, 1))
     mlflow = MlflowClient(settings.tracking_uri)
     found = {point.step: point.value for point in mlflow.get_metric_history(run.info.run_id, "kid")}
     assert sorted(found) == [64, 128]
@@ -218,7 +220,7 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
 
     # the very same number comes of the checkpoint beside the run, in this process
     checkpoint = settings.home / "mlartifacts" / TRAINING / run.info.run_id / "artifacts" / "checkpoint"
-    assert load_header(checkpoint)["cur_nimg"] == best
+    assert load_header(checkpoint).cur_nimg == best
     weights = find_inception_weights(None, settings.cache_dir)
     score = open_kid(ValidationPayload(header(small), with_precision(small), str(settings.home), str(weights)))
     assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)

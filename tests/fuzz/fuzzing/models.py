@@ -15,19 +15,21 @@ from gan.generation.export import SeededGenerator, export_program
 from gan.generation.program_file import forget_places
 from gan.networks.build import build_generator
 from gan.training.checkpoint import save_checkpoint
+from gan.training.header import Header, WarmStartRecord
 
 NETWORK = {"widths": (8, 8), "latent_dim": 4, "embedding_dim": 4, "group_width": 8, "expansion": 1}
 CONFIG = Config(data=DataConfig(resolution=8), network=NetworkConfig(**NETWORK))
-HEADER = {
-    "cur_nimg": 48,
-    "config": CONFIG.model_dump(mode="json"),
-    "training_hash": CONFIG.training_hash(),
-    "dataset_md5": MD5,
-    "channels": 1,
-    "num_classes": 3,
-    "class_names": ["a", "b", "c"],
-    "choice": {"bf16": False, "compiled": False},
-}
+HEADER = Header(
+    config=CONFIG.model_dump(mode="json"),
+    training_hash=CONFIG.training_hash(),
+    dataset_md5=MD5,
+    channels=1,
+    num_classes=3,
+    class_names=("a", "b", "c"),
+    warm_start=WarmStartRecord(version=2, run_id="r76", dataset_md5=MD5),
+    cur_nimg=48,
+    choice={"bf16": False, "compiled": False},
+)
 GRAPH = "models/model.json"
 
 

@@ -17,7 +17,7 @@ from gan.generation.program_file import load_program_file
 from gan.metrics.network import inception, other_network
 from gan.training.checkpoint import HASHES, TENSORS, is_complete, load_header
 from gan.training.checkpoint import HEADER as HEADER_FILE
-from gan.training.state import require_same_networks
+from gan.training.header import require_same_networks
 from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
 from tasks.tracking.own_configuration import own_configuration, run_configuration, version_configuration

@@ -37,8 +37,8 @@ def config():
 
 
 @pytest.fixture
-def run(config):
-    run = TrainingState(config, SingleWorker(CPU), {"channels": 1, "num_classes": 3})
+def run(config, make_header):
+    run = TrainingState(config, SingleWorker(CPU), make_header(num_classes=3, class_names=("a", "b", "c")))
     for parameter in (*run.nets.G.parameters(), *run.nets.D.parameters()):
         nn.init.normal_(parameter, std=0.3)
     return run

@@ -1,5 +1,7 @@
 """A training run of milliseconds, for the tests of the loop, and evaluations with the scores that a test asks for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from gan.configuration.config import Config, DataConfig, NetworkConfig, TrainCon
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.protocol import Protocol
 from gan.training.context import LocalContext
+from gan.training.header import Header
 from gan.training.loop import run_training
 
 CPU = torch.device("cpu")
@@ -37,14 +40,14 @@ class Tiny:
         )
 
     def header(self, config):
-        return {
-            "config": config.model_dump(mode="json"),
-            "training_hash": config.training_hash(),
-            "dataset_md5": "abc",
-            "channels": 1,
-            "num_classes": 3,
-            "class_names": ["a", "b", "c"],
-        }
+        return Header(
+            config=config.model_dump(mode="json"),
+            training_hash=config.training_hash(),
+            dataset_md5="abc",
+            channels=1,
+            num_classes=3,
+            class_names=("a", "b", "c"),
+        )
 
     def run(self, folder, config=None, *, stop_at=None, records=None, header=None, start_from=None):
         """Train; `stop_at`: the run is killed by the first record of that image or a later one."""
@@ -57,7 +60,8 @@ class Tiny:
 
         config = config or self.config()
         context = LocalContext(folder, watch, CPU)
-        return run_training(config, IMAGES, LABELS, context, self.header(config) | (header or {}), start_from)
+        carried = replace(self.header(config), **header or {})
+        return run_training(config, IMAGES, LABELS, context, carried, start_from)
 
     def last(self, folder):
         return max(folder.glob("checkpoint-*"))

@@ -4,6 +4,7 @@ import pytest
 
 from flows.command.forecast_lines import duration, forecast_lines
 from gan.configuration.presets import preset
+from gan.training.header import WarmStartRecord
 from tasks.train.forecast import Forecast
 
 
@@ -48,7 +49,7 @@ def test_every_figure_is_there():
 
 
 def test_what_training_begins_with_is_said():
-    warm = {"version": 4, "run_id": "f00d", "dataset_md5": "d"}
+    warm = WarmStartRecord(version=4, run_id="f00d", dataset_md5="d")
     assert "begins    with version 4, run f00d" in forecast_lines(forecast(warm_start=warm))
     resumed = forecast_lines(forecast(warm_start=warm, resumes="cafe", first_nimg=64_000))
     assert resumed[6:] == ["resumes   run cafe from image 64000", "          nothing was started"]

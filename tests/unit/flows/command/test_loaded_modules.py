@@ -77,7 +77,10 @@ def test_configurations_and_sources_are_judged_without_large_libraries(arguments
 
 @pytest.mark.parametrize(
     "module",
-    ["gan.configuration.config", "gan.configuration.presets", "gan.errors", "gan.networks.cost", "flows.configure"],
+    [
+        *("gan.configuration.config", "gan.configuration.presets", "gan.errors", "gan.networks.cost"),
+        *("gan.training.header", "flows.configure"),
+    ],
 )
 def test_a_configuration_needs_no_torch(module):
     modules, _ = loaded(f"import sys, {module}; print(*sys.modules, sep='\\n', file=sys.stderr)")

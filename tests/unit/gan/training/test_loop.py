@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
 
 def test_unlabelled_images_and_no_classes(tiny, tmp_path):
     config = tiny.config(train={"total_kimg": 0.008})
-    header = tiny.header(config) | {"num_classes": 0, "class_names": []}
+    header = replace(tiny.header(config), num_classes=0, class_names=())
     finished = run_training(config, tiny.images, np.full(11, -1), LocalContext(tmp_path, device=CPU), header)
     assert finished.samples().shape == (100, 8, 8, 1)
 

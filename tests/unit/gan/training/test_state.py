@@ -1,6 +1,6 @@
 """Resuming to the bit, beginning with another run's networks, and what is refused."""
 
-import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, load_tensors, save_checkpoint
 from gan.training.context import LocalContext, SingleWorker
+from gan.training.header import Header
 from gan.training.loop import run_training
 from gan.training.probe import Choice
 from gan.training.state import TrainingState
@@ -183,7 +184,7 @@ def state(run):
 
 def test_a_warm_start_takes_networks_and_optimizers_over_at_image_0(tiny, straight):
     other = tiny.config(train={"seed": 5}, optimizer=OptimizerConfig(lr=0.5, beta1=0.25))
-    run = TrainingState(other, SingleWorker(CPU), tiny.header(other) | {"dataset_md5": "def"})
+    run = TrainingState(other, SingleWorker(CPU), replace(tiny.header(other), dataset_md5="def"))
     run.start_from(tiny.last(straight))
     assert (run.cur_nimg, run.choice) == (0, None)
     wanted = load_tensors(tiny.last(straight), CPU)
@@ -246,7 +247,7 @@ def test_a_warm_start_from_half_a_checkpoint_is_refused(tiny, straight, tmp_path
 
 def test_a_header_of_json_lists_is_that_of_the_configs_tuples(tiny, straight):
     config = tiny.config()
-    header = json.loads(json.dumps(tiny.header(config)))
+    header = Header.parse(tiny.header(config).to_json(), "it")
     finished = run_training(config, tiny.images, tiny.labels, LocalContext(straight, device=CPU), header)
     assert finished.cur_nimg == 48
 
@@ -256,6 +257,6 @@ def test_a_choice_of_another_ganflow_is_refused(tiny, tmp_path):
     folder = tiny.last(tmp_path)
     tensors = load_tensors(folder, CPU)
     for choice in ({}, {"bf16": False, "compiled": False, "rates": {}, "unknown": 1}):
-        save_checkpoint(folder, tiny.header(tiny.config()) | {"cur_nimg": 48, "choice": choice}, tensors)
+        save_checkpoint(folder, tiny.header(tiny.config()).at(48, choice), tensors)
         with pytest.raises(CheckpointError, match="was made by another ganflow"):
             run.restore(folder)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from gan.training.header import WarmStartRecord
 from tasks.register.model_card import model_card
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).filter(lambda name: "\\|" not in name)
@@ -13,7 +14,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).filter(la
 def test_no_name_breaks_the_card_of_a_model(evaluation, classes, odd):
     card = model_card(
         class_names=classes, tags={"dataset_md5": odd, "preset": odd}, evaluation=evaluation, kimg=1,
-        warm_start={"version": 4, "run_id": odd, "dataset_md5": odd},
+        warm_start=WarmStartRecord(version=4, run_id=odd, dataset_md5=odd),
     )  # fmt: skip
     assert card.replace("\n", "").isprintable()
     tokens = MarkdownIt("commonmark").enable("table").parse(card)
@@ -42,7 +43,7 @@ def test_the_card_of_a_model(evaluation):
 
 def test_the_card_says_with_which_model_training_began(evaluation):
     tags = {"dataset_md5": "abc123", "preset": "digits"}
-    began = {"version": 4, "run_id": "f00d", "dataset_md5": "def456"}
+    began = WarmStartRecord(version=4, run_id="f00d", dataset_md5="def456")
     card = model_card(class_names=(), tags=tags, evaluation=evaluation, kimg=1, warm_start=began)
     sentence = "Training began with version 4 (run `f00d`), which was trained on dataset `def456`."
     assert f"with preset `digits`.\n{sentence}\n\nInput" in card

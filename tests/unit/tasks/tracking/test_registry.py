@@ -42,14 +42,15 @@ def test_other_labels_are_refused(model, label, sentence):
     assert caught.value.exit_status == 2
 
 
-def small():
+@pytest.fixture
+def small(make_header):
     network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
     config = Config(data=DataConfig(resolution=8), network=network)
-    return network, {"config": config.model_dump(mode="json"), "channels": 3, "num_classes": 2}
+    return network, make_header(config=config.model_dump(mode="json"), channels=3)
 
 
-def test_the_program_of_a_checkpoint_is_its_average(tmp_path):
-    network, header = small()
+def test_the_program_of_a_checkpoint_is_its_average(tmp_path, small):
+    network, header = small
     average, other = (build_generator(network, channels=3, num_classes=2) for _ in range(2))
     save_checkpoint(tmp_path, header, {"G": other.state_dict(), "G_ema": average.state_dict()})
     program = load_generator(tmp_path)
@@ -61,12 +62,12 @@ def test_the_program_of_a_checkpoint_is_its_average(tmp_path):
         load_generator(tmp_path)
 
 
-def test_of_a_checkpoint_the_network_alone_must_be_known(tmp_path):
-    network, header = small()
-    header["config"]["train"]["snapshot_kimg"] = 5.0
+def test_of_a_checkpoint_the_network_alone_must_be_known(tmp_path, small):
+    network, header = small
+    header.config["train"]["snapshot_kimg"] = 5.0
     save_checkpoint(tmp_path, header, {"G_ema": build_generator(network, channels=3, num_classes=2).state_dict()})
     assert load_generator(tmp_path)(torch.tensor([[0, -1]])).shape == (1, 8, 8, 3)
-    header["config"]["network"]["depth"] = 5
+    header.config["network"]["depth"] = 5
     save_checkpoint(tmp_path, header, {})
     with pytest.raises(CheckpointError, match=r"made by another version of ganflow.*network\.depth"):
         load_generator(tmp_path)
@@ -90,21 +91,21 @@ def test_names_of_classes_that_are_no_list_of_names_are_refused(tag):
         {"channels": 10**9},
     ],
 )
-def test_a_header_that_fits_no_tensors_is_refused_before_memory_is_asked_for(tmp_path, change):
+def test_a_header_that_fits_no_tensors_is_refused_before_memory_is_asked_for(tmp_path, make_header, change):
     network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1)
     config = Config(data=DataConfig(resolution=8), network=network).model_dump(mode="json")
-    header = {"config": config, "channels": 1, "num_classes": 3} | change
+    header = make_header(**{"config": config, "channels": 1, "num_classes": 3} | change)
     G = build_generator(network, channels=1, num_classes=3)
     save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
     with pytest.raises(CheckpointError, match="name another checkpoint"):
         load_generator(tmp_path)
 
 
-def test_a_header_that_asks_for_a_million_layers_is_refused_before_they_are_made(tmp_path):
+def test_a_header_that_asks_for_a_million_layers_is_refused_before_they_are_made(tmp_path, make_header):
     small = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1)
     for change in ({"blocks_per_stage": 10**6}, {"widths": [8] * 10**6}):
         network = small.model_dump(mode="json") | change
-        header = {"config": {"network": network}, "channels": 1, "num_classes": 3}
+        header = make_header(config={"network": network}, num_classes=3)
         G = build_generator(small, channels=1, num_classes=3)
         save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
         with pytest.raises(CheckpointError, match="do not fit its header"):

@@ -1,4 +1,4 @@
-"""Collecting what the processes of a training say: whatever becomes of a record, the next one comes, and errors do."""
+"""Collecting what the processes of a training say: whatever becomes of a record, the next one comes."""
 
 import ray
 
@@ -26,10 +26,9 @@ def collected(monkeypatch, records, **callbacks):
     monkeypatch.setattr("tasks.train.channel.POLL_SECONDS", 0.01)
     monkeypatch.setattr("ray.get", lambda value: value)  # no Ray runs here
     channel = LocalChannel()
-    with collecting(channel, callbacks.pop("on_progress"), **callbacks) as errors:
+    with collecting(channel, callbacks.pop("on_progress"), **callbacks):
         for record in records:
             channel.put(record)
-    return errors
 
 
 def test_a_record_that_cannot_be_handed_on_neither_ends_the_collecting_nor_fails_the_work(monkeypatch):
@@ -40,25 +39,16 @@ def test_a_record_that_cannot_be_handed_on_neither_ends_the_collecting_nor_fails
             raise ConnectionError("MLflow is away")
         seen.append(record.cur_nimg)
 
-    records = [*map(progress, range(6)), {"error": "a worker's", "kind": "DatasetError"}, {"warning": "too late"}]
-    errors = collected(monkeypatch, records, on_progress=on_progress, on_warning=warnings.append)
+    collected(monkeypatch, map(progress, range(6)), on_progress=on_progress, on_warning=warnings.append)
     assert seen == [3, 4, 5]
-    assert errors == [{"error": "a worker's", "kind": "DatasetError"}]
     assert warnings == ["what the training told could not all be shown (MLflow is away): it goes on all the same"]
 
 
-def test_an_error_is_seen_even_if_nothing_can_be_shown(monkeypatch):
+def test_what_cannot_even_be_said_ends_nothing(monkeypatch):
     def broken(*_):
         raise OSError("no terminal")
 
-    records = [
-        progress(1),
-        {"warning": "w"},
-        {"error": "e", "kind": "DatasetError"},
-        {"error": "f", "kind": "ConfigError"},
-    ]
-    errors = collected(monkeypatch, records, on_progress=broken, on_warning=broken, on_error=broken)
-    assert [error["error"] for error in errors] == ["e", "f"]
+    collected(monkeypatch, [progress(1), {"warning": "w"}, progress(2)], on_progress=broken, on_warning=broken)
 
 
 def test_a_sentence_is_said_once(monkeypatch):

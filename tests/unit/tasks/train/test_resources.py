@@ -2,8 +2,8 @@
 
 import pytest
 
-from gan.errors import ResourcesError
-from tasks.train.resources import worker_resources
+from gan.errors import InputError, ResourcesError
+from tasks.train.resources import WorkerRange, elastic_resources, room_for, worker_resources
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,38 @@ def test_shares_are_even_and_whole(nodes, workers, share):
 def test_a_cluster_that_is_too_small_is_refused_with_both_numbers(nodes, workers, sentence):
     with pytest.raises(ResourcesError, match=sentence):
         worker_resources(nodes, workers)
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"), [(1, (1, 1)), ("1", (1, 1)), ("4", (4, 4)), ("2:4", (2, 4)), ("3:3", (3, 3))]
+)
+def test_a_number_or_a_range_is_read(written, wanted):
+    found = WorkerRange.parse(written)
+    assert (found.fewest, found.most) == wanted
+    assert WorkerRange.parse(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    "written", [0, "0", "-1", "", "x", "1:", ":2", "4:2", "1:2:3", "0:2", "1 ", "1e3", "999999", 1.5]
+)
+def test_anything_else_is_refused(written):
+    with pytest.raises(InputError, match="give 1 or more, as in 4, or a range, as in 2:4"):
+        WorkerRange.parse(written)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "share", "room"),
+    [
+        ([{"CPU": 4.0}] * 2, "1:4", {"CPU": 2, "GPU": 0}, 4),
+        ([{"CPU": 1.0}], "1:2", {"CPU": 1, "GPU": 0}, 1),
+        ([{"CPU": 8.0, "GPU": 2.0}], "2:8", {"CPU": 4, "GPU": 1}, 2),
+    ],
+)
+def test_an_elastic_training_takes_what_there_is_room_for(nodes, workers, share, room):
+    assert elastic_resources(nodes, WorkerRange.parse(workers)) == share
+    assert room_for(nodes, share) == room
+
+
+def test_no_room_for_the_fewest_is_refused():
+    with pytest.raises(ResourcesError, match="2 workers were asked for but the Ray cluster has 1 CPUs"):
+        elastic_resources([{"CPU": 1.0}], WorkerRange.parse("2:4"))

@@ -5,18 +5,19 @@ import json
 import pytest
 
 from gan.errors import CheckpointError, InputError
-from gan.training.checkpoint import HASHES, HEADER, TENSORS, HeaderError, is_complete, save_checkpoint
+from gan.training.checkpoint import HASHES, HEADER, TENSORS, is_complete, save_checkpoint
+from gan.training.header import HeaderError
 from tasks.train.run_storage import RAY_LIST, WARM_START, RunStorage
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, make_header):
     """A run with two checkpoints, one on its way, and Ray Train's own list."""
     run = tmp_path / "storage" / "run"
     for second in (1, 2, 3):
         checkpoint = run / f"checkpoint_2030-01-01_00-00-0{second}.000000"
         checkpoint.mkdir(parents=True)
-        save_checkpoint(checkpoint, {"cur_nimg": second}, {})
+        save_checkpoint(checkpoint, make_header(cur_nimg=second), {})
     (run / "checkpoint_2030-01-01_00-00-03.000000" / HASHES).unlink()
     (run / RAY_LIST).write_text("{}")
     return run
@@ -30,7 +31,7 @@ def storage(folder):
 def test_what_has_its_hash_list_is_a_checkpoint_and_the_newest_comes_first(storage):
     names = storage.checkpoints()
     assert names == ["checkpoint_2030-01-01_00-00-02.000000", "checkpoint_2030-01-01_00-00-01.000000"]
-    assert [storage.header(name)["cur_nimg"] for name in names] == [2, 1]
+    assert [storage.header(name).cur_nimg for name in names] == [2, 1]
 
 
 def test_a_run_that_is_not_there_has_none(storage, tmp_path):

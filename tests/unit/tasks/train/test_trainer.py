@@ -9,7 +9,9 @@ from gan.configuration.presets import preset
 from gan.data.store.dataset import DatasetInfo
 from gan.errors import CheckpointError, ConfigError, WeightsError
 from gan.training.checkpoint import HASHES, TENSORS, save_checkpoint
+from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.settings import Settings
+from tasks.train.resources import WorkerRange
 from tasks.train.run_storage import RunStorage
 from tasks.train.trainer import TrainingResult, _fetch_best, checkpoint_header, train_on_ray
 from tasks.train.validator import NOT_MEASURED
@@ -41,31 +43,31 @@ def info(**changes):
 def test_the_header_says_what_a_checkpoint_was_made_from():
     config = preset("digits")
     header = checkpoint_header(config, info(), "abc")
-    assert header == {
-        "config": config.model_dump(mode="json"),
-        "warm_start": None,
-        "training_hash": config.training_hash(),
-        "dataset_md5": "abc",
-        "channels": 3,
-        "num_classes": 2,
-        "class_names": ["a", "b"],
-    }
+    assert header == Header(
+        config=config.model_dump(mode="json"),
+        warm_start=None,
+        training_hash=config.training_hash(),
+        dataset_md5="abc",
+        channels=3,
+        num_classes=2,
+        class_names=("a", "b"),
+    )
 
 
 def test_a_warm_start_is_another_training_and_each_model_gives_another():
     config = preset("digits")
-    records = [None, *({"version": version, "run_id": "r", "dataset_md5": "d"} for version in (1, 2))]
+    records = [None, *(WarmStartRecord(version, "r", "d") for version in (1, 2))]
     headers = [checkpoint_header(config, info(), "abc", record) for record in records]
-    assert [header["warm_start"] for header in headers] == records
-    assert len({header["training_hash"] for header in headers}) == 3
+    assert [header.warm_start for header in headers] == records
+    assert len({header.training_hash for header in headers}) == 3
     assert checkpoint_header(config, info(), "abc", records[1]) == headers[1]
 
 
 def test_an_unconditional_network_has_no_classes():
     config = preset("digits")
     config = config.model_copy(update={"network": config.network.model_copy(update={"conditional": False})})
-    assert checkpoint_header(config, info(), "abc")["num_classes"] == 0
-    assert checkpoint_header(preset("digits"), info(class_names=()), "abc")["num_classes"] == 0
+    assert checkpoint_header(config, info(), "abc").num_classes == 0
+    assert checkpoint_header(preset("digits"), info(class_names=()), "abc").num_classes == 0
 
 
 def test_another_resolution_is_refused_with_both_numbers_and_the_way_out():
@@ -80,21 +82,26 @@ def test_more_classes_than_the_network_may_have_are_refused_with_both_numbers():
     sentence = r"the dataset has 3 classes but network\.max_classes is 2: raise it, merge classes"
     with pytest.raises(ConfigError, match=sentence):
         checkpoint_header(few, info(class_names=names), "abc")
-    assert checkpoint_header(few, info(class_names=names[:2]), "abc")["num_classes"] == 2
+    assert checkpoint_header(few, info(class_names=names[:2]), "abc").num_classes == 2
     blind = apply_overrides(few, ["network.conditional=false"])
-    assert checkpoint_header(blind, info(class_names=names), "abc")["num_classes"] == 0
+    assert checkpoint_header(blind, info(class_names=names), "abc").num_classes == 0
 
 
-def stored(tmp_path, kids):
-    """A storage with a checkpoint for each image count, and what Ray Train says of those; its list is not in order."""
-    storage = RunStorage(str(tmp_path), "run")
-    listed = []
-    for nimg, kid in kids.items():
-        folder = tmp_path / "run" / f"checkpoint_{nimg:09d}"
-        folder.mkdir(parents=True)
-        save_checkpoint(folder, {"cur_nimg": nimg}, {})
-        listed.append((SimpleNamespace(path=str(folder)), {"cur_nimg": nimg, "kid": kid}))
-    return storage, SimpleNamespace(best_checkpoints=listed[::-1])
+@pytest.fixture
+def stored(tmp_path, make_header):
+    """Make a storage with a checkpoint for each image count, and what Ray Train says of those, not in order."""
+
+    def of(kids):
+        storage = RunStorage(str(tmp_path), "run")
+        listed = []
+        for nimg, kid in kids.items():
+            folder = tmp_path / "run" / f"checkpoint_{nimg:09d}"
+            folder.mkdir(parents=True)
+            save_checkpoint(folder, make_header(cur_nimg=nimg), {})
+            listed.append((SimpleNamespace(path=str(folder)), {"cur_nimg": nimg, "kid": kid}))
+        return storage, SimpleNamespace(best_checkpoints=listed[::-1])
+
+    return of
 
 
 @pytest.mark.parametrize(
@@ -106,14 +113,14 @@ def stored(tmp_path, kids):
         ({100: NOT_MEASURED, 200: NOT_MEASURED}, 200, None),
     ],
 )
-def test_the_checkpoint_of_lowest_kid_is_taken_or_else_the_last(tmp_path, kids, cur_nimg, kid):
-    storage, result = stored(tmp_path, kids)
+def test_the_checkpoint_of_lowest_kid_is_taken_or_else_the_last(tmp_path, stored, kids, cur_nimg, kid):
+    storage, result = stored(kids)
     taken = _fetch_best(result, storage, tmp_path / "out", 320, pytest.fail)
     assert taken == TrainingResult(tmp_path / "out", cur_nimg, 320, kid)
 
 
-def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path):
-    storage, result = stored(tmp_path, {100: 0.3, 200: 0.1, 300: NOT_MEASURED})
+def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path, stored):
+    storage, result = stored({100: 0.3, 200: 0.1, 300: NOT_MEASURED})
     (tmp_path / "run" / "checkpoint_000000200" / TENSORS).write_bytes(b"")
     said = []
     taken = _fetch_best(result, storage, tmp_path / "out", 320, said.append)
@@ -121,8 +128,8 @@ def test_a_best_checkpoint_that_is_damaged_is_passed_over_and_said(tmp_path):
     assert said == ["checkpoint_000000200 is cut short or altered: the next best checkpoint is taken"]
 
 
-def test_without_rays_list_the_newest_checkpoint_is_taken(tmp_path):
-    storage, result = stored(tmp_path, {100: 0.3, 200: 0.1})
+def test_without_rays_list_the_newest_checkpoint_is_taken(tmp_path, stored):
+    storage, result = stored({100: 0.3, 200: 0.1})
     result.best_checkpoints = None
     assert _fetch_best(result, storage, tmp_path / "out", 320, pytest.fail).cur_nimg == 200
     for nimg in (100, 200):
@@ -143,7 +150,7 @@ def test_missing_weights_are_told_before_anything_starts(tmp_path):
             checkpoint_header(config, info(), "abc"),
             settings,
             name="n",
-            workers=1,
+            workers=WorkerRange(1, 1),
             destination=tmp_path / "out",
             on_progress=lambda record: None,
             on_warning=lambda sentence: None,

@@ -1,0 +1,35 @@
+"""What a person is told when nodes go and come."""
+
+import threading
+
+from tasks.train import room
+from tasks.train.resources import WorkerRange
+from tasks.train.room import room_sentence, watching_room
+
+
+def test_each_change_is_told_once(monkeypatch):
+    node = {"Alive": True, "Resources": {"CPU": 1.0}}
+    lost = node | {"Alive": False}
+    seen, told, done = iter([[node, node], [node, lost], [node, lost], [node, lost, node]]), [], threading.Event()
+
+    def nodes():
+        found = next(seen, None)
+        if found is None:
+            done.set()
+            raise ConnectionError
+        return found
+
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(room.ray, "nodes", nodes)
+    with watching_room({"CPU": 1, "GPU": 0}, WorkerRange(2, 2), told.append):
+        assert done.wait(30)
+    assert told == [
+        "the Ray cluster has room for 1 of 2 workers, because nodes are gone: "
+        "the training waits for 2, start the nodes again",
+        "the Ray cluster has room for 2 of 2 workers: "
+        "the training goes on from its last checkpoint with as many as there is room for",
+    ]
+
+
+def test_an_elastic_training_goes_on_with_fewer():
+    assert room_sentence(1, WorkerRange(1, 2), gone=True).endswith("goes on with these from its last checkpoint")
