@@ -1,60 +1,49 @@
-"""What a worker does before it trains, on a cluster: all ranks have the dataset, or none goes on."""
+"""Where a worker has the dataset from: the home on one machine, the storage by way of its node's cache on a cluster."""
+
+from types import SimpleNamespace
 
 import pytest
 import ray.train.collective
-import torch
 
 from gan.errors import DatasetError
 from tasks.train import worker
 from tasks.train.worker import WorkerPayload
 
-
-class Context:
-    """A rank of two; `failed` says whether the other one could not open the dataset."""
-
-    device = torch.device("cpu")
-    world_size = 2
-
-    def __init__(self, failed):
-        self.failed = failed
-        self.sums = []
-
-    def all_reduce(self, tensor):
-        tensor += self.failed
-        self.sums.append(tensor.item())
-
-    def warn(self, sentence):
-        raise AssertionError(sentence)
+TWO = SimpleNamespace(world_size=2, warn=print)
 
 
 @pytest.fixture
-def payload(monkeypatch):
-    monkeypatch.setattr(ray.train.collective, "barrier", lambda: None)
+def payload():
+    return WorkerPayload({}, data_dir=None, cache_dir=None, storage="s3://bucket/runs", cpus=1)
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """What was done, in order."""
+    done = []
     monkeypatch.setattr(worker, "this_node", lambda: "h (10.0.0.2)")
-    return WorkerPayload({}, {"dataset_md5": "abc"}, None, None, "s3://bucket/runs", 1)
+    monkeypatch.setattr(worker, "node_version", lambda *place, **how: done.append((*place, how["host"])) or "data")
+    monkeypatch.setattr(worker, "load_version", lambda *place: done.append(tuple(map(str, place))) or "data")
+    monkeypatch.setattr(ray.train.collective, "barrier", lambda: done.append("waited"))
+    return done
 
 
-def test_a_rank_whose_node_has_the_dataset_goes_on_only_if_the_other_does(payload, monkeypatch):
-    asked = []
-    monkeypatch.setattr(worker, "node_version", lambda *place, **how: asked.append((place, how["host"])) or "data")
-    assert worker._dataset(payload, Context(failed=0)) == "data"
-    assert worker._dataset(payload, Context(failed=1)) is None
-    assert asked == [(("s3://bucket/runs", "abc", "train"), "h (10.0.0.2)")] * 2
+def test_on_a_cluster_the_node_has_it_and_the_others_are_waited_for(payload, done):
+    assert worker._dataset(payload, "abc", TWO) == "data"
+    assert done == [("s3://bucket/runs", "abc", "train", "h (10.0.0.2)"), "waited"]
 
 
-def test_a_rank_that_fails_tells_the_other_before_it_ends(payload, monkeypatch):
+def test_a_node_that_cannot_have_it_ends_at_once(payload, done, monkeypatch):
     def broken(*place, **how):
         raise DatasetError("on host h: it is broken")
 
     monkeypatch.setattr(worker, "node_version", broken)
-    context = Context(failed=0)
     with pytest.raises(DatasetError, match="on host h: it is broken"):
-        worker._dataset(payload, context)
-    assert context.sums == [1.0]
+        worker._dataset(payload, "abc", TWO)
+    assert done == []
 
 
-def test_on_one_machine_the_home_is_read_and_nobody_is_waited_for(payload, monkeypatch):
-    monkeypatch.setattr(worker, "load_version", lambda *place: place)
-    monkeypatch.setattr(ray.train.collective, "barrier", lambda: pytest.fail("waited"))
-    here = WorkerPayload({}, payload.header, "/home/data", "/home/cache", payload.storage, 1)
-    assert [str(each) for each in worker._dataset(here, None)] == ["/home/data", "/home/cache", "abc"]
+def test_on_one_machine_the_home_is_read_and_nobody_is_waited_for(done):
+    here = WorkerPayload({}, data_dir="/home/data", cache_dir="/home/cache", storage="/home/runs", cpus=1)
+    assert worker._dataset(here, "abc", TWO) == "data"
+    assert done == [("/home/data", "/home/cache", "abc")]
