@@ -6,6 +6,7 @@ rich, and nothing larger. A verb imports what it runs in its body.
 
 from flows.command.compare import compare
 from flows.command.datasets import app as datasets
+from flows.command.doctor import doctor
 from flows.command.evaluate import evaluate, register
 from flows.command.generate import generate, sample
 from flows.command.group import group
@@ -19,6 +20,6 @@ app = group(
     "ganflow",
     "Keep synthetic image datasets fresh: version images with DVC, train a GAN on Ray, measure it, register it "
     "in MLflow and draw releases from the champion, all as Prefect flows.",
-    (run, ingest, train, evaluate, register, retrain, generate, sample, compare, presets, up),
+    (run, ingest, train, evaluate, register, retrain, generate, sample, compare, presets, doctor, up),
     [datasets],
 )

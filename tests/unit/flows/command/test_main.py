@@ -24,6 +24,7 @@ VERBS = {
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
+    "doctor": {"--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},
 }
 
