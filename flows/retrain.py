@@ -10,6 +10,7 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import require_version
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
+from tasks.train.plan import AUTO
 from tasks.train.warm_start import find_warm_start, training_hash_with
 
 
@@ -51,7 +52,8 @@ def retrain_configured(
     # by its number: an alias may move meanwhile
     version = str(start.version) if start else None
     configuration = configuration.changed(f"train.seed={seed}")
-    trained = train(configuration, workers, warm_start=version)
+    # One that was killed kept its seed, and is gone on with.
+    trained = train(configuration, workers, resume=AUTO, warm_start=version)
     if dataset_md5 and trained.dataset_md5 != dataset_md5:
         get_run_logger().warning(
             "dataset %s was announced, but %s is current by now and was trained on", dataset_md5, trained.dataset_md5

@@ -15,7 +15,7 @@ from gan.configuration.provenance import Configuration
 from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
-from tasks.tracking.client import TRAINING, RunLog, create_run, ending, reopen_run
+from tasks.tracking.client import TRAINING, RunLog, create_run, end_abandoned_runs, ending, reopen_run
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
 from tasks.train.resources import WorkerRange
@@ -42,6 +42,7 @@ def train(
     settings, config = Settings(), configuration.config
     number = WorkerRange.parse(workers)
     require_writable_home(settings)
+    end_abandoned_runs(settings)
     plan = plan_training(settings, config, resume=resume, warm_start=warm_start)
     for note in plan.notes:
         get_run_logger().info(note)

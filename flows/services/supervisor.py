@@ -19,6 +19,7 @@ from tasks.runtime.guardian import stop_tree
 from tasks.runtime.interrupts import left_to_others
 
 RESTARTS, WITHIN_SECONDS = 3, 300.0
+LOOK_SECONDS = 30.0
 FIRST_PAUSE = 1.0  # seconds; then 2 and 4
 
 
@@ -140,22 +141,38 @@ class Children:
                     raise ServiceError(f"{what} took longer than {timeout:.0f} s: see the logs in {self._logs}")
                 time.sleep(0.1)
 
-    def watch(self, on_restart: Callable[[str], None] = lambda name: None) -> None:
+    def watch(
+        self, on_restart: Callable[[str], None] = lambda name: None, each_look: Callable[[], None] = lambda: None
+    ) -> None:
         """Wait for a signal; a child that ends by itself is started again, after a pause that grows.
 
         Args:
             on_restart: called with its name when that is done; an OSError or GanflowError is shown.
+            each_look: called every `LOOK_SECONDS`; an OSError or GanflowError waits for the next time.
 
         Raises:
             GanflowError: a child ended more often than `RESTARTS` times within `WITHIN_SECONDS`.
         """
+        looked = time.monotonic()
         with contextlib.suppress(Stopped):
             while True:
                 self._stop_if_asked()
+                self._forget_jobs_that_ended()
+                if time.monotonic() > looked + LOOK_SECONDS:
+                    with contextlib.suppress(OSError, GanflowError):
+                        each_look()
+                    looked = time.monotonic()
                 for name, child in list(self._running.items()):
                     if child.poll() is not None:
                         self._start_again(name, child, on_restart)
                 time.sleep(0.25)
+
+    def _forget_jobs_that_ended(self) -> None:
+        for name, job in list(self._jobs.items()):
+            if job.poll() is not None:
+                del self._jobs[name]
+                if self._guardian:
+                    self._guardian.forget(job.pid)
 
     def _start_again(self, name: str, child: subprocess.Popen[bytes], on_restart: Callable[[str], None]) -> None:
         now = time.monotonic()

@@ -32,7 +32,7 @@ from flows.services.mlflow_server import login_environment, mlflow_command, own_
 from flows.services.prefect_api import PrefectApi
 from flows.services.private_files import private_folder
 from flows.services.secret import home_secret
-from flows.services.stale_runs import mark_abandoned_runs
+from flows.services.stale_runs import mark_abandoned_runs, mark_orphans
 from flows.services.supervisor import Children, Stopped, StopRequests
 from gan.errors import InputError
 from tasks.ingest import outbox
@@ -83,7 +83,7 @@ def run_up(
             for line in announcement(settings, state, host, foreign_toml=in_the_way):
                 style = "yellow" if line.startswith("WARNING") else None
                 console.print(line, style=style, highlight=False, soft_wrap=True, markup=False)
-            children.watch(lambda name: _clear_up_after(name, state))
+            children.watch(lambda name: _clear_up_after(name, state), lambda: _end_what_was_killed(children, state))
         finally:
             with contextlib.suppress(OSError):
                 console.print("stopping …")
@@ -94,6 +94,11 @@ def run_up(
 def _clear_up_after(child: str, state: UpState) -> None:
     if child == "worker":  # what it was about to start when it ended would keep its deployment's slot
         mark_abandoned_runs(PrefectApi(state.prefect_api_url, state.prefect_auth), state.work_pool)
+
+
+def _end_what_was_killed(children: Children, state: UpState) -> None:
+    if mark_orphans(PrefectApi(state.prefect_api_url, state.prefect_auth)):
+        children.begin("abandoned runs", ["flows.services.end_abandoned"])
 
 
 def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, work_pool: str, auth: bool) -> UpState:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from gan.errors import GanflowError
+from gan.errors import GanflowError, ResourcesError
 from gan.text.shown import last_line_of
 from tasks.doctor import judge, probe
 from tasks.doctor.check import Check, from_error
@@ -91,6 +91,25 @@ def _checks(settings: Settings, driver: Mapping[str, Any]) -> list[Check]:
         found += _storage_checks(settings, answering)
         found.append(_all_reduce_check(answering))
     return found
+
+
+def require_equal_versions() -> None:
+    """Refuse a cluster, to which this process is connected, of which a node has other code than the driver.
+
+    Raises:
+        ResourcesError: the first such node, what it has, and what to install there.
+    """
+    import ray
+
+    living = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    driver = probe.Probe().facts()
+    with _probes(living, node_names(living)) as nodes:
+        answers = [(node, node.actor.facts.remote()) for node in nodes]
+        for node, answer in answers:
+            told = _ask(node, answer)
+            check = told if isinstance(told, Check) else judge.versions(node.name, told, driver)
+            if check.ok is False:
+                raise ResourcesError(f"node {node.name} cannot take part ({check.value}): {check.remedy}")
 
 
 def node_names(living: list[dict[str, Any]]) -> list[str]:

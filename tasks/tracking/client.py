@@ -15,6 +15,7 @@ from gan.text.shown import inert, reason_of
 from tasks.runtime.failures import explained
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.patience import patiently
+from tasks.runtime.process_name import ProcessName
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.runtime.stopping import last_act
@@ -29,6 +30,9 @@ DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 EVALUATIONS = "ganflow-evaluations"
 CONFIG = "config.json"
+# The process that writes a run, by which `end_abandoned_runs` finds the runs of those that were killed.
+PROCESS = "process"
+FAILURE = "failure"
 ANSWER_SECONDS = 5.0
 SQLITE = "sqlite:///"
 QUIET = {
@@ -147,7 +151,9 @@ def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str
     """
     mlflow_client = client(settings)
     created = mlflow_client.create_run(
-        experiment_id(mlflow_client, settings, experiment), run_name=inert(name), tags=_inert(tags)
+        experiment_id(mlflow_client, settings, experiment),
+        run_name=inert(name),
+        tags=_inert(tags) | {PROCESS: ProcessName.here().to_json()},
     )
     return RunLog(mlflow_client, created.info.run_id)
 
@@ -155,6 +161,7 @@ def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str
 def reopen_run(settings: Settings, run_id: str) -> "RunLog":
     """Begin again with a run that has ended, or was never ended because its process was killed."""
     mlflow_client = client(settings)
+    mlflow_client.set_tag(run_id, PROCESS, ProcessName.here().to_json())
     mlflow_client.update_run(run_id, status="RUNNING")
     return RunLog(mlflow_client, run_id)
 
@@ -167,6 +174,7 @@ def ending(log: "RunLog") -> Iterator["RunLog"]:
             yield log
     except BaseException as error:
         with contextlib.suppress(Exception):  # what failed first is what is told
+            log.tags({FAILURE: type(error).__name__})
             log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
         raise
     patiently(
@@ -174,6 +182,23 @@ def ending(log: "RunLog") -> Iterator["RunLog"]:
         "telling MLflow that the run is finished",
         _log.warning,
     )
+
+
+def end_abandoned_runs(settings: Settings) -> list[str]:
+    """Set the runs to KILLED that a process of this machine began and did not live to end; return their ids."""
+    mlflow_client = client(settings)
+    names = (TRAINING, DATASETS, RELEASES, EVALUATIONS)
+    known = [mlflow_client.get_experiment_by_name(name) for name in names]
+    running = mlflow_client.search_runs(
+        [each.experiment_id for each in known if each], "attributes.status = 'RUNNING'", max_results=1000
+    )
+    ended = []
+    for one in running:
+        process = ProcessName.parse(one.data.tags.get(PROCESS, ""))
+        if process is not None and process.is_dead:
+            mlflow_client.set_terminated(one.info.run_id, "KILLED")
+            ended.append(str(one.info.run_id))
+    return ended
 
 
 @contextlib.contextmanager

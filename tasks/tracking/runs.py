@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan.configuration.config import Config
-from gan.errors import InputError
+from gan.errors import InputError, NonFiniteLossError
 from tasks.runtime.failures import explained
+from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import TRAINING, client, experiment_id
+from tasks.tracking.client import FAILURE, PROCESS, TRAINING, client, experiment_id
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -19,6 +20,8 @@ _SEED = re.compile(r"[0-9]{1,19}")
 def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str | None = None) -> int:
     """The config's seed, or the one behind the last that this recipe has been trained with on this dataset.
 
+    A training that was cut short keeps its seed for whoever goes on with it, one that is being trained does not.
+
     Args:
         settings: where the runs are.
         config: the configuration.
@@ -26,14 +29,24 @@ def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str 
         recipe: the tag `recipe` of such runs; None: the configuration's own hash, as without a warm start.
     """
     mlflow_client = client(settings)
-    done = mlflow_client.search_runs(
-        [experiment_id(mlflow_client, settings, TRAINING)],
-        f"tags.recipe = '{recipe or config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}' "
-        "and attributes.status = 'FINISHED'",
-    )
+    experiment = experiment_id(mlflow_client, settings, TRAINING)
+    same = f"tags.recipe = '{recipe or config.recipe_hash()}' and tags.dataset_md5 = '{dataset_md5}'"
+    done = [
+        one
+        # A loss that became infinite would do so again.
+        for over in ("attributes.status = 'FINISHED'", f"tags.{FAILURE} = '{NonFiniteLossError.__name__}'")
+        for one in mlflow_client.search_runs([experiment], f"{same} and {over}")
+    ]
+    running = mlflow_client.search_runs([experiment], f"{same} and attributes.status = 'RUNNING'")
+    done += [one for one in running if not _is_dead(one)]
     named = (one.data.params.get("train.seed", "") for one in done)
     seeds = [int(seed) for seed in named if _SEED.fullmatch(seed)]  # anyone may write a run
     return max([config.train.seed, *(seed + 1 for seed in seeds)])
+
+
+def _is_dead(run: "Run") -> bool:
+    process = ProcessName.parse(run.data.tags.get(PROCESS, ""))
+    return process is None or process.is_dead
 
 
 def unfinished_trainings(settings: Settings, training_hash: str, dataset_md5: str) -> list[str]:

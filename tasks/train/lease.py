@@ -6,21 +6,18 @@ one sees the other, and withdraws. Whether a file is old is told by the storage'
 
 import contextlib
 import json
-import os
 import platform
 import random
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from gan.errors import InputError
 from gan.text.shown import reason_of
+from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.train.run_storage import RunStorage
 
@@ -30,7 +27,6 @@ STALE_SECONDS = 120.0
 """Longer than a storage may be away: a holder that cannot write shall not lose its run for it."""
 NEW_RUN = "or train a new run without --resume"
 _TRIES = 5  # where claimants come at once and all withdraw
-_SAME_START = 2.0
 
 
 @dataclass(frozen=True)
@@ -38,52 +34,28 @@ class Holder:
     """A process that trains a run or is about to.
 
     Attributes:
-        host: name of its machine.
-        machine: what tells whether two processes can see each other: boot and pid namespace.
-        pid: its number there.
-        started: when that process began, so that a later one of the same number is another.
+        host: name of its machine, for people.
+        process: the process.
         holds: whether it has the run, or is only asking.
     """
 
     host: str
-    machine: str
-    pid: int
-    started: float
+    process: ProcessName
     holds: bool
-
-    @classmethod
-    def here(cls, *, holds: bool) -> "Holder":
-        """Describe this process."""
-        own = psutil.Process()
-        return cls(platform.node(), _machine(), own.pid, own.create_time(), holds)
 
     @classmethod
     def parse(cls, text: bytes) -> "Holder | None":
         """Read what a holder wrote of itself; None where it cannot be read."""
         try:
-            found = cls(**json.loads(text))
-            known = all(isinstance(value, str) for value in (found.host, found.machine))
-            return found if known and isinstance(found.pid, int) and isinstance(found.started, int | float) else None
-        except (ValueError, TypeError, RecursionError):
+            found = json.loads(text)
+            process = ProcessName.parse(found["process"])
+            return cls(str(found["host"]), process, bool(found["holds"])) if process else None
+        except (ValueError, TypeError, LookupError, RecursionError):
             return None
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether it was a process of this machine that is gone."""
-        if self.machine != _machine():
-            return False
-        try:
-            process = psutil.Process(self.pid)
-            # The clock by which a start is reckoned may have been set right meanwhile.
-            return bool(
-                process.status() == psutil.STATUS_ZOMBIE or abs(process.create_time() - self.started) > _SAME_START
-            )
-        except psutil.NoSuchProcess:
-            return True
 
     def __str__(self) -> str:
         """Name it as a sentence does."""
-        return f"process {self.pid} on {reason_of(self.host, 80)}"
+        return f"process {self.process.pid} on {reason_of(self.host, 80)}"
 
 
 class HeldError(InputError):
@@ -152,7 +124,7 @@ def _others(storage: RunStorage, own: str) -> list[Holder | None]:
         if text is None:  # it has just let go
             continue
         holder = Holder.parse(text)
-        if (holder and holder.is_dead) or now - written > STALE_SECONDS:
+        if (holder and holder.process.is_dead) or now - written > STALE_SECONDS:
             storage.remove(name)
         else:
             living.append(holder)
@@ -170,13 +142,4 @@ def _beat(storage: RunStorage, name: str, over: threading.Event, on_lost: Callab
 
 
 def _text(*, holds: bool) -> bytes:
-    return json.dumps(asdict(Holder.here(holds=holds)), indent=2).encode()
-
-
-@cache
-def _machine() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    namespace = Path("/proc/self/ns/pid")
-    if boot.exists() and namespace.exists():
-        return f"{boot.read_text().strip()} {os.readlink(namespace)}"
-    return f"{platform.node()} {psutil.boot_time():.0f}"
+    return json.dumps({"host": platform.node(), "process": ProcessName.here().to_json(), "holds": holds}).encode()

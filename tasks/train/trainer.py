@@ -129,12 +129,15 @@ def train_on_ray(
         on_progress(record)
 
     with ray_cluster(settings, on_warning) as nodes:
+        from tasks.doctor.cluster import require_equal_versions
         from tasks.train.channel import collecting, open_channel
         from tasks.train.failures import EndWhatWouldFailAgain
         from tasks.train.room import watching_room
         from tasks.train.validator import validation_config
 
         share = elastic_resources(nodes, workers)
+        if settings.on_cluster:
+            require_equal_versions()
         channel = open_channel()
         validator = None
         if weights is not None:

@@ -6,6 +6,7 @@ import json
 import pickle
 import socket
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from gan.configuration.config import NetworkConfig
 from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import debug
 from gan.configuration.provenance import Configuration
-from gan.errors import InputError, LabelError, ModelNotFoundError, ServiceError, UnsafeModelError
+from gan.errors import InputError, LabelError, ModelNotFoundError, NonFiniteLossError, ServiceError, UnsafeModelError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import TRAINING, RunLog, client, run
+from tasks.tracking.client import RELEASES, TRAINING, RunLog, client, end_abandoned_runs, run
 from tasks.tracking.own_configuration import fixed_name, own_configuration, version_configuration
 from tasks.tracking.registry import champion, find_model, load_program, promote, register_version, require_label
 from tasks.tracking.runs import next_seed, run_tags
@@ -200,9 +201,21 @@ def test_each_retraining_of_a_recipe_takes_the_next_seed(settings):
     assert next_seed(settings, config, "f" * 32) == 0
     with run(settings, TRAINING, "first", tags) as log:
         log.params(config)
-        assert next_seed(settings, config, "f" * 32) == 0, "a run that does not finish used up no seed"
+        assert next_seed(settings, config, "f" * 32) == 1, "it is being trained, and two at once shall not be the same"
     assert next_seed(settings, config, "f" * 32) == 1
     assert next_seed(settings, config, "e" * 32) == 0
+
+    def fail(error):
+        with run(settings, TRAINING, "failed", tags | {"dataset_md5": "d" * 32}) as log:
+            log.params(config)
+            raise error
+
+    with pytest.raises(OSError, match="full"):
+        fail(OSError("full"))
+    assert next_seed(settings, config, "d" * 32) == 0, "it is gone on with"
+    with pytest.raises(NonFiniteLossError):
+        fail(NonFiniteLossError("the loss became NaN"))
+    assert next_seed(settings, config, "d" * 32) == 1, "the same seed would diverge again"
     longer = config.model_copy(update={"train": config.train.model_copy(update={"total_kimg": 9.0})})
     assert next_seed(settings, longer, "f" * 32) == 0
     assert next_seed(settings, config, "f" * 32, recipe="the same from a warm start") == 0
@@ -262,3 +275,24 @@ def test_a_version_whose_place_makes_no_sense_is_refused(settings, versions, sou
     version = client(settings).create_model_version("gan-generator", source).version
     with pytest.raises(UnsafeModelError, match=r"has no data/model.pt2 that can be read"):
         load_program(settings, find_model(settings, str(version)))
+
+
+def test_the_run_of_a_killed_process_is_ended_and_others_are_left_alone(settings):
+    program = f"""
+from pathlib import Path
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import RELEASES, create_run
+settings = Settings(ganflow_home=Path({str(settings.home)!r}), mlflow_tracking_uri={settings.mlflow_tracking_uri!r})
+print(create_run(settings, RELEASES, "killed", {{}}).run_id, flush=True)
+input()
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with run(settings, RELEASES, "lives", {}) as log:
+        with subprocess.Popen([sys.executable, "-c", program], **pipes) as process:
+            killed = process.stdout.readline().strip()
+            assert end_abandoned_runs(settings) == []
+            process.kill()
+        assert end_abandoned_runs(settings) == [killed]
+        assert log.client.get_run(killed).info.status == "KILLED"
+        assert log.client.get_run(log.run_id).info.status == "RUNNING"
+    assert end_abandoned_runs(settings) == []

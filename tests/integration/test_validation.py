@@ -1,10 +1,12 @@
 """The metric beside training, on a real Ray of this machine."""
 
 import os
+import shutil
 import time
 
 import numpy as np
 import pytest
+import ray
 import torch
 from mlflow import MlflowClient
 from prefect.logging import disable_run_logger
@@ -30,7 +32,7 @@ from tasks.train.channel import Scoring
 from tasks.train.resources import WorkerRange
 from tasks.train.step import train_generator
 from tasks.train.trainer import train_on_ray
-from tasks.train.validator import ValidationPayload, open_kid
+from tasks.train.validator import ValidationPayload, open_kid, start_validator
 
 pytestmark = pytest.mark.integration
 MD5 = "0123456789abcdef0123456789abcdef"
@@ -182,7 +184,7 @@ def test_a_training_that_fails_does_not_wait_for_scores(settings, tmp_path):
     assert list((settings.state_dir / "runs" / "hot").glob("checkpoint_*/tensors.pt"))
 
 
-def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, monkeypatch):
+def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("GANFLOW_HOME", str(settings.home))
     for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "GANFLOW_STORAGE"):
         monkeypatch.delenv(name, raising=False)
@@ -222,3 +224,31 @@ def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, m
     weights = find_inception_weights(None, settings.cache_dir)
     score = open_kid(ValidationPayload(header(small), with_precision(small), str(settings.home), str(weights)))
     assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)
+
+    # and on another node, which has nothing of the home: the dataset is in its cache, the weights travel
+    monkeypatch.setenv("GANFLOW_HOME", str(tmp_path / "nothing"))
+    monkeypatch.setenv("GANFLOW_CACHE", str(tmp_path / "node"))
+    shutil.copytree(settings.resident_dir, tmp_path / "node" / "resident")
+    content = ray.put(np.fromfile(weights, np.uint8))
+    gone = str(tmp_path / "gone" / weights.name)
+    score = open_kid(ValidationPayload(header(small), with_precision(small), None, gone, content=content))
+    assert score(checkpoint, lambda passed, to_pass: None).kid.value == pytest.approx(found[best], rel=1e-6)
+    assert (tmp_path / "node" / "features").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("node", "travels", "home"), [("own", True, "H"), ("other", True, None), ("other", False, "H")]
+)
+def test_what_scores_on_another_node_does_without_the_home(settings, tmp_path, node, travels, home):
+    found = tmp_path / "found"
+
+    def open_home(payload):
+        found.write_text(str(payload.home))
+
+    own = ray.get_runtime_context().get_node_id()
+    content = ray.put(np.zeros(1, np.uint8)) if travels else None
+    payload = ValidationPayload({}, {}, "H", "w", node=own if node == "own" else node, content=content)
+    validator = start_validator(payload, open_home, gpu=False)
+    ray.get(validator.open.remote())
+    assert found.read_text() == str(home)
+    ray.kill(validator)

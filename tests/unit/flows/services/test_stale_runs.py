@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from flows.services.prefect_api import PrefectApi
-from flows.services.stale_runs import mark_abandoned_runs
+from flows.services.stale_runs import mark_abandoned_runs, mark_orphans
 
 HERE = socket.gethostname()
 RUNS = [
@@ -51,3 +51,44 @@ def test_runs_without_a_process_are_crashed_and_others_left_alone(api):
     assert wanted["work_pools"] == {"name": {"any_": ["ganflow"]}}
     assert [path for path, _ in changes] == ["/api/flow_runs/2/set_state", "/api/flow_runs/4/set_state"]
     assert {body["state"]["type"] for _, body in changes} == {"CRASHED"}
+
+
+FLOWS = [
+    {"id": "killed", "name": "killed", "state_type": "CRASHED", "parent_task_run_id": None},
+    {"id": "its-subflow", "name": "its-subflow", "state_type": "RUNNING", "parent_task_run_id": "a"},
+    {"id": "alive", "name": "alive", "state_type": "RUNNING", "parent_task_run_id": None},
+    {"id": "another", "name": "another", "state_type": "RUNNING", "parent_task_run_id": "b"},
+]
+TASKS = [
+    {"id": "a", "flow_run_id": "killed"},
+    {"id": "b", "flow_run_id": "alive"},
+    {"id": "c", "flow_run_id": "its-subflow"},
+    {"id": "d", "flow_run_id": "another"},
+]
+
+
+class Recorded:
+    """Prefect's API over a few runs: a killed run with a subflow and tasks, and one that lives with the same."""
+
+    def __init__(self):
+        self.changed = []
+
+    def post(self, path, body):
+        _, kind, what = path.split("/", 2)
+        if what != "filter":
+            assert body["state"]["type"] == "CRASHED"
+            self.changed.append(what.removesuffix("/set_state"))
+            return {}
+        flows = body.get("flow_runs", {}).get("id", {}).get("any_")
+        if kind == "task_runs":
+            tasks = body.get("task_runs", {}).get("id", {}).get("any_")
+            return [t for t in TASKS if (tasks and t["id"] in tasks) or (flows and t["flow_run_id"] in flows)]
+        if flows:
+            return [run for run in FLOWS if run["id"] in flows]
+        return [run for run in FLOWS if run["parent_task_run_id"]]
+
+
+def test_what_a_killed_run_had_begun_is_crashed_with_it():
+    api = Recorded()
+    assert mark_orphans(api) == ["its-subflow"]
+    assert sorted(api.changed) == ["a", "c", "its-subflow"]

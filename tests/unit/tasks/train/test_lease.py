@@ -8,14 +8,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from urllib.request import Request, urlopen
 
 import pytest
 
 from gan.errors import InputError
+from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.train import lease
-from tasks.train.lease import STALE_SECONDS, HeldError, Holder, training_lease
+from tasks.train.lease import STALE_SECONDS, HeldError, training_lease
 
 
 @pytest.fixture
@@ -27,7 +29,8 @@ def leave(settings, *, age, **changes):
     """Write what a holder elsewhere wrote so many seconds ago."""
     folder = settings_folder(settings)
     folder.mkdir(parents=True)
-    elsewhere = {"host": "far", "machine": "another", "pid": 7, "started": 1.0, "holds": True} | changes
+    process = ProcessName("another", 7, 1.0)
+    elsewhere = {"host": "far", "process": process.to_json(), "holds": True} | changes
     file = folder / "other.json"
     file.write_text(json.dumps(elsewhere))
     os.utime(file, (time.time() - age,) * 2)
@@ -62,14 +65,13 @@ def test_one_of_another_machine_is_waited_for_until_it_is_stale(settings):
 
 
 def test_a_dead_process_of_this_machine_lets_go_at_once(settings):
-    here = Holder.here(holds=True)
-    leave(settings, age=0, machine=here.machine, pid=here.pid, started=here.started - 100)
+    leave(settings, age=0, process=replace(ProcessName.here(), started=1.0).to_json())
     with training_lease(settings, "run"):
         pass
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"host": 1}', "\x00", '{"host": "a", "machine": "b", "pid": "c"}']
+    "content", ["", "[]", "{}", '{"host": 1}', "\x00", '{"host": "a", "process": "{}", "holds": true}']
 )
 def test_what_cannot_be_read_is_taken_for_a_holder(settings, content):
     leave(settings, age=0).write_text(content)

@@ -1,0 +1,49 @@
+"""Where a worker has the dataset from: the home on one machine, the storage by way of its node's cache on a cluster."""
+
+from types import SimpleNamespace
+
+import pytest
+import ray.train.collective
+
+from gan.errors import DatasetError
+from tasks.train import worker
+from tasks.train.worker import WorkerPayload
+
+TWO = SimpleNamespace(world_size=2, warn=print)
+
+
+@pytest.fixture
+def payload():
+    return WorkerPayload({}, data_dir=None, cache_dir=None, storage="s3://bucket/runs", cpus=1)
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """What was done, in order."""
+    done = []
+    monkeypatch.setattr(worker, "this_node", lambda: "h (10.0.0.2)")
+    monkeypatch.setattr(worker, "node_version", lambda *place, **how: done.append((*place, how["host"])) or "data")
+    monkeypatch.setattr(worker, "load_version", lambda *place: done.append(tuple(map(str, place))) or "data")
+    monkeypatch.setattr(ray.train.collective, "barrier", lambda: done.append("waited"))
+    return done
+
+
+def test_on_a_cluster_the_node_has_it_and_the_others_are_waited_for(payload, done):
+    assert worker._dataset(payload, "abc", TWO) == "data"
+    assert done == [("s3://bucket/runs", "abc", "train", "h (10.0.0.2)"), "waited"]
+
+
+def test_a_node_that_cannot_have_it_ends_at_once(payload, done, monkeypatch):
+    def broken(*place, **how):
+        raise DatasetError("on host h: it is broken")
+
+    monkeypatch.setattr(worker, "node_version", broken)
+    with pytest.raises(DatasetError, match="on host h: it is broken"):
+        worker._dataset(payload, "abc", TWO)
+    assert done == []
+
+
+def test_on_one_machine_the_home_is_read_and_nobody_is_waited_for(done):
+    here = WorkerPayload({}, data_dir="/home/data", cache_dir="/home/cache", storage="/home/runs", cpus=1)
+    assert worker._dataset(here, "abc", TWO) == "data"
+    assert done == [("/home/data", "/home/cache", "abc")]
