@@ -1,6 +1,7 @@
 """`ganflow doctor` on a real Ray of two nodes, which lie on this machine and listen on loopback alone."""
 
 import shutil
+from urllib.request import Request, urlopen
 
 import pytest
 import ray
@@ -8,6 +9,7 @@ from ray._raylet import Config
 from ray.cluster_utils import Cluster
 
 from tasks.doctor.cluster import cluster_checks
+from tasks.doctor.machine import storage_check
 from tasks.doctor.probe import Probe
 from tasks.runtime import ray_cluster
 from tasks.runtime.settings import Settings
@@ -62,3 +64,28 @@ def test_each_node_is_looked_at_and_sums_with_the_others(cluster, tmp_path):
     (tmp_path / "runs").write_text("a file, where every node wants a folder")
     blocked = {check.node: check.ok for check in cluster_checks(settings, driver) if check.name == "storage"}
     assert blocked == dict.fromkeys(nodes)
+
+
+def test_an_object_store_is_read_written_and_cleared_and_its_query_is_not_shown(tmp_path, monkeypatch):
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    def check(bucket):
+        storage = f"s3://{bucket}/runs?endpoint_override={host}:{port}&scheme=http"
+        return storage_check(Settings(ganflow_home=tmp_path, ganflow_storage=storage))
+
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        with urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"), timeout=60):
+            pass
+        assert check("bucket").value == "s3://bucket/runs is read and written"
+        with urlopen(f"http://{host}:{port}/bucket?list-type=2", timeout=60) as listing:
+            assert b"doctor-" not in listing.read()
+        missing = check("missing")
+        assert missing.ok is False
+        assert str(port) not in missing.value
+    finally:
+        server.stop()
