@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 import secrets
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
@@ -26,6 +27,7 @@ HEALTH_CHECK_SECONDS = "0.1"
 NICENESS = "5"
 # Ray then takes 127.0.0.1 for this machine's address, on Linux too, and its processes listen nowhere else.
 LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+LISTENER_SECONDS = 10
 # Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
 STARTS = 3
 
@@ -80,11 +82,24 @@ def _connect(address: str) -> None:
     import ray
 
     try:
+        _require_listener(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise OutOfPatienceError(
             f"no Ray cluster answers at {address} ({last_line_of(error)}): start it, or correct or unset RAY_ADDRESS"
         ) from None
+
+
+def _require_listener(address: str) -> None:
+    """Prove that something listens at `host:port`: for a head that is not there Ray was seen waiting 14 minutes.
+
+    Raises:
+        OSError: nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "://" not in address:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENER_SECONDS):
+            pass
 
 
 def _start_here(on_warning: Callable[[str], None]) -> None:
