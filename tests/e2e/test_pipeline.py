@@ -91,6 +91,7 @@ def test_no_pickle_in_any_artifact(home):
     assert not list(home.path.rglob("*.pkl"))
 
 
+@pytest.mark.slow
 def test_a_second_pipeline_on_two_workers_begins_with_the_champion_decides_and_says_why(home):
     from mlflow import MlflowClient
 
@@ -199,6 +200,7 @@ def test_datasets_shows_pictures_of_data_and_release(home, tmp_path, monkeypatch
         assert split.features["label"].names == [str(digit) for digit in range(10)]
 
 
+@pytest.mark.slow
 def test_a_run_is_registered_and_a_model_drawn_from_under_their_own_configuration(home):
     """The presets debug and digits differ in both numbers; what `train` prints is right as it stands."""
     from mlflow import MlflowClient

@@ -56,6 +56,7 @@ def test_fid(formula, count: int, dimensions: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_fid_of_inceptions_width() -> None:
     """2,048 dimensions, hardly more images than that."""
     a, b = draw(2100, 2048, 1, 0.0), draw(2100, 2048, 2, 0.05)

@@ -123,6 +123,7 @@ def test_any_number_of_workers_gives_the_bits_of_one_process(workers, tmp_path):
         ray.of_images(IMAGES, ROWS, lambda done: None)
 
 
+@pytest.mark.slow
 def test_inception_on_a_cluster_of_its_own(tmp_path):
     weights = find_inception_weights(None, tmp_path)
     settings = Settings(ganflow_home=tmp_path, ray_address="local")

@@ -184,6 +184,7 @@ def test_a_training_that_fails_does_not_wait_for_scores(settings, tmp_path):
     assert list((settings.state_dir / "runs" / "hot").glob("checkpoint_*/tensors.pt"))
 
 
+@pytest.mark.slow
 def test_mlflow_has_the_kid_of_every_checkpoint_and_the_best_of_them(settings, monkeypatch, tmp_path):
     monkeypatch.setenv("GANFLOW_HOME", str(settings.home))
     for name in ("RAY_ADDRESS", "MLFLOW_TRACKING_URI", "GANFLOW_STORAGE"):
