@@ -19,6 +19,7 @@ from gan.errors import InputError
 from gan.text.shown import reason_of
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
+from tasks.runtime.storage import storage_errors
 from tasks.train.run_storage import RunStorage
 
 FOLDER = "leases"
@@ -78,10 +79,12 @@ def training_lease(
 
     Raises:
         HeldError: another process has it.
+        GanflowError: the storage is away, or cannot be used.
     """
     storage = RunStorage(settings.storage, run_id)
     name = f"{FOLDER}/{secrets.token_hex(8)}.json"
-    _acquire(storage, name)
+    with storage_errors(settings.storage):
+        _acquire(storage, name)
     over = threading.Event()
     thread = threading.Thread(target=_beat, args=(storage, name, over, on_lost), name="lease", daemon=True)
     thread.start()
@@ -100,7 +103,8 @@ def _acquire(storage: RunStorage, name: str) -> None:
         try:
             others = _others(storage, name)
         except BaseException:
-            storage.remove(name)
+            with contextlib.suppress(OSError):  # what failed first is what is told
+                storage.remove(name)
             raise
         if not others:
             storage.put(name, _text(holds=True))

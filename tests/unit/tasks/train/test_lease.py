@@ -55,6 +55,13 @@ def test_a_second_process_of_any_home_is_refused_by_name(settings, tmp_path):
     assert not list(settings_folder(settings).iterdir())
 
 
+def test_a_storage_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    settings = Settings(ganflow_home=tmp_path, ganflow_storage=str(tmp_path / "file"), mlflow_tracking_uri=None)
+    with pytest.raises(InputError, match=r"^the storage .*/file does not work \(.*\): correct GANFLOW_STORAGE"):
+        training_lease(settings, "run").__enter__()
+
+
 def test_one_of_another_machine_is_waited_for_until_it_is_stale(settings):
     file = leave(settings, age=STALE_SECONDS - 30)
     with pytest.raises(HeldError, match="process 7 on far"):
