@@ -53,6 +53,7 @@ def test_ray_listens_on_loopback_and_asks_for_its_token(tmp_path):
     assert "RAY_AUTH_TOKEN" not in os.environ or "RAY_AUTH_TOKEN" in before
 
 
+@pytest.mark.slow
 def test_a_second_one_in_this_process_starts_with_a_token_of_its_own():
     tokens = []
     for _ in range(2):

@@ -129,6 +129,7 @@ def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, whole, tmp
     assert storage.header(storage.checkpoints()[0]).cur_nimg == 96
 
 
+@pytest.mark.slow
 def test_a_warm_start_begins_with_the_networks_of_the_other_run(settings, whole, tmp_path):
     record = WarmStartRecord(version=1, run_id="whole", dataset_md5=MD5)
     RunStorage(settings.storage, "second").keep(whole, WARM_START)

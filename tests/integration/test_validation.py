@@ -106,6 +106,7 @@ def train(
     return result, records, warnings
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_taken_and_the_last_is_resumed_from(settings, tmp_path):
     scores = {64: "die", 128: 0.3, 192: 0.1, 256: "raise", 320: 0.2, 384: 0.4}
     ended = tmp_path / "ended"
