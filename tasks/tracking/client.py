@@ -161,6 +161,8 @@ def create_run(settings: Settings, experiment: str, name: str, tags: Mapping[str
 def reopen_run(settings: Settings, run_id: str) -> "RunLog":
     """Begin again with a run that has ended, or was never ended because its process was killed."""
     mlflow_client = client(settings)
+    with contextlib.suppress(Exception):  # it may never have failed
+        mlflow_client.delete_tag(run_id, FAILURE)
     mlflow_client.set_tag(run_id, PROCESS, ProcessName.here().to_json())
     mlflow_client.update_run(run_id, status="RUNNING")
     return RunLog(mlflow_client, run_id)

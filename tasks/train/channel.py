@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from gan.text.shown import reason_of
+from tasks.runtime.beside import beside
 
 if TYPE_CHECKING:
     from gan.training.context import Progress
@@ -80,7 +81,6 @@ def collecting(
     from gan.training.context import Progress  # not above: the actor's process would import torch for it
 
     warned: set[str] = set()
-    done = threading.Event()
 
     def warn(sentence: str) -> None:
         if sentence not in warned:
@@ -106,15 +106,10 @@ def collecting(
         for record in trying(lambda: ray.get(channel.drain.remote())) or ():
             trying(partial(hand_on, record))
 
-    def poll() -> None:
+    def poll(done: threading.Event) -> None:
         while not done.wait(POLL_SECONDS):
             collect()
         collect()
 
-    thread = threading.Thread(target=poll, name="progress", daemon=True)
-    thread.start()
-    try:
+    with beside("progress", poll):
         yield
-    finally:
-        done.set()
-        thread.join()

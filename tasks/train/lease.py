@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gan.errors import InputError
 from gan.text.shown import reason_of
+from tasks.runtime.beside import beside
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.runtime.storage import storage_errors
@@ -85,14 +86,10 @@ def training_lease(
     name = f"{FOLDER}/{secrets.token_hex(8)}.json"
     with storage_errors(settings.storage):
         _acquire(storage, name)
-    over = threading.Event()
-    thread = threading.Thread(target=_beat, args=(storage, name, over, on_lost), name="lease", daemon=True)
-    thread.start()
     try:
-        yield
+        with beside("lease", lambda over: _beat(storage, name, over, on_lost)):
+            yield
     finally:
-        over.set()
-        thread.join()
         with contextlib.suppress(Exception):  # it becomes stale by itself
             storage.remove(name)
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 
 import ray
 
+from tasks.runtime.beside import beside
 from tasks.train.resources import WorkerRange, room_for
 
 LOOK_SECONDS = 5.0
@@ -20,9 +21,8 @@ def watching_room(share: Mapping[str, int], workers: WorkerRange, on_warning: Ca
         workers: how many are wanted.
         on_warning: called with a sentence at each change.
     """
-    over = threading.Event()
 
-    def watch() -> None:
+    def watch(over: threading.Event) -> None:
         before = workers.most
         while not over.wait(LOOK_SECONDS):
             with suppress(Exception):  # a cluster that does not answer: Ray itself ends the training for it
@@ -31,13 +31,8 @@ def watching_room(share: Mapping[str, int], workers: WorkerRange, on_warning: Ca
                     on_warning(room_sentence(now, workers, gone=now < before))
                     before = now
 
-    thread = threading.Thread(target=watch, name="room", daemon=True)
-    thread.start()
-    try:
+    with beside("room", watch):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def room_sentence(room: int, workers: WorkerRange, *, gone: bool) -> str:

@@ -62,8 +62,10 @@ def test_the_newest_unfinished_run_of_the_recipe_is_found_until_it_is_finished(s
         found = newest_unfinished(settings, wanted)
         assert (found.run_id, found.cur_nimg) == (killed.run_id, 200), "what another process trains is left alone"
 
+    assert failed.client.get_run(failed.run_id).data.tags["failure"] == "RuntimeError"
     with ending(reopen_run(settings, failed.run_id)):
         assert failed.client.get_run(failed.run_id).info.status == "RUNNING"
+    assert "failure" not in failed.client.get_run(failed.run_id).data.tags
     assert is_finished(settings, failed.run_id)
     assert newest_unfinished(settings, wanted).run_id == killed.run_id
 
