@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from gan.training.checkpoint import Snapshot
 from gan.training.context import LocalContext, Progress
 from quality.kept import read_json, write_json
 
@@ -90,7 +91,7 @@ class TimedContext(LocalContext):
             left = (progress.total_nimg - progress.cur_nimg) / rate
             self.say(f"{progress.cur_nimg:,} of {progress.total_nimg:,} images, {rate:,.0f} img/s, {left:,.0f} s left")
 
-    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+    def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Keep the count first: a checkpoint without one could not be gone on from."""
         self.clock.keep(cur_nimg)
-        super().save_checkpoint(cur_nimg, write)
+        super().save_checkpoint(cur_nimg, snapshot)

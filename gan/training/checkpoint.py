@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from gan.data.files.atomic import sync_folder
 from gan.data.files.digest import file_sha256
 from gan.errors import CheckpointError
 from gan.training.header import Header
@@ -17,11 +19,28 @@ from gan.training.header import Header
 TENSORS = "tensors.pt"
 HEADER = "header.json"
 HASHES = "sha256.json"
+PARTIAL = ".partial-"
 KEEP = 2
+
+Write = Callable[[Path], None]
+"""Fills an existing folder with a checkpoint."""
+Snapshot = Callable[[], Write]
+"""Copies what a checkpoint holds to host memory; what it returns writes that at any time, while training goes on."""
+
+
+def host_copy(tree: Any) -> Any:
+    """Copy a tree of dicts, lists and tensors, its tensors to host memory and in the memory order that they have."""
+    if isinstance(tree, Tensor):
+        return tree.detach().to("cpu", copy=True)
+    if isinstance(tree, Mapping):
+        return {key: host_copy(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(host_copy(value) for value in tree)
+    return tree
 
 
 def save_checkpoint(folder: Path, header: Header, tensors: dict[str, Any]) -> None:
-    """Write a checkpoint into an existing folder; the hash list comes last and makes it whole.
+    """Write a checkpoint into an existing folder and onto the disk; the hash list comes last and makes it whole.
 
     Args:
         folder: an existing folder of its own, under a temporary name.
@@ -32,6 +51,10 @@ def save_checkpoint(folder: Path, header: Header, tensors: dict[str, Any]) -> No
     (folder / HEADER).write_text(header.to_json())
     hashes = {name: file_sha256(folder / name) for name in (HEADER, TENSORS)}
     (folder / HASHES).write_text(json.dumps(hashes, indent=2) + "\n")
+    for name in (TENSORS, HEADER, HASHES):
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def is_complete(folder: Path) -> bool:
@@ -87,22 +110,33 @@ def restore_part(part: Any, tensors: Mapping[str, Any], name: str, folder: Path)
         ) from None
 
 
-def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Callable[[Path], None]) -> Path:
-    """Make `parent/checkpoint-<cur_nimg>` by `write`, all or nothing, and keep the last two."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for killed in parent.glob(".partial-*"):
-        shutil.rmtree(killed, ignore_errors=True)
-    final = parent / f"checkpoint-{cur_nimg:012d}"
-    partial = parent / f".partial-{uuid.uuid4().hex}"
+def write_whole_folder(final: Path, write: Write) -> None:
+    """Make a folder by `write`, all or nothing, in place of what has its name; what kills left beside it goes."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    remove_partial(final.parent)
+    partial = final.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
     partial.mkdir()
     try:
         write(partial)
+        if final.exists():
+            shutil.rmtree(final)
+        os.replace(partial, final)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    if final.exists():
-        shutil.rmtree(final)
-    os.replace(partial, final)
+    sync_folder(final.parent)
+
+
+def remove_partial(parent: Path) -> None:
+    """Remove the folders that kills left half written; call it while nobody else writes there."""
+    for killed in parent.glob(f"{PARTIAL}*"):
+        shutil.rmtree(killed, ignore_errors=True)
+
+
+def write_checkpoint_folder(parent: Path, cur_nimg: int, write: Write) -> Path:
+    """Make `parent/checkpoint-<cur_nimg>` by `write`, all or nothing, and keep the last two."""
+    final = parent / f"checkpoint-{cur_nimg:012d}"
+    write_whole_folder(final, write)
     for old in sorted(parent.glob("checkpoint-*"))[:-KEEP]:
         shutil.rmtree(old)
     return final

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.training.checkpoint import newest_complete, write_checkpoint_folder
+from gan.training.checkpoint import Snapshot, newest_complete, write_checkpoint_folder
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class TrainContext(Protocol):
     def warn(self, sentence: str) -> None:
         """Tell the user something that does not stop the run."""
 
-    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
-        """Keep a checkpoint; called by every rank equally often, `write` fills a folder on rank 0."""
+    def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
+        """Keep a checkpoint; called by every rank equally often. Rank 0 takes the snapshot, and may write it later."""
 
     def latest_checkpoint(self) -> Path | None:
         """The newest complete checkpoint of this run, for resuming; None at a first start."""
@@ -82,7 +82,7 @@ class SingleWorker:
     def warn(self, sentence: str) -> None:
         """Do nothing."""
 
-    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+    def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Do nothing."""
 
     def latest_checkpoint(self) -> Path | None:
@@ -118,9 +118,9 @@ class LocalContext(SingleWorker):
         """Warn as Python does."""
         warnings.warn(sentence, stacklevel=2)
 
-    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
+    def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Write under a temporary name, rename, then drop all but the last two."""
-        write_checkpoint_folder(self.folder, cur_nimg, write)
+        write_checkpoint_folder(self.folder, cur_nimg, snapshot())
 
     def latest_checkpoint(self) -> Path | None:
         """Return the newest folder whose hash list holds; a newer one is said to be broken."""

@@ -55,7 +55,7 @@ def run_training(
         state.cur_nimg += config.train.batch_size
         records.after_step(terms)
         if state.finished or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg):
-            context.save_checkpoint(state.cur_nimg, state.save)
+            context.save_checkpoint(state.cur_nimg, state.snapshot)
     return state
 
 

@@ -1,6 +1,7 @@
 """The state of a training on one worker: new, with another run's networks, or as a checkpoint has it."""
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
-from gan.training.checkpoint import load_header, load_tensors, restore_part, save_checkpoint
+from gan.training.checkpoint import Write, host_copy, load_header, load_tensors, restore_part, save_checkpoint
 from gan.training.context import TrainContext
 from gan.training.feed import worker_slice
 from gan.training.header import Header, first_difference, require_same_networks
@@ -96,11 +97,12 @@ class TrainingState:
             "D_optimizer": nets.D_optimizer,
         }
 
-    def save(self, folder: Path) -> None:
-        """Write this run's checkpoint into an existing folder."""
+    def snapshot(self) -> Write:
+        """Copy what a checkpoint holds to host memory, and return what writes it while training goes on."""
         assert self.choice is not None
-        tensors = {name: part.state_dict() for name, part in self._parts().items()}
-        save_checkpoint(folder, self.header.at(self.cur_nimg, self.choice.as_header()), tensors)
+        header = self.header.at(self.cur_nimg, self.choice.as_header())
+        tensors = host_copy({name: part.state_dict() for name, part in self._parts().items()})
+        return partial(save_checkpoint, header=header, tensors=tensors)
 
     def restore(self, folder: Path) -> None:
         """Continue from a checkpoint of this run.

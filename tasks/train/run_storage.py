@@ -1,13 +1,23 @@
 """A training run's folder in the storage: a path or the URL of an object store, the same for driver and workers."""
 
+import hashlib
 import json
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from pyarrow.fs import FileSelector, FileType, LocalFileSystem, copy_files
 
 from gan.data.files.atomic import write_whole
-from gan.training.checkpoint import HASHES, HEADER, is_complete
+from gan.training.checkpoint import (
+    HASHES,
+    HEADER,
+    TENSORS,
+    Write,
+    is_complete,
+    remove_partial,
+    write_whole_folder,
+)
 from gan.training.header import Header
 from tasks.runtime.storage import open_storage
 
@@ -58,6 +68,22 @@ class RunStorage:
             destination_filesystem=LocalFileSystem(),
         )
         return destination
+
+    def put_checkpoint(self, name: str, write: Write, scratch: Path) -> None:
+        """Write a checkpoint, whole or not at all: on a disk it is renamed, elsewhere its hash list comes last.
+
+        Args:
+            name: of the checkpoint.
+            write: fills a folder with it.
+            scratch: a local folder, for one on its way to an object store.
+        """
+        if isinstance(self._files, LocalFileSystem):
+            write_whole_folder(Path(self._folder, name), write)
+            return
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            write(Path(folder))
+            for file in (TENSORS, HEADER, HASHES):
+                self._upload(Path(folder, file), f"{name}/{file}")
 
     def keep(self, folder: Path, name: str) -> None:
         """Copy a local folder into the run's."""
@@ -115,15 +141,22 @@ class RunStorage:
         return False
 
     def is_whole(self, name: str) -> bool:
-        """Whether a checkpoint is complete: by its hashes where it lies on a disk, else by their list alone."""
+        """Whether a checkpoint is complete by its hashes, for which all of it is read."""
         if isinstance(self._files, LocalFileSystem):
             return is_complete(Path(self._folder, name))
-        return self._has(f"{name}/{HASHES}")
+        try:
+            hashes = json.loads(self.read(f"{name}/{HASHES}") or b"")
+            return set(hashes) == {HEADER, TENSORS} and all(
+                self._sha256(f"{name}/{file}") == hashes[file] for file in hashes
+            )
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
+            return False
 
     def drop_cut(self) -> list[str]:
         """Remove checkpoints that a kill or a full disk cut short; call it while nobody trains the run.
 
-        Those that Ray Train has on its list stay, for they were whole; so does everything where nothing is whole.
+        On an object store these are those without a hash list, which is written last: so nothing else is read. Those
+        that Ray Train has on its list stay, for they were whole; so does everything where nothing is whole.
 
         Returns:
             Names of those removed.
@@ -131,13 +164,31 @@ class RunStorage:
         found = self._files.get_file_info(FileSelector(self._folder, allow_not_found=True))
         folders = (each.base_name for each in found if each.type == FileType.Directory)
         names = sorted(name for name in folders if name.startswith("checkpoint_"))
-        whole = {name for name in names if self.is_whole(name)}
+        on_disk = isinstance(self._files, LocalFileSystem)
+        if on_disk:
+            remove_partial(Path(self._folder))
+        whole = {name for name in names if (self.is_whole(name) if on_disk else self._has(f"{name}/{HASHES}"))}
         if not whole:
             return []
         cut = [name for name in names if name not in whole and name not in self._list()]
         for name in cut:
             self._files.delete_dir(f"{self._folder}/{name}")
         return cut
+
+    def _upload(self, file: Path, name: str) -> None:
+        copy_files(
+            str(file),
+            f"{self._folder}/{name}",
+            source_filesystem=LocalFileSystem(),
+            destination_filesystem=self._files,
+        )
+
+    def _sha256(self, name: str) -> str:
+        digest = hashlib.sha256()
+        with self._files.open_input_stream(f"{self._folder}/{name}") as file:
+            while piece := file.read(1 << 22):
+                digest.update(piece)
+        return digest.hexdigest()
 
     def _list(self) -> str:
         if not self._has(RAY_LIST):

@@ -1,7 +1,5 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from torch import Tensor
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
-from gan.training.checkpoint import newest_complete
+from gan.training.checkpoint import Snapshot, newest_complete
 from gan.training.context import Progress
 from gan.training.header import Header
 from gan.training.loop import run_training
@@ -22,6 +20,7 @@ from tasks.dataset.on_node import node_version
 from tasks.runtime.ray_cluster import this_node
 from tasks.runtime.scratch import local_scratch
 from tasks.train.run_storage import WARM_START, RunStorage
+from tasks.train.upload import Uploads
 from tasks.train.validator import NOT_MEASURED
 
 
@@ -50,7 +49,7 @@ class RayContext:
     Args:
         channel: where rank 0 reports to.
         storage: where checkpoints are kept.
-        scratch: a folder of this worker's own, for checkpoints on their way.
+        scratch: a folder of this worker's own, for checkpoints on their way; see `wait`.
         watched: whether each checkpoint is scored beside training, as `tasks.train.validator` does.
     """
 
@@ -67,6 +66,7 @@ class RayContext:
         self.scratch = scratch
         self.watched = watched
         self.shares_cores = watched and self.device.type == "cpu"
+        self._uploads = Uploads(self.storage, scratch, self.warn)
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Sum over ranks, in place."""
@@ -83,22 +83,20 @@ class RayContext:
         if self.rank == 0:
             self.channel.put.remote({"warning": sentence})
 
-    def save_checkpoint(self, cur_nimg: int, write: Callable[[Path], None]) -> None:
-        """Let rank 0 write a checkpoint and hand it to Ray Train, which waits for all ranks here."""
+    def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
+        """Let rank 0 copy the state, which is stored while training goes on; Ray Train waits for all ranks here."""
         import ray.train
 
         # Ray Train keeps those of lowest KID: one that has none, or none yet, comes behind all others
         metrics = {"cur_nimg": cur_nimg, "kid": NOT_MEASURED}
-        if self.rank != 0:
+        if self.rank == 0:
+            self._uploads.send(snapshot, metrics, cur_nimg, watched=self.watched)
+        else:
             ray.train.report(metrics)
-            return
-        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
-            write(Path(folder))
-            ray.train.report(
-                metrics,
-                checkpoint=ray.train.Checkpoint.from_directory(folder),
-                validation=self.watched and ray.train.ValidationTaskConfig(fn_kwargs={"cur_nimg": cur_nimg}),
-            )
+
+    def wait(self) -> None:
+        """Return when no checkpoint is on its way; to be called before the scratch folder goes."""
+        self._uploads.wait()
 
     def latest_checkpoint(self) -> Path | None:
         """The newest checkpoint of the run that is whole, the same on every rank; a newer one is said to be broken.
@@ -171,4 +169,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
             keep_freed_memory()
         data = _dataset(payload, header.dataset_md5, context)
         start_from = context.start_from(header)
-        run_training(config, np.asarray(data.images), data.labels, context, header, start_from)
+        try:
+            run_training(config, np.asarray(data.images), data.labels, context, header, start_from)
+        finally:
+            context.wait()

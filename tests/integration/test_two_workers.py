@@ -40,9 +40,9 @@ class GlooContext(LocalContext):
     def report(self, progress):
         self.reports.append(progress.metrics)
 
-    def save_checkpoint(self, cur_nimg, write):
+    def save_checkpoint(self, cur_nimg, snapshot):
         if self.rank == 0:
-            super().save_checkpoint(cur_nimg, write)
+            super().save_checkpoint(cur_nimg, snapshot)
         if self.world_size > 1:
             dist.barrier()
 

@@ -29,8 +29,8 @@ def test_a_killed_training_goes_on_to_the_same_weights_and_counts_its_seconds_on
     straight = train_cell(cell, data, tmp_path / "straight", CPU, silent)
     save = TimedContext.save_checkpoint
 
-    def killed(self, cur_nimg, write):
-        save(self, cur_nimg, write)
+    def killed(self, cur_nimg, snapshot):
+        save(self, cur_nimg, snapshot)
         if cur_nimg == 16:
             raise KilledError
 
