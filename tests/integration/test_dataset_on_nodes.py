@@ -9,7 +9,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -108,25 +107,6 @@ def test_a_broken_cache_of_dvcs_is_not_handed_on(home, settings, tmp_path):
     with pytest.raises(DatasetError, match=rf"{SHARD} of dataset {md5} is broken in the cache"):
         publish_version(settings.model_copy(update={"ganflow_home": other}), md5, LOGGER)
     assert LIST not in StoredVersion(settings.storage, md5).sizes()
-
-
-S3 = {"AWS_ACCESS_KEY_ID": "hunter1", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-@pytest.fixture
-def bucket(monkeypatch):
-    """An S3 server with a bucket; yields it and the address of a storage there."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        with urlopen(Request(f"http://{host}:{port}/bucket", method="PUT"), timeout=60):
-            pass
-        for name, value in S3.items():
-            monkeypatch.setenv(name, value)
-        yield server, f"s3://bucket/runs?endpoint_override={host}:{port}&scheme=http"
-    finally:
-        server.stop()
 
 
 def test_an_object_store_serves_as_well(home, settings, bucket):

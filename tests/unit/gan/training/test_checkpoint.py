@@ -11,6 +11,7 @@ from gan.training.checkpoint import (
     HASHES,
     HEADER,
     TENSORS,
+    host_copy,
     is_complete,
     load_header,
     load_tensors,
@@ -18,6 +19,7 @@ from gan.training.checkpoint import (
     restore_part,
     save_checkpoint,
     write_checkpoint_folder,
+    write_whole_folder,
 )
 
 TREE = {"G": {"weight": torch.arange(6.0).view(2, 3)}, "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}}}
@@ -155,3 +157,20 @@ def test_a_part_that_is_missing_or_of_another_shape_is_refused(folder):
     for tensors in ({}, {"G": 3}, {"G": {"weight": torch.zeros(5)}}, {"G": part.state_dict() | {"weight": None}}):
         with pytest.raises(CheckpointError, match="has no G as its header describes it"):
             restore_part(part, tensors, "G", folder)
+
+
+def test_a_copy_on_the_host_is_that_of_its_moment():
+    weight = torch.arange(24.0).view(1, 2, 3, 4).to(memory_format=torch.channels_last)
+    tree = {"G": {"weight": weight}, "optimizer": {"param_groups": [{"betas": (0.0, 0.9), "params": [0]}]}}
+    copied = host_copy(tree)
+    weight.add_(1.0)
+    assert torch.equal(copied["G"]["weight"], weight - 1.0)
+    assert copied["G"]["weight"].stride() == weight.stride()
+    assert copied["optimizer"] == tree["optimizer"]
+
+
+def test_what_a_kill_left_beside_a_folder_goes(tmp_path, write):
+    (tmp_path / ".partial-of-a-kill").mkdir()
+    write_whole_folder(tmp_path / "one", write)
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+    assert is_complete(tmp_path / "one")

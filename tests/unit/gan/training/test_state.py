@@ -9,7 +9,7 @@ from gan.configuration.config import AugmentConfig, EvaluationConfig, LossConfig
 from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
-from gan.training.checkpoint import TENSORS, load_tensors, save_checkpoint
+from gan.training.checkpoint import TENSORS, is_complete, load_tensors, save_checkpoint
 from gan.training.context import LocalContext, SingleWorker
 from gan.training.header import Header
 from gan.training.loop import run_training
@@ -260,3 +260,26 @@ def test_a_choice_of_another_ganflow_is_refused(tiny, tmp_path):
         save_checkpoint(folder, tiny.header(tiny.config()).at(48, choice), tensors)
         with pytest.raises(CheckpointError, match="was made by another ganflow"):
             run.restore(folder)
+
+
+def test_a_snapshot_may_be_written_after_training_went_on(tiny, tmp_path):
+    class Late(LocalContext):
+        """Writes each checkpoint when the next one comes, and the last one never."""
+
+        late = None
+
+        def save_checkpoint(self, cur_nimg, snapshot):
+            if self.late:
+                super().save_checkpoint(*self.late)
+            write = snapshot()
+            self.late = cur_nimg, lambda: write
+
+    config = tiny.config(train={"checkpoint_kimg": 0.016})
+    header = tiny.header(config)
+    run_training(config, tiny.images, tiny.labels, Late(tmp_path / "late", device=CPU), header)
+    run_training(config, tiny.images, tiny.labels, LocalContext(tmp_path / "at-once", device=CPU), header)
+    name = "checkpoint-000000000032"
+    late, at_once = (load_tensors(tmp_path / each / name, CPU) for each in ("late", "at-once"))
+    for part in ("G", "D", "G_ema"):
+        assert all(torch.equal(late[part][key], value) for key, value in at_once[part].items())
+    assert is_complete(tmp_path / "late" / name)
