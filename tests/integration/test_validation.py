@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -254,3 +257,48 @@ def test_what_scores_on_another_node_does_without_the_home(settings, tmp_path, n
     ray.get(validator.open.remote())
     assert found.read_text() == str(home)
     ray.kill(validator)
+
+
+KILLED_WHILE_IT_SCORED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_validation import config, train
+from tasks.runtime.settings import Settings
+
+home, told = Path(sys.argv[2]), Path(sys.argv[3])
+
+def open_endless(payload):
+    def score(checkpoint, on_progress):
+        told.touch()
+        time.sleep(1e6)
+    return score
+
+settings = Settings(ganflow_home=home, ray_address=None, mlflow_tracking_uri=None, ganflow_storage=None)
+train(settings, told.with_name("never"), config(2), open_endless, name="scored-again")
+"""
+
+
+@pytest.mark.slow
+def test_scores_that_a_killed_driver_did_not_live_to_see_are_measured_when_the_run_goes_on(settings, tmp_path):
+    told = tmp_path / "told"
+    arguments = [str(Path(__file__).parent), str(settings.home), str(told)]
+    checkpoints = settings.state_dir / "runs" / "scored-again"
+    with subprocess.Popen([sys.executable, "-c", KILLED_WHILE_IT_SCORED, *arguments]) as driver:
+        while not (told.exists() and len(list(checkpoints.glob("checkpoint_*/sha256.json"))) == 2):
+            assert driver.poll() is None, "it waits for its scores"
+            time.sleep(0.1)
+        driver.kill()
+
+    def open_known(payload):
+        def score(checkpoint, on_progress):
+            nimg = load_header(checkpoint).cur_nimg
+            kid = Metric(value=nimg / 1000, low=0.0, high=1.0)
+            return Watched(kid, {})
+
+        return score
+
+    result, records, warnings = train(settings, tmp_path / "a", config(2), open_known, name="scored-again")
+    assert warnings == []
+    assert {each.cur_nimg: each.metrics["kid"] for each in records if "kid" in each.metrics} == {64: 0.064, 128: 0.128}
+    assert (result.cur_nimg, result.kid) == (64, 0.064)
