@@ -55,6 +55,12 @@ class TrainContext(Protocol):
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Keep a checkpoint; called by every rank equally often. Rank 0 takes the snapshot, and may write it later."""
 
+    def preemption_notice(self) -> bool:
+        """Whether a worker's machine is about to be taken away: once True for each notice, and on all ranks alike.
+
+        Every rank calls it equally often.
+        """
+
     def latest_checkpoint(self) -> Path | None:
         """The newest complete checkpoint of this run, for resuming; None at a first start."""
 
@@ -84,6 +90,10 @@ class SingleWorker:
 
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Do nothing."""
+
+    def preemption_notice(self) -> bool:
+        """Nobody takes it away."""
+        return False
 
     def latest_checkpoint(self) -> Path | None:
         """There is none."""

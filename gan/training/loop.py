@@ -53,8 +53,9 @@ def run_training(
     while not state.finished:
         terms = step(feed.batch(*state.share()), step_settings(config, state.cur_nimg), state.cur_nimg)
         state.cur_nimg += config.train.batch_size
-        records.after_step(terms)
-        if state.finished or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg):
+        marked = records.after_step(terms)
+        leaving = marked and context.preemption_notice()
+        if state.finished or leaving or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg):
             context.save_checkpoint(state.cur_nimg, state.snapshot)
     return state
 

@@ -51,11 +51,16 @@ class Records:
         self.marked_at = self.told_at = time.perf_counter()
         self._report(choice=str(state.choice))
 
-    def after_step(self, terms: Terms) -> None:
-        """Take a step's terms in, and report what is due; every rank must call it after every step."""
+    def after_step(self, terms: Terms) -> bool:
+        """Take a step's terms in, and report what is due; every rank must call it after every step.
+
+        Returns:
+            Whether the step reached a mark, of which the means were reported; on all ranks alike.
+        """
         state, train = self.state, self.state.config.train
         self.means.add(terms, train.batch_size)
-        if state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg):
+        marked = state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg)
+        if marked:
             means, now = self.means.flush(state.context), time.perf_counter()
             self._report(metrics=means | {"images_per_second": self._rate(now)})
             self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
@@ -64,6 +69,7 @@ class Records:
             self._report(rate=self._rate(now))
         if state.context.rank == 0 and (state.finished or doubled(state.cur_nimg, train.batch_size)):
             self._report(samples=state.samples())
+        return marked
 
     def _rate(self, now: float) -> float:
         """Images a second since the last mark."""

@@ -67,6 +67,7 @@ class RayContext:
         self.watched = watched
         self.shares_cores = watched and self.device.type == "cpu"
         self._uploads = Uploads(self.storage, scratch, self.warn)
+        self._noticed: Any = None
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Sum over ranks, in place."""
@@ -93,6 +94,20 @@ class RayContext:
             self._uploads.send(snapshot, metrics, cur_nimg, watched=self.watched)
         else:
             ray.train.report(metrics)
+
+    def preemption_notice(self) -> bool:
+        """Whether Ray has heard since the last call that a worker's node is to be taken away; it starts another."""
+        import ray.train
+
+        notice = ray.train.get_preemption_info()
+        if notice is None or notice == self._noticed:
+            return False
+        self._noticed = notice
+        self.warn(
+            f"{len(notice.preempted_node_ids)} of the nodes that train are about to be taken away: a checkpoint is "
+            "written now, from which training goes on where there is room"
+        )
+        return True
 
     def wait(self) -> None:
         """Return when no checkpoint is on its way; to be called before the scratch folder goes."""

@@ -3,6 +3,11 @@
 from urllib.request import Request, urlopen
 
 import pytest
+import ray
+from ray._raylet import Config
+from ray.cluster_utils import Cluster
+
+from tasks.runtime import ray_cluster
 
 S3 = {"AWS_ACCESS_KEY_ID": "hunter1", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -22,3 +27,19 @@ def bucket(monkeypatch):
         yield server, f"s3://bucket/runs?endpoint_override={host}:{port}&scheme=http"
     finally:
         server.stop()
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """A Ray cluster of this machine with a head of one CPU, to which a test adds nodes."""
+    # the token and loopback of a Ray that ganflow starts itself
+    with ray_cluster._locked_up(), monkeypatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "token")
+        Config.initialize("")  # Ray read the mode when it was imported
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        try:
+            yield nodes
+        finally:
+            ray.shutdown()
+            nodes.shutdown()
+    Config.initialize("")

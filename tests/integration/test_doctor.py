@@ -4,37 +4,18 @@ import shutil
 from urllib.request import Request, urlopen
 
 import pytest
-import ray
-from ray._raylet import Config
-from ray.cluster_utils import Cluster
 
 from tasks.doctor.cluster import cluster_checks
 from tasks.doctor.machine import storage_check
 from tasks.doctor.probe import Probe
-from tasks.runtime import ray_cluster
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
 OF_A_NODE = {"versions", "processor", "GPUs", "memory", "disk", "clock", "storage"}
 
 
-@pytest.fixture
-def cluster(monkeypatch):
-    # the token and loopback of a Ray that ganflow starts itself
-    with ray_cluster._locked_up(), monkeypatch.context() as patch:
-        patch.setenv("RAY_AUTH_MODE", "token")
-        Config.initialize("")  # Ray read the mode when it was imported
-        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        nodes.add_node(num_cpus=1)
-        try:
-            yield nodes
-        finally:
-            ray.shutdown()
-            nodes.shutdown()
-    Config.initialize("")
-
-
 def test_each_node_is_looked_at_and_sums_with_the_others(cluster, tmp_path):
+    cluster.add_node(num_cpus=1)
     settings = Settings(
         ganflow_home=tmp_path,
         ganflow_storage=str(tmp_path / "runs"),
