@@ -3,10 +3,12 @@
 KubeRay's own schemas are in no package.
 """
 
+import shlex
 from pathlib import Path
 
 import pytest
 import yaml
+from ray.scripts.scripts import drain_node
 
 import gan
 
@@ -102,3 +104,19 @@ def test_a_job_goes_on_where_it_was():
     (job,) = documents("rayjob")
     assert "--resume auto" in job["spec"]["entrypoint"]
     assert job["spec"]["shutdownAfterJobFinishes"] is True
+
+
+@pytest.mark.parametrize("name", ["raycluster", "rayjob"])
+def test_a_worker_that_goes_gives_ray_notice_and_time_for_it(name):
+    for group in cluster_of(name)["workerGroupSpecs"]:
+        spec = group["template"]["spec"]
+        (container,) = spec["containers"]
+        (_, _, program) = container["lifecycle"]["preStop"]["exec"]["command"]
+        drain, wait = program.split(" && ")
+        words = shlex.split(drain)[1:]
+        with drain_node.make_context("drain-node", words[1:]) as context:
+            assert words[0] == "drain-node"
+            assert context.params["reason"] == "DRAIN_NODE_REASON_PREEMPTION"
+            noticed = context.params["deadline_remaining_seconds"]
+        assert wait == f"sleep {noticed}"
+        assert spec["terminationGracePeriodSeconds"] > noticed
