@@ -75,6 +75,7 @@ class StepSettings:
         lr: learning rate of both optimizers.
         beta2: decay of Adam's second moment.
         ema_decay: decay of G_ema.
+        accumulate: pieces in which a worker computes its slice.
     """
 
     batch_size: int
@@ -88,6 +89,7 @@ class StepSettings:
     lr: float
     beta2: float
     ema_decay: float
+    accumulate: int = 1
 
 
 def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
@@ -115,4 +117,5 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
             at(train.ema_halflife_kimg, train.final_ema_halflife_kimg),
             cur_nimg,
         ),
+        accumulate=train.accumulate,
     )
