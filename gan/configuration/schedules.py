@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gan.configuration.vocabulary import Precision
+
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import Config, LossConfig
 
@@ -76,6 +78,7 @@ class StepSettings:
         beta2: decay of Adam's second moment.
         ema_decay: decay of G_ema.
         accumulate: pieces in which a worker computes its slice.
+        reduce_precision: in which gradients go from worker to worker.
     """
 
     batch_size: int
@@ -90,6 +93,7 @@ class StepSettings:
     beta2: float
     ema_decay: float
     accumulate: int = 1
+    reduce_precision: Precision = "fp32"
 
 
 def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
@@ -118,4 +122,5 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
             cur_nimg,
         ),
         accumulate=train.accumulate,
+        reduce_precision=train.reduce_precision,
     )

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from gan.configuration.resolution import Architecture, resolution_of
 from gan.configuration.schedules import penalised, total_images, zero_centred
-from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Resize
+from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Precision, Resize
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
@@ -208,6 +208,10 @@ class TrainConfig(Frozen):
         "auto",
         description="of the convolutions; auto: bf16 where the hardware has it and a probe at the start finds it "
         "clearly faster",
+    )
+    reduce_precision: Precision = Field(
+        "fp32",
+        description="in which gradients go from worker to worker; bf16 halves the bytes, and is summed in fp32",
     )
     compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
     checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")

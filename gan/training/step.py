@@ -46,7 +46,7 @@ def apply_gradients(
     """
     if context.world_size > 1:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        context.all_reduce(flat)
+        context.all_reduce(flat, bf16=settings.reduce_precision == "bf16")
         parts = torch.split(flat, [gradient.numel() for gradient in gradients])
         torch._foreach_copy_(
             gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]

@@ -186,7 +186,7 @@ def test_the_training_hash_is_stable():
     "override",
     [
         *("evaluation.num_images=5", "evaluation.seed=3", "release.num_images=7", "data.max_reject_share=1"),
-        "train.accumulate=4",
+        *("train.accumulate=4", "train.reduce_precision=bf16"),
     ],
 )
 def test_the_training_hash_ignores_what_comes_after_training_and_how_a_step_is_worked_off(override):

@@ -49,7 +49,7 @@ class Recorder(SingleWorker):
         self.factor = factor
         self.reduced = []
 
-    def all_reduce(self, tensor):
+    def all_reduce(self, tensor, *, bf16=False):
         self.reduced.append(tensor.clone())
         tensor.mul_(self.factor)
 
@@ -354,7 +354,7 @@ def test_another_workers_infinity_stops_this_one_too(feed):
     class Other(Recorder):
         rank = 1
 
-        def all_reduce(self, tensor):
+        def all_reduce(self, tensor, *, bf16=False):
             tensor[-1] += float("inf")
 
     with pytest.raises(NonFiniteLossError, match="the gradient of D became NaN or infinite at image 12"):
@@ -367,7 +367,7 @@ def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
     before = state(nets)
 
     class Late(Recorder):
-        def all_reduce(self, tensor):
+        def all_reduce(self, tensor, *, bf16=False):
             super().all_reduce(tensor)
             if len(self.reduced) == 2:
                 tensor[0] = float("nan")

@@ -50,7 +50,7 @@ class Recorder(SingleWorker):
         super().__init__(CPU)
         self.reduced = []
 
-    def all_reduce(self, tensor):
+    def all_reduce(self, tensor, *, bf16=False):
         self.reduced.append(tensor.clone())
 
 
@@ -136,7 +136,7 @@ def test_what_the_compiler_traces_is_the_eager_step(feed, objective, accumulate,
     # the trace alone, without the code that is made from it: seconds instead of minutes
     plain = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function: plain(function, backend="aot_eager"))
-    wanted = trained(feed, objective, compiled=False, steps=STEPS[:2])
+    wanted = trained(feed, objective, compiled=False, steps=STEPS[:2], accumulate=accumulate)
     found = trained(feed, objective, compiled=True, steps=STEPS[:2], accumulate=accumulate)
     assert not counters["graph_break"]
     assert_alike(found, wanted)
