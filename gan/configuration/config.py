@@ -20,7 +20,7 @@ from gan.configuration.sections import (
     ReleaseConfig,
     TrainConfig,
 )
-from gan.configuration.vocabulary import TRAINING_SECTIONS
+from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF
 
 # Who needs a section takes it from here, as the tree has it.
 __all__ = [
@@ -73,9 +73,18 @@ class Config(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _pieces_are_judged_alone(self) -> Self:
+        if self.network.discriminator_normalisation == "batch" and self.train.accumulate > 1:
+            raise ValueError(
+                f"train.accumulate is {self.train.accumulate} but network.discriminator_normalisation is batch, which "
+                "would judge each piece by its own mean: set that to spectral or none, or train.accumulate to 1"
+            )
+        return self
+
     def training_hash(self) -> str:
         """Hash of what decides a training's result beside its dataset: the sections that shape it."""
-        parts = self.model_dump(mode="json", include=set(TRAINING_SECTIONS))
+        parts = self.model_dump(mode="json", include=set(TRAINING_SECTIONS), exclude={"train": set(WORKED_OFF)})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def recipe_hash(self) -> str:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gan.configuration.vocabulary import Precision
+
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import Config, LossConfig
 
@@ -75,6 +77,8 @@ class StepSettings:
         lr: learning rate of both optimizers.
         beta2: decay of Adam's second moment.
         ema_decay: decay of G_ema.
+        accumulate: pieces in which a worker computes its slice.
+        reduce_precision: in which gradients go from worker to worker.
     """
 
     batch_size: int
@@ -88,6 +92,8 @@ class StepSettings:
     lr: float
     beta2: float
     ema_decay: float
+    accumulate: int = 1
+    reduce_precision: Precision = "fp32"
 
 
 def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
@@ -115,4 +121,6 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
             at(train.ema_halflife_kimg, train.final_ema_halflife_kimg),
             cur_nimg,
         ),
+        accumulate=train.accumulate,
+        reduce_precision=train.reduce_precision,
     )

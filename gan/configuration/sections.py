@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from gan.configuration.resolution import Architecture, resolution_of
 from gan.configuration.schedules import penalised, total_images, zero_centred
-from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Resize
+from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Precision, Resize
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
@@ -190,6 +190,11 @@ class TrainConfig(Frozen):
 
     total_kimg: Annotated[float, Field(gt=0.0)] = Field(100.0, description="length of the run, in thousands of images")
     batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per step over all workers together")
+    accumulate: Annotated[int, Field(ge=1)] = Field(
+        1,
+        description="pieces in which each worker computes its part of a batch, one after the other, to sum their "
+        "gradients: memory is that of one",
+    )
     generator_every: Annotated[int, Field(ge=1)] = Field(
         1, description="the generator is trained at every so many steps of the discriminator"
     )
@@ -204,9 +209,22 @@ class TrainConfig(Frozen):
         description="of the convolutions; auto: bf16 where the hardware has it and a probe at the start finds it "
         "clearly faster",
     )
+    reduce_precision: Precision = Field(
+        "fp32",
+        description="in which gradients go from worker to worker; bf16 halves the bytes, and is summed in fp32",
+    )
     compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
     checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
     log_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="mean losses are reported this often")
+
+    @model_validator(mode="after")
+    def _no_piece_is_empty(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"train.accumulate is {self.accumulate} but train.batch_size is {self.batch_size}, and a piece has "
+                "at least one image: lower train.accumulate"
+            )
+        return self
 
     @property
     def total_images(self) -> int:

@@ -14,3 +14,6 @@ Precision = Literal["fp32", "bf16"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
 TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
 """Sections of the configuration that shape a training; the others say what comes before and after it."""
+WORKED_OFF = ("accumulate", "reduce_precision")
+"""Keys of `train` that say how a step is worked off, not what it does: as with the number of workers, a run may go on
+with others."""

@@ -30,8 +30,8 @@ class NetworkCost:
         training_flops: operations for one image of the run's budget: D on it and on a fake one, G, and G's phase and
             the penalties by their share of the steps.
         training_bytes: parameters, gradients, Adam's moments, G_ema, and what the largest phase keeps for its backward
-            pass, in float32, with the whole batch on one worker. PyTorch itself, its kernels' scratch memory and the
-            dataset come on top.
+            pass, in float32, with the whole batch on one worker, of one of its pieces. PyTorch itself, its kernels'
+            scratch memory and the dataset come on top.
     """
 
     generator_parameters: int
@@ -50,14 +50,18 @@ def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCo
         channels: image channels C, 1 or 3.
         num_classes: classes, 0 for unconditional networks.
     """
-    network, loss, batch = config.network, config.loss, config.train.batch_size
+    network, loss = config.network, config.loss
+    piece = -(-config.train.batch_size // config.train.accumulate)
     dcgan = network.architecture == "dcgan"
     layers = (dc_generator, dc_discriminator) if dcgan else (r3_generator, r3_discriminator)
     G, D = (sum(each(network, channels, num_classes), start=LayerCost()) for each in layers)
-    # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
-    kept = G.pass_of(batch, slope=False) + D.pass_of(2 * batch, slope=loss.zero_centred)
+    of_G, of_D = G.pass_of(piece, slope=False), D.pass_of(2 * piece, slope=loss.zero_centred)
     if loss.gradient_penalty > 0:
-        kept += D.pass_of(batch, slope=True)
+        of_D += D.pass_of(piece, slope=True)
+    # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
+    kept = of_G + of_D
+    if config.train.accumulate > 1:  # nothing of G waits then, but the gradients of the pieces before do
+        kept = max(of_D + D.parameters, of_G + D.pass_of(piece, slope=False) + G.parameters)
     return NetworkCost(
         generator_parameters=G.parameters,
         discriminator_parameters=D.parameters,
@@ -81,4 +85,5 @@ def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
     penalties = 2 * penalty * loss.zero_centred + (forward + backward + penalty) * (loss.gradient_penalty > 0)
     # in G's phase D does not learn: fake images go forth and back, real ones forth if the loss is one of pairs
     for_G = backward * of_G + (2 + (loss.kind == "relativistic")) * of_D
+    for_G += forward * of_G * (config.train.accumulate > 1)  # of pieces each makes its images once more
     return round(forward * of_G + pair + penalties * of_D / loss.penalty_every + for_G / config.train.generator_every)

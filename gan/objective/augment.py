@@ -39,7 +39,7 @@ def augment(images: Tensor, seeds: Tensor, operations: Sequence[Operation], prob
     for name in operations:
         own = draws[:, list(OPERATIONS).index(name)]
         chosen = (own[:, 0] < probability)[:, None, None, None]
-        images = torch.where(chosen, OPERATIONS[name](images, own[:, 1:]), images)
+        images = torch.where(chosen, OPERATIONS[name](images, own[:, 1:].to(images.dtype)), images)
     return images
 
 

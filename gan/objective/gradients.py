@@ -79,6 +79,10 @@ class Objective:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
             yield
 
+    def full(self, made: Tensor) -> Tensor:
+        """Return what a network made in the precision of its weights, which losses and penalties have."""
+        return made.float() if self.bf16 else made
+
     def discriminator_gradients(
         self, D: Discriminator, pairs: ImagePairs, batch_size: int, weights: PenaltyWeights | None
     ) -> tuple[list[Tensor], Terms]:
@@ -164,10 +168,10 @@ class Objective:
     def _logits(
         self, D: Discriminator, images: Tensor, labels: Tensor, seeds: Tensor, *, apart: bool = False
     ) -> Tensor:
-        """Score images in the chosen precision, [N] float32; `apart`: the two halves in passes of their own."""
+        """Score images in the chosen precision, [N]; `apart`: the two halves in passes of their own."""
         with self.precision(images.device):
             if apart:
                 halves = zip(images.chunk(2), labels.chunk(2), seeds.chunk(2), strict=True)
-                return torch.cat([D(*half) for half in halves]).float()
+                return self.full(torch.cat([D(*half) for half in halves]))
             logits: Tensor = D(images, labels, seeds)
-            return logits.float()
+            return self.full(logits)

@@ -26,7 +26,7 @@ def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:
 
 def interpolate(real_images: Tensor, fake_images: Tensor, shares: Tensor) -> Tensor:
     """Return points on the lines between pairs of images: `shares` [N, 1] in [0, 1] is the way from real to fake."""
-    weights = shares.view(-1, *[1] * (real_images.dim() - 1))
+    weights = shares.view(-1, *[1] * (real_images.dim() - 1)).to(real_images.dtype)
     return torch.lerp(real_images, fake_images, weights)
 
 

@@ -43,8 +43,11 @@ class TrainContext(Protocol):
     shares_cores: bool
     """Whether something of the run's own computes on the same cores beside the training."""
 
-    def all_reduce(self, tensor: Tensor) -> None:
-        """Replace `tensor` on every rank by the sum over ranks, in place."""
+    reduce_seconds: float
+    """Spent in `all_reduce` until now, as `gan.training.all_reduce.sum_over_ranks` counts it."""
+
+    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
+        """Replace `tensor` on every rank by the sum over ranks, in place; `bf16`: sent as that, and summed in fp32."""
 
     def report(self, progress: Progress) -> None:
         """Hand a progress record on; ranks other than 0 may drop it."""
@@ -75,11 +78,12 @@ class SingleWorker:
     rank = 0
     world_size = 1
     shares_cores = False
+    reduce_seconds = 0.0
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def all_reduce(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
         """Do nothing: one worker's sum is the sum."""
 
     def report(self, progress: Progress) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from gan.configuration.vocabulary import TRAINING_SECTIONS
+from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF
 from gan.errors import CheckpointError
 
 FORMAT_VERSION = 2
@@ -121,6 +121,8 @@ class Header:
     def shaping(self) -> dict[str, Any]:
         """Return what shapes a training: two runs that agree in it are one and can go on as each other."""
         config = {section: self.config.get(section) for section in TRAINING_SECTIONS}
+        if isinstance(train := config["train"], dict):
+            config["train"] = {key: train[key] for key in train if key not in WORKED_OFF}
         return config | {
             "warm_start": self.warm_start and asdict(self.warm_start),
             "dataset_md5": self.dataset_md5,

@@ -48,6 +48,7 @@ class Records:
         self.state = state
         self.means = Means()
         self.marked_nimg = state.cur_nimg
+        self.reduced_at_mark = state.context.reduce_seconds
         self.marked_at = self.told_at = time.perf_counter()
         self._report(choice=str(state.choice))
 
@@ -62,8 +63,9 @@ class Records:
         marked = state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg)
         if marked:
             means, now = self.means.flush(state.context), time.perf_counter()
-            self._report(metrics=means | {"images_per_second": self._rate(now)})
+            self._report(metrics=means | {"images_per_second": self._rate(now)} | self._all_reduce_share(now))
             self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
+            self.reduced_at_mark = state.context.reduce_seconds
         elif (now := time.perf_counter()) - self.told_at > TELL_SECONDS:
             self.told_at = now
             self._report(rate=self._rate(now))
@@ -74,6 +76,13 @@ class Records:
     def _rate(self, now: float) -> float:
         """Images a second since the last mark."""
         return (self.state.cur_nimg - self.marked_nimg) / (now - self.marked_at)
+
+    def _all_reduce_share(self, now: float) -> dict[str, float]:
+        """The share of the time since the last mark that this worker waited for sums over workers, if there are any."""
+        context = self.state.context
+        if context.world_size == 1:
+            return {}
+        return {"all_reduce_share": (context.reduce_seconds - self.reduced_at_mark) / (now - self.marked_at)}
 
     def _report(self, **what: Any) -> None:
         self.state.context.report(Progress(self.state.cur_nimg, self.state.total_nimg, **what))

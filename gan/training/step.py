@@ -16,6 +16,9 @@ from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
 
+Found = tuple[list[Tensor], Terms]
+"""A gradient for each parameter, and terms."""
+
 
 @dataclass
 class Networks:
@@ -43,7 +46,7 @@ def apply_gradients(
     """
     if context.world_size > 1:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        context.all_reduce(flat)
+        context.all_reduce(flat, bf16=settings.reduce_precision == "bf16")
         parts = torch.split(flat, [gradient.numel() for gradient in gradients])
         torch._foreach_copy_(
             gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]
@@ -91,7 +94,8 @@ class Step:
     def __call__(self, batch: Batch, settings: StepSettings, cur_nimg: int) -> Terms:
         """Train D, then G, then move G_ema.
 
-        G does not change while D is trained, so one pass of G serves both phases.
+        G does not change while D is trained, so one pass of G serves both phases. A slice in pieces has one for each
+        phase instead: the graphs of all pieces would have to wait for the second.
 
         Returns:
             This worker's sums over its slice: D_loss, G_loss, real_logits, fake_logits, D_sign, and penalties.
@@ -99,29 +103,39 @@ class Step:
         Raises:
             NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
         """
-        nets, objective = self.nets, self.objective
-        z = normal(batch.seeds, Purpose.LATENT, nets.G.latent_dim)
-        with torch.set_grad_enabled(settings.generator_too), objective.precision(z.device):
-            fake_images = self._generate(z, batch.labels).float()
-        pairs = ImagePairs(
-            batch.real_images,
-            fake_images.detach(),
-            batch.labels,
-            batch.seeds,
-            torch.tensor(settings.augment_probability, device=z.device),
-        )
-        gradients, terms = self._discriminator_gradients(
-            nets.D, pairs, settings.batch_size, _weights(settings, z.device)
-        )
+        nets, pieces = self.nets, pieces_of(batch, settings.accumulate)
+        whole, weights = len(pieces) == 1, _weights(settings, batch.seeds.device)
+        found: Found = [], {}
+        for piece in pieces:
+            fake_images, pairs = self._pairs(piece, settings, graph=whole and settings.generator_too)
+            found = _sum(found, self._discriminator_gradients(nets.D, pairs, settings.batch_size, weights))
+        gradients, terms = found
         self._take("D", gradients, settings, terms, cur_nimg)
         if settings.generator_too:
-            by_images, losses = self._image_gradients(nets.D, pairs, settings.batch_size)
+            found = [], {}
+            for piece in pieces:
+                if not whole:
+                    fake_images, pairs = self._pairs(piece, settings, graph=True)
+                found = _sum(found, self._generator_gradients(fake_images, pairs, settings.batch_size))
+            gradients, losses = found
             terms |= losses
-            parameters = list(nets.G.parameters())
-            found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
-            self._take("G", list(found), settings, terms, cur_nimg)
+            self._take("G", gradients, settings, terms, cur_nimg)
             update_ema(nets.G_ema, nets.G, settings.ema_decay)
         return terms
+
+    def _pairs(self, batch: Batch, settings: StepSettings, *, graph: bool) -> tuple[Tensor, ImagePairs]:
+        """Generate an image for each real one; returns these, with a graph or without, and what D is shown."""
+        z = normal(batch.seeds, Purpose.LATENT, self.nets.G.latent_dim)
+        with torch.set_grad_enabled(graph), self.objective.precision(z.device):
+            fake_images = self.objective.full(self._generate(z, batch.labels))
+        probability = torch.tensor(settings.augment_probability, device=z.device)
+        return fake_images, ImagePairs(batch.real_images, fake_images.detach(), batch.labels, batch.seeds, probability)
+
+    def _generator_gradients(self, fake_images: Tensor, pairs: ImagePairs, batch_size: int) -> Found:
+        by_images, losses = self._image_gradients(self.nets.D, pairs, batch_size)
+        parameters = list(self.nets.G.parameters())
+        found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
+        return list(found), losses
 
     def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, terms: Terms, cur_nimg: int) -> None:
         network: nn.Module = getattr(self.nets, name)
@@ -135,6 +149,24 @@ class Step:
             f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
             "lower optimizer.lr or raise loss.r1_gamma, then train again"
         )
+
+
+def pieces_of(batch: Batch, count: int) -> list[Batch]:
+    """Cut a slice into so many pieces, as even as can be; into fewer where it has fewer images."""
+    count = min(count, max(len(batch.labels), 1))
+    if count == 1:
+        return [batch]
+    columns = [column.tensor_split(count) for column in vars(batch).values()]
+    return [Batch(*parts) for parts in zip(*columns, strict=True)]
+
+
+def _sum(one: Found, other: Found) -> Found:
+    """Add gradients and terms, to none at first."""
+    if not one[0]:
+        return other
+    # not in place: autograd may give two parameters one and the same tensor
+    gradients = list(torch._foreach_add(one[0], other[0]))
+    return gradients, {name: value + other[1][name] for name, value in one[1].items()}
 
 
 def _weights(settings: StepSettings, device: torch.device) -> PenaltyWeights | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
+from gan.training.all_reduce import sum_over_ranks
 from gan.training.checkpoint import Snapshot, newest_complete
 from gan.training.context import Progress
 from gan.training.header import Header
@@ -68,11 +69,12 @@ class RayContext:
         self.shares_cores = watched and self.device.type == "cpu"
         self._uploads = Uploads(self.storage, scratch, self.warn)
         self._noticed: Any = None
+        self.reduce_seconds = 0.0
 
-    def all_reduce(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
         """Sum over ranks, in place."""
         if self.world_size > 1:
-            torch.distributed.all_reduce(tensor)
+            self.reduce_seconds += sum_over_ranks(tensor, bf16=bf16)
 
     def report(self, progress: Progress) -> None:
         """Send a record to the driver without waiting for it; rank 0 alone does."""

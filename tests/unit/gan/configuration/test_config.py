@@ -103,6 +103,10 @@ def test_a_run_has_at_least_one_batch():
             "network.discriminator_normalisation=spectral",
             ["network.discriminator_normalisation is spectral", "network.architecture r3gan", "leave it at none"],
         ),
+        (
+            "train.accumulate=65",
+            ["train.accumulate is 65 but train.batch_size is 64", "at least one image: lower train.accumulate"],
+        ),
         ('augment.operations=["blur"]', ["augment.operations.0 = 'blur'", "'flip', 'colour', 'translation'"]),
         ("loss.kind=least-squares", ["loss.kind = 'least-squares'", "'relativistic'"]),
     ],
@@ -180,9 +184,12 @@ def test_the_training_hash_is_stable():
 
 @pytest.mark.parametrize(
     "override",
-    ["evaluation.num_images=5", "evaluation.seed=3", "release.num_images=7", "data.max_reject_share=1"],
+    [
+        *("evaluation.num_images=5", "evaluation.seed=3", "release.num_images=7", "data.max_reject_share=1"),
+        *("train.accumulate=4", "train.reduce_precision=bf16"),
+    ],
 )
-def test_the_training_hash_ignores_what_comes_after_training(override):
+def test_the_training_hash_ignores_what_comes_after_training_and_how_a_step_is_worked_off(override):
     assert apply_overrides(DEFAULT, [override]).training_hash() == DEFAULT.training_hash()
 
 
@@ -261,3 +268,13 @@ def test_a_long_override_is_cut_short_in_its_sentence(override):
     with pytest.raises(ConfigError) as caught:
         apply_overrides(Config(), [override])
     assert len(str(caught.value)) < 1000
+
+
+def test_pieces_and_batch_normalisation_are_refused_together():
+    batch = apply_overrides(DCGAN, ["network.discriminator_normalisation=batch"])
+    with pytest.raises(
+        ConfigError,
+        match=r"train\.accumulate is 2 but network\.discriminator_normalisation is batch, which would judge",
+    ):
+        apply_overrides(batch, ["train.accumulate=2"])
+    assert apply_overrides(DCGAN, ["train.accumulate=2"]).train.accumulate == 2

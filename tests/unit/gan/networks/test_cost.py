@@ -25,13 +25,15 @@ PLAIN = NetworkConfig(architecture="dcgan", widths=(6, 4), latent_dim=4)
 NO_PENALTY = {"r1_gamma": 0.0, "r2_gamma": 0.0}
 
 
-def tiny(network=RESIDUAL, *, batch_size=4, generator_every=1, operations=(), **loss):
+def tiny(network=RESIDUAL, *, batch_size=4, accumulate=1, generator_every=1, operations=(), **loss):
     return Config(
         data=DataConfig(resolution=network.resolution),
         network=network,
         loss=LossConfig(**loss),
         augment=AugmentConfig(operations=operations),
-        train=TrainConfig(batch_size=batch_size, generator_every=generator_every, total_kimg=1.0),
+        train=TrainConfig(
+            batch_size=batch_size, accumulate=accumulate, generator_every=generator_every, total_kimg=1.0
+        ),
     )
 
 
@@ -167,8 +169,9 @@ def real_run(config):
         tiny(PLAIN, kind="wasserstein", gradient_penalty=10.0, generator_every=3, **NO_PENALTY),
         tiny(PLAIN.model_copy(update={"discriminator_normalisation": "batch"}), kind="nonsaturating", **NO_PENALTY),
         tiny(PLAIN.model_copy(update={"discriminator_normalisation": "spectral"}), kind="hinge"),
+        tiny(penalty_every=2, accumulate=2),
     ],
-    ids=["r3gan lazy", "hinge", "wgan-gp", "batch norm", "spectral"],
+    ids=["r3gan lazy", "hinge", "wgan-gp", "batch norm", "spectral", "in pieces"],
 )
 def test_a_real_step_asks_for_as_many_operations(config):
     nets, objective = real_run(config)
@@ -230,6 +233,16 @@ def test_bytes_kept_are_those_of_the_discriminators_phase(config):
     real = sum(storage.nbytes() for storage in kept.values())
     # the losses' own few numbers are not in the estimate
     assert kept_bytes(config, network_cost(config, 1, 5)) == pytest.approx(real, rel=0.05)
+
+
+def test_in_pieces_only_one_is_kept_and_the_gradients_of_those_before():
+    cost = network_cost(tiny(batch_size=64), 1, 5)
+    four = network_cost(tiny(batch_size=64, accumulate=4), 1, 5)
+    sixteen = network_cost(tiny(batch_size=16), 1, 5)
+    of_G = kept_bytes(tiny(), cost) - kept_bytes(tiny(), network_cost(tiny(batch_size=32), 1, 5))
+    assert four.training_bytes < sixteen.training_bytes + FP32_BYTES * cost.discriminator_parameters
+    assert four.training_bytes > sixteen.training_bytes - of_G / 2
+    assert four.training_flops - cost.training_flops == pytest.approx(cost.generator_flops, abs=1)
 
 
 def test_what_is_kept_grows_with_the_batch_and_weights_do_not():

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from gan.configuration.config import AugmentConfig, EvaluationConfig, LossConfig, OptimizerConfig, ReleaseConfig
+from gan.configuration.vocabulary import WORKED_OFF
 from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
-from gan.training.checkpoint import TENSORS, is_complete, load_tensors, save_checkpoint
+from gan.training.checkpoint import TENSORS, is_complete, load_header, load_tensors, save_checkpoint
 from gan.training.context import LocalContext, SingleWorker
 from gan.training.header import Header
 from gan.training.loop import run_training
@@ -72,6 +73,21 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tiny, tmp_path, kind):
     assert same_bits(tiny, tmp_path / "stopped", tmp_path / "straight")
     headers = [(tiny.last(tmp_path / name) / "header.json").read_bytes() for name in ("stopped", "straight")]
     assert headers[0] == headers[1]
+
+
+def test_a_run_goes_on_in_other_pieces_and_from_before_there_were_any(tiny, tmp_path):
+    with pytest.raises(tiny.killed):
+        tiny.run(tmp_path, stop_at=32)
+    folder = tiny.last(tmp_path)
+    header = load_header(folder)
+    train = {key: value for key, value in header.config["train"].items() if key not in WORKED_OFF}
+    assert len(train) < len(header.config["train"])
+    before = replace(header, config=header.config | {"train": train})
+    save_checkpoint(folder, before, load_tensors(folder, CPU))
+    records = []
+    finished = tiny.run(tmp_path, tiny.config(train={"accumulate": 3}), records=records)
+    assert records[0].cur_nimg == 24
+    assert finished.cur_nimg == 48
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
-from gan.training.step import Networks, Step, apply_gradients
+from gan.training.step import Networks, Step, apply_gradients, pieces_of
 
 CPU = torch.device("cpu")
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
@@ -49,7 +49,7 @@ class Recorder(SingleWorker):
         self.factor = factor
         self.reduced = []
 
-    def all_reduce(self, tensor):
+    def all_reduce(self, tensor, *, bf16=False):
         self.reduced.append(tensor.clone())
         tensor.mul_(self.factor)
 
@@ -130,6 +130,69 @@ def by_hand(nets, batch, settings=SETTINGS):
     fake_logits = nets.D(nets.G(z, batch.labels), batch.labels, batch.seeds)
     loss = torch.log1p(torch.exp(real_logits - fake_logits)).sum()
     return D_gradients, torch.autograd.grad(loss / 6, list(nets.G.parameters()))
+
+
+CRITIC = NetworkConfig(architecture="dcgan", widths=(8,), discriminator_normalisation="none", dropout=0.3)
+
+
+def exact(feed, *, accumulate, objective, dropout):
+    """The gradients [D's, G's] of a step in float64, the terms, and the weights it leaves."""
+    nets = networks()
+    if dropout:
+        nets.D = networks(CRITIC).D
+        nets.D_optimizer = torch.optim.Adam(nets.D.parameters(), betas=(0.0, 0.99), fused=True)
+    for network in (nets.G, nets.D, nets.G_ema):
+        network.double()
+    nets.G.register_forward_pre_hook(lambda module, inputs: (inputs[0].double(), *inputs[1:]))
+    batch = feed.batch(0, 6)
+    batch = replace(batch, real_images=batch.real_images.double())
+    gradients, terms = gradients_of(nets, batch, replace(SETTINGS, accumulate=accumulate), objective)
+    return gradients, terms, [*nets.G_ema.parameters(), *nets.D.parameters()]
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("penalties", ["r1 r2", "between", "none", "all"])
+@pytest.mark.parametrize("kind", list(LOSSES))
+def test_pieces_have_the_gradients_of_the_whole(feed, kind, penalties, dropout):
+    objective = Objective(
+        LOSSES[kind],
+        ("flip", "colour", "translation", "cutout"),
+        zero_centred=penalties in ("r1 r2", "all"),
+        between=penalties in ("between", "all"),
+    )
+    wanted, terms, weights = exact(feed, accumulate=1, objective=objective, dropout=dropout)
+    # of 2, 2, 1 and 1 images
+    found, sums, moved = exact(feed, accumulate=4, objective=objective, dropout=dropout)
+    assert len(found) == len(wanted) == 2  # one step of each network
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == torch.float64
+        assert other.abs().max() > 1e-3
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12 * other.abs().max().item())
+    torch.testing.assert_close(sums, terms, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(moved, weights, rtol=1e-9, atol=1e-9)
+
+
+def test_of_pieces_one_at_a_time_has_a_graph(feed):
+    nets, passes = networks(), []
+    nets.G.register_forward_hook(lambda module, inputs, output: passes.append((len(output), output.requires_grad)))
+    step = Step(nets, RELATIVISTIC, SingleWorker(CPU))
+    step(feed.batch(0, 5), replace(SETTINGS, accumulate=3), 0)
+    assert passes == [(2, False), (2, False), (1, False), (2, True), (2, True), (1, True)]
+    passes.clear()
+    step(feed.batch(0, 5), replace(SETTINGS, accumulate=3, generator_too=False), 0)
+    assert passes == [(2, False), (2, False), (1, False)]
+
+
+@pytest.mark.parametrize(
+    ("images", "count", "sizes"),
+    [(6, 1, [6]), (6, 2, [3, 3]), (6, 4, [2, 2, 1, 1]), (3, 8, [1, 1, 1]), (1, 2, [1]), (0, 4, [0])],
+)
+def test_a_slice_is_cut_as_evenly_as_can_be_and_no_piece_is_empty(feed, images, count, sizes):
+    whole = feed.batch(3, 3 + images)
+    pieces = pieces_of(whole, count)
+    assert [len(piece.labels) for piece in pieces] == sizes
+    for name, column in vars(whole).items():
+        assert torch.equal(torch.cat([getattr(piece, name) for piece in pieces]), column)
 
 
 def flat(gradients):
@@ -291,7 +354,7 @@ def test_another_workers_infinity_stops_this_one_too(feed):
     class Other(Recorder):
         rank = 1
 
-        def all_reduce(self, tensor):
+        def all_reduce(self, tensor, *, bf16=False):
             tensor[-1] += float("inf")
 
     with pytest.raises(NonFiniteLossError, match="the gradient of D became NaN or infinite at image 12"):
@@ -304,7 +367,7 @@ def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
     before = state(nets)
 
     class Late(Recorder):
-        def all_reduce(self, tensor):
+        def all_reduce(self, tensor, *, bf16=False):
             super().all_reduce(tensor)
             if len(self.reduced) == 2:
                 tensor[0] = float("nan")

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
 
 
-def settings(*, penalised, probability):
+def settings(*, penalised, probability, accumulate=1):
     return StepSettings(
         batch_size=6,
         r1_gamma=0.7,
@@ -37,6 +37,7 @@ def settings(*, penalised, probability):
         lr=1e-3,
         beta2=0.99,
         ema_decay=0.5,
+        accumulate=accumulate,
     )
 
 
@@ -49,7 +50,7 @@ class Recorder(SingleWorker):
         super().__init__(CPU)
         self.reduced = []
 
-    def all_reduce(self, tensor):
+    def all_reduce(self, tensor, *, bf16=False):
         self.reduced.append(tensor.clone())
 
 
@@ -86,12 +87,16 @@ STEPS = [(True, 0.3), (True, 0.6), (False, 0.9), (True, 0.1)]
 """Of each step: whether it is penalised, and the probability of augmentation."""
 
 
-def trained(feed, objective, *, compiled, steps):
+def trained(feed, objective, *, compiled, steps, accumulate=1):
     """Networks after some steps, the gradients of each phase, and the terms of each step."""
     nets, context = networks(), Recorder()
     step = Step(nets, objective, context, compiled=compiled)
     terms = [
-        step(feed.batch(6 * index, 6 * index + 6), settings(penalised=penalised, probability=probability), 6 * index)
+        step(
+            feed.batch(6 * index, 6 * index + 6),
+            settings(penalised=penalised, probability=probability, accumulate=accumulate),
+            6 * index,
+        )
         for index, (penalised, probability) in enumerate(steps)
     ]
     return nets, context.reduced, [{name: value.item() for name, value in each.items()} for each in terms]
@@ -118,6 +123,7 @@ def test_a_compiled_step_is_the_eager_one(feed):
     assert_alike(found, wanted)
 
 
+@pytest.mark.parametrize("accumulate", [1, 4])  # in pieces of 2, 2, 1, 1
 @pytest.mark.parametrize(
     "objective",
     [
@@ -126,11 +132,11 @@ def test_a_compiled_step_is_the_eager_one(feed):
         Objective(LOSSES["wasserstein"], zero_centred=False, between=True),
     ],
 )
-def test_what_the_compiler_traces_is_the_eager_step(feed, objective, monkeypatch):
+def test_what_the_compiler_traces_is_the_eager_step(feed, objective, accumulate, monkeypatch):
     # the trace alone, without the code that is made from it: seconds instead of minutes
     plain = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function: plain(function, backend="aot_eager"))
-    wanted = trained(feed, objective, compiled=False, steps=STEPS[:2])
-    found = trained(feed, objective, compiled=True, steps=STEPS[:2])
+    wanted = trained(feed, objective, compiled=False, steps=STEPS[:2], accumulate=accumulate)
+    found = trained(feed, objective, compiled=True, steps=STEPS[:2], accumulate=accumulate)
     assert not counters["graph_break"]
     assert_alike(found, wanted)
