@@ -44,7 +44,8 @@ def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight
 
 def test_reports(straight):
     _, finished, records = straight
-    assert records[0] == Progress(0, 48, choice="fp32")
+    assert records[0].images.startswith("training images: ")
+    assert records[1] == Progress(0, 48, choice="fp32")
     logged = [record for record in records if record.metrics]
     assert [record.cur_nimg for record in logged] == [16, 32, 48]
     assert {record.total_nimg for record in records} == {48}
