@@ -60,9 +60,6 @@ class Feed:
         batch_size: images of all workers in a step, by which the next batch is known before it is asked for.
         budget: what may be held of the images; None: all of them on the device.
 
-    Attributes:
-        told: a sentence on where the images are, and why.
-
     Raises:
         ReadError: they are to be read from their file, and it cannot be read.
     """
@@ -86,7 +83,6 @@ class Feed:
         self._ahead = _Draws(0, torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.uint8))
         if budget is None:
             budget = Budget(images.nbytes, None if device.type == "cpu" else images.nbytes)
-        self.told = budget.told(images.nbytes, on_disk=mapped_file(images) is not None)
         self._store = self._open(images, budget, batch_size)
 
     def __enter__(self) -> "Feed":
@@ -104,8 +100,7 @@ class Feed:
         self._store.close()
 
     def _open(self, images: np.ndarray, budget: Budget, batch_size: int | None) -> Store:
-        file = mapped_file(images)
-        place = budget.place(images.nbytes, on_disk=file is not None)
+        place, file = budget.place(images), mapped_file(images)
         if place in (Place.DEVICE, Place.HOST):
             return Held(_held(images, self.device))
         rows: Rows

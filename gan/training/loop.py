@@ -56,8 +56,8 @@ def run_training(
     state.begin(start_from)
     reserved = step_bytes(config, header, context.world_size)
     budget = measured_budget(context.device, reserved, feed_memory=feed_memory, workers_here=workers_here)
+    context.report(Progress(state.cur_nimg, state.total_nimg, images=budget.told(images)))
     with open_feed(config, images, labels, context.device, budget) as feed:
-        context.report(Progress(state.cur_nimg, state.total_nimg, images=feed.told))
         step = prepare_step(state, feed)
         records = Records(state)
         while not state.finished:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from gan.device.memory import free_host_bytes
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
+from gan.training.rows import mapped_file
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import Config
@@ -42,25 +44,26 @@ class Budget:
     host: int
     device: int | None = None
 
-    def place(self, images_bytes: int, *, on_disk: bool) -> Place:
-        """Return the fastest place that has room; what is in memory and on no disk stays there."""
-        if self.device is not None and images_bytes <= self.device:
+    def place(self, images: np.ndarray) -> Place:
+        """Return the fastest place that has room for images; those that are no map of a file stay in memory."""
+        if self.device is not None and images.nbytes <= self.device:
             return Place.DEVICE
-        if on_disk and images_bytes > self.host:
+        if images.nbytes > self.host and mapped_file(images) is not None:
             return Place.FILE
         return Place.HOST if self.device is None else Place.HOST_TO_DEVICE
 
-    def told(self, images_bytes: int, *, on_disk: bool) -> str:
+    def told(self, images: np.ndarray) -> str:
         """Return the sentence on where images are, and why."""
-        place = self.place(images_bytes, on_disk=on_disk)
-        most = {
-            Place.DEVICE: f"within the {size(self.device or 0)} that the GPU has room for",
+        place, device = self.place(images), size(self.device or 0)
+        why = {
+            Place.DEVICE: f"within the {device} that the GPU has room for",
             Place.HOST: f"within the {size(self.host)} that this worker may hold",
-            Place.HOST_TO_DEVICE: f"more than the {size(self.device or 0)} that the GPU has room for",
+            Place.HOST_TO_DEVICE: f"more than the {device} that the GPU has room for",
             Place.FILE: f"more than the {size(max(self.host, self.device or 0))} that this worker may hold",
-        }
-        why = most[place] if on_disk or place is not Place.HOST else "where they were"
-        return f"training images: {size(images_bytes)}, {place.value}: {why}"
+        }[place]
+        if place is Place.HOST and images.nbytes > self.host:
+            why = "they are on no disk"
+        return f"training images: {size(images.nbytes)}, {place.value}: {why}"
 
 
 def measured_budget(
