@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -133,6 +134,37 @@ def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
     assert json.loads((tiny.last(tmp_path) / "header.json").read_text())["choice"]["bf16"] is True
     rounded = tiny.run(tmp_path / "bf16", tiny.config(train={"precision": "bf16"}))
     torch.testing.assert_close(dict(finished.nets.G.state_dict()), dict(rounded.nets.G.state_dict()), rtol=0, atol=0)
+
+
+def test_images_that_are_read_from_disk_train_the_same(tiny, straight, tmp_path):
+    np.save(tmp_path / "images.npy", tiny.images)
+    mapped, records = np.load(tmp_path / "images.npy", mmap_mode="r"), []
+    context = LocalContext(tmp_path / "run", records.append, CPU)
+    arguments = (tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()))
+    finished = run_training(*arguments, feed_memory=10)
+    assert "read from disk beside the step: more than the 0.0 MiB that this worker may hold" in records[0].images
+    torch.testing.assert_close(
+        dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
+    )
+
+
+def test_no_reader_is_left_behind_by_a_run_that_was_killed(tiny, tmp_path):
+    np.save(tmp_path / "images.npy", tiny.images)
+    mapped, alive = np.load(tmp_path / "images.npy", mmap_mode="r"), []
+
+    def readers():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("training-images")]
+
+    def kill(progress):
+        if progress.cur_nimg >= 24:
+            alive.extend(readers())
+            raise tiny.killed
+
+    context = LocalContext(tmp_path / "run", kill, CPU)
+    with pytest.raises(tiny.killed):
+        run_training(tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()), feed_memory=0)
+    assert alive
+    assert readers() == []
 
 
 def test_unlabelled_images_and_no_classes(tiny, tmp_path):
