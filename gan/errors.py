@@ -54,6 +54,12 @@ class OutOfPatienceError(ServiceError):
     transient = False
 
 
+class ReadError(GanflowError):
+    """What lies decoded on a disk cannot be read any more; who begins again looks at it first, and decodes it anew."""
+
+    transient = True
+
+
 class ModelNotFoundError(InputError):
     """The registry has no such model, version or alias."""
 

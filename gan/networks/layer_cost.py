@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gan.configuration.resolution import resolution_of
+
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import NetworkConfig
 
@@ -85,7 +87,7 @@ def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> I
         yield _batch_norm(width, side)
     for before, after, side in zip(widths, (*widths[1:], channels), sides, strict=True):
         yield _conv(before, after, kernel=DC_KERNEL, side=side, transposed=True)
-    yield LayerCost(parameters=channels, kept=channels * network.resolution**2)  # the last bias, and tanh
+    yield LayerCost(parameters=channels, kept=channels * _pixels(network))  # the last bias, and tanh
 
 
 def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
@@ -182,6 +184,12 @@ def _singular(rows: int, columns: int) -> int:
     return 1 + rows + columns
 
 
+def _pixels(network: "NetworkConfig") -> int:
+    """Of an image; by the arguments, since an object with attributes alone has no `resolution`."""
+    stages = len(network.widths)
+    return resolution_of(network.architecture, stages, base=network.base, patch=network.patch) ** 2
+
+
 def _noise(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
     """The class embedding beside z."""
     if num_classes:
@@ -201,7 +209,7 @@ def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCos
 
 def _slope_by_image(network: "NetworkConfig", channels: int) -> LayerCost:
     """The gradient that a penalty squares."""
-    return LayerCost(kept_by_slope=channels * network.resolution**2)
+    return LayerCost(kept_by_slope=channels * _pixels(network))
 
 
 def _sides(network: "NetworkConfig") -> list[int]:

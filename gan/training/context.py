@@ -24,6 +24,7 @@ class Progress:
         samples: [N, H, W, C] uint8 from G_ema on fixed seeds, or None.
         choice: how steps are computed, said once at the start; else empty.
         rate: images a second since the run or worker began, between two records of metrics; else None.
+        images: where the training images are and why, said once at the start; else empty.
     """
 
     cur_nimg: int
@@ -32,6 +33,7 @@ class Progress:
     samples: np.ndarray | None = None
     choice: str = ""
     rate: float | None = None
+    images: str = ""
 
 
 class TrainContext(Protocol):

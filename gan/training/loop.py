@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from gan.configuration.schedules import step_settings
-from gan.training.context import TrainContext
+from gan.training.context import Progress, TrainContext
 from gan.training.feed import Feed
 from gan.training.header import Header
+from gan.training.place import Budget, measured_budget, step_bytes
 from gan.training.probe import choose
 from gan.training.records import Records, crossed
 from gan.training.state import TrainingState
@@ -27,6 +28,9 @@ def run_training(
     context: TrainContext,
     header: Header,
     start_from: Path | None = None,
+    *,
+    feed_memory: int | None = None,
+    workers_here: int = 1,
 ) -> TrainingState:
     """Train until `config.train.total_kimg`, from the newest checkpoint if the context has one.
 
@@ -37,6 +41,8 @@ def run_training(
         context: this worker's place in the run.
         header: what every checkpoint carries.
         start_from: checkpoint of another run to begin with, where this one has none of its own yet.
+        feed_memory: bytes of images that this worker may hold; None: what leaves room for the rest.
+        workers_here: workers on this host, which share its memory.
 
     Returns:
         The finished training.
@@ -44,20 +50,34 @@ def run_training(
     Raises:
         NonFiniteLossError: a loss or gradient is not finite; the last checkpoint stands.
         CheckpointError: the checkpoint belongs to another run, or its networks have other shapes.
+        ReadError: the images are on a disk that cannot be read any more.
     """
     state = TrainingState(config, context, header)
     state.begin(start_from)
-    feed = Feed(images, labels, seed=config.train.seed, flip=config.train.flip, device=context.device)
-    step = prepare_step(state, feed)
-    records = Records(state)
-    while not state.finished:
-        terms = step(feed.batch(*state.share()), step_settings(config, state.cur_nimg), state.cur_nimg)
-        state.cur_nimg += config.train.batch_size
-        marked = records.after_step(terms)
-        leaving = marked and context.preemption_notice()
-        if state.finished or leaving or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg):
-            context.save_checkpoint(state.cur_nimg, state.snapshot)
+    reserved = step_bytes(config, header, context.world_size)
+    budget = measured_budget(context.device, reserved, feed_memory=feed_memory, workers_here=workers_here)
+    context.report(Progress(state.cur_nimg, state.total_nimg, images=budget.told(images)))
+    with open_feed(config, images, labels, context.device, budget) as feed:
+        step = prepare_step(state, feed)
+        records = Records(state)
+        while not state.finished:
+            terms = step(feed.batch(*state.share()), step_settings(config, state.cur_nimg), state.cur_nimg)
+            state.cur_nimg += config.train.batch_size
+            marked = records.after_step(terms)
+            leaving = marked and context.preemption_notice()
+            if state.finished or leaving or crossed(
+                state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg
+            ):
+                context.save_checkpoint(state.cur_nimg, state.snapshot)
     return state
+
+
+def open_feed(config: "Config", images: np.ndarray, labels: np.ndarray, device: torch.device, budget: Budget) -> Feed:
+    """Open a configuration's feed."""
+    train = config.train
+    return Feed(
+        images, labels, seed=train.seed, flip=train.flip, device=device, batch_size=train.batch_size, budget=budget
+    )
 
 
 def prepare_step(state: TrainingState, feed: Feed) -> Step:

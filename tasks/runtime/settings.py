@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gan.errors import InputError
@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     ganflow_storage: str | None = None
     ganflow_cache: Path | None = None
     ganflow_inception_weights: Path | None = None
+    ganflow_feed_memory: ByteSize | None = None
     ganflow_mlflow_page: str | None = None
     ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None
@@ -83,6 +84,11 @@ class Settings(BaseSettings):
     def resident_dir(self) -> Path:
         """Decoded datasets, a folder per version."""
         return self.cache_dir / "resident"
+
+    @property
+    def feed_memory(self) -> int | None:
+        """Bytes of training images that each worker may hold; None: what leaves room for the rest."""
+        return None if self.ganflow_feed_memory is None else int(self.ganflow_feed_memory)
 
     @property
     def storage(self) -> str:

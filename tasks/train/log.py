@@ -40,6 +40,8 @@ class TrainingLog:
 
     def progress(self, record: Progress) -> None:
         """Take a record of the loop, or a score."""
+        if record.images:
+            self.logger.info(record.images)
         if record.metrics:
             self.metrics(record.metrics, record.cur_nimg)
         if record.metrics or record.rate:

@@ -223,6 +223,7 @@ def _make_trainer(
         cache_dir=None if settings.on_cluster else str(settings.resident_dir),
         storage=settings.storage,
         cpus=share["CPU"],
+        feed_memory=settings.feed_memory,
     )
     return TorchTrainer(  # type: ignore[call-arg]
         train_worker,

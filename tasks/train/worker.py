@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,6 +34,7 @@ class WorkerPayload:
         cache_dir: where decoded datasets are; None on a cluster, where each node has a cache of its own.
         storage: where checkpoints are kept.
         cpus: CPUs that this worker may use.
+        feed_memory: bytes of training images that it may hold; None: what leaves room for the rest.
     """
 
     header: str
@@ -42,6 +42,7 @@ class WorkerPayload:
     cache_dir: str | None
     storage: str
     cpus: int
+    feed_memory: int | None = None
 
 
 class RayContext:
@@ -175,6 +176,8 @@ def train_worker(arguments: dict[str, Any]) -> None:
     Raises:
         GanflowError: what would come again on every try, for which `EndWhatWouldFailAgain` ends the other workers too.
     """
+    import ray.train
+
     payload = WorkerPayload(**arguments["payload"])
     torch.set_num_threads(payload.cpus)  # Ray starts workers with one OpenMP thread
     header = Header.parse(payload.header, "this training")
@@ -187,6 +190,15 @@ def train_worker(arguments: dict[str, Any]) -> None:
         data = _dataset(payload, header.dataset_md5, context)
         start_from = context.start_from(header)
         try:
-            run_training(config, np.asarray(data.images), data.labels, context, header, start_from)
+            run_training(
+                config,
+                data.images,
+                data.labels,
+                context,
+                header,
+                start_from,
+                feed_memory=payload.feed_memory,
+                workers_here=ray.train.get_context().get_local_world_size(),
+            )
         finally:
             context.wait()

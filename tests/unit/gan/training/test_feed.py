@@ -1,5 +1,7 @@
 """What reaches a worker: the ledger of rows, seeds and flips does not know how many workers there are."""
 
+import os
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -8,8 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gan.errors import ReadError
 from gan.keyed_random import Purpose, image_seeds, integers
 from gan.training.feed import Feed, worker_slice
+from gan.training.place import Budget
 
 CPU = torch.device("cpu")
 SIZE = 13
@@ -98,15 +102,103 @@ def test_white_is_one_and_black_is_minus_one_and_nothing_is_flipped_unless_asked
     assert set(batch.labels.tolist()) == {-1}
 
 
-def test_the_dataset_is_copied_once_and_not_changed(tmp_path):
+def test_the_dataset_is_not_changed(tmp_path):
     np.save(tmp_path / "images.npy", np.full((3, 2, 2, 1), 7, dtype=np.uint8))
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    source = Feed(mapped, np.zeros(3, dtype=np.int64), seed=0, flip=True, device=CPU)
-    source.batch(0, 3).real_images.fill_(9.0)
-    assert source.images.unique().tolist() == [7]
+    for images in (mapped, np.array(mapped)):
+        source = Feed(images, np.zeros(3, dtype=np.int64), seed=0, flip=True, device=CPU)
+        first = source.batch(0, 3).real_images.clone()
+        source.batch(0, 3).real_images.fill_(9.0)
+        assert torch.equal(source.batch(0, 3).real_images, first)
+        assert np.unique(images).tolist() == [7]
 
 
 def test_an_empty_slice():
     batch = feed().batch(4, 4)
     assert batch.real_images.shape == (0, 3, 2, 3)
     assert len(batch.rows) == len(batch.seeds) == len(batch.labels) == 0
+
+
+IN_MEMORY, ON_DISK = Budget(2**40), Budget(0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("images")
+
+
+def mapped(folder, size):
+    """Images of a file, which is made if it is not there."""
+    path = folder / f"{size}.npy"
+    if not path.exists():
+        np.save(path, np.random.default_rng(size).integers(0, 256, (size, 2, 3, 3), dtype=np.uint8))
+    return np.load(path, mmap_mode="r")
+
+
+def opened(folder, size, budget, batch_size, seed=3):
+    labels = np.arange(size, dtype=np.int64)
+    feed = {"seed": seed, "flip": True, "device": CPU, "batch_size": batch_size, "budget": budget}
+    return Feed(mapped(folder, size), labels, **feed)
+
+
+def same(one, other):
+    return all(torch.equal(value, getattr(other, name)) for name, value in vars(one).items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.integers(1, 30),
+    batch_size=st.integers(1, 40),
+    world_size=st.integers(1, 5),
+    seed=st.integers(0, 2**62),
+    first=st.integers(0, 10**6),
+)
+def test_where_images_are_changes_nothing_of_them(folder, size, batch_size, world_size, seed, first):
+    steps = [first + step * batch_size for step in range(5)]
+    for rank in range(world_size):
+        with (
+            opened(folder, size, IN_MEMORY, batch_size, seed) as held,
+            opened(folder, size, ON_DISK, batch_size, seed) as read,
+        ):
+            for start in steps:
+                span = worker_slice(start, batch_size, rank, world_size)
+                assert same(held.batch(*span), read.batch(*span))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 40)), min_size=1, max_size=12))
+def test_batches_that_nobody_guessed_are_the_same_too(folder, spans):
+    with opened(folder, 30, IN_MEMORY, 8) as held, opened(folder, 30, ON_DISK, 8) as read:
+        for start, length in spans:
+            assert same(held.batch(start, start + length), read.batch(start, start + length))
+
+
+def test_a_file_that_is_cut_short_is_an_error_of_the_step_and_leaves_no_thread(tmp_path):
+    with opened(tmp_path, 1000, ON_DISK, 2) as feed:
+        feed.batch(0, 2)
+        os.truncate(tmp_path / "1000.npy", 128 + 18)  # the header, and the first image
+        with pytest.raises(ReadError, match=r"1000\.npy cannot be read \(it is shorter than it was\)"):
+            feed.batch(400, 402)
+    assert not [each for each in threading.enumerate() if each.name.startswith("training-images")]
+
+
+def test_images_that_are_in_memory_already_are_used_there():
+    images = np.zeros((4, 2, 2, 1), np.uint8)
+    source = Feed(images, np.zeros(4, np.int64), seed=0, flip=False, device=CPU, batch_size=2, budget=ON_DISK)
+    images[:] = 255
+    assert source.batch(0, 4).real_images.unique().tolist() == [1.0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("budget", [Budget(0, 0), Budget(2**40, 0)])
+def test_images_that_come_to_a_gpu_beside_the_step_are_those_it_would_hold(folder, budget):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    feeds = {"seed": 3, "flip": True, "device": torch.device("cuda"), "batch_size": 64}
+    images, labels = mapped(folder, 3000), np.arange(3000, dtype=np.int64)
+    with (
+        Feed(images, labels, **feeds, budget=Budget(0, 2**40)) as held,
+        Feed(images, labels, **feeds, budget=budget) as read,
+    ):
+        for start in range(0, 64 * 200, 64):
+            assert same(held.batch(start, start + 64), read.batch(start, start + 64))

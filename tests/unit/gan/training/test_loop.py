@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -44,7 +45,8 @@ def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight
 
 def test_reports(straight):
     _, finished, records = straight
-    assert records[0] == Progress(0, 48, choice="fp32")
+    assert records[0].images.startswith("training images: 0.0 MiB, held in memory: within the ")
+    assert records[1] == Progress(0, 48, choice="fp32")
     logged = [record for record in records if record.metrics]
     assert [record.cur_nimg for record in logged] == [16, 32, 48]
     assert {record.total_nimg for record in records} == {48}
@@ -60,7 +62,7 @@ def test_reports(straight):
 
 def test_the_first_loss_is_that_of_equal_logits_about_zero(straight):
     # Relativistic losses of a fresh pair lie around log 2, and the means are per image, not per batch or worker.
-    assert 0.2 < straight[2][1].metrics["G_loss"] < 2.0
+    assert 0.2 < straight[2][2].metrics["G_loss"] < 2.0
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(tiny, straight, tmp_path):
@@ -128,10 +130,41 @@ def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
     config = tiny.config(train={"precision": "auto"})
     finished = tiny.run(tmp_path, config, records=records)
     assert asked == [(11, CPU, (0, 8))]
-    assert records[0] == Progress(0, 48, choice="bf16 (img/s: fp32 10, bf16 20)")
+    assert records[1] == Progress(0, 48, choice="bf16 (img/s: fp32 10, bf16 20)")
     assert json.loads((tiny.last(tmp_path) / "header.json").read_text())["choice"]["bf16"] is True
     rounded = tiny.run(tmp_path / "bf16", tiny.config(train={"precision": "bf16"}))
     torch.testing.assert_close(dict(finished.nets.G.state_dict()), dict(rounded.nets.G.state_dict()), rtol=0, atol=0)
+
+
+def test_images_that_are_read_from_disk_train_the_same(tiny, straight, tmp_path):
+    np.save(tmp_path / "images.npy", tiny.images)
+    mapped, records = np.load(tmp_path / "images.npy", mmap_mode="r"), []
+    context = LocalContext(tmp_path / "run", records.append, CPU)
+    arguments = (tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()))
+    finished = run_training(*arguments, feed_memory=10)
+    assert "read from disk beside the step: more than the 0.0 MiB that this worker may hold" in records[0].images
+    torch.testing.assert_close(
+        dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
+    )
+
+
+def test_no_reader_is_left_behind_by_a_run_that_was_killed(tiny, tmp_path):
+    np.save(tmp_path / "images.npy", tiny.images)
+    mapped, alive = np.load(tmp_path / "images.npy", mmap_mode="r"), []
+
+    def readers():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("training-images")]
+
+    def kill(progress):
+        if progress.cur_nimg >= 24:
+            alive.extend(readers())
+            raise tiny.killed
+
+    context = LocalContext(tmp_path / "run", kill, CPU)
+    with pytest.raises(tiny.killed):
+        run_training(tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()), feed_memory=0)
+    assert alive
+    assert readers() == []
 
 
 def test_unlabelled_images_and_no_classes(tiny, tmp_path):
