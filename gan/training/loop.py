@@ -65,8 +65,10 @@ def run_training(
             state.cur_nimg += config.train.batch_size
             marked = records.after_step(terms)
             leaving = marked and context.preemption_notice()
-            if state.finished or leaving or crossed(
-                state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg
+            if (
+                state.finished
+                or leaving
+                or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg)
             ):
                 context.save_checkpoint(state.cur_nimg, state.snapshot)
     return state
