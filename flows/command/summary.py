@@ -32,8 +32,10 @@ def dataset_lines(result: "Ingested") -> list[str]:
 def training_lines(result: "Trained") -> list[str]:
     """Run id, length, and which checkpoint was taken."""
     picked = f", the best of {result.end_nimg / 1000:g} by kid {result.kid:.4g}" if result.kid is not None else ""
+    cost = [] if result.cost_per_kimg is None else [f"          {result.cost_per_kimg:.3g} for 1,000 images trained"]
     return [
         f"run       {result.run_id}: {result.cur_nimg / 1000:g} kimg on dataset {result.dataset_md5}{picked}",
+        *cost,
         f"          next: ganflow register {result.run_id}",
     ]
 

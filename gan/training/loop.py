@@ -61,7 +61,9 @@ def run_training(
         step = prepare_step(state, feed)
         records = Records(state)
         while not state.finished:
-            terms = step(feed.batch(*state.share()), step_settings(config, state.cur_nimg), state.cur_nimg)
+            with records.timing.part("feed"):
+                batch = feed.batch(*state.share())
+            terms = step(batch, step_settings(config, state.cur_nimg), state.cur_nimg)
             state.cur_nimg += config.train.batch_size
             marked = records.after_step(terms)
             leaving = marked and context.preemption_notice()
@@ -70,7 +72,8 @@ def run_training(
                 or leaving
                 or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg)
             ):
-                context.save_checkpoint(state.cur_nimg, state.snapshot)
+                with records.timing.part("checkpoint"):
+                    context.save_checkpoint(state.cur_nimg, state.snapshot)
     return state
 
 

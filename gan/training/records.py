@@ -8,6 +8,7 @@ import torch
 from gan.objective.gradients import Terms
 from gan.training.context import Progress, TrainContext
 from gan.training.state import TrainingState
+from gan.training.timing import Timing
 
 FIRST_SNAPSHOT = 1024
 TELL_SECONDS = 5.0
@@ -42,13 +43,16 @@ class Records:
 
     Args:
         state: of the training, whose `cur_nimg` counts the steps.
+
+    Attributes:
+        timing: counts where the time goes.
     """
 
     def __init__(self, state: TrainingState) -> None:
         self.state = state
         self.means = Means()
         self.marked_nimg = state.cur_nimg
-        self.reduced_at_mark = state.context.reduce_seconds
+        self.timing = Timing(state.context)
         self.marked_at = self.told_at = time.perf_counter()
         self._report(choice=str(state.choice))
 
@@ -63,9 +67,8 @@ class Records:
         marked = state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg)
         if marked:
             means, now = self.means.flush(state.context), time.perf_counter()
-            self._report(metrics=means | {"images_per_second": self._rate(now)} | self._all_reduce_share(now))
+            self._report(metrics=means | {"images_per_second": self._rate(now)} | self._timed())
             self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
-            self.reduced_at_mark = state.context.reduce_seconds
         elif (now := time.perf_counter()) - self.told_at > TELL_SECONDS:
             self.told_at = now
             self._report(rate=self._rate(now))
@@ -77,12 +80,10 @@ class Records:
         """Images a second since the last mark."""
         return (self.state.cur_nimg - self.marked_nimg) / (now - self.marked_at)
 
-    def _all_reduce_share(self, now: float) -> dict[str, float]:
-        """The share of the time since the last mark that this worker waited for sums over workers, if there are any."""
-        context = self.state.context
-        if context.world_size == 1:
-            return {}
-        return {"all_reduce_share": (context.reduce_seconds - self.reduced_at_mark) / (now - self.marked_at)}
+    def _timed(self) -> dict[str, float]:
+        first, last = self.state.share()
+        steps = (self.state.cur_nimg - self.marked_nimg) // self.state.config.train.batch_size
+        return self.timing.flush(steps * (last - first))
 
     def _report(self, **what: Any) -> None:
         self.state.context.report(Progress(self.state.cur_nimg, self.state.total_nimg, **what))

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +29,7 @@ class Settings(BaseSettings):
     ganflow_cache: Path | None = None
     ganflow_inception_weights: Path | None = None
     ganflow_feed_memory: ByteSize | None = None
+    ganflow_price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     ganflow_mlflow_page: str | None = None
     ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None

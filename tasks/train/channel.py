@@ -11,6 +11,7 @@ import ray
 
 from gan.text.shown import reason_of
 from tasks.runtime.beside import beside
+from tasks.train.worker_log import WorkerLog
 
 if TYPE_CHECKING:
     from gan.training.context import Progress
@@ -37,7 +38,7 @@ class Scoring:
 class Channel:
     """Holds what is said until the driver collects it; never more than a few records.
 
-    A record is a `Progress` as a dict, {"warning": sentence}, or a `Scoring` as a dict.
+    A record is a `Progress`, a `Scoring` or a `WorkerLog` as a dict, or {"warning": sentence}.
     """
 
     def __init__(self) -> None:
@@ -67,6 +68,7 @@ def collecting(
     on_progress: Callable[["Progress"], None],
     on_warning: Callable[[str], None],
     on_scoring: Callable[[Scoring], None] = lambda scoring: None,
+    on_log: Callable[[WorkerLog], None] = lambda log: None,
 ) -> Iterator[None]:
     """Hand the channel's records on from a thread while the block runs.
 
@@ -77,6 +79,7 @@ def collecting(
         on_progress: called with every progress record.
         on_warning: called with every sentence once.
         on_scoring: called with how far the score of a checkpoint is.
+        on_log: called with what a worker wrote.
     """
     from gan.training.context import Progress  # not above: the actor's process would import torch for it
 
@@ -90,6 +93,8 @@ def collecting(
     def hand_on(record: dict[str, Any]) -> None:
         if "scored_nimg" in record:
             on_scoring(Scoring(**record))
+        elif "log_of" in record:
+            on_log(WorkerLog(**record))
         elif "warning" in record:
             warn(record["warning"])
         else:

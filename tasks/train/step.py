@@ -47,6 +47,7 @@ class Trained(BaseModel):
         dataset_md5: what it was trained on.
         end_nimg: images that the run has seen: more, if an earlier checkpoint was better.
         kid: of the checkpoint, by which it was picked; None where the last was taken.
+        cost_per_kimg: what 1,000 training images cost, where `GANFLOW_PRICE_PER_HOUR` is set.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +57,7 @@ class Trained(BaseModel):
     dataset_md5: str
     end_nimg: int
     kid: float | None
+    cost_per_kimg: float | None = None
 
 
 class ProgressLine:
@@ -131,7 +133,7 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
         Telemetry(f"run {run_id}", logger.warning) as telemetry,
     ):
         shown = TrainingReporter(reporter, config.train.total_images)
-        training_log = TrainingLog(log, telemetry, shown.training, logger)
+        training_log = TrainingLog(log, telemetry, shown.training, logger, settings.ganflow_price_per_hour)
         result = train_on_ray(
             config,
             header,
@@ -143,6 +145,7 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
             on_warning=logger.warning,
             on_choice=training_log.choice,
             on_scoring=shown.scoring,
+            on_log=training_log.output,
         )
         patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
         if result.kid is not None:
@@ -157,6 +160,7 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
         dataset_md5=header.dataset_md5,
         end_nimg=result.end_nimg,
         kid=result.kid,
+        cost_per_kimg=training_log.cost_per_kimg,
     )
 
 

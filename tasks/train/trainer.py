@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tasks.train.channel import Scoring
     from tasks.train.failures import EndWhatWouldFailAgain
     from tasks.train.validator import OpenScore
+    from tasks.train.worker_log import WorkerLog
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def train_on_ray(
     on_warning: Callable[[str], None],
     on_choice: Callable[[str], None] = lambda choice: None,
     on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
+    on_log: "Callable[[WorkerLog], None]" = lambda log: None,
     open_score: "OpenScore | None" = None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
@@ -112,6 +114,7 @@ def train_on_ray(
         on_warning: called there with a sentence, once with each.
         on_choice: called there with what the start-up probe chose, at every start of the workers.
         on_scoring: called there with how far the score of a checkpoint is.
+        on_log: called there with what the first worker wrote when it ends, and others where they fail.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
 
     Raises:
@@ -159,7 +162,7 @@ def train_on_ray(
             on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
         watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
-        with collecting(channel, hand_on, on_warning, on_scoring), watching:
+        with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
             result = _fit(trainer, name)
         return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 

@@ -1,5 +1,7 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from tasks.runtime.scratch import local_scratch
 from tasks.train.run_storage import WARM_START, RunStorage
 from tasks.train.upload import Uploads
 from tasks.train.validator import NOT_MEASURED
+from tasks.train.worker_log import WorkerLog, own_output
+
+TELL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,14 @@ class RayContext:
         """Tell the driver, from rank 0."""
         if self.rank == 0:
             self.channel.put.remote({"warning": sentence})
+
+    def tell_output(self, *, failed: bool) -> None:
+        """Send what this worker wrote to the driver, which is waited for: the process may end after this."""
+        import ray
+
+        with suppress(Exception):  # it shall not stand in the way of what failed
+            log = WorkerLog(self.rank, own_output(), failed)
+            ray.get(self.channel.put.remote(asdict(log)), timeout=TELL_SECONDS)
 
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Let rank 0 copy the state, which is stored while training goes on; Ray Train waits for all ranks here."""
@@ -170,6 +183,21 @@ def _dataset(payload: WorkerPayload, md5: str, context: RayContext) -> Resident:
     return found
 
 
+@contextmanager
+def _telling(context: RayContext) -> Iterator[None]:
+    """Hand on what the first worker wrote when the block is left, and others where they fail."""
+    failed = False
+    try:
+        yield
+    except BaseException:
+        failed = True
+        raise
+    finally:
+        context.wait()
+        if failed or context.rank == 0:
+            context.tell_output(failed=failed)
+
+
 def train_worker(arguments: dict[str, Any]) -> None:
     """Train on this worker; `arguments` holds a `payload` and the `channel`.
 
@@ -189,7 +217,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
             keep_freed_memory()
         data = _dataset(payload, header.dataset_md5, context)
         start_from = context.start_from(header)
-        try:
+        with _telling(context):
             run_training(
                 config,
                 data.images,
@@ -200,5 +228,3 @@ def train_worker(arguments: dict[str, Any]) -> None:
                 feed_memory=payload.feed_memory,
                 workers_here=ray.train.get_context().get_local_world_size(),
             )
-        finally:
-            context.wait()

@@ -47,7 +47,7 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         num_classes=2,
         class_names=("a", "b"),
     )
-    records, said, choices = [], [], []
+    records, said, choices, logs = [], [], [], []
     result = train_on_ray(
         config,
         header,
@@ -58,7 +58,9 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         on_progress=records.append,
         on_warning=said.append,
         on_choice=choices.append,
+        on_log=logs.append,
     )
+    assert [(log.log_of, log.failed) for log in logs] == [(0, False)]
     return result, [record.cur_nimg for record in records if record.metrics], said, choices
 
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from gan.training.context import LocalContext, SingleWorker
-from gan.training.loop import run_training
+from gan.training.context import SingleWorker
 from gan.training.records import Means, crossed, doubled
 
 CPU = torch.device("cpu")
@@ -19,22 +18,6 @@ def test_between_two_marks_it_says_how_far_it_is(tiny, tmp_path, monkeypatch):
     assert all(record.rate > 0 and not record.metrics for record in told)
     assert {record.cur_nimg for record in told}.isdisjoint(marks)
     assert len(told) > len(marks)
-
-
-def test_of_several_workers_the_first_says_what_share_of_its_time_sums_took(tiny, tmp_path, monkeypatch):
-    class Two(LocalContext):
-        world_size = 2
-
-        def all_reduce(self, tensor, *, bf16=False):
-            self.reduce_seconds += 0.25
-
-    now = iter(range(1000))
-    monkeypatch.setattr("gan.training.records.time.perf_counter", lambda: float(next(now)))
-    records, config = [], tiny.config()
-    run_training(config, tiny.images, tiny.labels, Two(tmp_path, records.append, CPU), tiny.header(config))
-    shares = [record.metrics["all_reduce_share"] for record in records if record.metrics]
-    # two steps of two sums between marks, and the means; the clock is read at the start and after each step
-    assert shares == [5 * 0.25 / 2] * 3
 
 
 def test_snapshots_come_at_powers_of_two_and_at_the_end(tiny, tmp_path, monkeypatch):
