@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
-from gan.training.all_reduce import sum_over_ranks
+from gan.training.all_reduce import SumsOverRanks
 from gan.training.checkpoint import newest_complete
 from gan.training.context import Progress
 from gan.training.header import Header
@@ -45,7 +44,7 @@ class WorkerPayload:
     cpus: int
 
 
-class RayContext:
+class RayContext(SumsOverRanks):
     """`gan.training.context.TrainContext` on Ray Train.
 
     Args:
@@ -68,12 +67,6 @@ class RayContext:
         self.scratch = scratch
         self.watched = watched
         self.shares_cores = watched and self.device.type == "cpu"
-        self.reduce_seconds = 0.0
-
-    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
-        """Sum over ranks, in place."""
-        if self.world_size > 1:
-            self.reduce_seconds += sum_over_ranks(tensor, bf16=bf16)
 
     def report(self, progress: Progress) -> None:
         """Send a record to the driver without waiting for it; rank 0 alone does."""

@@ -25,7 +25,7 @@ def test_of_several_workers_the_first_says_what_share_of_its_time_sums_took(tiny
     class Two(LocalContext):
         world_size = 2
 
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             self.reduce_seconds += 0.25
 
     now = iter(range(1000))
@@ -88,7 +88,7 @@ def test_every_power_of_two_is_passed_once(batch_size):
 
 def test_means_are_over_all_images_of_all_workers_since_the_last_flush():
     class TwoWorkers(SingleWorker):
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             tensor.mul_(2)
 
     means = Means()
