@@ -46,10 +46,19 @@ class TrainContext(Protocol):
     """Whether something of the run's own computes on the same cores beside the training."""
 
     reduce_seconds: float
-    """Spent in `all_reduce` until now, as `gan.training.all_reduce.sum_over_ranks` counts it."""
+    """Spent in sums over ranks until now, waiting for other ranks among it; on a GPU, which is given work and not
+    waited for, only what it took to ask for them."""
 
-    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
-        """Replace `tensor` on every rank by the sum over ranks, in place; `bf16`: sent as that, and summed in fp32."""
+    def all_reduce(self, tensor: Tensor) -> None:
+        """Replace `tensor` on every rank by the sum over ranks, in place."""
+
+    def begin_all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> Callable[[], None]:
+        """Begin to do so, on every rank in the same order; what is returned waits until the sum is there.
+
+        Args:
+            tensor: nobody else's until then.
+            bf16: whether it is sent as bfloat16, half the bytes of float32. Sums are made in float32 and rounded once.
+        """
 
     def report(self, progress: Progress) -> None:
         """Hand a progress record on; ranks other than 0 may drop it."""
@@ -85,8 +94,13 @@ class SingleWorker:
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         """Do nothing: one worker's sum is the sum."""
+
+    def begin_all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> Callable[[], None]:
+        """Have the sum at once."""
+        self.all_reduce(tensor)
+        return lambda: None
 
     def report(self, progress: Progress) -> None:
         """Do nothing."""

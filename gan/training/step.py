@@ -1,6 +1,7 @@
 """One training step: the discriminator's phase, the generator's phase, the moving average."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from gan.keyed_random import Purpose, normal
 from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
+from gan.training.all_reduce import GradientSums
 from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
@@ -32,25 +34,13 @@ class Networks:
 
 
 def apply_gradients(
-    network: nn.Module,
-    gradients: list[Tensor],
-    optimizer: torch.optim.Optimizer,
-    settings: StepSettings,
-    context: TrainContext,
+    network: nn.Module, gradients: list[Tensor], optimizer: torch.optim.Optimizer, settings: StepSettings
 ) -> bool:
-    """Sum the gradients over all workers in one flat all_reduce and take the step.
+    """Take the step, by gradients that are summed over all workers.
 
     Returns:
-        False, with nothing changed, if any gradient on any worker is not finite. Every rank sees the same sum and
-        so decides alike.
+        False, with nothing changed, if any gradient is not finite. Every rank has the same sum and so decides alike.
     """
-    if context.world_size > 1:
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        context.all_reduce(flat, bf16=settings.reduce_precision == "bf16")
-        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
-        torch._foreach_copy_(
-            gradients, [part.view_as(gradient) for part, gradient in zip(parts, gradients, strict=True)]
-        )
     # the largest entry of each is finite exactly if all are
     if not torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all():
         return False
@@ -79,6 +69,8 @@ class Step:
         self.nets = nets
         self.objective = objective
         self.context = context
+        self.compiled = compiled
+        self.sums = {"G": GradientSums(nets.G, context), "D": GradientSums(nets.D, context)}
         self._generate: Callable[[Tensor, Tensor], Tensor] = nets.G
         self._discriminator_gradients = objective.discriminator_gradients
         self._image_gradients = objective.image_gradients
@@ -108,7 +100,8 @@ class Step:
         found: Found = [], {}
         for piece in pieces:
             fake_images, pairs = self._pairs(piece, settings, graph=whole and settings.generator_too)
-            found = _sum(found, self._discriminator_gradients(nets.D, pairs, settings.batch_size, weights))
+            with self._summing("D", settings, whole=whole):
+                found = _sum(found, self._discriminator_gradients(nets.D, pairs, settings.batch_size, weights))
         gradients, terms = found
         self._take("D", gradients, settings, terms, cur_nimg)
         if settings.generator_too:
@@ -116,7 +109,8 @@ class Step:
             for piece in pieces:
                 if not whole:
                     fake_images, pairs = self._pairs(piece, settings, graph=True)
-                found = _sum(found, self._generator_gradients(fake_images, pairs, settings.batch_size))
+                with self._summing("G", settings, whole=whole):
+                    found = _sum(found, self._generator_gradients(fake_images, pairs, settings.batch_size))
             gradients, losses = found
             terms |= losses
             self._take("G", gradients, settings, terms, cur_nimg)
@@ -137,10 +131,17 @@ class Step:
         found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
         return list(found), losses
 
+    def _summing(self, name: str, settings: StepSettings, *, whole: bool) -> AbstractContextManager[None]:
+        """Let gradients set off to other workers while they are computed, where they come one by one and only once."""
+        if self.compiled or not whole:
+            return nullcontext()
+        return self.sums[name].early(bf16=settings.reduce_precision == "bf16")
+
     def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, terms: Terms, cur_nimg: int) -> None:
         network: nn.Module = getattr(self.nets, name)
         optimizer: torch.optim.Optimizer = getattr(self.nets, f"{name}_optimizer")
-        if apply_gradients(network, gradients, optimizer, settings, self.context):
+        self.sums[name].finish(gradients, bf16=settings.reduce_precision == "bf16")
+        if apply_gradients(network, gradients, optimizer, settings):
             return
         bad = [term for term, value in terms.items() if not torch.isfinite(value)]
         # Every rank stops here; one whose own terms are sound must not be blamed.

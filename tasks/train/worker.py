@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
-from gan.training.all_reduce import sum_over_ranks
+from gan.training.all_reduce import SumsOverRanks
 from gan.training.checkpoint import Snapshot, newest_complete
 from gan.training.context import Progress
 from gan.training.header import Header
@@ -50,7 +49,7 @@ class WorkerPayload:
     feed_memory: int | None = None
 
 
-class RayContext:
+class RayContext(SumsOverRanks):
     """`gan.training.context.TrainContext` on Ray Train.
 
     Args:
@@ -75,12 +74,6 @@ class RayContext:
         self.shares_cores = watched and self.device.type == "cpu"
         self._uploads = Uploads(self.storage, scratch, self.warn)
         self._noticed: Any = None
-        self.reduce_seconds = 0.0
-
-    def all_reduce(self, tensor: Tensor, *, bf16: bool = False) -> None:
-        """Sum over ranks, in place."""
-        if self.world_size > 1:
-            self.reduce_seconds += sum_over_ranks(tensor, bf16=bf16)
 
     def report(self, progress: Progress) -> None:
         """Send a record to the driver without waiting for it; rank 0 alone does."""

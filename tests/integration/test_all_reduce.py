@@ -11,10 +11,15 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from gan.training.all_reduce import sum_over_ranks
+from gan.training.all_reduce import SumsOverRanks
+
+
+class Context(SumsOverRanks):
+    world_size = 3
+
 
 SHAPES = [(1000,), (7,), (1,), (3, 5)]
-WORLD = 3
+WORLD = Context.world_size
 
 
 def numbers(shape, rank):
@@ -24,15 +29,21 @@ def numbers(shape, rank):
 def work(rank, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=WORLD)
-    found = []
+    context, found, waits = Context(), [], []
     for shape in SHAPES:
         for bf16 in (False, True):
             tensor = numbers(shape, rank)
-            assert sum_over_ranks(tensor, bf16=bf16) > 0
+            waits.append(context.begin_all_reduce(tensor, bf16=bf16))
             found.append(tensor)
-    tensor = torch.full((5,), float("inf") if rank == 1 else 1.0)
-    sum_over_ranks(tensor, bf16=True)
-    found.append(tensor)
+    infinite = torch.full((5,), float("inf") if rank == 1 else 1.0)
+    waits.append(context.begin_all_reduce(infinite, bf16=True))
+    for wait in waits:  # all are on their way together
+        before = context.reduce_seconds
+        wait()
+        assert context.reduce_seconds > before
+    context.all_reduce(means := torch.tensor([float(rank)]))
+    assert means == 3.0
+    found.append(infinite)
     torch.save(found, Path(folder) / f"rank{rank}.pt")
     dist.destroy_process_group()
 

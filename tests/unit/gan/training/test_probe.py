@@ -156,7 +156,7 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
     class Two(SingleWorker):
         world_size = 2
 
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             tensor += torch.ones_like(tensor)  # the other rank lacks them
 
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
@@ -219,7 +219,7 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
     class Two(SingleWorker):
         world_size = 2
 
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             assert tensor.shape == (2,)
             tensor += torch.tensor([0.1, 9.0])  # the other rank found bf16 slow
 

@@ -49,7 +49,7 @@ class Recorder(SingleWorker):
         self.factor = factor
         self.reduced = []
 
-    def all_reduce(self, tensor, *, bf16=False):
+    def all_reduce(self, tensor):
         self.reduced.append(tensor.clone())
         tensor.mul_(self.factor)
 
@@ -354,7 +354,7 @@ def test_another_workers_infinity_stops_this_one_too(feed):
     class Other(Recorder):
         rank = 1
 
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             tensor[-1] += float("inf")
 
     with pytest.raises(NonFiniteLossError, match="the gradient of D became NaN or infinite at image 12"):
@@ -367,7 +367,7 @@ def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
     before = state(nets)
 
     class Late(Recorder):
-        def all_reduce(self, tensor, *, bf16=False):
+        def all_reduce(self, tensor):
             super().all_reduce(tensor)
             if len(self.reduced) == 2:
                 tensor[0] = float("nan")
@@ -381,34 +381,32 @@ def test_an_infinity_in_the_generators_phase_leaves_the_generator(feed):
     assert_same_bits(after[1], sound.D.state_dict())
 
 
-def test_apply_gradients_sums_over_workers_in_one_reduction():
-    network = nn.Sequential(nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last), nn.Linear(2, 1))
-    start = copy.deepcopy(network)
-    gradients = [torch.randn(parameter.shape) for parameter in network.parameters()]
-    wanted = [gradient.clone() for gradient in gradients]
-    context = Recorder(factor=3.0)
-    optimizer = torch.optim.SGD(network.parameters(), lr=123.0)
-    for group in optimizer.param_groups:
-        group["betas"] = (0.0, 0.9)
-    assert apply_gradients(network, gradients, optimizer, replace(SETTINGS, lr=0.5), context)
-    assert len(context.reduced) == 1
-    assert torch.equal(context.reduced[0], flat(wanted))
-    for before, after, gradient in zip(start.parameters(), network.parameters(), wanted, strict=True):
-        torch.testing.assert_close(after, before - 0.5 * 3 * gradient)
-        assert after.grad is None
+def test_gradients_of_one_piece_set_off_while_they_are_computed_and_of_several_at_the_end(feed, monkeypatch):
+    computing = []
+
+    class Watched(Recorder):
+        def begin_all_reduce(self, tensor, *, bf16=False):
+            computing.append((torch._C._current_graph_task_id() != -1, bf16))
+            return super().begin_all_reduce(tensor)
+
+    for changes, wanted in (
+        ({}, [(True, False)] * 2),
+        ({"accumulate": 2}, [(False, False)] * 2),
+        ({"reduce_precision": "bf16"}, [(True, True)] * 2),
+    ):
+        computing.clear()
+        Step(networks(), RELATIVISTIC, Watched())(feed.batch(0, 6), replace(SETTINGS, **changes), 0)
+        assert computing == wanted
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("world_size", [1, 2])
-def test_apply_gradients_refuses_what_is_not_finite(bad, world_size):
+def test_apply_gradients_refuses_what_is_not_finite(bad):
     network = nn.Linear(2, 1)
     start = copy.deepcopy(network)
     gradients = [torch.ones_like(parameter) for parameter in network.parameters()]
     gradients[1][0] = bad
     optimizer = torch.optim.Adam(network.parameters(), lr=1.0)
-    context = Recorder()
-    context.world_size = world_size
-    assert not apply_gradients(network, gradients, optimizer, SETTINGS, context)
+    assert not apply_gradients(network, gradients, optimizer, SETTINGS)
     assert_same_bits(network.state_dict(), start.state_dict())
     assert not optimizer.state
     assert optimizer.param_groups[0]["lr"] == 1.0
