@@ -25,6 +25,7 @@ def forecast_lines(result: Forecast) -> list[str]:
         f"on {result.workers} x {result.device} ({result.threads} threads each)",
         f"networks  G {_count(result.cost['generator_parameters'])}, "
         f"D {_count(result.cost['discriminator_parameters'])} parameters",
+        f"images    {result.images.removeprefix('training images: ')}",
         f"memory    about {_bytes(result.needed_bytes)} on each worker beside PyTorch itself, "
         f"{_bytes(result.dataset_bytes)} of it for the images; {_bytes(result.free_bytes)} are free",
         f"time      {_time(result)}",

@@ -147,8 +147,13 @@ class Feed:
 
 
 def _in_memory(images: np.ndarray) -> np.ndarray:
-    """The images in memory, copied if they are a map of a file; PyTorch wants to be allowed to write."""
-    return np.array(images) if mapped_file(images) else np.require(images, requirements=("C", "W"))
+    """The images in memory, read if they are a map of a file; PyTorch wants to be allowed to write."""
+    if (file := mapped_file(images)) is None:
+        return np.require(images, requirements=("C", "W"))
+    found = np.empty(images.shape, np.uint8)
+    with RowsOnDisk(*file, images.shape) as rows:  # by calls it takes half the time that a map does
+        rows.read(np.arange(len(images)), torch.from_numpy(found))
+    return found
 
 
 def _held(images: np.ndarray, device: torch.device) -> Tensor:
@@ -158,7 +163,7 @@ def _held(images: np.ndarray, device: torch.device) -> Tensor:
     found = torch.empty(images.shape, dtype=torch.uint8, device=device)
     each = max(1, COPIED_BYTES // max(1, images[:1].nbytes))
     for first in range(0, len(images), each):
-        found[first : first + each].copy_(torch.from_numpy(np.array(images[first : first + each])))
+        found[first : first + each].copy_(torch.from_numpy(_in_memory(images[first : first + each])))
     return found
 
 

@@ -97,4 +97,6 @@ def step_bytes(config: "Config", header: "Header", world_size: int) -> int:
 
 def size(number: int) -> str:
     """Return bytes as a person reads them."""
-    return f"{number / 2**30:.1f} GiB" if number >= 2**30 / 10 else f"{number / 2**20:.1f} MiB"
+    if number >= 2**30 / 10:
+        return f"{number / 2**30:.1f} GiB"
+    return f"{number / 2**20:.1f} MiB" if number >= 2**20 / 10 else f"{number:,} bytes"

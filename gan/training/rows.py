@@ -3,6 +3,7 @@
 import mmap
 import os
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -44,7 +45,7 @@ class RowsInMemory:
 
 
 class RowsOnDisk:
-    """Images in a file, one behind the other; a stretch that is wanted as a whole is one read.
+    """Images in a file, one behind the other; a stretch that is wanted as a whole is one read. Closed in a `with`.
 
     Reading by calls and not by a map: a call lets other threads compute, asks for a stretch at once instead of page by
     page, and fails with an error where a map would end the process.
@@ -71,6 +72,16 @@ class RowsOnDisk:
         if there < offset + self.shape[0] * self._image_bytes:
             self._file.close()
             raise self._error("it is shorter than it was")
+
+    def __enter__(self) -> "RowsOnDisk":
+        """Return it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
 
     def read(self, rows: np.ndarray, into: Tensor) -> None:
         """Read them.

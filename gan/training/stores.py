@@ -144,8 +144,9 @@ class Streamed:
             return buffer
         arrived = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         with torch.cuda.stream(self._stream):
-            images = buffer[: len(rows)].to(self.device, non_blocking=True)
-            arrived.record()
+            images = torch.empty((len(rows), *self.source.shape[1:]), dtype=torch.uint8, device=self.device)
+            images.copy_(buffer[: len(rows)], non_blocking=True)
+            arrived.record(self._stream)
         arrived.synchronize()  # the buffer is free then, and who takes the images need not wait
         self._buffers.append(buffer)
         return images
@@ -159,4 +160,4 @@ class Streamed:
         if found is not None and len(found) >= count:
             return found
         shape = (count, *self.source.shape[1:])
-        return torch.empty(shape, dtype=torch.uint8, pin_memory=self._stream is not None)
+        return torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")

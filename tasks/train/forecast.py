@@ -3,7 +3,6 @@
 import os
 from dataclasses import asdict
 
-import numpy as np
 import psutil
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -13,8 +12,10 @@ from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
 from gan.device.precision import native_bf16
 from gan.training.context import SingleWorker
-from gan.training.feed import Feed, worker_slice
+from gan.training.feed import worker_slice
 from gan.training.header import WarmStartRecord
+from gan.training.loop import open_feed
+from gan.training.place import Budget, Place, measured_budget, step_bytes
 from gan.training.probe import candidates, measure
 from gan.training.state import TrainingState
 from tasks.dataset.current import load_version
@@ -40,7 +41,8 @@ class Forecast(BaseModel):
         first_nimg: images seen at the start.
         total_nimg: images seen at the end.
         cost: `gan.networks.cost.NetworkCost`: parameters, operations, and memory with the whole batch on one worker.
-        dataset_bytes: memory of the decoded images on each worker.
+        images: where each worker would have the images, and why.
+        dataset_bytes: memory of them beside the networks; 0 where they are on the way only while a step needs them.
         free_bytes: memory that is free on the device now.
         choice: how steps would be computed; None where they do not fit, and so were not measured.
         rates: images a second of one worker, by candidate.
@@ -63,6 +65,7 @@ class Forecast(BaseModel):
     first_nimg: int
     total_nimg: int
     cost: dict[str, int]
+    images: str
     dataset_bytes: int
     free_bytes: int
     choice: str | None
@@ -102,9 +105,12 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     share = worker_resources([here], workers)
     device = torch.device("cuda" if share["GPU"] else "cpu")
     free = torch.cuda.mem_get_info(device)[0] if share["GPU"] else psutil.virtual_memory().available
+    reserved = step_bytes(config, header, workers)
+    budget = measured_budget(device, reserved, feed_memory=settings.feed_memory, workers_here=workers)
+    beside = data.images.nbytes if budget.place(data.images) in (Place.DEVICE, Place.HOST) else 0
     choice, rates = None, dict[str, float]()
-    if _needed(cost.training_bytes, workers, data.images.nbytes) < free:
-        choice, rates = _measured(plan, data, device, share["CPU"], workers)
+    if _needed(cost.training_bytes, workers, beside) < free:
+        choice, rates = _measured(plan, data, device, budget, share["CPU"], workers)
     first = plan.resumed.cur_nimg if plan.resumed else 0
     rate = rates[choice] * workers if choice else None
     return Forecast(
@@ -121,7 +127,8 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
         first_nimg=first,
         total_nimg=config.train.total_images,
         cost=asdict(cost),
-        dataset_bytes=data.images.nbytes,
+        images=budget.told(data.images),
+        dataset_bytes=beside,
         free_bytes=free,
         choice=choice,
         rates=rates,
@@ -131,7 +138,7 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
 
 
 def _measured(
-    plan: TrainingPlan, data: Resident, device: torch.device, threads: int, workers: int
+    plan: TrainingPlan, data: Resident, device: torch.device, budget: Budget, threads: int, workers: int
 ) -> tuple[str, dict[str, float]]:
     """Run the start-up probe as the first worker would; returns its choice, and the rate of each candidate."""
     config = plan.config
@@ -139,8 +146,8 @@ def _measured(
     if device.type == "cpu":
         keep_freed_memory()
     run = TrainingState(config, SingleWorker(device), plan.header)
-    feed = Feed(np.asarray(data.images), data.labels, seed=config.train.seed, flip=config.train.flip, device=device)
     part = worker_slice(0, config.train.batch_size, 0, workers)
     open_choices = candidates(config, device, native=native_bf16(device))
-    found = measure(open_choices, config, run.nets, run.objective, feed, run.context, part)
+    with open_feed(config, data.images, data.labels, device, budget) as feed:
+        found = measure(open_choices, config, run.nets, run.objective, feed, run.context, part)
     return found.name, found.rates

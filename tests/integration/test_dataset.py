@@ -44,6 +44,13 @@ def test_an_ingest_that_comes_later_changes_nothing_for_a_run(tmp_path):
         load_version(settings.data_dir, settings.resident_dir, first)
 
 
+def test_the_digests_of_the_current_version_need_no_image(tmp_path):
+    settings = Settings(ganflow_home=tmp_path)
+    first = ingest(settings)
+    assert training_digests(settings, first) == read_column(settings.data_dir, "train", "sha256")
+    assert not settings.resident_dir.exists()
+
+
 def test_a_damaged_dataset_is_restored_before_it_is_read(tmp_path):
     settings = Settings(ganflow_home=tmp_path)
     md5 = ingest(settings)

@@ -66,6 +66,7 @@ def test_a_forecast_counts_and_measures_and_leaves_nothing(settings, tmp_path):
     assert found.total_nimg == 2016
     assert found.seconds == pytest.approx(2016 / found.rates["fp32"])
     assert found.dataset_bytes == 40 * 16 * 16
+    assert found.images.startswith("training images: 10,240 bytes, held in memory: within the ")
     assert found.cost["training_bytes"] > 4 * found.cost["generator_parameters"] > 0
     assert found.needed_bytes < found.free_bytes
 
@@ -78,6 +79,13 @@ def test_what_is_left_of_a_resumed_run_is_counted_and_precision_left_open_is_mea
     assert found.choice in found.rates
     assert (found.resumes, found.first_nimg) == ("cafe", 1024)
     assert found.seconds == pytest.approx((2016 - 1024) / found.rates[found.choice])
+
+
+def test_images_that_a_worker_may_not_hold_do_not_count(settings):
+    found = forecast(settings.model_copy(update={"ganflow_feed_memory": 100}), plan(), 1)
+    assert found.images.startswith("training images: 10,240 bytes, read from disk beside the step: more than the ")
+    assert found.dataset_bytes == 0
+    assert found.choice == "fp32"
 
 
 def test_a_step_beyond_the_memory_is_not_tried(settings):

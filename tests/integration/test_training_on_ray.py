@@ -32,7 +32,7 @@ def settings(tmp_path_factory):
         yield settings
 
 
-def train(settings, destination, name, *, workers=1, warm_start=None, overrides=()):
+def train(settings, destination, name, *, workers=1, warm_start=None, overrides=(), records=None):
     """Train for 3 steps with a checkpoint after each; returns result, steps seen, warnings, and choices."""
     config = apply_overrides(
         debug(),
@@ -47,7 +47,7 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         num_classes=2,
         class_names=("a", "b"),
     )
-    records, said, choices, logs = [], [], [], []
+    records, said, choices, logs = [] if records is None else records, [], [], []
     result = train_on_ray(
         config,
         header,
@@ -98,6 +98,16 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
     assert said == [f"{newest} is cut short or altered: training goes on from {before}"]
     assert load_header(result.checkpoint).cur_nimg == result.cur_nimg == 96
     assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole")), "resumed to the bit"
+
+
+def test_images_that_a_worker_may_not_hold_make_the_same_network(settings, whole, tmp_path):
+    records = []
+    little = settings.model_copy(update={"ganflow_feed_memory": 1000})
+    result, seen, said, _ = train(little, tmp_path / "read", "read", records=records)
+    assert (seen, said) == ([32, 64, 96], [])
+    (told,) = (record.images for record in records if record.images)
+    assert told.startswith("training images: 10,240 bytes, read from disk beside the step: more than the 1,000 bytes ")
+    assert torch.equal(parameters(result.checkpoint), parameters(whole))
 
 
 def test_an_error_that_one_rank_alone_explains_ends_both(settings, tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ A version is a folder that is written under a temporary name and renamed when al
 files inside. Where the folder lacks its record, or a file is not what the record says, it counts as absent.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from gan.data.files.digest import file_sha256
+from gan.errors import ResourcesError
 
 RECORD = "record.json"
 DecodedBatch = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -55,6 +57,9 @@ def open_split(folder: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.
 
     Size and time of the files are compared at each call; their content only where the time is another, as after
     copying the folder.
+
+    Raises:
+        ResourcesError: this process may not map so large a file; decoding it anew would not help.
     """
     try:
         record = _Record.model_validate_json((folder / RECORD).read_bytes())
@@ -63,7 +68,12 @@ def open_split(folder: Path, split: str) -> tuple[NDArray[np.uint8], NDArray[np.
             return None
         images = np.load(images_path, mmap_mode="r", allow_pickle=False)
         return images, np.load(labels_path, allow_pickle=False)
-    except Exception:  # on a damaged file numpy raises nearly any type
+    except Exception as error:  # on a damaged file numpy raises nearly any type
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise ResourcesError(
+                f"the decoded images in {folder} are larger than the addresses that this process may use: raise the "
+                "limit (`ulimit -v unlimited`), which is no limit of memory"
+            ) from error
         return None
 
 

@@ -1,5 +1,6 @@
 """Keyed randomness: published vectors, frozen draws, and that no two draws share a number."""
 
+import hashlib
 import math
 
 import pytest
@@ -116,6 +117,8 @@ def test_orders_are_frozen():
     assert epoch_order(0, 0, 10).tolist() == [3, 5, 8, 6, 7, 9, 2, 1, 4, 0]
     assert epoch_order(0, 1, 10).tolist() == [5, 8, 6, 7, 0, 9, 2, 3, 1, 4]
     assert epoch_order(2**62, 3, 10).tolist() == [0, 2, 8, 6, 9, 5, 7, 3, 1, 4]
+    many = hashlib.sha256(epoch_order(7, 2, 100_000).numpy().astype("<i8").tobytes())
+    assert many.hexdigest() == "a3bc25b936af8bb471ad78847a6e62e11e87de869f89ddb79d7e18d447d45933"
 
 
 def test_integers_scale_the_first_word():

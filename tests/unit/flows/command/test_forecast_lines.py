@@ -23,6 +23,7 @@ def forecast(name="small-data", **changes):
         "first_nimg": 0,
         "total_nimg": 130_048,
         "cost": {"generator_parameters": 1_234_567, "discriminator_parameters": 98_765, "training_bytes": 2**31},
+        "images": "training images: 1.0 MiB, held in memory: within the 6.0 GiB that this worker may hold",
         "dataset_bytes": 2**20,
         "free_bytes": 8 * 2**30,
         "choice": "bf16",
@@ -42,22 +43,23 @@ def test_every_figure_is_there():
     assert lines[1].endswith("augmented by colour, translation, cutout")
     assert "batches of 64, seed 0, on 2 x CPU (4 threads each)" in lines[2]
     assert lines[3] == "networks  G 1.2 million, D 98 765 parameters"
-    assert "about 1.0 GiB on each worker" in lines[4], "half of the batch, and the images"
-    assert "1.0 MiB of it for the images; 8.0 GiB are free" in lines[4]
-    assert lines[5] == "time      about 3 min 17 s in bf16 (img/s of a worker: fp32 212, bf16 330)"
-    assert lines[6:] == ["          nothing was started"]
+    assert lines[4] == "images    1.0 MiB, held in memory: within the 6.0 GiB that this worker may hold"
+    assert "about 1.0 GiB on each worker" in lines[5], "half of the batch, and the images"
+    assert "1.0 MiB of it for the images; 8.0 GiB are free" in lines[5]
+    assert lines[6] == "time      about 3 min 17 s in bf16 (img/s of a worker: fp32 212, bf16 330)"
+    assert lines[7:] == ["          nothing was started"]
 
 
 def test_what_training_begins_with_is_said():
     warm = WarmStartRecord(version=4, run_id="f00d", dataset_md5="d")
     assert "begins    with version 4, run f00d" in forecast_lines(forecast(warm_start=warm))
     resumed = forecast_lines(forecast(warm_start=warm, resumes="cafe", first_nimg=64_000))
-    assert resumed[6:] == ["resumes   run cafe from image 64000", "          nothing was started"]
+    assert resumed[7:] == ["resumes   run cafe from image 64000", "          nothing was started"]
 
 
 def test_what_does_not_fit_was_not_measured():
     lines = forecast_lines(forecast(choice=None, rates={}, images_per_second=None, seconds=None))
-    assert lines[5].startswith("time      not measured: a step does not fit into the memory that is free")
+    assert lines[6].startswith("time      not measured: a step does not fit into the memory that is free")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight
 
 def test_reports(straight):
     _, finished, records = straight
-    assert records[0].images.startswith("training images: 0.0 MiB, held in memory: within the ")
+    assert records[0].images.startswith("training images: 704 bytes, held in memory: within the ")
     assert records[1] == Progress(0, 48, choice="fp32")
     logged = [record for record in records if record.metrics]
     assert [record.cur_nimg for record in logged] == [16, 32, 48]
@@ -142,7 +142,7 @@ def test_images_that_are_read_from_disk_train_the_same(tiny, straight, tmp_path)
     context = LocalContext(tmp_path / "run", records.append, CPU)
     arguments = (tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()))
     finished = run_training(*arguments, feed_memory=10)
-    assert "read from disk beside the step: more than the 0.0 MiB that this worker may hold" in records[0].images
+    assert "read from disk beside the step: more than the 10 bytes that this worker may hold" in records[0].images
     torch.testing.assert_close(
         dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
     )

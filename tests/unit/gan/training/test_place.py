@@ -30,7 +30,7 @@ def mapped(tmp_path):
             Place.FILE,
             "read from disk beside the step: more than the 1.0 MiB that this worker may hold",
         ),
-        (Budget(0), Place.FILE, "read from disk beside the step: more than the 0.0 MiB that this worker may hold"),
+        (Budget(0), Place.FILE, "read from disk beside the step: more than the 0 bytes that this worker may hold"),
         (Budget(0, MIB), Place.DEVICE, "held on the GPU: within the 1.0 MiB that the GPU has room for"),
         (
             Budget(2 * MIB, MIB - 1),
@@ -87,3 +87,11 @@ def test_steps_of_many_workers_need_less_of_each_but_all_of_the_networks(name):
     networks = 4 * (5 * cost.generator_parameters + 4 * cost.discriminator_parameters)
     assert cost.training_bytes < alone < 2 * cost.training_bytes + SCRATCH_BYTES
     assert networks < of_many < 2 * networks + 2 * SCRATCH_BYTES
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "0 bytes"), (2000, "2,000 bytes"), (2**18, "0.2 MiB"), (100 * MIB, "100.0 MiB"), (250 * 10**9, "232.8 GiB")],
+)
+def test_bytes_as_a_person_reads_them(number, told):
+    assert place.size(number) == told

@@ -149,6 +149,51 @@ def test_closing_drops_what_is_on_its_way_and_ends_the_threads(opened):
     assert len(store.source.asked) == 1 + MOST_AHEAD + READERS
 
 
+class Stream:
+    """Stands for CUDA's streams and events, where there is no GPU: it writes down what is asked of them."""
+
+    def __init__(self):
+        self.calls = []
+
+    def Event(self, blocking):
+        assert blocking  # a thread that spins would take a core from the step
+        return self
+
+    def stream(self, stream):
+        return self
+
+    def __enter__(self):
+        self.calls.append("enter")
+
+    def __exit__(self, *_):
+        self.calls.append("leave")
+
+    def record(self, stream):
+        assert stream is self
+        self.calls.append("record")
+
+    def synchronize(self):
+        self.calls.append("wait")
+
+    def current_stream(self, device):
+        return "the step's"
+
+
+def test_on_a_gpu_a_buffer_is_free_when_its_copy_has_arrived(opened, monkeypatch):
+    store, stream, kept = opened(ahead_bytes=0), Stream(), []
+    store._stream = stream
+    for name in ("Event", "stream", "current_stream"):
+        monkeypatch.setattr(torch.cuda, name, getattr(stream, name))
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, by: kept.append((len(tensor), by)))
+    for start in range(0, 500, 10):
+        assert taken(store, start, start + 10) == rows_of(start, start + 10).tolist()
+        settle(store)
+    # the memory of each copy waits for the step's stream, and a buffer for its copy
+    assert kept == [(10, "the step's")] * 50
+    assert stream.calls.count("enter") == stream.calls.count("wait") == 52
+    assert len(store._buffers) <= READERS
+
+
 def test_without_any_image_nothing_is_read(opened):
     store = opened()
     assert store.take(5, 5, rows_of(5, 5)).shape == (0, 1, 1, 1)

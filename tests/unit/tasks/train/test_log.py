@@ -76,3 +76,12 @@ def test_a_score_costs_nothing(kept):
 def test_what_a_worker_wrote_is_an_artifact(kept):
     log_of(kept).output(WorkerLog(1, "it said so", failed=True))
     assert kept.written == [("logs/failed-worker-1.log", "it said so")]
+
+
+def test_where_the_images_are_is_said_and_is_no_progress(caplog):
+    shown = []
+    log = TrainingLog(None, None, shown.append, logging.getLogger("training"))
+    with caplog.at_level(logging.INFO):
+        log.progress(Progress(0, 10, images="training images: 100 % of them, held in memory"))
+    assert caplog.messages == ["training images: 100 % of them, held in memory"]
+    assert shown == []

@@ -11,6 +11,7 @@ import pytest
 
 from gan.configuration.config import DataConfig
 from gan.data.store.resident import load_resident, open_resident
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.data.store.shards import read_split, write_shards
 from gan.errors import DatasetError
 
@@ -161,6 +162,29 @@ def test_a_dataset_that_is_not_what_it_says_leaves_nothing_in_the_cache(data_dir
     with pytest.raises(DatasetError, match=sentence):
         load(data_dir, tmp_path / "cache")
     assert names(tmp_path / "cache") == [".abc.lock"]
+
+
+def test_a_limit_of_addresses_is_said_and_nothing_is_decoded_anew(tmp_path):
+    images = np.zeros((2**17, 32, 32, 1), np.uint8)  # 128 MiB
+    write_version(tmp_path, "abc", {"train": DecodedSplit(images.shape, [(images, np.zeros(2**17, np.int64))])})
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from gan.data.store.resident import open_resident\n"
+        "from gan.errors import ResourcesError\n"
+        "pages = int(Path('/proc/self/statm').read_text().split()[0])\n"
+        "most = pages * resource.getpagesize() + 2**26\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (most, most))\n"
+        "try:\n"
+        "    open_resident(Path(sys.argv[1]), 'abc', 'train')\n"
+        "except ResourcesError as error:\n"
+        "    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert done.stdout == (
+        f"the decoded images in {tmp_path / 'abc'} are larger than the addresses that this process may use: "
+        "raise the limit (`ulimit -v unlimited`), which is no limit of memory\n"
+    )
 
 
 def test_two_processes_at_once(data_dir, tmp_path):
