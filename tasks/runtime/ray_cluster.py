@@ -6,7 +6,7 @@ import platform
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, nullcontext
 from threading import Thread
 from typing import TypeVar
@@ -18,6 +18,7 @@ from gan.text.shown import last_line_of
 from tasks.runtime.failures import explained
 from tasks.runtime.guard import guard
 from tasks.runtime.guardian import end
+from tasks.runtime.ray_head import RAYS_PATIENCE, HeadWatch
 from tasks.runtime.settings import Settings
 from tasks.runtime.stopping import handlers_kept, is_stopping
 
@@ -30,6 +31,7 @@ LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 LISTENER_SECONDS = 10
 # Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
 STARTS = 3
+LOOK_SECONDS = 5.0
 
 Result = TypeVar("Result")
 
@@ -53,6 +55,8 @@ def ray_cluster(
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", NICENESS)
+    for name, value in RAYS_PATIENCE.items():
+        os.environ.setdefault(name, value)
     import ray
 
     already, here = ray.is_initialized(), not settings.on_cluster
@@ -165,9 +169,12 @@ def _clear_away(there: set[psutil.Process]) -> None:
 
 
 def in_a_thread(work: Callable[[], Result]) -> Result:
-    """Do something in a thread, and wait for it here.
+    """Do something on the cluster in a thread, and wait for it here for as long as the cluster has its head.
 
     Ray Train puts a handler of Ctrl-C of its own in place when it is called in the main thread, and leaves it there.
+
+    Raises:
+        ServiceError: the head is gone; the thread is left alone.
     """
     done: Future[Result] = Future()
 
@@ -178,6 +185,11 @@ def in_a_thread(work: Callable[[], Result]) -> Result:
             done.set_exception(error)
 
     Thread(target=run, name=work.__name__, daemon=True).start()
+    watch = HeadWatch()
+    while not wait([done], timeout=LOOK_SECONDS).done:
+        watch.look()
+    if done.exception() is not None:
+        watch.look(patience=0)  # for of whatever it failed, what is gone is the head
     return done.result()
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gan.training.context import Progress
 
 POLL_SECONDS = 0.5
+ANSWER_SECONDS = 10.0
+"""After which the end of a training is looked at again: where the cluster is gone nothing answers any more."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,26 @@ def collecting(
             with suppress(Exception):
                 warn(f"what the training told could not all be shown ({reason_of(error)}): it goes on all the same")
 
+    asked: list[Any] = []  # what has not answered yet: what it holds would be lost if it were asked anew
+
+    def answer() -> list[dict[str, Any]]:
+        if not asked:
+            asked.append(channel.drain.remote())
+        answered, _ = ray.wait(asked, timeout=ANSWER_SECONDS)
+        if not answered:
+            return []
+        found: list[dict[str, Any]] = ray.get(asked.pop())
+        return found
+
     def collect() -> None:
-        for record in trying(lambda: ray.get(channel.drain.remote())) or ():
+        for record in trying(answer) or ():
             trying(partial(hand_on, record))
 
     def poll(done: threading.Event) -> None:
         while not done.wait(POLL_SECONDS):
             collect()
-        collect()
+        for _ in range(1 + len(asked)):
+            collect()
 
     with beside("progress", poll):
         yield

@@ -4,9 +4,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-import ray
-
 from tasks.runtime.beside import beside
+from tasks.runtime.ray_head import living_nodes
 from tasks.train.resources import WorkerRange, room_for
 
 LOOK_SECONDS = 5.0
@@ -25,8 +24,8 @@ def watching_room(share: Mapping[str, int], workers: WorkerRange, on_warning: Ca
     def watch(over: threading.Event) -> None:
         before = workers.most
         while not over.wait(LOOK_SECONDS):
-            with suppress(Exception):  # a cluster that does not answer: Ray itself ends the training for it
-                room = room_for([node["Resources"] for node in ray.nodes() if node["Alive"]], share)  # type: ignore[no-untyped-call]
+            with suppress(Exception):  # a head that does not answer ends the training elsewhere
+                room = room_for(living_nodes(), share)
                 if (now := min(room, workers.most)) != before:
                     on_warning(room_sentence(now, workers, gone=now < before))
                     before = now
