@@ -25,7 +25,7 @@ def living_nodes() -> list[dict[str, float]]:
     Raises:
         Exception: the head does not answer.
     """
-    from ray.core.generated.gcs_pb2 import GcsNodeInfo
+    from ray.core.generated.gcs_pb2 import GcsNodeInfo  # type: ignore[attr-defined]
 
     found = _client().get_all_node_info(timeout=ANSWER_SECONDS).values()
     return [dict(node.resources_total) for node in found if node.state == GcsNodeInfo.ALIVE]

@@ -25,6 +25,7 @@ def progress(cur_nimg):
 def collected(monkeypatch, records, **callbacks):
     monkeypatch.setattr("tasks.train.channel.POLL_SECONDS", 0.01)
     monkeypatch.setattr("ray.get", lambda value: value)  # no Ray runs here
+    monkeypatch.setattr("ray.wait", lambda asked, timeout: (asked, []))
     channel = LocalChannel()
     with collecting(channel, callbacks.pop("on_progress"), **callbacks):
         for record in records:
