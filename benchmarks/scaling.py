@@ -13,7 +13,8 @@ seconds of all processes of a side, which hold still where the machine is shared
   python benchmarks/scaling.py --preset digits --set train.reduce_precision=bf16
   python benchmarks/scaling.py --quick    # seconds, to see whether it works
 
-For figures to be shown let nothing else run beside it.
+For figures to be shown let nothing else run beside it. A round in which others took more than a tenth of the processors
+stands in `all_rounds` alone, as long as three others remain.
 """
 
 import argparse
@@ -47,6 +48,7 @@ from gan.training.state import TrainingState
 from gan.training.step import Step
 
 LEAST_SHARE = 0.9
+MOST_OTHERS, LEAST_ROUNDS = 0.1, 3
 CLASSES, IMAGES = 10, 4096
 CPU = torch.device("cpu")
 SIDES = {"2 workers x 1 thread": (2, 1), "1 worker x 2 threads": (1, 2), "1 worker x 1 thread": (1, 1)}
@@ -107,11 +109,13 @@ class Turn:
         seconds: wall time.
         cpu: seconds of processors.
         waited: seconds in sums over workers, of rank 0 alone.
+        others: share of the machine's processors that others took.
     """
 
     seconds: float
     cpu: float
     waited: float
+    others: float = 0.0
 
 
 class Side:
@@ -140,11 +144,14 @@ class Side:
 
     def turn(self, steps: int) -> Turn:
         """Let all take some steps together."""
+        busy, began = busy_seconds(), time.perf_counter()
         for process in self.processes:
             process.stdin.write(f"{steps}\n")
             process.stdin.flush()
         turns = [Turn(**json.loads(process.stdout.readline())) for process in self.processes]
-        return Turn(max(each.seconds for each in turns), sum(each.cpu for each in turns), turns[0].waited)
+        cpu, passed = sum(each.cpu for each in turns), time.perf_counter() - began
+        others = max(busy_seconds() - busy - cpu, 0.0) / (passed * (os.cpu_count() or 1))
+        return Turn(max(each.seconds for each in turns), cpu, turns[0].waited, others)
 
     def end(self) -> None:
         """Let the processes end, having read all that they were told."""
@@ -155,8 +162,24 @@ class Side:
             process.stdout.close()
 
 
-def compare(config: Config, rounds: int, seconds: float) -> dict[str, list[Turn]]:
-    """Give each side a turn in every round, of equally many steps; returns them by side.
+def busy_seconds() -> float:
+    """Return the seconds that all processors of this machine have worked, or that its host kept from them."""
+    user, nice, system, _, _, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    return sum(map(int, (user, nice, system, *interrupts))) / os.sysconf("SC_CLK_TCK")
+
+
+def quiet(turns: dict[str, list[Turn]]) -> dict[str, list[Turn]]:
+    """Return the rounds that others left alone, or all if these are too few."""
+    rounds = [
+        together for together in zip(*turns.values(), strict=True) if max(t.others for t in together) <= MOST_OTHERS
+    ]
+    if len(rounds) < LEAST_ROUNDS:
+        return turns
+    return dict(zip(turns, map(list, zip(*rounds, strict=True)), strict=True))
+
+
+def compare(config: Config, rounds: int, seconds: float) -> tuple[int, dict[str, list[Turn]]]:
+    """Give each side a turn in every round, of equally many steps; returns how many, and the turns by side.
 
     A turn is of whole rounds of the lazy penalties.
     """
@@ -181,12 +204,13 @@ def compare(config: Config, rounds: int, seconds: float) -> dict[str, list[Turn]
         finally:
             for side in sides.values():
                 side.end()
-    return {"steps": steps, "turns": turns}
+    return steps, turns
 
 
 def figures(config: Config, steps: int, turns: dict[str, list[Turn]]) -> dict[str, Any]:
     """Return what a person wants to know of some rounds."""
-    images = steps * config.train.batch_size
+    images, played = steps * config.train.batch_size, turns
+    turns = quiet(turns)
     rates = {name: [images / turn.seconds for turn in each] for name, each in turns.items()}
     share = [two / one for two, one in zip(rates[A], rates[B], strict=True)]
     return {
@@ -197,6 +221,11 @@ def figures(config: Config, steps: int, turns: dict[str, list[Turn]]) -> dict[st
         "all_reduce_share": spread([turn.waited / turn.seconds for turn in turns[A]]),
         "cpu_s_per_kimg": {name: spread([1000 * t.cpu / images for t in each]) for name, each in turns.items()},
         "gradient_bytes_per_step": gradient_bytes(config),
+        "rounds": len(turns[A]),
+        "all_rounds": {
+            name: [{"img_per_s": short(images / turn.seconds), "others": short(turn.others)} for turn in each]
+            for name, each in played.items()
+        },
     }
 
 
@@ -239,15 +268,15 @@ def main() -> None:
     )
     if config.train.precision == "auto":  # what the probe of a training takes is decided once for all sides
         config = apply_overrides(config, [f"train.precision={'bf16' if native_bf16(CPU) else 'fp32'}"])
-    found = compare(config, *((2, 0.1) if arguments.quick else (arguments.rounds, arguments.seconds)))
+    steps, turns = compare(config, *((2, 0.1) if arguments.quick else (arguments.rounds, arguments.seconds)))
     print(
         json.dumps(
             {"benchmark": "scaling", "preset": config.preset, "set": arguments.set}
-            | figures(config, **found)
+            | figures(config, steps, turns)
             | {
                 "batch": config.train.batch_size,
                 "precision": config.train.precision,
-                "steps_a_turn": found["steps"],
+                "steps_a_turn": steps,
                 "cores": len(os.sched_getaffinity(0)),
                 "load_before": round(load, 2),
                 "torch": torch.__version__,

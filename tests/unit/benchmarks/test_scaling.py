@@ -37,6 +37,23 @@ def test_figures_are_of_images_and_of_the_median(bench):
     assert found["cpu_s_per_kimg"][bench.A]["median"] == pytest.approx(1000 * 3.0 / 320, rel=1e-3)
 
 
+def test_rounds_in_which_others_worked_are_left_out_if_enough_remain(bench):
+    def turns(*others):
+        return {
+            bench.A: [bench.Turn(1.0, 2.0, 0.0, share) for share in others],
+            bench.B: [bench.Turn(2.0, 2.0, 0.0)] * len(others),
+            bench.C: [bench.Turn(2.0, 2.0, 0.0)] * len(others),
+        }
+
+    found = bench.figures(preset("debug"), 10, turns(0.0, 0.5, 0.05, 0.1))
+    assert found["rounds"] == len(found["ratio"]["each"]) == 3
+    assert [each["others"] for each in found["all_rounds"][bench.A]] == [0.0, 0.5, 0.05, 0.1]
+    assert bench.figures(preset("debug"), 10, turns(0.0, 0.5, 0.05))["rounds"] == 3
+    before = bench.busy_seconds()
+    sum(range(3_000_000))
+    assert bench.busy_seconds() > before
+
+
 def test_bytes_are_those_of_both_networks_gradients(bench):
     config = preset("debug")
 
