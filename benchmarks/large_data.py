@@ -4,12 +4,13 @@
   read    a process in a memory cgroup of a quarter of the images' bytes (where no cgroup can be made, under a limit on
           its data segment): what it may hold is measured as for any worker, and the images are read beside the step
 
-Both train the same configuration on the same decoded dataset, alternating, each turn in a process of its own that the
-page cache does not help: the file is dropped from it before every turn, and in the cgroup it counts. Timed are the
-steps after the first record. Then both draw batches of 256 px images without a network, for bytes a second. At 32 px
-the images are scikit-learn's digits with noise, at 256 px the same enlarged. Claim: read is not below 0.85 of held.
+Both train the same configuration on the same decoded dataset. They live on, and take turns: the one computes some steps
+that are not timed and as many that are, while the other waits. The page cache helps neither: the file is dropped from
+it before every turn, and in the cgroup it counts. Then both draw batches of 256 px images without a network, for bytes
+a second. At 32 px the images are scikit-learn's digits with noise, at 256 px the same enlarged. Claim: read is not
+below 0.85 of held.
 
-  python benchmarks/large_data.py             # 9 GiB on the disk of --work, a quarter of an hour on two CPU cores
+  python benchmarks/large_data.py             # 4 GiB on the disk of --work, 6 GiB of memory, ten minutes on two cores
   python benchmarks/large_data.py --quick     # seconds: small, and with a limit that is only told (GANFLOW_FEED_MEMORY)
 
 For figures to be shown let nothing else run beside it.
@@ -17,6 +18,7 @@ For figures to be shown let nothing else run beside it.
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import resource
@@ -33,6 +35,7 @@ from pathlib import Path
 import numpy as np
 
 LEAST_RATIO, TIMES_LARGER = 0.85, 4
+SIDES = 32, 256
 BLOCK_BYTES = 2**24
 MD5 = "large"
 NETWORK = ("network.widths=[128,64,32]", "train.batch_size=64", "train.precision=fp32", "train.compile=false")
@@ -40,13 +43,13 @@ NETWORK = ("network.widths=[128,64,32]", "train.batch_size=64", "train.precision
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What a process measures.
+class Task:
+    """What a process does in its turns.
 
     Attributes:
         work: folder of the dataset.
         side: of its images, in pixels.
-        steps: to be timed.
+        steps: of a turn that are timed; as many come before.
         feed_memory: bytes of images that it may hold as it is told; None: as it finds.
         more_data: bytes by which its data segment may grow from its start; None: without limit.
         train: train a network; else draw batches alone.
@@ -58,6 +61,10 @@ class Turn:
     feed_memory: int | None
     more_data: int | None
     train: bool
+
+
+class Over(Exception):  # noqa: N818 - no error
+    """There are no more turns."""
 
 
 def write_dataset(work: Path, side: int, count: int) -> None:
@@ -87,77 +94,81 @@ def dropped(work: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-class Clock:
-    """A context that times what lies between two records."""
+class Turns:
+    """A process' turns: it waits for a line of its input, and says what it has measured in one of its output."""
 
-    def __init__(self, first_nimg: int) -> None:
-        self.first_nimg, self.told = first_nimg, ""
-        self.seen: list[tuple[int, float, float]] = []
+    def __init__(self) -> None:
+        self.began: tuple[int, float, float] | None = None
 
-    def report(self, progress: object) -> None:
-        """Note the time of a record of metrics."""
-        self.told = self.told or progress.images  # type: ignore[attr-defined]
-        if progress.metrics and progress.cur_nimg >= self.first_nimg:  # type: ignore[attr-defined]
-            self.seen.append((progress.cur_nimg, time.perf_counter(), time.process_time()))  # type: ignore[attr-defined]
+    def wait(self, **told: object) -> None:
+        """Say something, and wait for the next turn."""
+        print(json.dumps(told), flush=True)
+        if not sys.stdin.readline():
+            raise Over
 
-    def rates(self) -> dict[str, float]:
-        """Images a second, and CPU seconds of 1,000 images."""
-        (first, began, worked), *_, (last, ended, done) = self.seen
-        return {"img_per_s": (last - first) / (ended - began), "cpu_s_per_kimg": 1e3 * (done - worked) / (last - first)}
+    def mark(self, images: int) -> None:
+        """Half a turn is over, after so many images: what follows is timed, or was."""
+        now = (images, time.perf_counter(), time.process_time())
+        if self.began is None:
+            self.began = now
+            return
+        count, seconds, worked = (after - before for after, before in zip(now, self.began, strict=True))
+        self.began = None
+        self.wait(img_per_s=count / seconds, cpu_s_per_kimg=1e3 * worked / count)
 
 
-def take_turn(turn: Turn) -> dict:
-    """Measure, in this process."""
-    began = time.perf_counter()
+def work_on(task: Task) -> None:
+    """Do a task in this process, turn by turn, and say at the end what it has taken."""
     import torch
 
     from gan.data.store.resident import open_resident
 
-    if turn.more_data is not None:
+    if task.more_data is not None:
         there = status_bytes("VmData")
-        resource.setrlimit(resource.RLIMIT_DATA, (there + turn.more_data, there + turn.more_data))
-    data = open_resident(Path(turn.work), MD5, "train")
+        resource.setrlimit(resource.RLIMIT_DATA, (there + task.more_data, there + task.more_data))
+    data = open_resident(Path(task.work), MD5, "train")
     assert data is not None
-    found = (train if turn.train else draw)(turn, data, torch.device("cpu"))
-    seconds = time.perf_counter() - began
-    return found | {"seconds": seconds, "peak_bytes": status_bytes("VmHWM"), "threads": torch.get_num_threads()}
+    with contextlib.suppress(Over):
+        (train if task.train else draw)(task, data, torch.device("cpu"))
+    print(json.dumps({"peak_bytes": status_bytes("VmHWM"), "threads": torch.get_num_threads()}), flush=True)
 
 
-def train(turn: Turn, data, device) -> dict:
-    """Train steps that are timed, after as many that are not."""
+def train(task: Task, data, device) -> None:
+    """Train until there are no more turns."""
     from gan.configuration.parsing import apply_overrides
     from gan.configuration.presets import preset
     from gan.training.context import SingleWorker
     from gan.training.header import Header
     from gan.training.loop import run_training
 
-    size = 64
-    kimg = turn.steps * size / 1000
-    often = [f"train.total_kimg={2 * kimg}", f"train.log_kimg={kimg}", "train.checkpoint_kimg=1e9"]
-    config = apply_overrides(preset("dcgan-32"), [*NETWORK, *often])
-    context, clock = SingleWorker(device), Clock(first_nimg=turn.steps * size)
-    context.report = clock.report  # type: ignore[method-assign]
+    config = apply_overrides(preset("dcgan-32"), [*NETWORK, "train.total_kimg=1e9", "train.checkpoint_kimg=1e9"])
+    config = apply_overrides(config, [f"train.log_kimg={task.steps * config.train.batch_size / 1000}"])
+    context, turns = SingleWorker(device), Turns()
+
+    def report(progress) -> None:
+        if progress.images:
+            turns.wait(told=progress.images)
+        if progress.metrics:
+            turns.mark(progress.cur_nimg)
+
+    context.report = report  # type: ignore[method-assign]
     header = Header(config.model_dump(mode="json"), config.training_hash(), MD5, 3, 0, ())
-    run_training(config, data.images, data.labels, context, header, feed_memory=turn.feed_memory)
-    return clock.rates() | {"told": clock.told}
+    run_training(config, data.images, data.labels, context, header, feed_memory=task.feed_memory)
 
 
-def draw(turn: Turn, data, device) -> dict:
-    """Draw batches and do nothing with them."""
+def draw(task: Task, data, device) -> None:
+    """Draw batches and do nothing with them, until there are no more turns."""
     from gan.training.feed import Feed
     from gan.training.place import measured_budget
 
-    size = 32
-    budget = measured_budget(device, 2**27, feed_memory=turn.feed_memory)
-    clock = Clock(0)
+    size, turns = 32, Turns()
+    budget = measured_budget(device, 2**27, feed_memory=task.feed_memory)
+    turns.wait(told=budget.told(data.images))
     with Feed(data.images, data.labels, seed=0, flip=True, device=device, batch_size=size, budget=budget) as feed:
-        feed.batch(0, size)
-        for step in range(1, turn.steps + 1):
+        for step in itertools.count():
             feed.batch(step * size, (step + 1) * size)
-            clock.seen.append((step * size, time.perf_counter(), time.process_time()))
-    each = data.images[:1].nbytes
-    rates = clock.rates()
-    return rates | {"mib_per_s": rates["img_per_s"] * each / 2**20, "told": budget.told(data.images)}
+            if (step + 1) % task.steps == 0:
+                turns.mark((step + 1) * size)
 
 
 def status_bytes(name: str) -> int:
@@ -202,45 +213,76 @@ class MemoryGroup:
         self.folder.rmdir()
 
 
-def run_turn(turn: Turn, group: MemoryGroup | None) -> dict:
-    """Measure in a process of its own, in a group if there is one."""
-    dropped(Path(turn.work))
-    environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(
-        [sys.executable, __file__, "--turn", json.dumps(asdict(turn))],
-        preexec_fn=group.enter if group else None,
-        stdout=subprocess.PIPE,
-        env=environment,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"a turn ended with {done.returncode}: {turn}")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return found | ({"peak_in_group": group.peak()} if group else {})
+class Worker:
+    """A process that does a task when it is its turn.
+
+    Args:
+        task: what it does.
+        group: what it does it in; None: where this process is.
+    """
+
+    def __init__(self, task: Task, group: MemoryGroup | None) -> None:
+        self.task, self.turns = task, list[dict]()
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, "--task", json.dumps(asdict(task))],
+            preexec_fn=group.enter if group else None,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+            text=True,
+        )
+        self.told = self._said()["told"]
+
+    def turn(self) -> float:
+        """Have it do its work once, with nothing of the dataset in the page cache; returns images a second."""
+        dropped(Path(self.task.work))
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        self.turns.append(self._said())
+        return self.turns[-1]["img_per_s"]
+
+    def end(self) -> dict:
+        """End it, and return all figures."""
+        self.process.stdin.close()
+        found = self._said()
+        self.process.wait()
+        return found | {"told": self.told} | {key: spread([each[key] for each in self.turns]) for key in self.turns[0]}
+
+    def kill(self) -> None:
+        """End it at once, if it is there."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def _said(self) -> dict:
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"a worker ended with {self.process.wait()}: {self.task}")
+        return json.loads(line)
 
 
-def compare(held: Turn, read: Turn, rounds: int, group: MemoryGroup | None) -> dict:
+def compare(held: Task, read: Task, rounds: int, group: MemoryGroup | None) -> dict:
     """Alternate, and return figures and ratios."""
-    turns: dict[str, list[dict]] = {"held": [], "read": []}
-    for number in range(rounds):
-        for name in ("held", "read") if number % 2 else ("read", "held"):
-            turns[name].append(run_turn(read if name == "read" else held, group if name == "read" else None))
-            last = turns[name][-1]
-            print(f"round {number + 1}, {name}: {last['img_per_s']:.0f} img/s, {last['told']}", file=sys.stderr)
-    figures = {
-        name: {key: spread([each[key] for each in of]) for key in of[0] if key not in ("told", "threads")}
-        for name, of in turns.items()
-    }
-    for name, of in turns.items():
-        figures[name]["told"] = of[0]["told"]
-    pairs = list(zip(turns["read"], turns["held"], strict=True))
+    with contextlib.ExitStack() as stack:
+        workers = {}
+        for name, task, where in (("held", held, None), ("read", read, group)):
+            workers[name] = Worker(task, where)
+            stack.callback(workers[name].kill)
+            print(f"{name}: {workers[name].told}", file=sys.stderr, flush=True)
+        for number in range(rounds):
+            names = ("held", "read") if number % 2 else ("read", "held")
+            rates = {name: workers[name].turn() for name in names}
+            done = ", ".join(f"{name} {rate:.0f} img/s" for name, rate in rates.items())
+            print(f"round {number + 1}: {done}", file=sys.stderr, flush=True)
+        pairs = list(zip(workers["read"].turns, workers["held"].turns, strict=True))
+        found: dict = {name: worker.end() for name, worker in workers.items()}
+    if group:
+        found["read"]["peak_in_group"] = group.peak()
     return {
         "ratio": spread([a["img_per_s"] / b["img_per_s"] for a, b in pairs]),
         "cpu_ratio": spread([b["cpu_s_per_kimg"] / a["cpu_s_per_kimg"] for a, b in pairs]),
-        **figures,
-        "torch_threads": turns["read"][0]["threads"],
-    }
+    } | found
 
 
 def spread(values: list[float]) -> dict:
@@ -267,39 +309,50 @@ def limited(limit: int, quick: bool) -> Iterator[tuple[str, MemoryGroup | None]]
         group.remove()
 
 
+def measure(side: int, arguments: argparse.Namespace, limit: int) -> dict:
+    """Make a dataset, compare, and remove it."""
+    trains, rounds = side == SIDES[0], 1 if arguments.quick else arguments.rounds
+    steps = 4 if arguments.quick else arguments.steps
+    count = -(-TIMES_LARGER * limit // (side * side * 3))
+    work = Path(tempfile.mkdtemp(prefix="large-data-", dir=arguments.work))
+    try:
+        write_dataset(work, side, count)
+        with limited(limit, arguments.quick) as (kind, group):
+            held = Task(str(work), side, steps, count * side * side * 3, None, trains)
+            told = limit if arguments.quick else None
+            read = Task(str(work), side, steps, told, limit if kind == "RLIMIT_DATA" else None, trains)
+            found = compare(held, read, rounds, group)
+    finally:
+        shutil.rmtree(work)
+    mib = found["read"]["img_per_s"]["median"] * side * side * 3 / 2**20
+    about = {"images": count, "bytes": count * side * side * 3, "limited_by": kind, "read_mib_per_s": round(mib, 1)}
+    return about | found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turn", help=argparse.SUPPRESS)
+    parser.add_argument("--task", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="seconds, with a limit that is only told")
-    parser.add_argument("--rounds", type=int, default=5, help="each is one turn of both (default 5)")
-    parser.add_argument("--steps", type=int, help="of a turn that are timed (default 300)")
+    parser.add_argument("--rounds", type=int, default=10, help="each is one turn of both (default 10)")
+    parser.add_argument("--steps", type=int, default=60, help="of a turn that are timed (default 60)")
     parser.add_argument("--limit-mib", type=int, default=1024, help="memory of the readers (default 1,024)")
     parser.add_argument("--work", type=Path, help="a folder with room for the images (default: the temporary one)")
     arguments = parser.parse_args()
-    if arguments.turn:
-        print(json.dumps(take_turn(Turn(**json.loads(arguments.turn)))))
+    if arguments.task:
+        work_on(Task(**json.loads(arguments.task)))
         return
     limit, load = 2**20 if arguments.quick else arguments.limit_mib * 2**20, os.getloadavg()[0]
-    steps, rounds = arguments.steps or (4 if arguments.quick else 300), 1 if arguments.quick else arguments.rounds
-    result: dict = {"benchmark": "large_data", "limit_bytes": limit, "times_larger": TIMES_LARGER}
-    for side, trains in ((32, True), (256, False)):
-        count = -(-TIMES_LARGER * limit // (side * side * 3))
-        work = Path(tempfile.mkdtemp(prefix="large-data-", dir=arguments.work))
-        try:
-            write_dataset(work, side, count)
-            with limited(limit, arguments.quick) as (kind, group):
-                held = Turn(str(work), side, steps, count * side * side * 3, None, trains)
-                told = limit if arguments.quick else None
-                read = Turn(str(work), side, steps, told, limit if kind == "RLIMIT_DATA" else None, trains)
-                found = compare(held, read, rounds, group)
-        finally:
-            shutil.rmtree(work)
-        name = f"{'training' if trains else 'batches alone'}, {side} px"
-        result[name] = {"images": count, "bytes": count * side * side * 3, "limited_by": kind} | found
-        if trains:
-            result["met"] = {f"ratio >= {LEAST_RATIO}": found["ratio"]["median"] >= LEAST_RATIO}
-    result |= {"cores": len(os.sched_getaffinity(0)), "load_before": round(load, 2)}
+    training, batches = (measure(side, arguments, limit) for side in SIDES)
+    result = {
+        "benchmark": "large_data",
+        "met": {f"ratio >= {LEAST_RATIO}": training["ratio"]["median"] >= LEAST_RATIO},
+        "limit_bytes": limit,
+        f"training, {SIDES[0]} px": training,
+        f"batches alone, {SIDES[1]} px": batches,
+        "cores": len(os.sched_getaffinity(0)),
+        "load_before": round(load, 2),
+    }
     print(json.dumps(result))
 
 

@@ -11,11 +11,10 @@ import torch
 
 from gan.metrics.estimate import Estimate
 from gan.metrics.neighbours import nearest
-from gan.metrics.pixel_vectors import PixelVectors, nearest_pixels
+from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels
 
 Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating[Any]]
-Images = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 MIN_HOLDOUT = 20

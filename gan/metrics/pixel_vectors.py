@@ -1,7 +1,7 @@
 """Nearest training images by their pixels, blind to small shifts, mirroring, brightness, noise and recompression."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,22 @@ _SIDE = 16
 _CANDIDATES = 16
 _IMAGES_PER_BLOCK = 1024
 _QUERIES_PER_BLOCK = 64
+
+
+class Images(Protocol):
+    """[N, H, W, C] uint8: an array, or what reads a part of it when it is looked at."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, C)."""
+
+    @property
+    def dtype(self) -> Any:
+        """Of the numbers."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -37,13 +53,13 @@ class PixelVectors:
     shift: int
 
     @classmethod
-    def of(cls, images: npt.NDArray[np.uint8], *, device: str | torch.device = "cpu") -> Self:
+    def of(cls, images: Images, *, device: str | torch.device = "cpu") -> Self:
         """Return the vectors of images [N, H, W, C] uint8, N from 1 up, C = 1 or 3.
 
         Raises:
             ValueError: the images have another shape or dtype.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        if images.dtype != np.uint8 or len(images.shape) != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
             raise ValueError(f"images are {images.shape} {images.dtype}, expected [N, H, W, 1 or 3] uint8, none empty")
         pictures, spectra = [], []
         for start in range(0, len(images), _IMAGES_PER_BLOCK):

@@ -36,27 +36,30 @@ def test_the_dataset_is_digits_with_noise_of_any_size(bench, work):
     assert np.array_equal(np.asarray(open_resident(work, bench.MD5, "train").images[1797:]), again)
 
 
-def test_a_turn_without_a_network_counts_all_images(bench, work):
-    held, read = (
-        bench.run_turn(bench.Turn(str(work), 16, 5, memory, None, train=False), None) for memory in (3000 * 768, 1000)
-    )
-    assert "held in memory" in held["told"]
-    assert "read from disk beside the step" in read["told"]
-    for found in (held, read):
-        assert found["mib_per_s"] == pytest.approx(found["img_per_s"] * 768 / 2**20)
-        assert found["peak_bytes"] > 2**20
+def test_workers_without_a_network_take_turns(bench, work):
+    held, read = (bench.Task(str(work), 16, 5, memory, None, train=False) for memory in (3000 * 768, 1000))
+    found = bench.compare(held, read, 2, None)
+    assert "held in memory" in found["held"]["told"]
+    assert "read from disk beside the step" in found["read"]["told"]
+    for name in ("held", "read"):
+        assert len(found[name]["img_per_s"]["each"]) == 2
+        assert found[name]["peak_bytes"] > 2**20
+    assert len(found["ratio"]["each"]) == 2
 
 
-def test_a_clock_times_what_lies_between_records(bench):
-    clock = bench.Clock(0)
-    clock.seen = [(100, 1.0, 0.5), (300, 2.0, 1.0), (1100, 3.0, 2.5)]
-    assert clock.rates() == {"img_per_s": 500.0, "cpu_s_per_kimg": 2.0}
+def test_the_second_half_of_a_turn_is_timed(bench, monkeypatch):
+    said, turns = [], bench.Turns()
+    monkeypatch.setattr(bench.time, "perf_counter", iter([1.0, 2.0, 4.0, 8.0]).__next__)
+    monkeypatch.setattr(bench.time, "process_time", iter([0.0, 1.0, 2.0, 5.0]).__next__)
+    monkeypatch.setattr(turns, "wait", lambda **told: said.append(told))
+    for images in (100, 300, 700, 1100):
+        turns.mark(images)
+    assert said == [{"img_per_s": 200.0, "cpu_s_per_kimg": 5.0}, {"img_per_s": 100.0, "cpu_s_per_kimg": 7.5}]
 
 
-def test_a_turn_that_fails_ends_the_benchmark(bench, tmp_path):
-    (tmp_path / bench.MD5).mkdir()
-    with pytest.raises(SystemExit, match="a turn ended with 1"):
-        bench.run_turn(bench.Turn(str(tmp_path), 32, 1, None, None, train=False), None)
+def test_a_worker_that_fails_ends_the_benchmark(bench, tmp_path):
+    with pytest.raises(SystemExit, match="a worker ended with 1"):
+        bench.Worker(bench.Task(str(tmp_path), 32, 1, None, None, train=False), None)
 
 
 def test_a_group_holds_its_processes_and_is_removed(bench):
@@ -85,5 +88,5 @@ def test_quick_is_both_variants_in_one_object():
     assert "held in memory" in trained["held"]["told"]
     assert "read from disk" in trained["read"]["told"]
     assert trained["ratio"]["median"] > 0
-    assert found["batches alone, 256 px"]["read"]["mib_per_s"]["median"] > 0
+    assert found["batches alone, 256 px"]["read_mib_per_s"] > 0
     assert list(found["met"]) == ["ratio >= 0.85"]
