@@ -4,72 +4,22 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
-
-from gan.configuration.presets import debug
-from gan.data.building.build import build_dataset
-from gan.data.sources.digits import DigitsSource
-from tasks.dataset.repository import version_dataset
-from tasks.runtime.settings import Settings
+from drilling.homes import home_with_digits
+from drilling.hosts import HEAD, OTHER, Hosts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
-HEAD, OTHER = "10.91.0.1", "10.91.0.2"
 STORE = f"http://{HEAD}:5005"
 HIDE = 'for path in "$1" "$2"; do mount -t tmpfs private "$path"; done; shift 2; exec "$@"'
 RAY = str(Path(sys.executable).with_name("ray"))
 MAKE_BUCKET = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], method='PUT'), timeout=5)"
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
-
-
-class Hosts:
-    """Two namespaces, each with an address of its own, joined by a bridge that nothing else is on."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        name = f"gf{os.getpid()}"
-        self.names, self.bridge = {HEAD: f"{name}a", OTHER: f"{name}b"}, name
-        self.environment = environment
-
-    def make(self) -> None:
-        ip("link", "add", self.bridge, "type", "bridge")
-        ip("link", "set", self.bridge, "up")
-        for address, name in self.names.items():
-            ip("netns", "add", name)
-            ip("link", "add", f"{name}0", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", f"{name}0", "master", self.bridge, "up")
-            ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            for device in ("eth0", "lo"):
-                ip("-n", name, "link", "set", device, "up")
-
-    def command(self, address: str, *words: str) -> list[str]:
-        return ["ip", "netns", "exec", self.names[address], *words]
-
-    def start(self, address: str, log: Path, *words: str) -> subprocess.Popen[bytes]:
-        with log.open("wb") as file:
-            return subprocess.Popen(self.command(address, *words), stdout=file, stderr=file, env=self.environment)
-
-    def run(self, address: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        environment = self.environment | more
-        command = self.command(address, *words)
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
-
-    def remove(self) -> None:
-        for name in self.names.values():
-            there = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-            for pid in there.stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True, check=False)
 
 
 @pytest.fixture
@@ -87,7 +37,7 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
     try:
         try:
             hosts.make()
-        except subprocess.CalledProcessError as error:
+        except CalledProcessError as error:
             pytest.skip(f"this machine makes no network namespaces: {error.stderr}")
         yield hosts
     finally:
@@ -97,12 +47,7 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
 @pytest.fixture
 def home(tmp_path: Path) -> tuple[Path, str]:
     """A home with a dataset, and the md5 of that."""
-    settings = Settings(ganflow_home=tmp_path / "home")
-    settings.home.mkdir()
-    build_dataset(
-        DigitsSource(), debug().data, tmp_path / "staged", work=tmp_path / "work", quarantine=tmp_path / "rejects.jsonl"
-    )
-    return settings.home, version_dataset(settings, tmp_path / "staged").md5
+    return tmp_path / "home", home_with_digits(tmp_path / "home", tmp_path)
 
 
 def until(hosts: Hosts, *words: str) -> None:

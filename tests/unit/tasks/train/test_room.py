@@ -8,9 +8,8 @@ from tasks.train.room import room_sentence, watching_room
 
 
 def test_each_change_is_told_once(monkeypatch):
-    node = {"Alive": True, "Resources": {"CPU": 1.0}}
-    lost = node | {"Alive": False}
-    seen, told, done = iter([[node, node], [node, lost], [node, lost], [node, lost, node]]), [], threading.Event()
+    node = {"CPU": 1.0}
+    seen, told, done = iter([[node, node], [node], [node], [node, node]]), [], threading.Event()
 
     def nodes():
         found = next(seen, None)
@@ -20,7 +19,7 @@ def test_each_change_is_told_once(monkeypatch):
         return found
 
     monkeypatch.setattr(room, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(room.ray, "nodes", nodes)
+    monkeypatch.setattr(room, "living_nodes", nodes)
     with watching_room({"CPU": 1, "GPU": 0}, WorkerRange(2, 2), told.append):
         assert done.wait(30)
     assert told == [
