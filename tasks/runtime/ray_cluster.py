@@ -7,7 +7,8 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from tasks.runtime.failures import explained
 from tasks.runtime.guard import guard
 from tasks.runtime.guardian import end
 from tasks.runtime.ray_head import RAYS_PATIENCE, HeadWatch
+from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.runtime.stopping import handlers_kept, is_stopping
 
@@ -32,6 +34,9 @@ LISTENER_SECONDS = 10
 # Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
 STARTS = 3
 LOOK_SECONDS = 5.0
+RAYS_FOLDER = "RAY_TMPDIR"
+LONGEST_SOCKET_NAME = 107  # which the kernel takes
+_LONGEST_SOCKET = "session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 
 Result = TypeVar("Result")
 
@@ -60,11 +65,11 @@ def ray_cluster(
     import ray
 
     already, here = ray.is_initialized(), not settings.on_cluster
-    with _locked_up() if here and not already else nullcontext():
+    with ExitStack() as places, _locked_up() if here and not already else nullcontext():
         if not already:
             with handlers_kept():
                 if here:
-                    _start_here(on_warning)
+                    _start_here(on_warning, places.enter_context(_own_place()))
                 else:
                     _connect(str(settings.ray_address))
         try:
@@ -106,7 +111,7 @@ def _require_listener(address: str) -> None:
             pass
 
 
-def _start_here(on_warning: Callable[[str], None]) -> None:
+def _start_here(on_warning: Callable[[str], None], place: Path | None) -> None:
     import ray
 
     guardian = guard()
@@ -114,7 +119,13 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
         there = _children()
         try:
             # A dashboard that nobody asked for is one more open port.
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=place and str(place),
+            )
         except Exception as error:  # Ray raises a bare one when its time is over
             _clear_away(there)
             if not left:
@@ -128,6 +139,20 @@ def _start_here(on_warning: Callable[[str], None]) -> None:
         else:
             guardian.look()
             return
+
+
+@contextmanager
+def _own_place() -> Iterator[Path | None]:
+    """Make a folder for Ray's logs and sockets, which nobody else would ever remove from /tmp/ray.
+
+    What a killed command leaves there goes with the next one. None, for Ray's own place, where the person has named
+    one, or where the names of sockets would be too long.
+    """
+    if RAYS_FOLDER in os.environ:
+        yield None
+        return
+    with local_scratch("ray") as folder:
+        yield folder if len(str(folder / _LONGEST_SOCKET)) <= LONGEST_SOCKET_NAME else None
 
 
 @contextmanager

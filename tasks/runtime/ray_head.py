@@ -13,7 +13,7 @@ from gan.text.shown import reason_of
 ANSWER_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
 """As long as the nodes' own Rays wait for a head, before they end themselves."""
-RAYS_PATIENCE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "300"}
+RAYS_PATIENCE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "150"}
 """Ray's own for this process: longer, so that there is time for a sentence and for what is to be written down."""
 LOST = "what ran on it is lost, what lies in the storage is not"
 _ANOTHER = "WrongClusterID"
@@ -55,7 +55,7 @@ class HeadWatch:
                 raise ServiceError(f"the head of the Ray cluster was started anew: {LOST}") from error
             if time.monotonic() - self._heard > patience:
                 raise ServiceError(
-                    f"the head of the Ray cluster does not answer any more ({reason_of(error)}): {LOST}, start it again"
+                    f"the head of the Ray cluster does not answer any more ({reason_of(error)}): {LOST}"
                 ) from error
         else:
             self._heard = time.monotonic()

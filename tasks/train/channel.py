@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 10.0
 """After which the end of a training is looked at again: where the cluster is gone nothing answers any more."""
+LAST_TRIES = 2
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,11 @@ def collecting(
     def poll(done: threading.Event) -> None:
         while not done.wait(POLL_SECONDS):
             collect()
-        for _ in range(1 + len(asked)):
+        for _ in range(LAST_TRIES):
+            late = bool(asked)
             collect()
+            if not late and not asked:
+                break
 
     with beside("progress", poll):
         yield

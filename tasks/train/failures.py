@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 import ray.train
 
-from gan.errors import GanflowError, ResourcesError
+from gan.errors import GanflowError, ResourcesError, ServiceError
 from gan.text.shown import last_line_of
 from tasks.runtime.failures import explained
 
@@ -65,6 +65,8 @@ def training_error(error: Exception, name: str) -> GanflowError:
             f"training {name} found no room for its workers on the Ray cluster within {MAX_WAITS} minutes: "
             f"add nodes or start the lost ones again; {GOES_ON}"
         )
+    if cause is not error and isinstance(explained(cause), ServiceError):
+        return ServiceError(f"training {name} lost its Ray ({last_line_of(cause)}): {GOES_ON}")
     failures = getattr(error, "worker_failures", {})
     last = next((_raised(failures[rank]) for rank in sorted(failures)), error)
     return GanflowError(

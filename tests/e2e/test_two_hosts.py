@@ -1,118 +1,33 @@
 """A cluster of two hosts that share an object store and nothing else: network namespaces, and a home that one lacks."""
 
 import json
-import os
-import secrets
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from gan.configuration.presets import debug
-from gan.data.building.build import build_dataset
-from gan.data.sources.digits import DigitsSource
-from tasks.dataset.repository import version_dataset
-from tasks.runtime.settings import Settings
+from drilling.homes import home_with_digits
+from drilling.hosts import HEAD, Hosts, two_hosts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
-HEAD, OTHER = "10.91.0.1", "10.91.0.2"
 STORE = f"http://{HEAD}:5005"
 HIDE = 'for path in "$1" "$2"; do mount -t tmpfs private "$path"; done; shift 2; exec "$@"'
-RAY = str(Path(sys.executable).with_name("ray"))
 MAKE_BUCKET = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], method='PUT'), timeout=5)"
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
-
-
-class Hosts:
-    """Two namespaces, each with an address of its own, joined by a bridge that nothing else is on."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        name = f"gf{os.getpid()}"
-        self.names, self.bridge = {HEAD: f"{name}a", OTHER: f"{name}b"}, name
-        self.environment = environment
-
-    def make(self) -> None:
-        ip("link", "add", self.bridge, "type", "bridge")
-        ip("link", "set", self.bridge, "up")
-        for address, name in self.names.items():
-            ip("netns", "add", name)
-            ip("link", "add", f"{name}0", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("link", "set", f"{name}0", "master", self.bridge, "up")
-            ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
-            for device in ("eth0", "lo"):
-                ip("-n", name, "link", "set", device, "up")
-
-    def command(self, address: str, *words: str) -> list[str]:
-        return ["ip", "netns", "exec", self.names[address], *words]
-
-    def start(self, address: str, log: Path, *words: str) -> subprocess.Popen[bytes]:
-        with log.open("wb") as file:
-            return subprocess.Popen(self.command(address, *words), stdout=file, stderr=file, env=self.environment)
-
-    def run(self, address: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        environment = self.environment | more
-        command = self.command(address, *words)
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
-
-    def remove(self) -> None:
-        for name in self.names.values():
-            there = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-            for pid in there.stdout.split():
-                os.kill(int(pid), signal.SIGKILL)
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
-        subprocess.run(["ip", "link", "del", self.bridge], capture_output=True, check=False)
 
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Iterator[Hosts]:
     pytest.importorskip("moto.server")
-    if os.getuid() != 0 or not all(map(shutil.which, ("ip", "unshare", "mount"))):
-        pytest.skip("two hosts on one machine want root, iproute2, unshare and mount")
-    drop = ("GANFLOW_", "PREFECT_", "MLFLOW_", "RAY_", "AWS_")
-    hosts = Hosts(
-        {name: value for name, value in os.environ.items() if not name.startswith(drop) and "PROXY" not in name.upper()}
-        | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "GLOO_SOCKET_IFNAME": "eth0"}
-        | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
-        | {"AWS_ENDPOINT_URL": STORE, "RAY_USAGE_STATS_ENABLED": "0", "XDG_CACHE_HOME": str(tmp_path / "caches")}
-    )
-    try:
-        try:
-            hosts.make()
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"this machine makes no network namespaces: {error.stderr}")
+    store = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
+    with two_hosts(**store, AWS_ENDPOINT_URL=STORE, XDG_CACHE_HOME=str(tmp_path / "caches")) as hosts:
         yield hosts
-    finally:
-        hosts.remove()
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> tuple[Path, str]:
     """A home with a dataset, and the md5 of that."""
-    settings = Settings(ganflow_home=tmp_path / "home")
-    settings.home.mkdir()
-    build_dataset(
-        DigitsSource(), debug().data, tmp_path / "staged", work=tmp_path / "work", quarantine=tmp_path / "rejects.jsonl"
-    )
-    return settings.home, version_dataset(settings, tmp_path / "staged").md5
-
-
-def until(hosts: Hosts, *words: str) -> None:
-    """Ask again on the head until a command succeeds."""
-    for _ in range(120):
-        done = hosts.run(HEAD, *words)
-        if done.returncode == 0:
-            return
-        time.sleep(0.5)
-    raise AssertionError(done.stderr)
+    return tmp_path / "home", home_with_digits(tmp_path / "home", tmp_path)
 
 
 def test_a_node_that_shares_nothing_with_the_driver_trains_along(hosts, home, tmp_path):
@@ -122,16 +37,12 @@ def test_a_node_that_shares_nothing_with_the_driver_trains_along(hosts, home, tm
     # a socket's path is short
     with tempfile.TemporaryDirectory(prefix="gf") as sessions:
         hosts.start(HEAD, tmp_path / "store.log", sys.executable, "-m", "moto.server", "-H", HEAD, "-p", "5005")
-        until(hosts, sys.executable, "-c", MAKE_BUCKET, f"{STORE}/bucket")
-        start = [RAY, "start", "--num-cpus=1", "--block"]
-        own = [f"--node-ip-address={HEAD}", "--port=6379", f"--temp-dir={sessions}", "--include-dashboard=false"]
-        hosts.start(HEAD, tmp_path / "head.log", *start, "--head", *own)
-        until(hosts, RAY, "status", f"--address={HEAD}:6379")
-        join = [*start, f"--address={HEAD}:6379", f"--node-ip-address={OTHER}"]
+        hosts.until(sys.executable, "-c", MAKE_BUCKET, f"{STORE}/bucket")
+        hosts.start_head(tmp_path / "head.log", sessions)
         apart = ["unshare", "--mount", "--propagation", "private", "bash", "-c", HIDE, "node", str(folder), str(caches)]
-        node = hosts.start(OTHER, tmp_path / "node.log", *apart, *join)
+        node = hosts.start_node(tmp_path / "node.log", *apart)
         there = "import ray, sys; ray.init(sys.argv[1]); sys.exit(sum(n['Alive'] for n in ray.nodes()) != 2)"
-        until(hosts, sys.executable, "-c", there, f"{HEAD}:6379")
+        hosts.until(sys.executable, "-c", there, f"{HEAD}:6379")
 
         place = {"GANFLOW_HOME": str(folder), "GANFLOW_STORAGE": "s3://bucket/runs", "RAY_ADDRESS": f"{HEAD}:6379"}
         command = [str(Path(sys.executable).with_name("ganflow")), "train", "--preset", "debug", "--workers", "2"]

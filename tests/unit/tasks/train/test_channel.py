@@ -22,10 +22,11 @@ def progress(cur_nimg):
     return {"cur_nimg": cur_nimg, "total_nimg": 100, "metrics": {"D_loss": 1.0}}
 
 
-def collected(monkeypatch, records, **callbacks):
+def collected(monkeypatch, records, *, late=False, **callbacks):
     monkeypatch.setattr("tasks.train.channel.POLL_SECONDS", 0.01)
     monkeypatch.setattr("ray.get", lambda value: value)  # no Ray runs here
-    monkeypatch.setattr("ray.wait", lambda asked, timeout: (asked, []))
+    answers = iter([late])
+    monkeypatch.setattr("ray.wait", lambda asked, timeout: ([], asked) if next(answers, False) else (asked, []))
     channel = LocalChannel()
     with collecting(channel, callbacks.pop("on_progress"), **callbacks):
         for record in records:
@@ -56,3 +57,15 @@ def test_a_sentence_is_said_once(monkeypatch):
     warnings = []
     collected(monkeypatch, [{"warning": "w"}] * 3, on_progress=lambda record: None, on_warning=warnings.append)
     assert warnings == ["w"]
+
+
+def test_an_answer_that_comes_late_is_not_lost(monkeypatch):
+    seen = []
+    collected(
+        monkeypatch,
+        map(progress, range(6)),
+        late=True,
+        on_progress=lambda record: seen.append(record.cur_nimg),
+        on_warning=print,
+    )
+    assert seen == list(range(6))

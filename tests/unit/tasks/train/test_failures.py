@@ -4,6 +4,7 @@ import errno
 import pickle
 
 import pytest
+from ray.exceptions import ActorUnavailableError
 from ray.train import ControllerError, WorkerGroupError
 from ray.train.v2._internal.exceptions import UserExceptionWithTraceback, WorkerGroupStartupTimeoutError
 
@@ -56,3 +57,12 @@ def test_a_cluster_without_room_is_named():
     told = training_error(ControllerError(WorkerGroupStartupTimeoutError(2)), "run")
     assert isinstance(told, ResourcesError)
     assert "found no room for its workers" in str(told)
+
+
+def test_a_ray_that_is_lost_under_a_training_is_worth_another_try():
+    lost = ControllerError(ActorUnavailableError("The actor is temporarily unavailable", None))
+    told = training_error(lost, "run")
+    assert isinstance(told, ServiceError)
+    assert told.transient
+    assert str(told).startswith("training run lost its Ray (")
+    assert str(told).endswith("its checkpoints stand, and training it again goes on from there")
