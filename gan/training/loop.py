@@ -11,7 +11,7 @@ from gan.configuration.schedules import step_settings
 from gan.training.context import Progress, TrainContext
 from gan.training.feed import Feed
 from gan.training.header import Header
-from gan.training.place import Budget, measured_budget, step_bytes
+from gan.training.place import Budget, checkpoint_bytes, measured_budget, step_bytes
 from gan.training.probe import choose
 from gan.training.records import Records, crossed
 from gan.training.state import TrainingState
@@ -55,7 +55,10 @@ def run_training(
     state = TrainingState(config, context, header)
     state.begin(start_from)
     reserved = step_bytes(config, header, context.world_size)
-    budget = measured_budget(context.device, reserved, feed_memory=feed_memory, workers_here=workers_here)
+    copied = checkpoint_bytes(config, header)
+    budget = measured_budget(
+        context.device, reserved, copied=copied, feed_memory=feed_memory, workers_here=workers_here
+    )
     context.report(Progress(state.cur_nimg, state.total_nimg, images=budget.told(images)))
     with open_feed(config, images, labels, context.device, budget) as feed:
         step = prepare_step(state, feed)

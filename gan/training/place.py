@@ -67,13 +67,14 @@ class Budget:
 
 
 def measured_budget(
-    device: torch.device, reserved: int, *, feed_memory: int | None = None, workers_here: int = 1
+    device: torch.device, reserved: int, *, copied: int = 0, feed_memory: int | None = None, workers_here: int = 1
 ) -> Budget:
     """Return what a worker may hold by the memory that is free now.
 
     Args:
         device: of the worker.
         reserved: bytes that its steps need.
+        copied: bytes that a checkpoint on its way to the storage takes on the host.
         feed_memory: bytes that it may hold at most, as a person says, who knows the host better; on a GPU no more than
             is free all the same. None: as much as leaves room.
         workers_here: workers on this host, which share its memory.
@@ -84,7 +85,8 @@ def measured_budget(
         reserved_here = SCRATCH_BYTES
     if feed_memory is not None:
         return Budget(feed_memory, on_device and min(on_device, feed_memory))
-    return Budget(max(0, int(free_host_bytes() * HOST_SHARE) // workers_here - reserved_here), on_device)
+    of_this = int(free_host_bytes() * HOST_SHARE) // workers_here
+    return Budget(max(0, of_this - reserved_here - copied), on_device)
 
 
 def step_bytes(config: "Config", header: "Header", world_size: int) -> int:
@@ -93,6 +95,12 @@ def step_bytes(config: "Config", header: "Header", world_size: int) -> int:
     of_G, of_D = cost.generator_parameters * G_COPIES, cost.discriminator_parameters * D_COPIES
     networks = FP32_BYTES * (of_G + of_D)
     return int(SCRATCH * (networks + (cost.training_bytes - networks) // world_size)) + SCRATCH_BYTES
+
+
+def checkpoint_bytes(config: "Config", header: "Header") -> int:
+    """Return bytes of a checkpoint: weights, averages and moments, and no gradients."""
+    cost = network_cost(config, header.channels, header.num_classes)
+    return FP32_BYTES * (cost.generator_parameters * (G_COPIES - 1) + cost.discriminator_parameters * (D_COPIES - 1))
 
 
 def size(number: int) -> str:

@@ -15,7 +15,7 @@ from gan.training.context import SingleWorker
 from gan.training.feed import worker_slice
 from gan.training.header import WarmStartRecord
 from gan.training.loop import open_feed
-from gan.training.place import Budget, Place, measured_budget, step_bytes
+from gan.training.place import Budget, Place, checkpoint_bytes, measured_budget, step_bytes
 from gan.training.probe import candidates, measure
 from gan.training.state import TrainingState
 from tasks.dataset.current import load_version
@@ -106,7 +106,8 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     device = torch.device("cuda" if share["GPU"] else "cpu")
     free = torch.cuda.mem_get_info(device)[0] if share["GPU"] else psutil.virtual_memory().available
     reserved = step_bytes(config, header, workers)
-    budget = measured_budget(device, reserved, feed_memory=settings.feed_memory, workers_here=workers)
+    copied = checkpoint_bytes(config, header)
+    budget = measured_budget(device, reserved, copied=copied, feed_memory=settings.feed_memory, workers_here=workers)
     beside = data.images.nbytes if budget.place(data.images) in (Place.DEVICE, Place.HOST) else 0
     choice, rates = None, dict[str, float]()
     if _needed(cost.training_bytes, workers, beside) < free:

@@ -9,7 +9,8 @@ import torch
 from gan.configuration.presets import preset
 from gan.networks.cost import network_cost
 from gan.training import place
-from gan.training.place import SCRATCH_BYTES, Budget, Place, measured_budget, step_bytes
+from gan.training.checkpoint import load_tensors
+from gan.training.place import SCRATCH_BYTES, Budget, Place, checkpoint_bytes, measured_budget, step_bytes
 
 CPU = torch.device("cpu")
 MIB = 2**20
@@ -61,6 +62,7 @@ def test_what_is_on_no_disk_stays_where_it_is(mapped):
 def test_a_worker_may_hold_its_part_of_what_is_free_less_what_its_steps_need(monkeypatch, workers):
     monkeypatch.setattr(place, "free_host_bytes", lambda: 16 * 2**30)
     assert measured_budget(CPU, MIB, workers_here=workers) == Budget(12 * 2**30 // workers - MIB)
+    assert measured_budget(CPU, MIB, copied=3 * MIB, workers_here=workers) == Budget(12 * 2**30 // workers - 4 * MIB)
     assert measured_budget(CPU, 2**40, workers_here=workers) == Budget(0)
 
 
@@ -95,3 +97,22 @@ def test_steps_of_many_workers_need_less_of_each_but_all_of_the_networks(name):
 )
 def test_bytes_as_a_person_reads_them(number, told):
     assert place.size(number) == told
+
+
+def test_a_checkpoint_has_as_many_bytes_as_are_written(tiny, tmp_path):
+    run = tiny.run(tmp_path)
+    numbers = sum(
+        value.nbytes
+        for part in load_tensors(tiny.last(tmp_path), CPU).values()
+        for value in tensors_of(part)
+        if value.numel() > 1
+    )
+    wanted = checkpoint_bytes(run.config, run.header)
+    assert wanted == pytest.approx(numbers, rel=0.01)
+
+
+def tensors_of(tree):
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    each = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return [tensor for branch in each for tensor in tensors_of(branch)]
