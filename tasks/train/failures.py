@@ -66,7 +66,7 @@ def training_error(error: Exception, name: str) -> GanflowError:
             f"add nodes or start the lost ones again; {GOES_ON}"
         )
     if cause is not error and isinstance(explained(cause), ServiceError):
-        return ServiceError(f"training {name} lost its Ray ({last_line_of(cause)}): {GOES_ON}")
+        return ServiceError(f"training {name} was cut off ({last_line_of(cause)}): {GOES_ON}")
     failures = getattr(error, "worker_failures", {})
     last = next((_raised(failures[rank]) for rank in sorted(failures)), error)
     return GanflowError(

@@ -64,5 +64,5 @@ def test_a_ray_that_is_lost_under_a_training_is_worth_another_try():
     told = training_error(lost, "run")
     assert isinstance(told, ServiceError)
     assert told.transient
-    assert str(told).startswith("training run lost its Ray (")
+    assert str(told).startswith("training run was cut off (")
     assert str(told).endswith("its checkpoints stand, and training it again goes on from there")
