@@ -65,8 +65,10 @@ def training_error(error: Exception, name: str) -> GanflowError:
             f"training {name} found no room for its workers on the Ray cluster within {MAX_WAITS} minutes: "
             f"add nodes or start the lost ones again; {GOES_ON}"
         )
-    if cause is not error and isinstance(explained(cause), ServiceError):
-        return ServiceError(f"training {name} lost its Ray ({last_line_of(cause)}): {GOES_ON}")
+    if cause is not error and (told := explained(cause, "the storage", GOES_ON)) is not None:
+        if not told.transient:
+            return told
+        return ServiceError(f"training {name} was cut off ({last_line_of(cause)}): {GOES_ON}")
     failures = getattr(error, "worker_failures", {})
     last = next((_raised(failures[rank]) for rank in sorted(failures)), error)
     return GanflowError(

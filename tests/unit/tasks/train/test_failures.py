@@ -64,5 +64,12 @@ def test_a_ray_that_is_lost_under_a_training_is_worth_another_try():
     told = training_error(lost, "run")
     assert isinstance(told, ServiceError)
     assert told.transient
-    assert str(told).startswith("training run lost its Ray (")
+    assert str(told).startswith("training run was cut off (")
+    assert str(told).endswith("its checkpoints stand, and training it again goes on from there")
+
+
+def test_a_controller_that_cannot_write_its_list_is_not_said_to_have_tried_again():
+    told = training_error(ControllerError(OSError(errno.EROFS, "Failed to open local file 'list.json'")), "run")
+    assert isinstance(told, ResourcesError)
+    assert str(told).startswith("the disk of the storage is read-only: ")
     assert str(told).endswith("its checkpoints stand, and training it again goes on from there")
