@@ -120,21 +120,22 @@ def bare(home: Path, threads: int, options: Sequence[str]) -> Marks:
     os.nice(NICENESS)
     torch.set_num_threads(threads)
     keep_freed_memory()
-    config, images, marks = configured(options), open_image_set(home / "data"), []
+    config, marks = configured(options), []
 
     def mark(progress: Progress) -> None:
         if progress.metrics:
             marks.append((progress.cur_nimg, progress.metrics["images_per_second"]))
 
-    header = Header(
-        config=config.model_dump(mode="json"),
-        training_hash=config.training_hash(),
-        dataset_md5=images.digest,
-        channels=images.images.shape[-1],
-        num_classes=len(images.class_names),
-        class_names=tuple(images.class_names),
-    )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as folder:
+        images = open_image_set(home / "data", split="train", scratch=Path(scratch))
+        header = Header(
+            config=config.model_dump(mode="json"),
+            training_hash=config.training_hash(),
+            dataset_md5=images.digest,
+            channels=images.images.shape[-1],
+            num_classes=len(images.class_names),
+            class_names=tuple(images.class_names),
+        )
         context = LocalContext(Path(folder), mark, torch.device("cpu"))
         run_training(config, np.asarray(images.images), images.labels, context, header)
     return marks
