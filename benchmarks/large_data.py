@@ -1,12 +1,14 @@
 """Training on a dataset four times larger than the memory of its worker, against the same held in memory; prints JSON.
 
   held    a process that may use all memory: the images are copied into it before the first step
-  read    a process in a memory cgroup of a quarter of the images' bytes (where no cgroup can be made, under a limit on
-          its data segment): what it may hold is measured as for any worker, and the images are read beside the step
+  read    a process in a memory cgroup of a quarter of the images' bytes, while the other is in one without limit (where
+          none can be made, under a limit on its data segment): what it may hold is measured as for any worker, and the
+          images are read beside the step
 
 Both train the same configuration on the same decoded dataset. They live on, and take turns: the one computes some steps
 that are not timed and as many that are, while the other waits. The page cache helps neither: the file is dropped from
-it before every turn, and in the cgroup it counts. Then both draw batches of 256 px images without a network, for bytes
+it before every turn, and in the cgroup it counts. `ready` is the share of batches that were there when a step asked for
+them. Then both draw batches of 256 px images without a network, for bytes
 a second. At 32 px the images are scikit-learn's digits with noise, at 256 px the same enlarged. Claim: read is not
 below 0.85 of held.
 
@@ -28,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -99,6 +101,7 @@ class Turns:
 
     def __init__(self) -> None:
         self.began: tuple[int, float, float] | None = None
+        self.ready: list[bool] = []
 
     def wait(self, **told: object) -> None:
         """Say something, and wait for the next turn."""
@@ -110,11 +113,25 @@ class Turns:
         """Half a turn is over, after so many images: what follows is timed, or was."""
         now = (images, time.perf_counter(), time.process_time())
         if self.began is None:
-            self.began = now
+            self.began, self.ready = now, []
             return
         count, seconds, worked = (after - before for after, before in zip(now, self.began, strict=True))
         self.began = None
-        self.wait(img_per_s=count / seconds, cpu_s_per_kimg=1e3 * worked / count)
+        ready = {"ready": sum(self.ready) / len(self.ready)} if self.ready else {}
+        self.wait(img_per_s=count / seconds, cpu_s_per_kimg=1e3 * worked / count, **ready)
+
+    def watch_readers(self) -> None:
+        """Note of each batch that is read whether it was there when it was asked for."""
+        from gan.training.stores import Streamed
+
+        take = Streamed.take
+
+        def watched(store, start, stop, rows):
+            coming = store._coming.get((start, stop))
+            self.ready.append(coming is not None and coming.images.done())
+            return take(store, start, stop, rows)
+
+        Streamed.take = watched  # type: ignore[method-assign]
 
 
 def work_on(task: Task) -> None:
@@ -144,6 +161,7 @@ def train(task: Task, data, device) -> None:
     config = apply_overrides(preset("dcgan-32"), [*NETWORK, "train.total_kimg=1e9", "train.checkpoint_kimg=1e9"])
     config = apply_overrides(config, [f"train.log_kimg={task.steps * config.train.batch_size / 1000}"])
     context, turns = SingleWorker(device), Turns()
+    turns.watch_readers()
 
     def report(progress) -> None:
         if progress.images:
@@ -162,6 +180,7 @@ def draw(task: Task, data, device) -> None:
     from gan.training.place import measured_budget
 
     size, turns = 32, Turns()
+    turns.watch_readers()
     budget = measured_budget(device, 2**27, feed_memory=task.feed_memory)
     turns.wait(told=budget.told(data.images))
     with Feed(data.images, data.labels, seed=0, flip=True, device=device, batch_size=size, budget=budget) as feed:
@@ -181,18 +200,19 @@ class MemoryGroup:
     """A memory cgroup (version 1) below the one of this process.
 
     Args:
-        limit: bytes that its processes may use together, files in memory among them.
+        name: of it.
+        limit: bytes that its processes may use together, files in memory among them; -1: all.
 
     Raises:
         OSError: none can be made here.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, name: str, limit: int = -1) -> None:
         lines = Path("/proc/self/cgroup").read_text("utf-8").splitlines()
         path = next((line.split(":", 2)[2] for line in lines if line.split(":")[1] == "memory"), None)
         if path is None:
             raise FileNotFoundError("no memory cgroup of version 1")
-        self.folder = Path(f"/sys/fs/cgroup/memory{path}", f"large-data-{os.getpid()}")
+        self.folder = Path(f"/sys/fs/cgroup/memory{path}", f"large-data-{os.getpid()}-{name}")
         self.folder.mkdir()
         (self.folder / "memory.limit_in_bytes").write_text(str(limit))
 
@@ -201,11 +221,8 @@ class MemoryGroup:
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
 
     def peak(self) -> int:
-        """Return the most bytes since the last call."""
-        file = self.folder / "memory.max_usage_in_bytes"
-        found = int(file.read_text("utf-8"))
-        file.write_text("0")
-        return found
+        """Return the most bytes that its processes have used together."""
+        return int((self.folder / "memory.max_usage_in_bytes").read_text("utf-8"))
 
     def remove(self) -> None:
         """Remove it, now that nobody is in it."""
@@ -262,12 +279,12 @@ class Worker:
         return json.loads(line)
 
 
-def compare(held: Task, read: Task, rounds: int, group: MemoryGroup | None) -> dict:
+def compare(held: Task, read: Task, rounds: int, groups: Mapping[str, MemoryGroup]) -> dict:
     """Alternate, and return figures and ratios."""
     with contextlib.ExitStack() as stack:
         workers = {}
-        for name, task, where in (("held", held, None), ("read", read, group)):
-            workers[name] = Worker(task, where)
+        for name, task in (("held", held), ("read", read)):
+            workers[name] = Worker(task, groups.get(name))
             stack.callback(workers[name].kill)
             print(f"{name}: {workers[name].told}", file=sys.stderr, flush=True)
         for number in range(rounds):
@@ -277,8 +294,8 @@ def compare(held: Task, read: Task, rounds: int, group: MemoryGroup | None) -> d
             print(f"round {number + 1}: {done}", file=sys.stderr, flush=True)
         pairs = list(zip(workers["read"].turns, workers["held"].turns, strict=True))
         found: dict = {name: worker.end() for name, worker in workers.items()}
-    if group:
-        found["read"]["peak_in_group"] = group.peak()
+    for name, group in groups.items():
+        found[name]["peak_in_group"] = group.peak()
     return {
         "ratio": spread([a["img_per_s"] / b["img_per_s"] for a, b in pairs]),
         "cpu_ratio": spread([b["cpu_s_per_kimg"] / a["cpu_s_per_kimg"] for a, b in pairs]),
@@ -292,21 +309,21 @@ def spread(values: list[float]) -> dict:
 
 
 @contextlib.contextmanager
-def limited(limit: int, quick: bool) -> Iterator[tuple[str, MemoryGroup | None]]:
-    """How the readers' memory is limited here."""
+def limited(limit: int, quick: bool) -> Iterator[tuple[str, dict[str, MemoryGroup]]]:
+    """How the reader's memory is limited here, and the groups of both processes."""
     if quick:
-        yield "told", None
+        yield "told", {}
         return
-    try:
-        group = MemoryGroup(limit)
-    except OSError as error:
-        print(f"no cgroup ({error}): the data segment is limited instead", file=sys.stderr)
-        yield "RLIMIT_DATA", None
-        return
-    try:
-        yield "memory cgroup", group
-    finally:
-        group.remove()
+    with contextlib.ExitStack() as stack:
+        groups = {}
+        try:
+            for name, most in (("held", -1), ("read", limit)):
+                groups[name] = MemoryGroup(name, most)
+                stack.callback(groups[name].remove)
+        except OSError as error:
+            print(f"no cgroup ({error}): the data segment is limited instead", file=sys.stderr)
+            groups = {}
+        yield "memory cgroup" if groups else "RLIMIT_DATA", groups
 
 
 def measure(side: int, arguments: argparse.Namespace, limit: int) -> dict:
@@ -317,11 +334,11 @@ def measure(side: int, arguments: argparse.Namespace, limit: int) -> dict:
     work = Path(tempfile.mkdtemp(prefix="large-data-", dir=arguments.work))
     try:
         write_dataset(work, side, count)
-        with limited(limit, arguments.quick) as (kind, group):
+        with limited(limit, arguments.quick) as (kind, groups):
             held = Task(str(work), side, steps, count * side * side * 3, None, trains)
             told = limit if arguments.quick else None
             read = Task(str(work), side, steps, told, limit if kind == "RLIMIT_DATA" else None, trains)
-            found = compare(held, read, rounds, group)
+            found = compare(held, read, rounds, groups)
     finally:
         shutil.rmtree(work)
     mib = found["read"]["img_per_s"]["median"] * side * side * 3 / 2**20

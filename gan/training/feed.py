@@ -127,11 +127,10 @@ class Feed:
         """Dataset rows [n] of global image indices: each pass over the dataset is a new permutation."""
         size = len(self.labels)
         epochs = range(start // size, -(-stop // size))
-        for epoch in epochs:
-            if epoch not in self._orders:
-                self._orders[epoch] = epoch_order(self.seed, epoch, size)
-        near = range(epochs.start - 1, epochs.stop + 1)  # what is read ahead may be of the next pass already
-        self._orders = {epoch: order for epoch, order in self._orders.items() if epoch in near}
+        if new := [epoch for epoch in epochs if epoch not in self._orders]:
+            near = range(epochs.start - 1, epochs.stop + 1)  # what is read ahead may be of the next pass already
+            self._orders = {epoch: order for epoch, order in self._orders.items() if epoch in near}
+            self._orders |= {epoch: epoch_order(self.seed, epoch, size) for epoch in new}
         pieces = [self._orders[e][max(start - e * size, 0) : stop - e * size] for e in epochs]
         return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int64)
 

@@ -38,13 +38,14 @@ def test_the_dataset_is_digits_with_noise_of_any_size(bench, work):
 
 def test_workers_without_a_network_take_turns(bench, work):
     held, read = (bench.Task(str(work), 16, 5, memory, None, train=False) for memory in (3000 * 768, 1000))
-    found = bench.compare(held, read, 2, None)
+    found = bench.compare(held, read, 2, {})
     assert "held in memory" in found["held"]["told"]
     assert "read from disk beside the step" in found["read"]["told"]
     for name in ("held", "read"):
         assert len(found[name]["img_per_s"]["each"]) == 2
         assert found[name]["peak_bytes"] > 2**20
-    assert len(found["ratio"]["each"]) == 2
+    assert len(found["ratio"]["each"]) == len(found["read"]["ready"]["each"]) == 2
+    assert "ready" not in found["held"]
 
 
 def test_the_second_half_of_a_turn_is_timed(bench, monkeypatch):
@@ -64,7 +65,7 @@ def test_a_worker_that_fails_ends_the_benchmark(bench, tmp_path):
 
 def test_a_group_holds_its_processes_and_is_removed(bench):
     try:
-        group = bench.MemoryGroup(2**28)
+        group = bench.MemoryGroup("test", 2**28)
     except OSError as error:
         pytest.skip(f"no memory cgroup can be made here: {error}")
     code = "import sys; data = bytearray(100 * 2**20); sys.exit(3)"
