@@ -261,7 +261,7 @@ def test_half_an_hour_of_faults(place, tmp_path):
     print(json.dumps(figures, indent=1))  # noqa: T201
 
     assert left == []
-    assert [name for name in kept if "session_" in name or name.startswith("ganflow-") and "/" in name] == []
+    assert [name for name in kept if "session_" in name or (name.startswith("ganflow-") and "/" in name)] == []
     assert unused_shared_memory() - shared == set()
     assert list((home / ".ganflow" / "scratch").glob("*")) == []
     assert soak.trained
