@@ -134,12 +134,11 @@ class Soak:
         return self.random.choice(found) if found else None
 
     def figures(self) -> dict[str, object]:
-        third = self.memory[-1][0] / 3
         # the first seconds of a process say nothing of it
         born: dict[int, float] = {}
         grown = [each for each in self.memory if each[0] - born.setdefault(each[1], each[0]) > 10]
-        first = [rss for at, _, rss in grown if at < third]
-        last = [rss for at, _, rss in grown if at > 2 * third]
+        third = max(1, len(grown) // 3)
+        first, last = ([rss for _, _, rss in part] for part in (grown[:third], grown[-third:]))
         lives: dict[int, list[int]] = {}
         for _, pid, rss in grown:
             lives.setdefault(pid, []).append(rss)
