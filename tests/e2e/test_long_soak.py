@@ -40,12 +40,17 @@ TRAIN = ("train", "--preset", "debug", "--set", f"train.total_kimg={KIMG}", "--s
 WATCHED = ("--set", "evaluation.watch_images=20", "--resume", "auto", "--json")
 
 
+def temporary(place: Path) -> Path:
+    """The folder for what commands put on this machine's disk, beside another one: sockets lie deep in it."""
+    return place.with_name(f"t{place.name[1:]}")
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder whose name is short, for sockets: all that commands put on this machine's disk lies in it."""
     folder = Path("/tmp", f"s{os.getpid()}")
     folder.mkdir()
-    (folder / "tmp").mkdir()
+    temporary(folder).mkdir()
     (folder / "storage").mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=64m", "soak", folder / "storage"], capture_output=True, check=False
@@ -56,6 +61,7 @@ def place() -> Iterator[Path]:
         if not mounted.returncode:
             subprocess.run(["umount", "--lazy", folder / "storage"], check=True)
         shutil.rmtree(folder)
+        shutil.rmtree(temporary(folder))
 
 
 class Soak:
@@ -70,7 +76,7 @@ class Soak:
         self.storage = place / "storage"
         self.place, self.random = place, random_faults
         self.environment = clean_environment(
-            GANFLOW_HOME=str(place / "home"), GANFLOW_STORAGE=str(self.storage), TMPDIR=str(place / "tmp")
+            GANFLOW_HOME=str(place / "home"), GANFLOW_STORAGE=str(self.storage), TMPDIR=str(temporary(place))
         )
         self.command: Command | None = None
         self.commands: list[Command] = []
@@ -134,12 +140,11 @@ class Soak:
         return self.random.choice(found) if found else None
 
     def figures(self) -> dict[str, object]:
-        third = self.memory[-1][0] / 3
         # the first seconds of a process say nothing of it
         born: dict[int, float] = {}
         grown = [each for each in self.memory if each[0] - born.setdefault(each[1], each[0]) > 10]
-        first = [rss for at, _, rss in grown if at < third]
-        last = [rss for at, _, rss in grown if at > 2 * third]
+        third = max(1, len(grown) // 3)
+        first, last = ([rss for _, _, rss in part] for part in (grown[:third], grown[-third:]))
         lives: dict[int, list[int]] = {}
         for _, pid, rss in grown:
             lives.setdefault(pid, []).append(rss)
@@ -256,7 +261,7 @@ def test_half_an_hour_of_faults(place, tmp_path):
             command.end()
     remove_abandoned(Settings(ganflow_home=place / "home"))  # as the next command does
     home, mlflow = place / "home", MlflowClient(f"sqlite:///{place / 'home' / 'mlflow.db'}")
-    kept = names_below(place / "tmp")
+    kept = names_below(temporary(place))
     figures |= {"left": {"processes": left, "tmp": sorted(kept)[:20], "shm": sorted(unused_shared_memory() - shared)}}
     print(json.dumps(figures, indent=1))  # noqa: T201
 
