@@ -82,7 +82,10 @@ def tracking(home):
         port = free.server_port
     command = [sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts", "--workers", "1", "--port", str(port)]
     command += ["--default-artifact-root", str(home / "mlartifacts")]
-    environment = os.environ | {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home / 'mlflow.db'}"}
+    environment = os.environ | {
+        "MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home / 'mlflow.db'}",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # as `ganflow up` has it; killed, they leave files in /dev/shm
+    }
     with (home / "mlflow.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
