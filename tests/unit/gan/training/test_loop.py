@@ -50,7 +50,8 @@ def test_reports(straight):
     logged = [record for record in records if record.metrics]
     assert [record.cur_nimg for record in logged] == [16, 32, 48]
     assert {record.total_nimg for record in records} == {48}
-    names = {"D_loss", "G_loss", "D_sign", "r1", "r2", "real_logits", "fake_logits", "images_per_second"}
+    losses = {"D_loss", "G_loss", "D_sign", "r1", "r2", "real_logits", "fake_logits"}
+    names = losses | {"images_per_second", "feed_share", "checkpoint_share", "cpu_cores"}
     assert all(set(record.metrics) == names for record in logged)
     assert all(math.isfinite(value) for record in logged for value in record.metrics.values())
     pictures = [record for record in records if record.samples is not None]
