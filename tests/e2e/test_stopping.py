@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from drilling.commands import belongs
 from mlflow import MlflowClient
 from PIL import Image
 
@@ -61,12 +62,7 @@ class Stopped:
         ]
 
     def _owns(self, process: psutil.Process) -> bool:
-        if self.mark in ((process.info["environ"] or {}).get(MARK) or ""):
-            return True
-        try:
-            return os.getsid(process.pid) == self.process.pid
-        except OSError:
-            return False
+        return belongs(process, self.mark, self.process.pid)
 
     def wait_for(self, phase: Callable[[], object]) -> None:
         """Wait until a phase shows."""

@@ -3,13 +3,13 @@
 This file is also the program that each process runs: rank, world size and folder are its arguments.
 """
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
+from ranks import run_ranks
 
 from gan.training.all_reduce import SumsOverRanks
 
@@ -50,15 +50,7 @@ def work(rank, folder):
 
 @pytest.mark.integration
 def test_sums_over_three_processes(tmp_path):
-    commands = [[sys.executable, "-W", "error", __file__, str(rank), str(tmp_path)] for rank in range(WORLD)]
-    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-    try:
-        errors = [worker.communicate(timeout=120)[1] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    assert [worker.returncode for worker in workers] == [0] * WORLD, errors
+    run_ranks(__file__, WORLD, str(tmp_path))
     first, *others = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(WORLD))
     for other in others:
         torch.testing.assert_close(other, first, rtol=0, atol=0)

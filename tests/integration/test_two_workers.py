@@ -6,7 +6,6 @@ This file is also the program that each worker runs: rank, world size, folder an
 import itertools
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from ranks import run_ranks
 from torch import nn
 
 from gan.configuration.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
@@ -161,16 +161,7 @@ def work(rank, world_size, folder, *, batch_size, bad_rank=-1, train=None, rare=
 def run(folder, *, world_size, **options):
     """Start the workers and return what each wrote down."""
     folder.mkdir(exist_ok=True)
-    given = (str(world_size), str(folder), json.dumps(options))
-    commands = [[sys.executable, "-W", "error", __file__, str(rank), *given] for rank in range(world_size)]
-    workers = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-    try:
-        errors = [worker.communicate(timeout=120)[1] for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    assert [worker.returncode for worker in workers] == [0] * world_size, errors
+    run_ranks(__file__, world_size, str(world_size), str(folder), json.dumps(options))
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(world_size)]
 
 

@@ -86,12 +86,17 @@ class Command:
         self.process.wait()
 
     def _owns(self, process: psutil.Process) -> bool:
-        if self.mark in ((process.info["environ"] or {}).get(MARK) or ""):
-            return True
-        try:
-            return os.getsid(process.pid) == self.process.pid
-        except OSError:
-            return False
+        return belongs(process, self.mark, self.process.pid)
+
+
+def belongs(process: psutil.Process, mark: str, session: int) -> bool:
+    """Whether a process, asked for its `environ`, carries a command's mark or runs in its session."""
+    if mark in ((process.info["environ"] or {}).get(MARK) or ""):
+        return True
+    try:
+        return os.getsid(process.pid) == session
+    except OSError:
+        return False
 
 
 def until(shows: Callable[[], Any], command: Command | None = None) -> Any:
