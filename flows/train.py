@@ -14,7 +14,7 @@ from flows.services.discovery import up_state
 from gan.configuration.provenance import Configuration
 from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
-from tasks.runtime.stopping import said_if_stopped
+from tasks.runtime.stopping import hurry, said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, end_abandoned_runs, ending, reopen_run
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
@@ -83,6 +83,7 @@ def _stops(say: Callable[[str], None]) -> Callable[[str], None]:
     """Return what says a sentence and has this process stop as if it had been asked to."""
 
     def stop(sentence: str) -> None:
+        hurry()  # a last checkpoint would be written into what another process trains
         say(f"{sentence}: this training ends, and leaves it to that one")
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,6 +1,6 @@
 """`ganflow train` and `ganflow retrain`."""
 
-from flows.command.console import Answer, read_settings
+from flows.command.console import Answer, read_settings, say
 from flows.command.options import DryRun, Json, Overrides, Preset, Resume, WarmStart, Workers
 
 
@@ -33,10 +33,13 @@ def train(
         answer.give(figures, forecast_lines(figures), as_json)
         return
     from flows.services.temporary_server import starting_prefect
+    from tasks.runtime.ray_cluster import start_ray_ahead
 
     with starting_prefect():
         from flows.command.summary import training_lines
         from flows.train import train as flow
+
+        start_ray_ahead(read_settings(), say)
     result = flow(configuration, workers, resume, warm_start)
     answer.give(result, training_lines(result), as_json)
 
@@ -56,9 +59,12 @@ def retrain(
     configuration = resolve_config(preset, overrides)
     plan(configuration, warm_start=warm_start)
     from flows.services.temporary_server import starting_prefect
+    from tasks.runtime.ray_cluster import start_ray_ahead
 
     with starting_prefect():
         from flows.command.summary import model_lines
         from flows.retrain import retrain_configured as flow
+
+        start_ray_ahead(read_settings(), say)
     result = flow(configuration, None, workers, warm_start)
     answer.give(result, model_lines(result), as_json)

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +35,12 @@ class Progress:
     choice: str = ""
     rate: float | None = None
     images: str = ""
+
+
+class Notice(Enum):
+    """What is wanted of a training from outside: nothing, a checkpoint, or a checkpoint and its end."""
+
+    NONE, SAVE, LEAVE = range(3)
 
 
 class TrainContext(Protocol):
@@ -69,10 +76,10 @@ class TrainContext(Protocol):
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Keep a checkpoint; called by every rank equally often. Rank 0 takes the snapshot, and may write it later."""
 
-    def preemption_notice(self) -> bool:
-        """Whether a worker's machine is about to be taken away: once True for each notice, and on all ranks alike.
+    def notice(self) -> Notice:
+        """What is wanted: once a checkpoint for each notice that a machine will be taken away, on all ranks alike.
 
-        Every rank calls it equally often.
+        Every rank calls it equally often: with several after a mark, with one after every step.
         """
 
     def latest_checkpoint(self) -> Path | None:
@@ -111,9 +118,9 @@ class SingleWorker:
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Do nothing."""
 
-    def preemption_notice(self) -> bool:
-        """Nobody takes it away."""
-        return False
+    def notice(self) -> Notice:
+        """Nobody wants anything."""
+        return Notice.NONE
 
     def latest_checkpoint(self) -> Path | None:
         """There is none."""

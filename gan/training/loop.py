@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from gan.configuration.schedules import step_settings
-from gan.training.context import Progress, TrainContext
+from gan.training.context import Notice, Progress, TrainContext
 from gan.training.feed import Feed
 from gan.training.header import Header
 from gan.training.place import Budget, checkpoint_bytes, measured_budget, step_bytes
@@ -45,7 +45,7 @@ def run_training(
         workers_here: workers on this host, which share its memory.
 
     Returns:
-        The finished training.
+        The training, finished unless its context wanted it to leave.
 
     Raises:
         NonFiniteLossError: a loss or gradient is not finite; the last checkpoint stands.
@@ -69,14 +69,16 @@ def run_training(
             terms = step(batch, step_settings(config, state.cur_nimg), state.cur_nimg)
             state.cur_nimg += config.train.batch_size
             marked = records.after_step(terms)
-            leaving = marked and context.preemption_notice()
+            notice = context.notice() if marked or context.world_size == 1 else Notice.NONE
             if (
                 state.finished
-                or leaving
+                or notice is not Notice.NONE
                 or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg)
             ):
                 with records.timing.part("checkpoint"):
                     context.save_checkpoint(state.cur_nimg, state.snapshot)
+            if notice is Notice.LEAVE:
+                break
     return state
 
 

@@ -2,7 +2,7 @@
 
 The signal raises KeyboardInterrupt in the main thread, whose blocks then clean up. Libraries may swallow it, or wait
 for what never comes; so a thread that the signal itself wakes gives them a few seconds, and ends the process. What then
-still runs of what it started is stopped by its guardian.
+still runs of what it started is stopped by its guardian. Unless it was Ctrl-C, a block may take more: `time_to_leave`.
 """
 
 import contextlib
@@ -16,11 +16,12 @@ from types import FrameType
 from typing import NoReturn
 
 from gan.text.shown import shown
-from tasks.runtime.stopping import begin_to_stop, do_last_acts
+from tasks.runtime.stopping import begin_to_stop, do_last_acts, hurry, leaves_until
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Together less than the five seconds after which people lose patience; Prefect alone waits up to a second in each flow.
 UNWINDING_SECONDS, ACTING_SECONDS = 3.3, 0.7
+_LOOK_SECONDS = 0.2
 _LEFT = 255  # written to the pipe when the main thread has left its blocks; no signal has this number
 _SHOW_CURSOR = "\x1b[?25h"  # a progress bar hides it
 
@@ -99,6 +100,8 @@ def _watch(reading: int, noticed: threading.Event) -> None:
 
 
 def _end(reading: int, number: int, noticed: threading.Event) -> NoReturn:
+    if number == signal.SIGINT:
+        hurry()
     sentence = begin_to_stop()
     terminal = _silence()
     noticed.set()
@@ -121,8 +124,10 @@ def _silence() -> int:
 
 def _left_in_time(reading: int) -> bool:
     """Wait until the main thread has cleaned up, or for as long as it may take; False: a second Ctrl-C came."""
-    deadline = time.monotonic() + UNWINDING_SECONDS
-    while (seconds := deadline - time.monotonic()) > 0 and select.select([reading], [], [], seconds)[0]:
+    began = time.monotonic()
+    while (left := max(began, leaves_until()) + UNWINDING_SECONDS - time.monotonic()) > 0:
+        if not select.select([reading], [], [], min(left, _LOOK_SECONDS))[0]:
+            continue
         number = os.read(reading, 1)[0]
         if number == signal.SIGINT:  # another SIGTERM may come from Prefect, which hands the first one on
             return False

@@ -1,5 +1,6 @@
 """Ray: the cluster that is named, or one of this machine alone, started with patience and stopped afterwards."""
 
+import atexit
 import logging
 import os
 import platform
@@ -7,7 +8,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
@@ -22,12 +23,17 @@ from tasks.runtime.guardian import end
 from tasks.runtime.ray_head import RAYS_PATIENCE, HeadWatch
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
-from tasks.runtime.stopping import handlers_kept, is_stopping
+from tasks.runtime.stopping import handlers_kept, is_stopping, time_to_leave
 
-# Ray Train's controller looks at its reports this often; its own default of 2 s makes every report wait 1.7 s.
-HEALTH_CHECK_SECONDS = "0.1"
-# Ray's own default of 15 leaves a training 3 % of a core as soon as anything else wants it.
-NICENESS = "5"
+OUR_DEFAULTS = {
+    # Ray Train's controller looks at its workers this often; where it does so more often, their processors feel it.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    # Ray's own default of 15 leaves a training 3 % of a core as soon as anything else wants it.
+    "RAY_worker_niceness": "5",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+OF_ONE_MACHINE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
+"""There nobody gives notice that a node will be taken away."""
 # Ray then takes 127.0.0.1 for this machine's address, on Linux too, and its processes listen nowhere else.
 LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 LISTENER_SECONDS = 10
@@ -39,6 +45,9 @@ LONGEST_SOCKET_NAME = 107  # which the kernel takes
 _LONGEST_SOCKET = "session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 
 Result = TypeVar("Result")
+
+_ahead = ExitStack()
+"""Closes a Ray that was started ahead and that nobody has taken over yet."""
 
 
 @contextmanager
@@ -57,25 +66,44 @@ def ray_cluster(
     Raises:
         OutOfPatienceError: no cluster answers there, or Ray did not start on this machine.
     """
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", HEALTH_CHECK_SECONDS)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_worker_niceness", NICENESS)
-    for name, value in RAYS_PATIENCE.items():
+    import ray
+
+    with _ahead.pop_all() as places:
+        if not ray.is_initialized():
+            places.enter_context(_opened(settings, on_warning))
+        yield [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def start_ray_ahead(settings: Settings, on_warning: Callable[[str], None] = lambda sentence: None) -> None:
+    """Start this machine's Ray, while something else is waited for, for the next `ray_cluster` to take over.
+
+    Nothing happens where a cluster is named. One that does not start is left to `ray_cluster`, which says so.
+    """
+    if not settings.on_cluster:
+        with suppress(OutOfPatienceError):
+            _ahead.enter_context(_opened(settings, on_warning))
+            atexit.register(_ahead.close)
+
+
+@contextmanager
+def _opened(settings: Settings, on_warning: Callable[[str], None]) -> Iterator[None]:
+    here = not settings.on_cluster
+    for name, value in {**OUR_DEFAULTS, **RAYS_PATIENCE, **(OF_ONE_MACHINE if here else {})}.items():
         os.environ.setdefault(name, value)
     import ray
 
-    already, here = ray.is_initialized(), not settings.on_cluster
-    with ExitStack() as places, _locked_up() if here and not already else nullcontext():
-        if not already:
-            with handlers_kept():
-                if here:
-                    _start_here(on_warning, places.enter_context(_own_place()))
-                else:
-                    _connect(str(settings.ray_address))
+    with ExitStack() as places:
+        with handlers_kept():
+            if here:
+                place = places.enter_context(_own_place())
+                places.enter_context(_locked_up())
+                _start_here(on_warning, place)
+            else:
+                _connect(str(settings.ray_address))
         try:
-            yield [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+            yield
         finally:
-            if not already and not is_stopping():
+            if not is_stopping():
                 with handlers_kept():  # it leaves SIGTERM to the kernel, unseen by Python
                     ray.shutdown()
 
@@ -193,10 +221,14 @@ def _clear_away(there: set[psutil.Process]) -> None:
     end(_children() - there, grace=1.0)
 
 
-def in_a_thread(work: Callable[[], Result]) -> Result:
+def in_a_thread(work: Callable[[], Result], leave: Callable[[float], None] | None = None) -> Result:
     """Do something on the cluster in a thread, and wait for it here for as long as the cluster has its head.
 
     Ray Train puts a handler of Ctrl-C of its own in place when it is called in the main thread, and leaves it there.
+
+    Args:
+        work: to do.
+        leave: called with the seconds that it may take where this process is asked to end, unless it is by Ctrl-C.
 
     Raises:
         ServiceError: the head is gone; the thread is left alone.
@@ -211,8 +243,16 @@ def in_a_thread(work: Callable[[], Result]) -> Result:
 
     Thread(target=run, name=work.__name__, daemon=True).start()
     watch = HeadWatch()
-    while not wait([done], timeout=LOOK_SECONDS).done:
-        watch.look()
+    try:
+        while not wait([done], timeout=LOOK_SECONDS).done:
+            watch.look()
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, SIGTERM, or Prefect's word for it
+        if leave:
+            with suppress(Exception), time_to_leave() as seconds:
+                leave(seconds)
+        raise
     if done.exception() is not None:
         watch.look(patience=0)  # for of whatever it failed, what is gone is the head
     return done.result()

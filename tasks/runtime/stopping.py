@@ -3,11 +3,17 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+
+LEAVING_SECONDS = 20.0
+"""For what a process does last that is asked to end and not in a hurry; schedulers kill one 30 s after SIGTERM."""
 
 _sentences: list[str] = []
 _acts: list[Callable[[], object]] = []
 _stopping = threading.Event()
+_hurry = threading.Event()
+_leaves_until = 0.0  # by the monotonic clock
 
 
 @contextlib.contextmanager
@@ -27,6 +33,33 @@ def begin_to_stop() -> str:
     """Note that the process ends as soon as it can, and return what was noted last of how to go on."""
     _stopping.set()
     return _sentences[-1] if _sentences else "what was finished stands, and the same command can be given again"
+
+
+def hurry() -> None:
+    """Have `time_to_leave` give none: somebody waits at a terminal, or what would be left has another owner now."""
+    _hurry.set()
+
+
+@contextlib.contextmanager
+def time_to_leave() -> Iterator[float]:
+    """Take time, within a block that is being left, for something that is worth it; yields how many seconds.
+
+    Raises:
+        TimeoutError: there is none.
+    """
+    global _leaves_until
+    if _hurry.is_set():
+        raise TimeoutError
+    _leaves_until = time.monotonic() + LEAVING_SECONDS
+    try:
+        yield LEAVING_SECONDS
+    finally:
+        _leaves_until = time.monotonic()
+
+
+def leaves_until() -> float:
+    """Return until when, by the monotonic clock, something takes its time to leave, or did."""
+    return _leaves_until
 
 
 def is_stopping() -> bool:

@@ -1,5 +1,6 @@
 """The channel: what the processes of a training say, until the driver collects it."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,19 +40,35 @@ class Scoring:
 
 @ray.remote(num_cpus=0)
 class Channel:
-    """Holds what is said until the driver collects it; never more than a few records.
+    """Holds what is said until the driver collects it; never more than a few records. Tells workers to leave.
 
     A record is a `Progress`, a `Scoring` or a `WorkerLog` as a dict, or {"warning": sentence}.
     """
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
+        self.listens, self.asked, self.left = False, asyncio.Event(), asyncio.Event()
 
-    def put(self, record: dict[str, Any]) -> None:
+    async def put(self, record: dict[str, Any]) -> None:
         """Add a record."""
         self.records.append(record)
 
-    def drain(self) -> list[dict[str, Any]]:
+    async def leave(self) -> None:
+        """Have the training write a checkpoint and leave, and answer when it has; at once where nothing trains yet."""
+        self.asked.set()
+        if self.listens:
+            await self.left.wait()
+
+    async def asked_to_leave(self) -> None:
+        """Answer when the training is to leave."""
+        self.listens = True
+        await self.asked.wait()
+
+    async def leaves(self) -> None:
+        """Note that it has."""
+        self.left.set()
+
+    async def drain(self) -> list[dict[str, Any]]:
         """Return and forget all records."""
         records, self.records = self.records, []
         return records

@@ -163,7 +163,7 @@ def train_on_ray(
 
         watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
         with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
-            result = _fit(trainer, name)
+            result = _fit(trainer, name, channel)
         return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
@@ -214,9 +214,9 @@ def _make_trainer(
     ending: "EndWhatWouldFailAgain",
 ) -> "TorchTrainer":
     import ray.train
-    from ray.train.torch import TorchTrainer
 
     from tasks.train.failures import MAX_WAITS, MAX_WORKER_FAILURES
+    from tasks.train.lean_trainer import LeanTrainer
     from tasks.train.process_group import torch_config, worker_environment
     from tasks.train.worker import WorkerPayload, train_worker
 
@@ -228,8 +228,9 @@ def _make_trainer(
         cpus=share["CPU"],
         feed_memory=settings.feed_memory,
     )
-    return TorchTrainer(  # type: ignore[call-arg]
+    return LeanTrainer(
         train_worker,
+        on_cluster=settings.on_cluster,
         train_loop_config={"payload": asdict(payload), "channel": channel},
         torch_config=torch_config(),
         scaling_config=ray.train.ScalingConfig(
@@ -254,8 +255,8 @@ def _make_trainer(
     )
 
 
-def _fit(trainer: "TorchTrainer", name: str) -> "Result":
-    """Train until Ray Train has come to an end.
+def _fit(trainer: "TorchTrainer", name: str, channel: Any) -> "Result":
+    """Train until Ray Train has come to an end; where this process is asked to end first, so is the training.
 
     Raises:
         GanflowError: what a worker explained, or that workers failed again and again.
@@ -264,8 +265,11 @@ def _fit(trainer: "TorchTrainer", name: str) -> "Result":
 
     from tasks.train.failures import training_error
 
+    def leave(seconds: float) -> None:
+        ray.wait([channel.leave.remote()], timeout=seconds)
+
     try:
-        return in_a_thread(trainer.fit)
+        return in_a_thread(trainer.fit, leave)
     except ray.train.TrainingFailedError as error:
         raise training_error(error, name) from error
 

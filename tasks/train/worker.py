@@ -1,5 +1,6 @@
 """What runs inside a Ray Train worker: the loop's context on Ray, and nothing of Prefect or MLflow."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
 from gan.training.all_reduce import SumsOverRanks
 from gan.training.checkpoint import Snapshot, newest_complete
-from gan.training.context import Progress
+from gan.training.context import Notice, Progress
 from gan.training.header import Header
 from gan.training.loop import run_training
 from tasks.dataset.current import load_version
@@ -26,6 +27,8 @@ from tasks.train.validator import NOT_MEASURED
 from tasks.train.worker_log import WorkerLog, own_output
 
 TELL_SECONDS = 10.0
+LISTEN_SECONDS = 0.5
+"""Between two looks whether the training is to leave: a look takes as long as a small layer."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class RayContext(SumsOverRanks):
         self.shares_cores = watched and self.device.type == "cpu"
         self._uploads = Uploads(self.storage, scratch, self.warn)
         self._noticed: Any = None
+        self._asked: Any = None  # what answers when the training is to leave
+        self._listened_at = 0.0
 
     def report(self, progress: Progress) -> None:
         """Send a record to the driver without waiting for it; rank 0 alone does."""
@@ -104,7 +109,33 @@ class RayContext(SumsOverRanks):
         else:
             ray.train.report(metrics)
 
-    def preemption_notice(self) -> bool:
+    def notice(self) -> Notice:
+        """Whether a worker's node is to be taken away, or the driver is being stopped; ranks hear of it by and by."""
+        taken, asked = self._node_is_taken(), self._is_asked_to_leave()
+        if self.world_size > 1:
+            heard = torch.tensor([taken, asked], dtype=torch.float32, device=self.device)
+            self.all_reduce(heard)
+            taken, asked = heard.bool().tolist()
+        return Notice.LEAVE if asked else Notice.SAVE if taken else Notice.NONE
+
+    def _is_asked_to_leave(self) -> bool:
+        """Look now and then; where the channel is gone, so is the driver's node, and nobody waits for the end."""
+        import ray
+
+        now = time.monotonic()
+        if self.rank > 0 or now - self._listened_at < LISTEN_SECONDS:
+            return False
+        self._listened_at = now
+        if self._asked is None:
+            self._asked = self.channel.asked_to_leave.remote()
+        return bool(ray.wait([self._asked], timeout=0)[0])
+
+    def leave(self) -> None:
+        """Tell the driver that the checkpoint is stored with which this training left."""
+        if self.rank == 0:
+            self.channel.leaves.remote()
+
+    def _node_is_taken(self) -> bool:
         """Whether Ray has heard since the last call that a worker's node is to be taken away; it starts another."""
         import ray.train
 
@@ -211,7 +242,7 @@ def train_worker(arguments: dict[str, Any]) -> None:
         data = _dataset(payload, header.dataset_md5, context)
         start_from = context.start_from(header)
         with _telling(context):
-            run_training(
+            state = run_training(
                 config,
                 data.images,
                 data.labels,
@@ -221,3 +252,5 @@ def train_worker(arguments: dict[str, Any]) -> None:
                 feed_memory=payload.feed_memory,
                 workers_here=ray.train.get_context().get_local_world_size(),
             )
+        if not state.finished:
+            context.leave()

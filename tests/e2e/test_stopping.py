@@ -128,6 +128,22 @@ def test_ctrl_c_in_a_training_says_how_it_goes_on(home):
     assert list((home.path / ".ganflow" / "scratch").iterdir()) == []
 
 
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
+def test_sigterm_in_a_training_leaves_a_checkpoint_from_which_it_goes_on(home, workers):
+    never = (*DEBUG, "--set", "train.total_kimg=100", "--set", "train.checkpoint_kimg=100")
+    never = (*never, "--set", f"train.seed=9{workers}", "--workers", workers)
+    with running(home.path, "train", *never) as command:
+        command.wait_for(lambda: " images, " in command.errors.read_text())  # its first progress line
+        said = command.stop(signal.SIGTERM)
+    assert command.process.returncode == 143
+    again = f"ganflow train {' '.join(never)} --resume auto"
+    assert said.splitlines()[-1] == f"ganflow: interrupted: `{again}` goes on from the last checkpoint"
+    assert unended(home.path) == []
+    planned = home.ganflow(*again.split()[1:], "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "goes on from image " in planned.stderr
+
+
 @pytest.fixture(scope="module")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a champion, and a folder of images that takes a while to read."""

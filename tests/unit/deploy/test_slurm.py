@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -22,7 +23,9 @@ case "$*" in
     echo "$RAY_AUTH_MODE ${#RAY_AUTH_TOKEN} $$" >>"$RECORD.nodes"; exec sleep 600 ;;
   *"python -c"*) echo 2 ;;
   *doctor*) exit "${DOCTOR:-0}" ;;
-  *train*) echo "$RAY_ADDRESS $RAY_AUTH_TOKEN" >"$RECORD.driver"; exit "${TRAIN:-0}" ;;
+  *train*) echo "$RAY_ADDRESS $RAY_AUTH_TOKEN" >"$RECORD.driver"
+    [[ -z ${LONG:-} ]] || { trap 'sleep 0.5; echo left >"$RECORD.left"; exit 143' TERM; sleep 600 & wait $!; }
+    exit "${TRAIN:-0}" ;;
 esac
 """
 SCONTROL = '#!/bin/bash\nprintf "%s\\n" n1 n2\n'
@@ -35,7 +38,7 @@ def sbatch(tmp_path):
         (tmp_path / name).chmod(0o700)
     record = tmp_path / "record"
 
-    def run(*arguments, **variables):
+    def run(*arguments, meanwhile=lambda script: None, **variables):
         environment = {
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
             "RECORD": str(record),
@@ -46,7 +49,11 @@ def sbatch(tmp_path):
             "SLURM_GPUS_ON_NODE": "1",
             **variables,
         }
-        done = subprocess.run(["bash", SCRIPT, *arguments], env=environment, capture_output=True, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(["bash", SCRIPT, *arguments], env=environment, text=True, **pipes) as script:
+            meanwhile(script)
+            told = script.communicate()
+        done = subprocess.CompletedProcess(script.args, script.returncode, *told)
         lines = record.read_text().splitlines() if record.exists() else []
         return done, lines, record
 
@@ -93,6 +100,20 @@ def test_the_status_is_that_of_the_training_and_no_node_is_left(sbatch):
     assert "the doctor found something wrong" in done.stderr
     pids = [int(line.split()[2]) for line in Path(f"{record}.nodes").read_text().splitlines()]
     assert len(pids) == 2
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_near_its_end_the_training_may_leave_before_its_nodes_go(sbatch, tmp_path):
+    def near_the_end(script):
+        while not driver.exists():
+            time.sleep(0.05)
+        script.terminate()
+
+    driver = tmp_path / "record.driver"
+    done, _, record = sbatch(meanwhile=near_the_end, LONG="1")
+    assert done.returncode == 143
+    assert Path(f"{record}.left").read_text() == "left\n"
+    pids = [int(line.split()[2]) for line in Path(f"{record}.nodes").read_text().splitlines()]
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 

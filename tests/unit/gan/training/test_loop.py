@@ -14,7 +14,7 @@ from gan.configuration.config import AugmentConfig, Config, LossConfig
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, is_complete
-from gan.training.context import LocalContext, Progress
+from gan.training.context import LocalContext, Notice, Progress
 from gan.training.loop import run_training
 from gan.training.probe import Choice
 
@@ -166,6 +166,30 @@ def test_no_reader_is_left_behind_by_a_run_that_was_killed(tiny, tmp_path):
         run_training(tiny.config(), mapped, tiny.labels, context, tiny.header(tiny.config()), feed_memory=0)
     assert alive
     assert readers() == []
+
+
+class Noticed(LocalContext):
+    """A run that is given a notice after its third step."""
+
+    def __init__(self, folder, notice):
+        super().__init__(folder, device=CPU)
+        self.notices = iter([Notice.NONE, Notice.NONE, notice])
+
+    def notice(self):
+        return next(self.notices, Notice.NONE)
+
+
+@pytest.mark.parametrize(("notice", "reached"), [(Notice.SAVE, 48), (Notice.LEAVE, 24)], ids=str)
+def test_a_notice_is_heeded_after_the_step_and_training_again_goes_on(tiny, straight, tmp_path, notice, reached):
+    config = tiny.config()
+    arguments = tiny.images, tiny.labels, Noticed(tmp_path, notice), tiny.header(config)
+    left = run_training(config, *arguments)
+    assert (left.cur_nimg, left.finished) == (reached, notice is Notice.SAVE)
+    assert tiny.last(tmp_path).name == f"checkpoint-{reached:012}"
+    finished = run_training(config, tiny.images, tiny.labels, LocalContext(tmp_path, device=CPU), tiny.header(config))
+    torch.testing.assert_close(
+        dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
+    )
 
 
 def test_unlabelled_images_and_no_classes(tiny, tmp_path):

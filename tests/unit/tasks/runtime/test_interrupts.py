@@ -47,6 +47,17 @@ with interruptible():
     subprocess.Popen(child, start_new_session=True)
     time.sleep(600)
 """
+LEAVING = """
+from tasks.runtime.stopping import time_to_leave
+with interruptible():
+    try:
+        work()
+    except KeyboardInterrupt:
+        with time_to_leave():
+            time.sleep(5)  # longer than without it
+            open(sys.argv[1], "w").close()
+        raise
+"""
 DONE = """
 with interruptible():
     pass
@@ -83,6 +94,16 @@ def test_a_signal_is_one_sentence_that_says_how_to_go_on(start, number, status):
     process, _ = start(BUSY)
     process.send_signal(number)
     assert ended(process) == (status, "ganflow: interrupted: the same command goes on\n")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "left"), [(signal.SIGTERM, 143, True), (signal.SIGINT, 130, False)], ids=str
+)
+def test_what_is_left_to_do_is_waited_for_unless_somebody_waits_at_a_terminal(start, tmp_path, number, status, left):
+    process, _ = start(LEAVING, str(tmp_path / "left"))
+    process.send_signal(number)
+    assert ended(process) == (status, STANDS)
+    assert (tmp_path / "left").exists() is left
 
 
 def test_a_library_that_swallows_the_interruption_does_not_keep_the_process(start, tmp_path):

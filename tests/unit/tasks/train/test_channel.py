@@ -1,6 +1,6 @@
 """Collecting what the processes of a training say: whatever becomes of a record, the next one comes."""
 
-import ray
+import asyncio
 
 from gan.training.context import Progress
 from tasks.train.channel import Channel, collecting
@@ -11,11 +11,11 @@ class LocalChannel:
 
     def __init__(self):
         self._channel = Channel.__ray_metadata__.modified_class()
-        self.put = self._channel.put
+        self.put = lambda record: asyncio.run(self._channel.put(record))
         self.drain = self
 
     def remote(self):
-        return ray.put(self._channel.drain()) if ray.is_initialized() else self._channel.drain()
+        return asyncio.run(self._channel.drain())
 
 
 def progress(cur_nimg):
@@ -69,3 +69,29 @@ def test_an_answer_that_comes_late_is_not_lost(monkeypatch):
         on_warning=print,
     )
     assert seen == list(range(6))
+
+
+def test_a_training_that_listens_is_asked_to_leave_and_waited_for():
+    told = []
+
+    async def train(channel):
+        await channel.asked_to_leave()
+        told.append("checkpoint stored")
+        await channel.leaves()
+
+    async def drive():
+        channel = Channel.__ray_metadata__.modified_class()
+        training = asyncio.create_task(train(channel))
+        await asyncio.sleep(0)  # it listens
+        await channel.leave()
+        told.append("left")
+        await training
+
+    asyncio.run(drive())
+    assert told == ["checkpoint stored", "left"]
+
+
+def test_a_training_that_does_not_listen_yet_is_not_waited_for():
+    channel = Channel.__ray_metadata__.modified_class()
+    asyncio.run(channel.leave())
+    assert channel.asked.is_set()
