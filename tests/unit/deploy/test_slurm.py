@@ -24,7 +24,7 @@ case "$*" in
   *"python -c"*) echo 2 ;;
   *doctor*) exit "${DOCTOR:-0}" ;;
   *train*) echo "$RAY_ADDRESS $RAY_AUTH_TOKEN" >"$RECORD.driver"
-    [[ -z ${LONG:-} ]] || { trap 'sleep 0.5; echo left >"$RECORD.left"; exit 143' TERM; sleep 600 & wait $!; }
+    [[ -z ${LONG:-} ]] || { trap 'kill $!; sleep 0.5; echo left >"$RECORD.left"; exit 143' TERM; sleep 600 & wait $!; }
     exit "${TRAIN:-0}" ;;
 esac
 """
