@@ -58,11 +58,11 @@ def train(
 @contextmanager
 def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
     """Open the MLflow run, which no other process can take up until it has ended."""
-    taken_over = _stops(get_run_logger().error)
+    taken_over, warn = _stops(get_run_logger().error), get_run_logger().warning
     here = {"prefect_flow_run": str(flow_run.get_id() or "")}
     if plan.resumed:
         run_id = plan.resumed.run_id
-        with training_lease(settings, run_id, taken_over):
+        with training_lease(settings, run_id, taken_over, warn):
             require_unfinished(settings, run_id)  # it was looked at before it was held
             with ending(reopen_run(settings, run_id)) as log:
                 log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
@@ -71,7 +71,7 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
         return
     name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"
     log = create_run(settings, TRAINING, name, here | plan.tags)
-    with training_lease(settings, log.run_id, taken_over), ending(log):
+    with training_lease(settings, log.run_id, taken_over, warn), ending(log):
         log.params(plan.config)
         log.text(plan.dataset.pointer, "data.dvc")
         if plan.warm_start:

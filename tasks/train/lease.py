@@ -18,6 +18,7 @@ from pathlib import Path
 from gan.errors import InputError
 from gan.text.shown import reason_of
 from tasks.runtime.beside import beside
+from tasks.runtime.patience import patiently
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.runtime.storage import storage_errors
@@ -29,6 +30,7 @@ STALE_SECONDS = 120.0
 """Longer than a storage may be away: a holder that cannot write shall not lose its run for it."""
 NEW_RUN = "or train a new run without --resume"
 _TRIES = 5  # where claimants come at once and all withdraw
+_PATIENT_TRIES = 6  # a minute
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class HeldError(InputError):
 
 @contextlib.contextmanager
 def training_lease(
-    settings: Settings, run_id: str, on_lost: Callable[[str], None] = lambda sentence: None
+    settings: Settings,
+    run_id: str,
+    on_lost: Callable[[str], None] = lambda sentence: None,
+    on_warning: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
     """Keep every other process, on whatever machine and of whatever home, from training a run within the block.
 
@@ -77,6 +82,7 @@ def training_lease(
         run_id: the run.
         on_lost: called on a thread with a sentence if another process took the run, because this one showed no sign
             of life for so long.
+        on_warning: called with a sentence where the storage is away and is asked again, for a minute; None: it is not.
 
     Raises:
         HeldError: another process has it.
@@ -85,7 +91,10 @@ def training_lease(
     storage = RunStorage(settings.storage, run_id)
     name = f"{FOLDER}/{secrets.token_hex(8)}.json"
     with storage_errors(settings.storage):
-        _acquire(storage, name)
+        if on_warning is None:
+            _acquire(storage, name)
+        else:
+            patiently(lambda: _acquire(storage, name), "asking for the run", on_warning, tries=_PATIENT_TRIES)
     try:
         with beside("lease", lambda over: _beat(storage, name, over, on_lost)):
             yield

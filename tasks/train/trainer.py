@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,10 @@ from gan.metrics.weights import find_inception_weights
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
 from gan.training.header import Header, WarmStartRecord
+from tasks.runtime.patience import patiently
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
+from tasks.runtime.storage import storage_errors
 from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
@@ -157,14 +160,17 @@ def train_on_ray(
             ending=EndWhatWouldFailAgain(settings.storage, validator),
         )
 
-        storage.drop_broken_list()
-        if cut := storage.drop_cut():
+        with storage_errors(settings.storage):
+            storage.drop_broken_list()
+            cut = storage.drop_cut()
+        if cut:
             on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
 
         watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
         with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
             result = _fit(trainer, name, channel)
-        return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
+        with storage_errors(settings.storage):
+            return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
 def _start_validator(
@@ -287,7 +293,7 @@ def _fetch_best(
     kids = {Path(checkpoint.path).name: metrics["kid"] for checkpoint, metrics in result.best_checkpoints or []}
     ranked = sorted(storage.checkpoints(), key=lambda name: kids.get(name, NOT_MEASURED))  # stable: the newest first
     for name in ranked:
-        if is_complete(storage.fetch(name, destination)):
+        if is_complete(patiently(partial(storage.fetch, name, destination), f"fetching {name}", on_warning)):
             kid = kids.get(name, NOT_MEASURED)
             return TrainingResult(
                 checkpoint=destination,

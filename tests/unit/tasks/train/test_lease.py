@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from gan.errors import InputError
+from gan.errors import InputError, ServiceError
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.train import lease
@@ -136,7 +136,7 @@ S3_PROGRAM = """
 import sys
 from tasks.runtime.settings import Settings
 from tasks.train.lease import training_lease
-from gan.errors import InputError
+from gan.errors import InputError, ServiceError
 try:
     with training_lease(Settings(), "run"):
         print("held", flush=True)
@@ -167,3 +167,21 @@ def test_an_object_store_serves_as_well(tmp_path):
         assert taken.stdout == "held\n", taken.stderr
     finally:
         server.stop()
+
+
+def test_a_storage_that_is_away_at_first_is_asked_again_where_somebody_can_be_told(settings, monkeypatch):
+    weather, said, put_for_real = [ConnectionError("no answer")] * 2, [], lease.RunStorage.put
+
+    def put(storage, *what):
+        if weather:
+            raise weather.pop()
+        put_for_real(storage, *what)
+
+    monkeypatch.setattr(lease.RunStorage, "put", put)
+    monkeypatch.setattr("tasks.runtime.patience.time.sleep", lambda seconds: None)
+    with pytest.raises(ServiceError, match=r"storage .* does not answer"):
+        training_lease(settings, "run").__enter__()
+    assert len(weather) == 1
+    with training_lease(settings, "run", on_warning=said.append):
+        assert len(list(settings_folder(settings).iterdir())) == 1
+    assert said == ["asking for the run did not work (no answer): it is tried again, 5 more times"]
