@@ -87,14 +87,17 @@ def _checks(settings: Settings, driver: Mapping[str, Any]) -> list[Check]:
         answering = [node for node in nodes if not isinstance(facts[node.name], Check)]
         for node in nodes:
             told = facts[node.name]
-            found += [told] if isinstance(told, Check) else _node_checks(node, told, driver)
+            found += [told] if isinstance(told, Check) else _node_checks(settings, node, told, driver)
         found += _storage_checks(settings, answering)
         found.append(_all_reduce_check(answering))
     return found
 
 
-def require_equal_versions() -> None:
+def require_equal_versions(*, shipped: bool) -> None:
     """Refuse a cluster, to which this process is connected, of which a node has other code than the driver.
+
+    Args:
+        shipped: whether the driver gives the nodes its own.
 
     Raises:
         ResourcesError: the first such node, what it has, and what to install there.
@@ -107,7 +110,7 @@ def require_equal_versions() -> None:
         answers = [(node, node.actor.facts.remote()) for node in nodes]
         for node, answer in answers:
             told = _ask(node, answer)
-            check = told if isinstance(told, Check) else judge.versions(node.name, told, driver)
+            check = told if isinstance(told, Check) else judge.versions(node.name, told, driver, shipped=shipped)
             if check.ok is False:
                 raise ResourcesError(f"node {node.name} cannot take part ({check.value}): {check.remedy}")
 
@@ -196,9 +199,9 @@ def _ask(node: Node, reference: Any, name: str = "node") -> Any:
         return Check(name, node.name, False, f"does not answer ({last_line_of(error)})", remedy)
 
 
-def _node_checks(node: Node, facts: dict[str, Any], driver: Mapping[str, Any]) -> list[Check]:
+def _node_checks(settings: Settings, node: Node, facts: dict[str, Any], driver: Mapping[str, Any]) -> list[Check]:
     return [
-        judge.versions(node.name, facts, driver),
+        judge.versions(node.name, facts, driver, shipped=settings.ganflow_ship_code),
         judge.processor(node.name, facts),
         judge.gpus(node.name, facts, node.gpus),
         judge.memory(node.name, facts),

@@ -15,8 +15,15 @@ SLOW_BYTES_PER_SECOND = 100e6
 """A little less than what Ethernet of a gigabit carries."""
 
 
-def versions(node: str, facts: Mapping[str, Any], driver: Mapping[str, Any]) -> Check:
-    """Whether a node has the driver's ganflow, Python, PyTorch and Ray."""
+def versions(node: str, facts: Mapping[str, Any], driver: Mapping[str, Any], *, shipped: bool = False) -> Check:
+    """Whether a node has the driver's ganflow, Python, PyTorch and Ray, and all that ganflow needs there.
+
+    Args:
+        node: which.
+        facts: `Probe.facts` of it.
+        driver: those of the driver.
+        shipped: whether the driver gives it the code of ganflow, which need not be installed there.
+    """
     shown = (
         f"ganflow {_or_none(facts['ganflow'])} ({facts['code'] or 'no code'}), Python {facts['python']}, "
         f"torch {_or_none(facts['torch'])}, Ray {_or_none(facts['ray'])}"
@@ -24,7 +31,7 @@ def versions(node: str, facts: Mapping[str, Any], driver: Mapping[str, Any]) -> 
     wanted = [
         f"{name} {driver[key]}"
         for name, key in (("ganflow", "ganflow"), ("torch", "torch"), ("ray", "ray"))
-        if facts[key] != driver[key]
+        if facts[key] != driver[key] and not (shipped and key == "ganflow")
     ]
     if _minor(facts["python"]) != _minor(driver["python"]):
         wanted.append(f"Python {_minor(driver['python'])}")
@@ -34,6 +41,11 @@ def versions(node: str, facts: Mapping[str, Any], driver: Mapping[str, Any]) -> 
         return Check(
             "versions", node, False, shown, f"install the driver's code there, whose digest is {driver['code']}"
         )
+    if facts["lacks"]:
+        remedy = (
+            f"install the Python package that has {facts['lacks']} there: installing ganflow brings all that it needs"
+        )
+        return Check("versions", node, False, f"{shown}, no {facts['lacks']}", remedy)
     return Check("versions", node, True, shown)
 
 

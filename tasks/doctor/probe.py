@@ -6,6 +6,7 @@ So it imports nothing of ours but in the functions that ask for it, and nothing 
 
 import contextlib
 import hashlib
+import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -40,6 +41,7 @@ class Probe:
             "python": platform.python_version(),
             **{name: _version(name) for name in PACKAGES},
             "code": code_digest(),
+            "lacks": _lacks(),
             "processor": _processor(),
             "cores": len(os.sched_getaffinity(0)),
             "bf16": _bf16(),
@@ -129,12 +131,21 @@ def code_digest() -> str | None:
     digest = hashlib.sha256()
     for package in ("gan", "tasks"):
         found = importlib.util.find_spec(package)
-        if found is None or not found.submodule_search_locations:
+        if found is None or found.origin is None or not found.submodule_search_locations:  # an empty folder has none
             return None
         root = Path(found.submodule_search_locations[0])
         for file in sorted(root.rglob("*.py")):
             digest.update(f"{package}/{file.relative_to(root)}".encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
+
+
+def _lacks() -> str | None:
+    """Name the module for whose lack a worker could not start here; None: there is all that it needs, or no ganflow."""
+    try:
+        importlib.import_module("tasks.train.worker")
+    except ImportError as error:
+        return error.name if importlib.util.find_spec("tasks") else None
+    return None
 
 
 def free_memory(meminfo: Path, cgroup: Path) -> int | None:

@@ -99,7 +99,7 @@ def _opened(settings: Settings, on_warning: Callable[[str], None]) -> Iterator[N
                 places.enter_context(_locked_up())
                 _start_here(on_warning, place)
             else:
-                _connect(str(settings.ray_address))
+                _connect(str(settings.ray_address), our_code() if settings.ganflow_ship_code else None)
         try:
             yield
         finally:
@@ -115,12 +115,20 @@ def this_node() -> str:
     return f"{platform.node()} ({ray.util.get_node_ip_address()})"  # type: ignore[no-untyped-call]
 
 
-def _connect(address: str) -> None:
+def our_code() -> dict[str, object]:
+    """Return the runtime environment in which every node has this process's code, which comes before what is there."""
+    import gan
+    import tasks
+
+    return {"py_modules": [str(Path(package.__path__[0])) for package in (gan, tasks)], "excludes": ["__pycache__"]}
+
+
+def _connect(address: str, runtime_env: dict[str, object] | None) -> None:
     import ray
 
     try:
         _require_listener(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise OutOfPatienceError(
             f"no Ray cluster answers at {address} ({last_line_of(error)}): start it, or correct or unset RAY_ADDRESS"

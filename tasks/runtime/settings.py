@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     ganflow_storage: str | None = None
     ganflow_cache: Path | None = None
     ganflow_inception_weights: Path | None = None
+    ganflow_ship_code: bool = False
     ganflow_feed_memory: ByteSize | None = None
     ganflow_price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     ganflow_mlflow_page: str | None = None

@@ -11,6 +11,7 @@ FACTS = {
     "torch": "2.13.0",
     "ray": "2.60.0",
     "code": "0123abcd",
+    "lacks": None,
     "processor": "EPYC",
     "cores": 8,
     "bf16": True,
@@ -40,12 +41,20 @@ def test_the_same_versions_are_well():
         ({"ganflow": None, "code": None}, "ganflow 0.1.0"),
         ({"python": "3.12.1"}, "Python 3.11"),
         ({"code": "ffffffff"}, "0123abcd"),
+        ({"lacks": "pydantic"}, "the Python package that has pydantic"),
     ],
 )
 def test_another_version_is_named_with_the_one_that_is_wanted(other, wanted):
     check = judge.versions("n", FACTS | other, FACTS)
     assert check.ok is False
     assert wanted in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("other", "well"), [({}, True), ({"code": "ffffffff"}, False), ({"torch": None}, False), ({"lacks": "PIL"}, False)]
+)
+def test_where_the_driver_ships_its_code_ganflow_need_not_be_installed(other, well):
+    assert judge.versions("n", FACTS | {"ganflow": None} | other, FACTS, shipped=True).ok is well
 
 
 @pytest.mark.parametrize(
