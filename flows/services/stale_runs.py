@@ -4,11 +4,15 @@ Such a run would stay Running for good and keep its deployment's one concurrency
 """
 
 import socket
+from typing import Any
 
 from flows.services.discovery import lives
 from flows.services.prefect_api import PrefectApi
+from tasks.runtime.process_name import ProcessName
 
 _TERMINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+_ALIVE = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
+_PROCESS = "process"  # how a tag begins that names one
 
 
 def mark_abandoned_runs(api: PrefectApi, work_pool: str) -> list[str]:
@@ -17,7 +21,7 @@ def mark_abandoned_runs(api: PrefectApi, work_pool: str) -> list[str]:
         "/flow_runs/filter",
         {
             "work_pools": {"name": {"any_": [work_pool]}},
-            "flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}},
+            "flow_runs": {"state": _ALIVE},
         },
     )
     abandoned = [run for run in found if _is_gone(run.get("infrastructure_pid"))]
@@ -32,8 +36,7 @@ def mark_orphans(api: PrefectApi) -> list[str]:
 
     Prefect's worker says of a flow run that was killed that it crashed, and nothing of what it had begun.
     """
-    alive = {"type": {"any_": ["RUNNING", "PENDING", "CANCELLING"]}}
-    begun = {"parent_task_run_id": {"is_null_": False}, "state": alive}
+    begun = {"parent_task_run_id": {"is_null_": False}, "state": _ALIVE}
     children = {run["parent_task_run_id"]: run for run in api.post("/flow_runs/filter", {"flow_runs": begun})}
     if not children:
         return []
@@ -43,15 +46,43 @@ def mark_orphans(api: PrefectApi) -> list[str]:
         run["id"] for run in api.post("/flow_runs/filter", {"flow_runs": parents}) if run["state_type"] in _TERMINAL
     }
     orphans = [children[task["id"]] for task in tasks if task["flow_run_id"] in over]
-    if not orphans:
+    return _crash(api, orphans, "The run that began it was killed.", tasks_of=over)
+
+
+def own_tag() -> str:
+    """Return the tag by which `mark_killed_commands` knows runs of this process, which no worker of Prefect's started."""
+    name = ProcessName.here()
+    return f"{_PROCESS}:{name.machine}:{name.pid}:{name.started:.0f}"
+
+
+def mark_killed_commands(api: PrefectApi) -> list[str]:
+    """Set the runs of commands whose process is gone to Crashed, with their tasks, and return their names."""
+    by_themselves = {"parent_task_run_id": {"is_null_": True}, "state": _ALIVE}
+    found = api.post("/flow_runs/filter", {"flow_runs": by_themselves})
+    killed = [run for run in found if any(map(_names_a_dead_process, run["tags"]))]
+    return _crash(api, killed, "Its process was killed.", tasks_of={run["id"] for run in killed})
+
+
+def _names_a_dead_process(tag: str) -> bool:
+    kind, *words = tag.split(":")
+    try:
+        machine, pid, started = words
+        return kind == _PROCESS and ProcessName(machine, int(pid), float(started)).is_dead
+    except ValueError:
+        return False
+
+
+def _crash(api: PrefectApi, runs: list[dict[str, Any]], message: str, *, tasks_of: set[str]) -> list[str]:
+    """Set runs to Crashed with their tasks and those of more runs; return the names of the runs."""
+    if not runs:
         return []
-    state = {"type": "CRASHED", "name": "Crashed", "message": "The run that began it was killed."}
-    of = {"flow_runs": {"id": {"any_": [*over, *(run["id"] for run in orphans)]}}, "task_runs": {"state": alive}}
+    state = {"type": "CRASHED", "name": "Crashed", "message": message}
+    of = {"flow_runs": {"id": {"any_": [*tasks_of.union(run["id"] for run in runs)]}}, "task_runs": {"state": _ALIVE}}
     for task in api.post("/task_runs/filter", of):
         api.post(f"/task_runs/{task['id']}/set_state", {"state": state, "force": True})
-    for run in orphans:
+    for run in runs:
         api.post(f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-    return [run["name"] for run in orphans]
+    return [run["name"] for run in runs]
 
 
 def _is_gone(infrastructure_pid: str | None) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from flows.services.discovery import answers
+from flows.services.stale_runs import own_tag
 from gan.errors import ServiceError
 from tasks.runtime.guard import guard
 from tasks.runtime.settings import Settings, require_room
@@ -19,6 +20,8 @@ from tasks.runtime.settings import Settings, require_room
 _APP = "prefect.server.api.server:create_app"
 _EPHEMERAL = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 _PATIENCE = 5.0  # seconds for an answer, and for an end
+_tagged = contextlib.ExitStack()
+"""Holds the tag of this process's runs for as long as it lives, on a server that outlives it."""
 
 
 @contextlib.contextmanager
@@ -32,10 +35,11 @@ def starting_prefect() -> Iterator[None]:
         ServiceError: it is not up within `PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS`.
     """
     require_room(Settings())
-    from prefect.context import refresh_global_settings_context
+    from prefect.context import refresh_global_settings_context, tags
     from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS
 
     if PREFECT_API_URL.value():
+        _tagged.enter_context(tags(own_tag()))
         yield
         return
     limit = PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value()

@@ -32,7 +32,7 @@ from flows.services.mlflow_server import login_environment, mlflow_command, own_
 from flows.services.prefect_api import PrefectApi
 from flows.services.private_files import private_folder
 from flows.services.secret import home_secret
-from flows.services.stale_runs import mark_abandoned_runs, mark_orphans
+from flows.services.stale_runs import mark_abandoned_runs, mark_killed_commands, mark_orphans
 from flows.services.supervisor import Children, Stopped, StopRequests
 from gan.errors import InputError
 from tasks.ingest import outbox
@@ -97,7 +97,8 @@ def _clear_up_after(child: str, state: UpState) -> None:
 
 
 def _end_what_was_killed(children: Children, state: UpState) -> None:
-    if mark_orphans(PrefectApi(state.prefect_api_url, state.prefect_auth)):
+    api = PrefectApi(state.prefect_api_url, state.prefect_auth)
+    if mark_killed_commands(api) + mark_orphans(api):
         children.begin("abandoned runs", ["flows.services.end_abandoned"])
 
 

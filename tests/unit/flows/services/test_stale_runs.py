@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from flows.services.prefect_api import PrefectApi
-from flows.services.stale_runs import mark_abandoned_runs, mark_orphans
+from flows.services.stale_runs import mark_abandoned_runs, mark_killed_commands, mark_orphans, own_tag
+from tasks.runtime.process_name import ProcessName
 
 HERE = socket.gethostname()
 RUNS = [
@@ -92,3 +93,28 @@ def test_what_a_killed_run_had_begun_is_crashed_with_it():
     api = Recorded()
     assert mark_orphans(api) == ["its-subflow"]
     assert sorted(api.changed) == ["a", "c", "its-subflow"]
+
+
+def test_a_command_that_was_killed_is_crashed_and_what_else_runs_is_left_alone():
+    here = ProcessName.here()
+    dead = f"process:{here.machine}:999999999:{here.started:.0f}"
+    runs = [
+        {"id": "1", "name": "killed", "tags": ["mine", dead]},
+        {"id": "2", "name": "lives", "tags": [own_tag()]},
+        {"id": "3", "name": "elsewhere", "tags": ["process:another:999999999:1"]},
+        {"id": "4", "name": "of-a-person", "tags": ["process:", "process:1:2", f"process:{here.machine}:x:1", "x"]},
+        {"id": "5", "name": "of-a-deployment", "tags": []},
+    ]
+    asked, changed = [], {}
+
+    class Api:
+        def post(self, path, body):
+            if path.endswith("/set_state"):
+                changed[path] = body["state"]["type"]
+                return {}
+            asked.append(body)
+            return runs if path == "/flow_runs/filter" else [{"id": "a", "flow_run_id": "1"}]
+
+    assert mark_killed_commands(Api()) == ["killed"]
+    assert changed == {"/task_runs/a/set_state": "CRASHED", "/flow_runs/1/set_state": "CRASHED"}
+    assert asked[1]["flow_runs"] == {"id": {"any_": ["1"]}}
