@@ -50,7 +50,7 @@ def mark_orphans(api: PrefectApi) -> list[str]:
 
 
 def own_tag() -> str:
-    """Return the tag by which `mark_killed_commands` knows runs of this process, which no worker of Prefect's started."""
+    """Return the tag by which `mark_killed_commands` knows runs of this process, which is no worker's of Prefect."""
     name = ProcessName.here()
     return f"{_PROCESS}:{name.machine}:{name.pid}:{name.started:.0f}"
 
