@@ -1,10 +1,9 @@
-"""Ray: the cluster that is named, or one of this machine alone, started with patience and stopped afterwards."""
+"""Ray: connected to the cluster that is named, or started on this machine, and what is done on it waited for."""
 
 import atexit
 import logging
 import os
 import platform
-import secrets
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -13,15 +12,11 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-import psutil
-
 from gan.errors import GanflowError, OutOfPatienceError, ResourcesError, ServiceError
 from gan.text.shown import last_line_of
 from tasks.runtime.failures import explained
-from tasks.runtime.guard import guard
-from tasks.runtime.guardian import end
 from tasks.runtime.ray_head import RAYS_PATIENCE, HeadWatch
-from tasks.runtime.scratch import local_scratch
+from tasks.runtime.ray_here import start_ray_here
 from tasks.runtime.settings import Settings
 from tasks.runtime.stopping import handlers_kept, is_stopping, time_to_leave
 
@@ -34,15 +29,8 @@ OUR_DEFAULTS = {
 }
 OF_ONE_MACHINE = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}
 """There nobody gives notice that a node will be taken away."""
-# Ray then takes 127.0.0.1 for this machine's address, on Linux too, and its processes listen nowhere else.
-LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 LISTENER_SECONDS = 10
-# Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
-STARTS = 3
 LOOK_SECONDS = 5.0
-RAYS_FOLDER = "RAY_TMPDIR"
-LONGEST_SOCKET_NAME = 107  # which the kernel takes
-_LONGEST_SOCKET = "session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 
 Result = TypeVar("Result")
 
@@ -95,9 +83,7 @@ def _opened(settings: Settings, on_warning: Callable[[str], None]) -> Iterator[N
     with ExitStack() as places:
         with handlers_kept():
             if here:
-                place = places.enter_context(_own_place())
-                places.enter_context(_locked_up())
-                _start_here(on_warning, place)
+                start_ray_here(places, on_warning)
             else:
                 _connect(str(settings.ray_address), our_code() if settings.ganflow_ship_code else None)
         try:
@@ -145,88 +131,6 @@ def _require_listener(address: str) -> None:
     if port.isdecimal() and "://" not in address:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENER_SECONDS):
             pass
-
-
-def _start_here(on_warning: Callable[[str], None], place: Path | None) -> None:
-    import ray
-
-    guardian = guard()
-    for left in reversed(range(STARTS)):
-        there = _children()
-        try:
-            # A dashboard that nobody asked for is one more open port.
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=place and str(place),
-            )
-        except Exception as error:  # Ray raises a bare one when its time is over
-            _clear_away(there)
-            if not left:
-                raise OutOfPatienceError(
-                    f"Ray did not start on this machine in {STARTS} tries ({last_line_of(error)}): "
-                    "try again when it is less busy"
-                ) from None
-            on_warning(
-                f"Ray did not start on this machine ({last_line_of(error)}): it is tried again, {left} more times"
-            )
-        else:
-            guardian.look()
-            return
-
-
-@contextmanager
-def _own_place() -> Iterator[Path | None]:
-    """Make a folder for Ray's logs and sockets, which nobody else would ever remove from /tmp/ray.
-
-    What a killed command leaves there goes with the next one. None, for Ray's own place, where the person has named
-    one, or where the names of sockets would be too long.
-    """
-    if RAYS_FOLDER in os.environ:
-        yield None
-        return
-    with local_scratch("ray") as folder:
-        yield folder if len(str(folder / _LONGEST_SOCKET)) <= LONGEST_SOCKET_NAME else None
-
-
-@contextmanager
-def _locked_up() -> Iterator[None]:
-    """Let a Ray that is started in the block listen on loopback alone, and ask for a token that nobody else can read.
-
-    It would listen on every address, and keep its token in a file of the person's home that everyone may read.
-    """
-    from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
-
-    # Ray itself turns its token on, unless the person has set RAY_AUTH_MODE.
-    names = (LOOPBACK_ALONE, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
-    before = {name: os.environ[name] for name in names if name in os.environ}
-    clusters = ray_constants.ENABLE_RAY_CLUSTER  # read from the variable when Ray was imported
-    os.environ.update({"RAY_AUTH_TOKEN": secrets.token_hex(32), **before, LOOPBACK_ALONE: "0"})
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    AuthenticationTokenLoader.instance().reset_cache()  # an earlier Ray of this process had another
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = clusters
-        for name in names:
-            os.environ.pop(name, None)
-        os.environ.update(before)
-        AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _children() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
-
-
-def _clear_away(there: set[psutil.Process]) -> None:
-    """Stop what a start of Ray that failed has left, and forget it."""
-    import ray
-
-    ray.shutdown()
-    end(_children() - there, grace=1.0)
 
 
 def in_a_thread(work: Callable[[], Result], leave: Callable[[float], None] | None = None) -> Result:

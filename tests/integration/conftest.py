@@ -7,7 +7,7 @@ import ray
 from ray._raylet import Config
 from ray.cluster_utils import Cluster
 
-from tasks.runtime import ray_cluster
+from tasks.runtime.ray_here import locked_up
 
 S3 = {"AWS_ACCESS_KEY_ID": "hunter1", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -33,7 +33,7 @@ def bucket(monkeypatch):
 def cluster(monkeypatch):
     """A Ray cluster of this machine with a head of one CPU, to which a test adds nodes."""
     # the token and loopback of a Ray that ganflow starts itself
-    with ray_cluster._locked_up(), monkeypatch.context() as patch:
+    with locked_up(), monkeypatch.context() as patch:
         patch.setenv("RAY_AUTH_MODE", "token")
         Config.initialize("")  # Ray read the mode when it was imported
         nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

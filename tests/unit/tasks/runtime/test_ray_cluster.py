@@ -1,41 +1,54 @@
-"""Ray that does not start, as on a machine that is too busy; and work in a thread that is waited for."""
+"""Ray that was started ahead, a head that is not there, and work in a thread that is waited for."""
 
 import socket
-import subprocess
-import sys
 import threading
 
-import psutil
 import pytest
 import ray
 
 from gan.errors import ServiceError
-from tasks.runtime.guardian import is_running
-from tasks.runtime.ray_cluster import STARTS, in_a_thread, ray_cluster
+from tasks.runtime.ray_cluster import in_a_thread, ray_cluster, start_ray_ahead
 from tasks.runtime.settings import Settings
 
 HERE = Settings(ray_address=None)
 
 
-def test_a_ray_that_never_starts_is_tried_again_said_and_cleared_away(monkeypatch):
-    started, said = [], []
+@pytest.fixture
+def rays(monkeypatch):
+    """A Ray of no processes: what was asked of it."""
+    done, runs = [], []
+    monkeypatch.setattr(ray, "init", lambda **options: (done.append("started"), runs.append(1)))
+    monkeypatch.setattr(ray, "shutdown", lambda: (done.append("stopped"), runs.clear()))
+    monkeypatch.setattr(ray, "is_initialized", lambda: bool(runs))
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    return done
 
-    def too_slow(**options):
-        command = [sys.executable, "-c", "import time; time.sleep(600)"]
-        started.append(subprocess.Popen(command, start_new_session=True))
-        raise Exception("Ray is starting.\nThe current node timed out during startup.\n")  # as ray.init does
 
-    monkeypatch.setattr(ray, "init", too_slow)
-    with pytest.raises(ServiceError) as caught, ray_cluster(HERE, said.append):
+def test_a_ray_that_was_started_ahead_is_taken_over_by_the_first_and_stopped_by_it(rays):
+    start_ray_ahead(HERE)
+    assert rays == ["started"]
+    with ray_cluster(HERE) as nodes:
+        assert nodes == [{"CPU": 2.0}]
+        with ray_cluster(HERE):
+            pass
+        assert rays == ["started"]
+    assert rays == ["started", "stopped"]
+    with ray_cluster(HERE):
         pass
-    sentence = "Ray did not start on this machine"
-    reason = "(The current node timed out during startup)"
-    assert said == [f"{sentence} {reason}: it is tried again, {left} more times" for left in (2, 1)]
-    assert str(caught.value) == f"{sentence} in {STARTS} tries {reason}: try again when it is less busy"
-    assert len(started) == STARTS
-    assert not any(is_running(psutil.Process(process.pid)) for process in started)
-    for process in started:
-        process.wait()
+    assert rays == ["started", "stopped"] * 2
+
+
+def test_a_cluster_is_not_connected_to_ahead(rays):
+    start_ray_ahead(Settings(ray_address="10.0.0.1:6379"))
+    assert rays == []
+
+
+def test_one_that_does_not_start_ahead_is_left_to_the_next(rays, monkeypatch):
+    monkeypatch.setattr("tasks.runtime.ray_here.STARTS", 1)
+    monkeypatch.setattr(ray, "init", lambda **options: {}["too busy"])
+    start_ray_ahead(HERE)
+    with pytest.raises(ServiceError, match="did not start on this machine in 1 tries"), ray_cluster(HERE):
+        pass
 
 
 @pytest.mark.parametrize(
