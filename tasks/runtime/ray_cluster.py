@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from gan.errors import GanflowError, OutOfPatienceError, ResourcesError, ServiceError
+from gan.errors import GanflowError, InputError, OutOfPatienceError, ResourcesError, ServiceError
 from gan.text.shown import last_line_of
 from tasks.runtime.failures import explained
 from tasks.runtime.ray_head import RAYS_PATIENCE, HeadWatch
@@ -53,6 +53,7 @@ def ray_cluster(
 
     Raises:
         OutOfPatienceError: no cluster answers there, or Ray did not start on this machine.
+        InputError: the cluster asks for another token.
     """
     import ray
 
@@ -113,7 +114,7 @@ def _connect(address: str, runtime_env: dict[str, object] | None) -> None:
     import ray
 
     try:
-        _require_listener(address)
+        _require_entry(address)
         ray.init(address=address, runtime_env=runtime_env, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:
         raise OutOfPatienceError(
@@ -121,16 +122,28 @@ def _connect(address: str, runtime_env: dict[str, object] | None) -> None:
         ) from None
 
 
-def _require_listener(address: str) -> None:
-    """Prove that something listens at `host:port`: for a head that is not there Ray was seen waiting 14 minutes.
+def _require_entry(address: str) -> None:
+    """Prove that something listens at `host:port` and lets us in: Ray waits for minutes before it says otherwise.
 
     Raises:
         OSError: nothing does.
+        InputError: it asks for another token.
     """
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+    from ray.exceptions import AuthenticationError
+
     host, _, port = address.rpartition(":")
-    if port.isdecimal() and "://" not in address:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENER_SECONDS):
-            pass
+    if not port.isdecimal() or "://" in address:
+        return
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=LISTENER_SECONDS):
+        pass
+    try:
+        GcsClient(address=address).get_all_node_info(timeout=LISTENER_SECONDS)
+    except AuthenticationError:
+        raise InputError(
+            f"the Ray cluster at {address} asks for another token: export RAY_AUTH_MODE=token and the RAY_AUTH_TOKEN "
+            "that its head was started with"
+        ) from None
 
 
 def in_a_thread(work: Callable[[], Result], leave: Callable[[float], None] | None = None) -> Result:

@@ -13,6 +13,17 @@ from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
+ASK = """
+import sys
+from gan.errors import InputError
+from tasks.runtime.ray_cluster import ray_cluster
+from tasks.runtime.settings import Settings
+try:
+    with ray_cluster(Settings(ray_address=sys.argv[1])):
+        print("let in")
+except InputError as error:
+    print(error)
+"""
 CONNECT = """
 import sys, ray
 ray.init(address=sys.argv[1], log_to_driver=False)
@@ -48,6 +59,11 @@ def test_ray_listens_on_loopback_and_asks_for_its_token(tmp_path):
             said = next(line for line in asking.stdout if "let in" in line or "InvalidAuthToken" in line)
             asking.kill()  # it would ask for a minute
         assert "let in" not in said
+        address = ray.get_runtime_context().gcs_address
+        told = subprocess.run([sys.executable, "-c", ASK, address], env=stranger, capture_output=True, text=True)
+        assert told.stdout.startswith(
+            f"the Ray cluster at {address} asks for another token: export RAY_AUTH_MODE=token"
+        )
     assert not (tmp_path / ".ray").exists()
     assert {name: os.environ.get(name) for name in before} == before
     assert "RAY_AUTH_TOKEN" not in os.environ or "RAY_AUTH_TOKEN" in before
