@@ -110,6 +110,10 @@ def test_servers_want_what_the_driver_says():
     assert "default_permission = NO_PERMISSIONS" in COMPOSE["configs"]["mlflow-auth"]["content"]
 
 
+def test_postgresql_is_asked_where_the_server_that_makes_the_databases_does_not_listen():
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
 def test_each_database_is_made():
     made = set(re.findall(r"CREATE DATABASE (\w+);", (DEPLOY / "databases.sql").read_text("utf-8")))
     assert made == set(re.findall(r"@postgres:5432/(\w+)", TEXT))
