@@ -1,4 +1,4 @@
-"""Two real hosts on one machine: network namespaces, each with an address of its own."""
+"""Real hosts on one machine: network namespaces, each with an address of its own."""
 
 import os
 import secrets
@@ -6,9 +6,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
@@ -23,11 +24,17 @@ def ip(*words: str) -> None:
 
 
 class Hosts:
-    """Two namespaces, each with an address of its own, joined by a bridge that nothing else is on."""
+    """Namespaces, each with an address of its own, joined by a bridge that nothing else is on.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    Args:
+        environment: of what runs there.
+        addresses: in one network of 256.
+    """
+
+    def __init__(self, environment: dict[str, str], addresses: Sequence[str] = (HEAD, OTHER)) -> None:
         name = f"gf{os.getpid()}"
-        self.names, self.bridge = {HEAD: f"{name}a", OTHER: f"{name}b"}, name
+        self.names = {address: f"{name}{letter}" for address, letter in zip(addresses, ascii_lowercase, strict=False)}
+        self.bridge = name
         self.environment = environment
 
     def make(self) -> None:
@@ -60,13 +67,18 @@ class Hosts:
     def join(self, address: str) -> None:
         ip("link", "set", f"{self.names[address]}0", "up")
 
+    def pids(self, address: str) -> list[int]:
+        """All processes on a host."""
+        there = subprocess.run(["ip", "netns", "pids", self.names[address]], capture_output=True, text=True, check=True)
+        return [int(pid) for pid in there.stdout.split()]
+
     def kill(self, address: str) -> int:
         """SIGKILL for all that runs on a host; how many processes."""
-        there = subprocess.run(["ip", "netns", "pids", self.names[address]], capture_output=True, text=True, check=True)
-        for pid in there.stdout.split():
+        pids = self.pids(address)
+        for pid in pids:
             with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        return len(there.stdout.split())
+                os.kill(pid, signal.SIGKILL)
+        return len(pids)
 
     def until(self, *words: str) -> None:
         """Ask again on the head until a command succeeds."""

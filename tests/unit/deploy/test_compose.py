@@ -85,6 +85,21 @@ def test_nodes_of_ray_want_the_token_and_show_no_dashboard(name):
     assert name != "head" or "--include-dashboard=false" in service["command"]
 
 
+@pytest.mark.parametrize("name", sorted(NODES))
+def test_objects_of_ray_fit_into_shared_memory(name):
+    objects = int(re.search(r"--object-store-memory=(\d+)", SERVICES[name]["command"])[1])
+    assert objects < int(SERVICES[name]["shm_size"].removesuffix("gb")) * 2**30
+
+
+def test_a_driver_is_healthy_when_its_own_node_runs_and_not_the_head():
+    assert SERVICES["driver"]["healthcheck"] == SERVICES["worker"]["healthcheck"]
+    assert "raylet" in str(SERVICES["driver"]["healthcheck"]["test"])
+
+
+def test_workers_of_mlflow_have_longer_to_begin_than_the_five_seconds_of_uvicorn():
+    assert int(re.search(r"--uvicorn-opts=--timeout-worker-healthcheck=(\d+)", SERVICES["mlflow"]["command"])[1]) >= 60
+
+
 def test_servers_want_what_the_driver_says():
     driver = SERVICES["driver"]["environment"]
     assert SERVICES["prefect"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"] == driver["PREFECT_API_AUTH_STRING"]
@@ -93,6 +108,10 @@ def test_servers_want_what_the_driver_says():
     assert mlflow["MLFLOW_AUTH_ADMIN_PASSWORD"] == driver["MLFLOW_TRACKING_PASSWORD"]
     assert "--app-name basic-auth" in SERVICES["mlflow"]["command"]
     assert "default_permission = NO_PERMISSIONS" in COMPOSE["configs"]["mlflow-auth"]["content"]
+
+
+def test_postgresql_is_asked_where_the_server_that_makes_the_databases_does_not_listen():
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
 
 
 def test_each_database_is_made():
