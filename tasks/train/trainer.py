@@ -1,10 +1,8 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +10,14 @@ import numpy as np
 
 from gan.configuration.config import Config
 from gan.data.store.dataset import DatasetInfo
-from gan.errors import CheckpointError, ConfigError
+from gan.errors import ConfigError
 from gan.metrics.weights import find_inception_weights
-from gan.training.checkpoint import is_complete, load_header
 from gan.training.context import Progress
 from gan.training.header import Header, WarmStartRecord
-from tasks.runtime.patience import patiently
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.runtime.storage import storage_errors
+from tasks.train.best import TrainingResult, fetch_best
 from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
@@ -33,23 +30,6 @@ if TYPE_CHECKING:
     from tasks.train.failures import EndWhatWouldFailAgain
     from tasks.train.validator import OpenScore
     from tasks.train.worker_log import WorkerLog
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a finished training leaves.
-
-    Attributes:
-        checkpoint: local folder of the best checkpoint by KID where that was measured, else of the last.
-        cur_nimg: images that it has seen.
-        end_nimg: images that the run has seen.
-        kid: of the checkpoint; None where it was not measured.
-    """
-
-    checkpoint: Path
-    cur_nimg: int
-    end_nimg: int
-    kid: float | None
 
 
 def checkpoint_header(
@@ -161,16 +141,19 @@ def train_on_ray(
         )
 
         with storage_errors(settings.storage):
-            storage.drop_broken_list()
-            cut = storage.drop_cut()
-        if cut:
-            on_warning(f"{', '.join(cut)} of run {name} had been cut short and was removed from the storage")
-
+            _remove_cut(storage, on_warning)
         watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
         with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
             result = _fit(trainer, name, channel)
         with storage_errors(settings.storage):
-            return _fetch_best(result, storage, destination, config.train.total_images, on_warning)
+            return fetch_best(result, storage, destination, config.train.total_images, on_warning)
+
+
+def _remove_cut(storage: RunStorage, on_warning: Callable[[str], None]) -> None:
+    """Remove what a kill has cut short in the run's folder."""
+    storage.drop_broken_list()
+    if cut := storage.drop_cut():
+        on_warning(f"{', '.join(cut)} of run {storage.run} had been cut short and was removed from the storage")
 
 
 def _start_validator(
@@ -278,29 +261,3 @@ def _fit(trainer: "TorchTrainer", name: str, channel: Any) -> "Result":
         return in_a_thread(trainer.fit, leave)
     except ray.train.TrainingFailedError as error:
         raise training_error(error, name) from error
-
-
-def _fetch_best(
-    result: "Result", storage: RunStorage, destination: Path, end_nimg: int, on_warning: Callable[[str], None]
-) -> TrainingResult:
-    """Fetch the best checkpoint that is whole, which is the last where none has a score.
-
-    Raises:
-        CheckpointError: none is whole.
-    """
-    from tasks.train.validator import NOT_MEASURED
-
-    kids = {Path(checkpoint.path).name: metrics["kid"] for checkpoint, metrics in result.best_checkpoints or []}
-    ranked = sorted(storage.checkpoints(), key=lambda name: kids.get(name, NOT_MEASURED))  # stable: the newest first
-    for name in ranked:
-        if is_complete(patiently(partial(storage.fetch, name, destination), f"fetching {name}", on_warning)):
-            kid = kids.get(name, NOT_MEASURED)
-            return TrainingResult(
-                checkpoint=destination,
-                cur_nimg=load_header(destination).cur_nimg,
-                end_nimg=end_nimg,
-                kid=kid if kid < NOT_MEASURED else None,
-            )
-        shutil.rmtree(destination)
-        on_warning(f"{name} is cut short or altered: the next best checkpoint is taken")
-    raise CheckpointError(f"run {storage.run} left no complete checkpoint in its storage: train again")

@@ -2,7 +2,7 @@
 
 What runs is each service's own command in its own environment, once the healthchecks of those that it needs are green.
 Two images are stood in for: PostgreSQL's by the server itself after what its entry point does, SeaweedFS's by moto's
-server, which asks for no key. Where psycopg2 is not installed MLflow reaches PostgreSQL by asyncpg.
+server, which asks for no key.
 """
 
 import json

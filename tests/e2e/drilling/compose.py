@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from drilling.hosts import Hosts
-from drilling.images import DEPLOY, search_path, with_a_driver
+from drilling.images import DEPLOY, search_path
 from drilling.service import Service
 
 NETWORK = "10.92.0"
@@ -27,7 +27,7 @@ PROGRAMS = (
 
 def read() -> dict[str, Any]:
     """What the file says, with secrets that were made up just now."""
-    text = with_a_driver((DEPLOY / "compose.yaml").read_text("utf-8"))
+    text = (DEPLOY / "compose.yaml").read_text("utf-8")
     made_up = {name: secrets.token_hex(32) for name in re.findall(r"\$\{(\w+):\?", text)}
     return dict(yaml.safe_load(re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: made_up[found[1]], text)))
 

@@ -1,7 +1,6 @@
 """What the images of deploy/compose.yaml start, on a machine that has none of them."""
 
 import glob
-import importlib.util
 import os
 import re
 import shlex
@@ -14,8 +13,6 @@ import gan
 
 ROOT = Path(gan.__file__).parent.parent
 DEPLOY = ROOT / "deploy"
-PSYCOPG2 = importlib.util.find_spec("psycopg2") is not None
-PLUGIN = "[sqlalchemy.dialects]\npostgresql.blocking = drilling.postgresql:Dialect\n"
 # What PostgreSQL's image does with an empty volume. The server does not run as root.
 POSTGRES = """
 set -e
@@ -56,9 +53,9 @@ def words(spec: Mapping[str, Any]) -> list[str]:
     return shlex.split(spec["command"])
 
 
-def environment(spec: Mapping[str, Any], folder: Path) -> dict[str, str]:
+def environment(spec: Mapping[str, Any]) -> dict[str, str]:
     """All that a service's processes are told: by the file, by our image, and where programs are here."""
-    here = {"PATH": search_path(), "PYTHONPATH": _modules(folder), "HOME": "/home/ganflow", "LANG": "C.UTF-8"}
+    here = {"PATH": search_path(), "PYTHONPATH": str(ROOT), "HOME": "/home/ganflow", "LANG": "C.UTF-8"}
     of_image = _of_our_image() if spec["image"].startswith("ganflow:") else {}
     return here | of_image | spec.get("environment", {})
 
@@ -67,21 +64,6 @@ def search_path() -> str:
     """Where programs are: of this environment, PostgreSQL's newest, and the system's."""
     servers = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))
     return os.pathsep.join([str(Path(sys.executable).parent), *servers[-1:], os.environ["PATH"]])
-
-
-def with_a_driver(text: str) -> str:
-    """Name the driver that is to be had in addresses of PostgreSQL that leave it open."""
-    return text if PSYCOPG2 else text.replace("postgresql://", "postgresql+blocking://")
-
-
-def _modules(folder: Path) -> str:
-    """Where Python finds ganflow, and a driver for PostgreSQL if the image's is not installed here."""
-    if PSYCOPG2:
-        return str(ROOT)
-    plugin = folder / "plugins" / "blocking-1.dist-info"
-    plugin.mkdir(parents=True, exist_ok=True)
-    (plugin / "entry_points.txt").write_text(PLUGIN)
-    return os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "e2e", plugin.parent)))
 
 
 def _of_our_image() -> dict[str, str]:

@@ -31,7 +31,7 @@ class Service:
     def __init__(self, hosts: Hosts, address: str, name: str, spec: Mapping[str, Any], folder: Path) -> None:
         self.hosts, self.address, self.name, self.spec, self.folder = hosts, address, name, spec, folder
         self.log = folder / f"{name}.log"
-        self.environment = environment(spec, folder)
+        self.environment = environment(spec)
         self.place = self.environment.get("GANFLOW_HOME", "/")
         self.healthy = False
         self.process: subprocess.Popen[bytes] | None = None
