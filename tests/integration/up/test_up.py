@@ -101,19 +101,6 @@ def test_a_taken_port_is_refused_by_name(running, free_ports, tmp_path):
     assert not prefect_toml(Settings(ganflow_home=tmp_path)).exists()
 
 
-def test_the_run_of_a_command_that_is_killed_does_not_stay_running(running, eventually):
-    def runs(state):
-        flows = {"flows": {"name": {"any_": ["ingest"]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
-        return running.api.post("/flow_runs/filter", flows)
-
-    words = [sys.executable, "-m", "flows", "ingest", "digits", "--preset", "debug"]
-    with subprocess.Popen(words, env=running.environment(running.home), cwd=running.home) as command:
-        (run,) = eventually(lambda: runs("RUNNING"))
-        command.kill()
-    assert [each["id"] for each in eventually(lambda: runs("CRASHED"))] == [run["id"]]
-    assert runs("RUNNING") == []
-
-
 def test_a_server_that_is_killed_is_started_again_and_the_rest_runs_on(running, eventually):
     def servers():
         found = []
@@ -130,6 +117,19 @@ def test_a_server_that_is_killed_is_started_again_and_the_rest_runs_on(running, 
     running.children = psutil.Process(running.process.pid).children(recursive=True)
     assert others <= {child.pid for child in running.children}
     assert "MLflow server ended by signal 9: it is started again in 1 s" in running.log.read_text()
+
+
+def test_the_run_of_a_command_that_is_killed_does_not_stay_running(running, eventually):
+    def runs(state):
+        flows = {"flows": {"name": {"any_": ["ingest"]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+        return running.api.post("/flow_runs/filter", flows)
+
+    words = [sys.executable, "-m", "flows", "ingest", "digits", "--preset", "debug"]
+    with subprocess.Popen(words, env=running.environment(running.home), cwd=running.home) as command:
+        (run,) = eventually(lambda: runs("RUNNING"))
+        command.kill()
+    assert [each["id"] for each in eventually(lambda: runs("CRASHED"))] == [run["id"]]
+    assert runs("RUNNING") == []
 
 
 def test_ctrl_c_stops_everything_and_leaves_no_trace(running):
