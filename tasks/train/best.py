@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, ServiceError
 from gan.training.checkpoint import is_complete, load_header
+from gan.training.header import HeaderError
 from tasks.runtime.patience import patiently
 from tasks.train.run_storage import RunStorage
 
@@ -31,6 +33,21 @@ class TrainingResult:
     cur_nimg: int
     end_nimg: int
     kid: float | None
+
+
+def require_end(storage: RunStorage, end_nimg: int) -> None:
+    """Refuse a training that left before its end, which Ray Train takes for one that is finished.
+
+    Raises:
+        ServiceError: its newest checkpoint has seen fewer images than `end_nimg`.
+    """
+    for name in storage.checkpoints()[:1]:
+        with suppress(OSError, HeaderError):  # a damaged one is passed over when the best is fetched
+            if (reached := storage.header(name).cur_nimg) < end_nimg:
+                raise ServiceError(
+                    f"the workers of run {storage.run} left at {reached:,} of {end_nimg:,} images: training it again "
+                    "goes on from there"
+                )
 
 
 def fetch_best(

@@ -17,7 +17,7 @@ from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.runtime.storage import storage_errors
-from tasks.train.best import TrainingResult, fetch_best
+from tasks.train.best import TrainingResult, fetch_best, require_end
 from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
@@ -146,6 +146,7 @@ def train_on_ray(
         with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
             result = _fit(trainer, name, channel)
         with storage_errors(settings.storage):
+            require_end(storage, config.train.total_images)
             return fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 

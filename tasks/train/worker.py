@@ -119,8 +119,9 @@ class RayContext(SumsOverRanks):
         return Notice.LEAVE if asked else Notice.SAVE if taken else Notice.NONE
 
     def _is_asked_to_leave(self) -> bool:
-        """Look now and then; where the channel is gone, so is the driver's node, and nobody waits for the end."""
+        """Look now and then; a channel that cannot be asked asks for nothing."""
         import ray
+        from ray.exceptions import RayError
 
         now = time.monotonic()
         if self.rank > 0 or now - self._listened_at < LISTEN_SECONDS:
@@ -128,7 +129,14 @@ class RayContext(SumsOverRanks):
         self._listened_at = now
         if self._asked is None:
             self._asked = self.channel.asked_to_leave.remote()
-        return bool(ray.wait([self._asked], timeout=0)[0])
+        if not ray.wait([self._asked], timeout=0)[0]:
+            return False
+        try:
+            ray.get(self._asked)
+        except RayError:
+            self._asked = None  # at the next look it is asked anew
+            return False
+        return True
 
     def leave(self) -> None:
         """Tell the driver that the checkpoint is stored with which this training left."""

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from gan.errors import CheckpointError
-from gan.training.checkpoint import HASHES, TENSORS, save_checkpoint
-from tasks.train.best import TrainingResult, fetch_best
+from gan.errors import CheckpointError, ServiceError
+from gan.training.checkpoint import HASHES, HEADER, TENSORS, save_checkpoint
+from tasks.train.best import TrainingResult, fetch_best, require_end
 from tasks.train.run_storage import RunStorage
 from tasks.train.validator import NOT_MEASURED
 
@@ -60,3 +60,12 @@ def test_without_rays_list_the_newest_checkpoint_is_taken(tmp_path, stored):
         (tmp_path / "run" / f"checkpoint_{nimg:09d}" / HASHES).unlink()
     with pytest.raises(CheckpointError, match="run run left no complete checkpoint"):
         fetch_best(result, storage, tmp_path / "out", 320, pytest.fail)
+
+
+def test_a_training_that_left_before_its_end_is_not_taken_for_a_finished_one(tmp_path, stored):
+    storage, _ = stored({100: NOT_MEASURED, 200: 0.1})
+    require_end(storage, 200)
+    with pytest.raises(ServiceError, match="left at 200 of 320 images"):
+        require_end(storage, 320)
+    (tmp_path / "run" / "checkpoint_000000200" / HEADER).write_bytes(b"{")
+    require_end(storage, 320)

@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+import ray
 import ray.train.collective
+from ray.exceptions import RaySystemError
 
 from gan.errors import DatasetError
 from tasks.train import worker
@@ -47,3 +49,21 @@ def test_on_one_machine_the_home_is_read_and_nobody_is_waited_for(done):
     here = WorkerPayload({}, data_dir="/home/data", cache_dir="/home/cache", storage="/home/runs", cpus=1)
     assert worker._dataset(here, "abc", TWO) == "data"
     assert done == [("/home/data", "/home/cache", "abc")]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["is told", "cannot be asked"])
+def test_a_worker_leaves_only_when_it_is_told_to(monkeypatch, answers):
+    asked = []
+
+    def get(reference):
+        if not answers:
+            raise RaySystemError("the channel is away")
+
+    monkeypatch.setattr(ray, "wait", lambda references, timeout: (references, []))
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(worker, "LISTEN_SECONDS", 0)
+    channel = SimpleNamespace(asked_to_leave=SimpleNamespace(remote=lambda: asked.append("asked") or "reference"))
+    context = SimpleNamespace(rank=0, channel=channel, _asked=None, _listened_at=0.0)
+    looks = [worker.RayContext._is_asked_to_leave(context) for _ in range(2)]
+    assert looks == [answers, answers]
+    assert len(asked) == (1 if answers else 2)
