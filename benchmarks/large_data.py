@@ -36,6 +36,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tasks.runtime.settings import THREADS_WAIT
+
 LEAST_RATIO, TIMES_LARGER = 0.85, 4
 SIDES = 32, 256
 BLOCK_BYTES = 2**24
@@ -245,7 +247,7 @@ class Worker:
             preexec_fn=group.enter if group else None,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},
+            env=os.environ | THREADS_WAIT,
             text=True,
         )
         self.told = self._said()["told"]

@@ -4,7 +4,7 @@
      machine, MLflow, checkpoints; without the scores beside training, which compute on the same cores, and, with
      --watched, once more with them
   B  `gan.training.loop.run_training` in a process of its own with a folder for checkpoints, and nothing else: the same
-     configuration, images, threads and niceness
+     configuration, images and threads
 
 Wanted: A's steady speed is at least 98 % of B's, and all of A takes at most 25 s more. The steady speed is all images
 of the second half of the marks over their seconds, as the run's own records have it: pauses for checkpoints and
@@ -33,7 +33,6 @@ from typing import Any
 
 GANFLOW = (sys.executable, "-m", "flows.command.entry")
 LEAST_SHARE, MOST_SECONDS = 0.98, 25.0
-NICENESS = 5  # of Ray's workers
 A, B, WATCHED = "ganflow train", "bare loop", "ganflow train, watched"
 Marks = list[tuple[int, float]]
 """Images seen at each mark, and images a second since the mark before."""
@@ -96,10 +95,12 @@ def by_command(home: Path, options: Sequence[str]) -> Run:
 
 def by_loop(home: Path, options: Sequence[str], threads: int) -> Run:
     """Train by the loop alone."""
+    from tasks.runtime.settings import THREADS_WAIT
+
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--bare", str(home), str(threads), *options],
-        env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE"},  # as every worker of a training has it
+        env=os.environ | THREADS_WAIT,  # as every worker of a training has it
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -118,7 +119,6 @@ def bare(home: Path, threads: int, options: Sequence[str]) -> Marks:
     from gan.training.header import Header
     from gan.training.loop import run_training
 
-    os.nice(NICENESS)
     torch.set_num_threads(threads)
     keep_freed_memory()
     config, marks = configured(options), []

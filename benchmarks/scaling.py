@@ -46,6 +46,7 @@ from gan.training.feed import Feed
 from gan.training.header import Header
 from gan.training.state import TrainingState
 from gan.training.step import Step
+from tasks.runtime.settings import THREADS_WAIT
 
 LEAST_SHARE = 0.9
 MOST_OTHERS, LEAST_ROUNDS = 0.1, 3
@@ -130,7 +131,7 @@ class Side:
 
     def __init__(self, config: Config, world_size: int, threads: int, folder: str) -> None:
         given = [config.model_dump_json(), str(world_size), str(threads), str(Path(folder, "meeting"))]
-        environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE"}  # as every worker of a training has it
+        environment = os.environ | THREADS_WAIT  # as every worker of a training has it
         self.processes = [
             subprocess.Popen(
                 [sys.executable, __file__, "--work", str(rank), *given],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tasks.runtime.settings import THREADS_SLEEP
+from tasks.runtime.settings import THREADS_WAIT
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every command that a test starts and interrupts.
@@ -21,7 +21,7 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 # With telemetry on, the first start of a Prefect server finds its new database locked.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes
-    os.environ.update(THREADS_SLEEP)
+    os.environ.update(THREADS_WAIT)
 
 
 TOGETHER = ("tests/e2e/", "tests/integration/up/")

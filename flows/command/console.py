@@ -56,7 +56,7 @@ def prepare() -> "Settings":
     """
     from flows.services.discovery import AUTH, answers, prefect_environment
     from flows.services.prefect_api import PrefectApi
-    from tasks.runtime.settings import THREADS_SLEEP, require_writable_home
+    from tasks.runtime.settings import THREADS_WAIT, require_writable_home
 
     settings = read_settings()
     require_writable_home(settings)
@@ -66,7 +66,7 @@ def prepare() -> "Settings":
     api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     if api.startswith("http://") and not answers(f"{api}/health"):
         raise ServiceError(f"no Prefect server answers at {api}: start it, or correct or unset PREFECT_API_URL")
-    os.environ.update(THREADS_SLEEP | prefect_environment(settings))
+    os.environ.update(THREADS_WAIT | prefect_environment(settings))
     if api.startswith("http://") and PrefectApi(api, os.environ.get(AUTH)).refuses():
         raise InputError(f"the Prefect server at {api} asks for a password: export it as {AUTH}, name:password")
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_CLASS"] = "flows.command.terminal_log.TerminalHandler"

@@ -37,7 +37,7 @@ from flows.services.supervisor import Children, Stopped, StopRequests
 from gan.errors import InputError
 from tasks.ingest import outbox
 from tasks.ingest.allowed_sources import AllowedSources
-from tasks.runtime.settings import THREADS_SLEEP, Settings, require_writable_home
+from tasks.runtime.settings import THREADS_WAIT, Settings, require_writable_home
 from tasks.tracking.client import NO_PICKLE
 
 
@@ -129,7 +129,7 @@ def _plan(settings: Settings, prefect_port: int, mlflow_port: int, host: str, wo
 def _environment(settings: Settings, state: UpState) -> dict[str, str]:
     environment = {
         **os.environ,
-        **THREADS_SLEEP,
+        **THREADS_WAIT,
         **prefect_environment(settings),
         "GANFLOW_HOME": str(settings.home),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,

@@ -44,6 +44,7 @@ class Probe:
             "lacks": _lacks(),
             "processor": _processor(),
             "cores": len(os.sched_getaffinity(0)),
+            "niceness": os.nice(0),
             "bf16": _bf16(),
             "memory_bytes": free_memory(Path("/proc/meminfo"), Path("/sys/fs/cgroup")),
             "disks": {str(each): _free_disk(each) for each in (folder, Path(tempfile.gettempdir()))},

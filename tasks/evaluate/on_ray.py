@@ -19,7 +19,7 @@ from gan.metrics.features import FeatureExtractor, default_batch_size
 from tasks.evaluate.network import load_extractor
 from tasks.runtime.ray_cluster import as_sentence, ray_cluster
 from tasks.runtime.scratch import local_scratch
-from tasks.runtime.settings import THREADS_SLEEP, Settings
+from tasks.runtime.settings import THREADS_WAIT, Settings
 
 _AHEAD = 2  # slices handed out for each slot: enough to keep it busy, few enough to bound memory
 _SLICES = 4  # for each slot at least, so that none waits long for the last
@@ -96,7 +96,7 @@ class RayExtraction:
                 num_cpus=1,
                 num_gpus=1 if gpus else 0,
                 max_retries=3,
-                runtime_env={"env_vars": THREADS_SLEEP | ({} if gpus else {"CUDA_VISIBLE_DEVICES": ""})},
+                runtime_env={"env_vars": THREADS_WAIT | ({} if gpus else {"CUDA_VISIBLE_DEVICES": ""})},
             )(features_of)
             running: deque[Any] = deque()
             for images in in_slices(batches, slice_size(total, slots, batch)):

@@ -20,6 +20,8 @@ LOOPBACK_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Ray gives its own processes 30 s to start, which are not enough where others keep the processors busy.
 STARTS = 3
 RAYS_FOLDER = "RAY_TMPDIR"
+ONLOOKERS = ("start_monitor", "start_log_monitor")
+"""Ray starts them beside itself: one would have a cloud add nodes, the other tells drivers what workers write."""
 LONGEST_SOCKET_NAME = 107  # which the kernel takes
 _LONGEST_SOCKET = "session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store"
 
@@ -46,14 +48,15 @@ def _start(place: Path | None, on_warning: Callable[[str], None]) -> None:
     for left in reversed(range(STARTS)):
         there = _children()
         try:
-            # A dashboard that nobody asked for is one more open port.
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _temp_dir=place and str(place),
-            )
+            with without_onlookers():
+                # A dashboard that nobody asked for is one more open port.
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _temp_dir=place and str(place),
+                )
         except Exception as error:  # Ray raises a bare one when its time is over
             _clear_away(there)
             if not left:
@@ -107,6 +110,24 @@ def locked_up() -> Iterator[None]:
             os.environ.pop(name, None)
         os.environ.update(before)
         AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def without_onlookers() -> Iterator[None]:
+    """Let a Ray that is started in the block leave out `ONLOOKERS`, for which nobody has a use here.
+
+    They take two seconds of a core to load their libraries, and a hundredth of one from then on.
+    """
+    from ray._private.node import Node
+
+    before = {name: vars(Node)[name] for name in ONLOOKERS if name in vars(Node)}  # a later Ray may have others
+    for name in before:
+        setattr(Node, name, lambda node: None)
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(Node, name, method)
 
 
 def _children() -> set[psutil.Process]:

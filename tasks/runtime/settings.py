@@ -12,9 +12,10 @@ from gan.errors import InputError
 from gan.text.credentials import bare_address
 from tasks.runtime.failures import explained
 
-# Read by OpenMP when PyTorch is loaded. Threads that spin while they wait are a fifth faster on an idle machine, and
-# four to five times slower as soon as one other process is busy; there is always a Prefect server here.
-THREADS_SLEEP = {"OMP_WAIT_POLICY": "PASSIVE"}
+# Read by OpenMP when PyTorch is loaded. A thread that waits for another's part of a layer looks for it about ten
+# microseconds long, then sleeps: a quarter faster than sleeping at once. Looking for as long as OpenMP would, hundreds
+# of times that, takes the core which the other may need: beside a busy process a loop is then four times slower.
+THREADS_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
 _ROOM_BYTES = 2**20
 

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from tasks.runtime.settings import THREADS_SLEEP
+from tasks.runtime.settings import THREADS_WAIT
 
 if TYPE_CHECKING:
     from ray.train.torch import TorchConfig
@@ -23,7 +23,7 @@ def torch_config() -> "TorchConfig":
 
 def worker_environment() -> dict[str, object]:
     """Return the runtime environment of every worker."""
-    return {"env_vars": THREADS_SLEEP, "worker_process_setup_hook": f"{__name__}.use_rays_interface"}
+    return {"env_vars": THREADS_WAIT, "worker_process_setup_hook": f"{__name__}.use_rays_interface"}
 
 
 def use_rays_interface() -> None:

@@ -206,7 +206,7 @@ def _make_trainer(
     import ray.train
 
     from tasks.train.failures import MAX_WAITS, MAX_WORKER_FAILURES
-    from tasks.train.lean_trainer import LeanTrainer
+    from tasks.train.lean_trainer import Alone, LeanTrainer
     from tasks.train.process_group import torch_config, worker_environment
     from tasks.train.worker import WorkerPayload, train_worker
 
@@ -222,7 +222,7 @@ def _make_trainer(
         train_worker,
         on_cluster=settings.on_cluster,
         train_loop_config={"payload": asdict(payload), "channel": channel},
-        torch_config=torch_config(),
+        torch_config=torch_config() if workers.most > 1 else Alone(),
         scaling_config=ray.train.ScalingConfig(
             num_workers=(workers.fewest, workers.most) if workers.is_elastic else workers.most,  # type: ignore[arg-type]
             use_gpu=bool(share["GPU"]),

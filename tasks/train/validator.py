@@ -16,7 +16,7 @@ from gan.text.shown import last_line_of
 from gan.training.header import Header
 from tasks.runtime.ray_cluster import this_node
 from tasks.runtime.scratch import local_scratch
-from tasks.runtime.settings import THREADS_SLEEP, Settings
+from tasks.runtime.settings import THREADS_WAIT, Settings
 from tasks.train.channel import Scoring
 
 if TYPE_CHECKING:  # the process that only waits for a score shall not load torch
@@ -190,7 +190,7 @@ def start_validator(payload: ValidationPayload, open_score: OpenScore, *, gpu: b
     validator = Validator.options(  # type: ignore[attr-defined]
         num_gpus=int(gpu),
         scheduling_strategy=NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=gpu),
-        runtime_env={"env_vars": THREADS_SLEEP | no_gpu},
+        runtime_env={"env_vars": THREADS_WAIT | no_gpu},
     ).remote(open_score, payload)
     validator.open.remote()
     return validator

@@ -28,7 +28,7 @@ from tasks.train.worker_log import WorkerLog, own_output
 
 TELL_SECONDS = 10.0
 LISTEN_SECONDS = 0.5
-"""Between two looks whether the training is to leave: a look takes as long as a small layer."""
+"""Between two looks of a worker that is alone, and looks after every step: Ray Train asks another process each time."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,10 @@ class RayContext(SumsOverRanks):
 
     def notice(self) -> Notice:
         """Whether a worker's node is to be taken away, or the driver is being stopped; ranks hear of it by and by."""
+        now = time.monotonic()
+        if self.world_size == 1 and now - self._listened_at < LISTEN_SECONDS:
+            return Notice.NONE
+        self._listened_at = now
         taken, asked = self._node_is_taken(), self._is_asked_to_leave()
         if self.world_size > 1:
             heard = torch.tensor([taken, asked], dtype=torch.float32, device=self.device)
@@ -119,14 +123,12 @@ class RayContext(SumsOverRanks):
         return Notice.LEAVE if asked else Notice.SAVE if taken else Notice.NONE
 
     def _is_asked_to_leave(self) -> bool:
-        """Look now and then; a channel that cannot be asked asks for nothing."""
+        """Ask the channel, from rank 0; one that cannot be asked asks for nothing."""
         import ray
         from ray.exceptions import RayError
 
-        now = time.monotonic()
-        if self.rank > 0 or now - self._listened_at < LISTEN_SECONDS:
+        if self.rank > 0:
             return False
-        self._listened_at = now
         if self._asked is None:
             self._asked = self.channel.asked_to_leave.remote()
         if not ray.wait([self._asked], timeout=0)[0]:

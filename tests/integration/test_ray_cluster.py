@@ -47,6 +47,7 @@ def test_ray_listens_on_loopback_and_asks_for_its_token(tmp_path):
     before = dict(os.environ)
     with ray_cluster(Settings(ray_address=None)):
         assert ray.get(pid.remote()) != os.getpid()
+        assert not any("monitor.py" in part for child in psutil.Process().children(True) for part in child.cmdline())
         found = listeners()
         assert len(found) >= 4
         assert all(address.is_loopback for address in found)

@@ -14,6 +14,7 @@ FACTS = {
     "lacks": None,
     "processor": "EPYC",
     "cores": 8,
+    "niceness": 0,
     "bf16": True,
     "memory_bytes": 8 * judge.GIB,
     "disks": {"/cache": 20 * judge.GIB, "/tmp": 20 * judge.GIB},
@@ -80,6 +81,11 @@ def test_room_on_a_disk(gib, expected):
 @pytest.mark.parametrize(("gib", "expected"), [(0.9, (False, True)), (3.9, (True, True)), (4, (True, False))])
 def test_free_memory(gib, expected):
     assert state(judge.memory("n", {"memory_bytes": int(gib * judge.GIB)})) == expected
+
+
+@pytest.mark.parametrize(("niceness", "warns"), [(-5, False), (0, False), (1, True), (15, True)])
+def test_workers_that_give_way_are_warned_of(niceness, warns):
+    assert state(judge.processor("n", {**FACTS, "niceness": niceness})) == (True, warns)
 
 
 def test_what_cannot_be_measured_is_no_fault():

@@ -6,11 +6,12 @@ import sys
 import psutil
 import pytest
 import ray
+from ray._private.node import Node
 
 from gan.errors import ServiceError
 from tasks.runtime.guardian import is_running
 from tasks.runtime.ray_cluster import ray_cluster
-from tasks.runtime.ray_here import STARTS
+from tasks.runtime.ray_here import ONLOOKERS, STARTS, without_onlookers
 from tasks.runtime.settings import Settings
 
 HERE = Settings(ray_address=None)
@@ -35,3 +36,10 @@ def test_a_ray_that_never_starts_is_tried_again_said_and_cleared_away(monkeypatc
     assert not any(is_running(psutil.Process(process.pid)) for process in started)
     for process in started:
         process.wait()
+
+
+def test_rays_onlookers_are_left_out_only_of_a_ray_that_is_started_here():
+    methods = {name: vars(Node)[name] for name in ONLOOKERS}  # that Ray still calls them so
+    with without_onlookers():
+        assert [getattr(Node, name)(None) for name in ONLOOKERS] == [None, None]
+    assert {name: vars(Node)[name] for name in ONLOOKERS} == methods

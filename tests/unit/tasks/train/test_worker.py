@@ -8,6 +8,7 @@ import ray.train.collective
 from ray.exceptions import RaySystemError
 
 from gan.errors import DatasetError
+from gan.training.context import Notice
 from tasks.train import worker
 from tasks.train.worker import WorkerPayload
 
@@ -61,9 +62,26 @@ def test_a_worker_leaves_only_when_it_is_told_to(monkeypatch, answers):
 
     monkeypatch.setattr(ray, "wait", lambda references, timeout: (references, []))
     monkeypatch.setattr(ray, "get", get)
-    monkeypatch.setattr(worker, "LISTEN_SECONDS", 0)
     channel = SimpleNamespace(asked_to_leave=SimpleNamespace(remote=lambda: asked.append("asked") or "reference"))
-    context = SimpleNamespace(rank=0, channel=channel, _asked=None, _listened_at=0.0)
+    context = SimpleNamespace(rank=0, channel=channel, _asked=None)
     looks = [worker.RayContext._is_asked_to_leave(context) for _ in range(2)]
     assert looks == [answers, answers]
     assert len(asked) == (1 if answers else 2)
+
+
+@pytest.mark.parametrize(("world_size", "looks"), [(1, 3), (2, 5)], ids=["alone", "of several"])
+def test_a_worker_that_is_alone_looks_for_a_notice_now_and_then(monkeypatch, world_size, looks):
+    half = worker.LISTEN_SECONDS / 2
+    clock = iter([100.0, 100.0 + half, 100.0 + 2 * half, 100.0 + 3 * half, 100.0 + 4 * half])
+    monkeypatch.setattr(worker.time, "monotonic", lambda: next(clock))
+    asked = []
+    context = SimpleNamespace(
+        world_size=world_size,
+        device="cpu",
+        _listened_at=0.0,
+        _node_is_taken=lambda: asked.append("node") or False,
+        _is_asked_to_leave=lambda: False,
+        all_reduce=lambda tensor: None,
+    )
+    assert [worker.RayContext.notice(context) for _ in range(5)] == [Notice.NONE] * 5
+    assert len(asked) == looks
