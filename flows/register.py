@@ -12,13 +12,14 @@ from gan.evaluation.gate import Decision, decide
 from gan.metrics.evaluation import Evaluation
 from tasks.dataset.current import load_version
 from tasks.evaluate.extraction import resolve_precision
+from tasks.evaluate.record import Measured, difference
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.register.step import promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
-from tasks.tracking.registry import RegisteredModel, champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.tracking.registry import champion, draws_the_same_classes, one_decision_at_a_time
 from tasks.tracking.runs import run_dataset
 
 Reply = TypeVar("Reply")
@@ -52,27 +53,15 @@ def register(run_id: str, configuration: Configuration) -> Registered:
 
 
 def _register(settings: Settings, run_id: str, configuration: Configuration) -> Registered:
-    def asked(question: Callable[[], Reply]) -> Reply:
-        # after hours of training, no moment without MLflow shall lose the candidate
-        return patiently(question, "asking MLflow", get_run_logger().warning)
-
-    dataset_md5 = asked(lambda: run_dataset(settings, run_id))
+    dataset_md5 = _asked(lambda: run_dataset(settings, run_id))
     load_version(settings.data_dir, settings.resident_dir, dataset_md5)
     # once, for candidate and champion: their protocols must be one
     configuration = configuration.measuring(resolve_precision(settings, configuration.config.evaluation))
-    candidate = evaluate_generator(asked(lambda: find_subject(settings, run_id)), configuration, dataset_md5)
+    candidate = evaluate_generator(_asked(lambda: find_subject(settings, run_id)), configuration, dataset_md5)
     # Two candidates at once would both be compared with the champion of before.
     with one_decision_at_a_time(settings):
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
-        rival = asked(lambda: champion(settings))
-        if rival is not None and rival.run_id == run_id:
-            reason = f"version {rival.version} is this very candidate and champion already"
-            verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
-        elif rival is None or asked(lambda: draws_the_same_classes(settings, rival, run_id)):
-            verdict = decide(candidate.evaluation, _measured(settings, rival, configuration, dataset_md5))
-        else:
-            reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
-            verdict = decide(candidate.evaluation, None).model_copy(update={"reason": reason})
+        verdict = _judged(settings, run_id, candidate, configuration, dataset_md5)
         version = register_generator(run_id, candidate, configuration)
         alias = promote_or_keep(version, verdict)
     return Registered(
@@ -80,9 +69,25 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
     )
 
 
-def _measured(
-    settings: Settings, rival: RegisteredModel | None, configuration: Configuration, dataset_md5: str
-) -> Evaluation | None:
+def _judged(
+    settings: Settings, run_id: str, candidate: Measured, configuration: Configuration, dataset_md5: str
+) -> Decision:
+    """Hold a candidate against the champion, which is measured on the candidate's dataset for that."""
+    gate, rival = configuration.config.gate, _asked(lambda: champion(settings))
+    alone = decide(candidate.evaluation, None, gate=gate)
     if rival is None:
-        return None
-    return evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5).evaluation
+        return alone
+    if rival.run_id == run_id:
+        reason = f"version {rival.version} is this very candidate and champion already"
+        return alone.model_copy(update={"promote": True, "reason": reason})
+    if not _asked(lambda: draws_the_same_classes(settings, rival, run_id)):
+        reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
+        return alone.model_copy(update={"reason": reason if alone.promote else f"{reason}; {alone.reason}"})
+    theirs = evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5)
+    told_apart = _asked(lambda: difference(settings, candidate, theirs))
+    return decide(candidate.evaluation, theirs.evaluation, told_apart, gate)
+
+
+def _asked(question: Callable[[], Reply]) -> Reply:
+    # after hours of training, no moment without MLflow shall lose the candidate
+    return patiently(question, "asking MLflow", get_run_logger().warning)

@@ -118,7 +118,7 @@ def judge_cell(judge: Judge, cell: Cell, data: Data, generated: Labelled, folder
     real = judge.of_real(reference)
 
     def distances() -> dict[str, Any]:
-        found = distribution_scores(features, real, judge.extractor.network, neighbours=NEIGHBOURS)
+        found, _ = distribution_scores(features, real, judge.extractor.network, neighbours=NEIGHBOURS)
         return {name: metric.model_dump() for name, metric in found.items()}
 
     record: dict[str, Any] = {"reference_images": len(reference), "protocol": judge.protocol}

@@ -14,6 +14,7 @@ from gan.configuration.sections import (
     EvaluationConfig,
     Filter,
     Frozen,
+    GateConfig,
     LossConfig,
     NetworkConfig,
     OptimizerConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "EvaluationConfig",
     "Filter",
     "Frozen",
+    "GateConfig",
     "LossConfig",
     "NetworkConfig",
     "OptimizerConfig",
@@ -50,6 +52,7 @@ class Config(Frozen):
     optimizer: OptimizerConfig = OptimizerConfig()
     train: TrainConfig = TrainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    gate: GateConfig = GateConfig()
     release: ReleaseConfig = ReleaseConfig()
 
     @model_validator(mode="after")

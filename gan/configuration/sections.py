@@ -271,6 +271,17 @@ class EvaluationConfig(Frozen):
         return self
 
 
+class GateConfig(Frozen):
+    """When a candidate takes the champion's place."""
+
+    on_tie: Literal["champion", "newer"] = Field(
+        "champion", description="whose place it is where the scores differ by no more than chance"
+    )
+    tolerance: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.05, description="by how much recall and coverage may be lower than the champion's"
+    )
+
+
 class ReleaseConfig(Frozen):
     """What `generate` draws."""
 

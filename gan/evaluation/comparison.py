@@ -83,7 +83,7 @@ class Comparison:
         holdout = self._evaluation_set(self.holdout) if self.holdout else None
         network = self.extraction.extractor.network
         count = len(a)
-        metrics = distribution_scores(a.features, b.features, network, neighbours=self.config.neighbours)
+        metrics, _ = distribution_scores(a.features, b.features, network, neighbours=self.config.neighbours)
         self.on_progress(self.done, "copies")
         copying = look_for_copies(
             a, b, holdout, name=lambda index: f"image {a.rows[index]}", device=str(network.device)

@@ -23,12 +23,13 @@ LEVEL = 0.005
 
 @dataclass(frozen=True, eq=False)
 class Copying:
-    """What was found; metrics under names without a number of images."""
+    """What was found; metrics under names without a number of images, also of held out images in their place."""
 
     metrics: dict[str, Metric] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     feature_pairs: Sequence[Pair] = ()
     pixel_pairs: Sequence[Pair] = ()
+    of_holdout: dict[str, Metric] = field(default_factory=dict)
 
 
 def look_for_copies(
@@ -69,11 +70,12 @@ def look_for_copies(
     ]
     metrics = {"authenticity": Metric.of(by_features.authenticity)}
     metrics |= _share(FEATURES, by_features, len(training.features.features))
+    of_holdout = _share_of_holdout(FEATURES, by_features)
     warnings += _alarm(by_features, "by features")
     sizes = {given.images.shape[1:] for given in (generated, training, holdout) if given}
     if len(sizes) > 1:
         warnings.append(f"pixels are not compared: there are images of {' and '.join(map(_size, sorted(sizes)))}")
-        return Copying(metrics, warnings, feature_pairs)
+        return Copying(metrics, warnings, feature_pairs, of_holdout=of_holdout)
     images, originals = generated.images[generated.kept(KEPT_BYTES)[:KEPT]], _most(training)
     by_pixels = find_pixel_copies(images, originals, _most(holdout) if holdout else None, level=LEVEL, device=device)
     pixel_pairs = [
@@ -81,8 +83,9 @@ def look_for_copies(
         for pair in by_pixels.pairs
     ]
     metrics |= _share(PIXELS, by_pixels, len(originals))
+    of_holdout |= _share_of_holdout(PIXELS, by_pixels)
     warnings += _alarm(by_pixels, "by pixels")
-    return Copying(metrics, warnings, feature_pairs, pixel_pairs)
+    return Copying(metrics, warnings, feature_pairs, pixel_pairs, of_holdout)
 
 
 class _Chosen:
@@ -121,9 +124,20 @@ def _share(name: str, found: CopiesResult, among: int) -> dict[str, Metric]:
     return {name: Metric.of(found.share, note)}
 
 
+def _share_of_holdout(name: str, found: CopiesResult) -> dict[str, Metric]:
+    return {} if found.holdout_share is None else {name: Metric(value=found.holdout_share)}
+
+
+def beyond_chance(low: float, of_holdout: float) -> bool:
+    """Say whether a share of copies is one, by the lower end of its interval and the share of held out images.
+
+    A holdout that has near copies of training images itself sets the mark.
+    """
+    return low > max(LEVEL, of_holdout)
+
+
 def _alarm(found: CopiesResult, how: str) -> list[str]:
-    # a holdout that has near copies of training images itself sets the mark
-    if found.share is None or found.share.low <= max(LEVEL, found.holdout_share or 0.0):
+    if found.share is None or not beyond_chance(found.share.low, found.holdout_share or 0.0):
         return []
     return [
         f"{found.share.value:.1%} of the generated images are nearer to a training image than held out images are, "

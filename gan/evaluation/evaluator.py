@@ -27,6 +27,7 @@ from gan.evaluation.usefulness import usefulness_scores
 from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.kid import kid
+from gan.metrics.paired import Influences
 from gan.metrics.protocol import Protocol, ReferenceSplit
 
 OnProgress = Callable[[int, str], None]
@@ -34,10 +35,17 @@ OnProgress = Callable[[int, str], None]
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """An evaluation, and what a person would rather look at."""
+    """An evaluation, and what a person would rather look at.
+
+    Attributes:
+        evaluation: scores and protocol.
+        pictures: of it.
+        influences: of each image on the score that decides; None where sets were compared that no gate will see.
+    """
 
     evaluation: Evaluation
     pictures: Pictures
+    influences: Influences | None = None
 
 
 def paired_labels(labels: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
@@ -117,7 +125,7 @@ class Evaluator:
         real = {split: self._real(split, most) for split, most in wanted_features(self.config, self.real)}
         reference = real[self.split].head(len(self.rows))
         generated = self._draw(program, paired_labels(reference.labels, count))
-        metrics = distribution_scores(
+        metrics, influences = distribution_scores(
             generated.features, reference.features, network, neighbours=self.config.neighbours
         )
         training, holdout = real[self.training_split], real.get(self.holdout_split or "")
@@ -131,10 +139,10 @@ class Evaluator:
             protocol=self._protocol(len(training), len(holdout) if holdout else 0),
             metrics=metrics | {metric_key(name, count): metric for name, metric in counted.items()},
             per_class=class_scores(generated, reference, self.real.class_names),
-            baseline=self._baseline(reference, holdout),
+            baseline=self._baseline(reference, holdout) | _of_holdout(copying, holdout),
             warnings=[*size_warnings(count, len(reference), network), *copying.warnings, *complaints],
         )
-        return Evaluated(evaluation, self._pictures(generated, reference, training, copying))
+        return Evaluated(evaluation, self._pictures(generated, reference, training, copying), influences)
 
     def _usefulness(
         self, generated: EvaluationSet, training: EvaluationSet, holdout: EvaluationSet | None
@@ -209,3 +217,7 @@ class Evaluator:
                 "num_holdout": holdout,
             }
         )
+
+
+def _of_holdout(copying: Copying, holdout: EvaluationSet | None) -> dict[str, Metric]:
+    return {metric_key(name, len(holdout)): metric for name, metric in copying.of_holdout.items()} if holdout else {}

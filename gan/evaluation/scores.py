@@ -4,20 +4,21 @@ from collections.abc import Sequence
 
 from gan.errors import InputError
 from gan.evaluation.evaluation_set import EvaluationSet
-from gan.metrics.evaluation import MIN_IMAGES_FOR_FID, Metric, metric_key
+from gan.metrics.evaluation import MIN_IMAGES_FOR_FID, Metric, fid_decides, metric_key
 from gan.metrics.feature_set import FeatureSet
-from gan.metrics.fid_interval import fid_estimate
+from gan.metrics.fid_interval import fid_influences, fid_interval
 from gan.metrics.kid import KidResult, kid, kid_per_class
 from gan.metrics.manifold import manifold
 from gan.metrics.network import FeatureNetwork
+from gan.metrics.paired import Influences, kid_influences
 
 LEAST_IMAGES = 4
 
 
 def distribution_scores(
     generated: FeatureSet, reference: FeatureSet, network: FeatureNetwork, *, neighbours: int
-) -> dict[str, Metric]:
-    """Return FID, KID, precision, recall, density and coverage, each with its interval.
+) -> tuple[dict[str, Metric], Influences]:
+    """Return FID, KID, precision, recall, density and coverage, each with its interval, and which images decide.
 
     With another network than Inception the first two are called `fd_<network>_` and `kd_<network>_`.
 
@@ -26,6 +27,9 @@ def distribution_scores(
         reference: features of real images.
         network: what the features are of.
         neighbours: k of the last four; lowered to what the smaller set allows.
+
+    Returns:
+        The scores by key, and the influences on the one that decides, FID or KID, for `paired_difference`.
 
     Raises:
         InputError: a side has fewer than 4 images.
@@ -36,16 +40,18 @@ def distribution_scores(
     k = min(neighbours, len(generated) - 1, len(reference) - 1)
     near = manifold(generated.features, reference.features, k=k, device=str(network.device))
     note = f"k = {near.k}, {near.num_generated} generated and {near.num_reference} real images"
-    estimate = fid_estimate(
+    of_fid = fid_influences(
         generated.features, reference.features, moments_a=generated.moments, moments_b=reference.moments
     )
-    return {
-        metric_key(fd, count): Metric.of(estimate),
+    by_fid = fid_decides(count, len(reference))
+    scores = {
+        metric_key(fd, count): Metric.of(fid_interval(of_fid)),
         metric_key(kd, count): kid_metric(kid(generated.features, reference.features)),
     } | {
         metric_key(name, near.num_generated): Metric.of(getattr(near, name), note)
         for name in ("precision", "recall", "density", "coverage")
     }
+    return scores, of_fid if by_fid else kid_influences(generated.features, reference.features)
 
 
 def class_scores(generated: EvaluationSet, reference: EvaluationSet, class_names: Sequence[str]) -> dict[str, Metric]:

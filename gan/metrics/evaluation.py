@@ -76,6 +76,11 @@ class Evaluation(Frozen):
             raise InputError(f"{path} is no evaluation that this version reads ({where}: {first['msg']})") from None
 
 
+def fid_decides(generated: int, reference: int) -> bool:
+    """Say whether there are images enough for FID to tell generators apart; below it KID does."""
+    return min(generated, reference) >= MIN_IMAGES_FOR_FID
+
+
 def metric_key(name: str, count: int) -> str:
     """Return a metric's key with its number of generated images: `fid10k`, `kid1437`."""
     return f"{name}{count // 1000}k" if count % 1000 == 0 else f"{name}{count}"

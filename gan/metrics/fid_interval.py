@@ -6,9 +6,9 @@ import numpy as np
 
 from gan.metrics.estimate import Estimate
 from gan.metrics.frechet import Array, Features, Moments, centre, distance_of_traces
+from gan.metrics.paired import NORMAL_QUANTILE, Influences
 
 _BLOCK_ROWS = 1024
-_NORMAL_QUANTILE = 1.959964  # 97.5 %
 
 
 def fid_estimate(
@@ -18,7 +18,42 @@ def fid_estimate(
     moments_a: Moments | None = None,
     moments_b: Moments | None = None,
 ) -> Estimate:
-    """Return FID as `fid` computes it, with an interval for drawing both sets anew.
+    """Return FID as `fid` computes it, with its interval: `fid_interval` of `fid_influences`."""
+    return fid_interval(fid_influences(features_a, features_b, moments_a=moments_a, moments_b=moments_b))
+
+
+def fid_influences(
+    features_a: Features,
+    features_b: Features,
+    *,
+    moments_a: Moments | None = None,
+    moments_b: Moments | None = None,
+) -> Influences:
+    """Return FID as `fid` computes it, and the influence of each image on it.
+
+    Args:
+        features_a: [N_a, D] of any float dtype, N_a from 2 up; with `moments_a` a random part of what it has seen.
+        features_b: [N_b, D] likewise.
+        moments_a: of all features of the first set, where only a part of them was kept.
+        moments_b: of all features of the second set, likewise.
+
+    Raises:
+        ValueError: a set has fewer than 2 features, the two differ in D, or moments are of fewer features than given.
+
+    Reference: Olkin and Pukelsheim, The Distance between Two Random Vectors, 1982, for the derivative.
+    """
+    if features_a.shape[1:] != features_b.shape[1:] or min(len(features_a), len(features_b)) < 2:
+        raise ValueError(f"features are {features_a.shape} and {features_b.shape}, expected [N, D] with N from 2 up")
+    sets = ((features_a, moments_a), (features_b, moments_b))
+    whole = all(moments is None or moments.count == len(features) for features, moments in sets)
+    if whole and max(len(features_a), len(features_b)) < features_a.shape[1]:
+        return Influences(*_by_products(features_a, features_b), len(features_a), len(features_b))
+    all_a, all_b = _all(features_a, moments_a), _all(features_b, moments_b)
+    return Influences(*_by_covariances(features_a, all_a, features_b, all_b), all_a.count, all_b.count)
+
+
+def fid_interval(found: Influences) -> Estimate:
+    """Return FID with an interval for drawing both sets anew.
 
     FID falls with the number of images, so the interval is for the mean of FID at these very numbers of images, not
     for FID of infinitely many.
@@ -30,28 +65,26 @@ def fid_estimate(
     taken on the logarithm of FID, with Student's quantile at the degrees of freedom that the influences leave.
 
     Args:
-        features_a: [N_a, D] of any float dtype, N_a from 2 up; with `moments_a` a random part of what it has seen.
-        features_b: [N_b, D] likewise.
-        moments_a: of all features of the first set, where only a part of them was kept.
-        moments_b: of all features of the second set, likewise.
+        found: of `fid_influences`.
 
-    Raises:
-        ValueError: a set has fewer than 2 features, the two differ in D, or moments are of fewer features than given.
-
-    Reference: Efron and Stein, The Jackknife Estimate of Variance, 1981, for why it is not too small; Olkin and
-    Pukelsheim, The Distance between Two Random Vectors, 1982, for the derivative; Satterthwaite, An Approximate
-    Distribution of Estimates of Variance Components, 1946, for the degrees of freedom.
+    Reference: Efron and Stein, The Jackknife Estimate of Variance, 1981, for why it is not too small; Satterthwaite,
+    An Approximate Distribution of Estimates of Variance Components, 1946, for the degrees of freedom.
     """
-    if features_a.shape[1:] != features_b.shape[1:] or min(len(features_a), len(features_b)) < 2:
-        raise ValueError(f"features are {features_a.shape} and {features_b.shape}, expected [N, D] with N from 2 up")
-    sets = ((features_a, moments_a), (features_b, moments_b))
-    whole = all(moments is None or moments.count == len(features) for features, moments in sets)
-    if whole and max(len(features_a), len(features_b)) < features_a.shape[1]:
-        value, influences_a, influences_b = _by_products(features_a, features_b)
-        return _estimate(value, influences_a, len(features_a), influences_b, len(features_b))
-    all_a, all_b = _all(features_a, moments_a), _all(features_b, moments_b)
-    value, influences_a, influences_b = _by_covariances(features_a, all_a, features_b, all_b)
-    return _estimate(value, influences_a, all_a.count, influences_b, all_b.count)
+    value, variances, doubts = found.value, [], []
+    for influences, count in ((found.generated, found.num_generated), (found.reference, found.num_reference)):
+        centred = influences - influences.mean()
+        variance = float(centred @ centred) / (len(centred) - 1)
+        variances.append(variance / (count - 1))
+        # the variance of a variance; below a Gaussian's kurtosis it is not trusted
+        excess = max(float((centred**4).mean()) - variance**2, 2.0 * variance**2)
+        doubts.append(excess / len(centred) / (count - 1) ** 2)
+    total = sum(variances)
+    if total == 0.0:
+        return Estimate(value=value, low=value, high=value)
+    half = _student_quantile(2.0 * total**2 / sum(doubts)) * math.sqrt(total)
+    if half >= value:  # there the exponential runs away: its tangent goes on
+        return Estimate(value=value, low=value * math.exp(-half / value) if value > 0.0 else 0.0, high=math.e * half)
+    return Estimate(value=value, low=value * math.exp(-half / value), high=value * math.exp(half / value))
 
 
 def _all(features: Features, moments: Moments | None) -> Moments:
@@ -114,27 +147,9 @@ def _influences(features: Features, mean: Array, shift: Array, root_of_map: Feat
     return result
 
 
-def _estimate(value: float, influences_a: Array, count_a: int, influences_b: Array, count_b: int) -> Estimate:
-    variances, doubts = [], []
-    for influences, count in ((influences_a, count_a), (influences_b, count_b)):
-        centred = influences - influences.mean()
-        variance = float(centred @ centred) / (len(centred) - 1)
-        variances.append(variance / (count - 1))
-        # the variance of a variance; below a Gaussian's kurtosis it is not trusted
-        excess = max(float((centred**4).mean()) - variance**2, 2.0 * variance**2)
-        doubts.append(excess / len(centred) / (count - 1) ** 2)
-    total = sum(variances)
-    if total == 0.0:
-        return Estimate(value=value, low=value, high=value)
-    half = _student_quantile(2.0 * total**2 / sum(doubts)) * math.sqrt(total)
-    if half >= value:  # there the exponential runs away: its tangent goes on
-        return Estimate(value=value, low=value * math.exp(-half / value) if value > 0.0 else 0.0, high=math.e * half)
-    return Estimate(value=value, low=value * math.exp(-half / value), high=value * math.exp(half / value))
-
-
 def _student_quantile(freedom: float) -> float:
     # 97.5 %; Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5: to 1 % from 3 degrees of freedom up
-    x = _NORMAL_QUANTILE
+    x = NORMAL_QUANTILE
     first, second = (x**3 + x) / 4.0, (5.0 * x**5 + 16.0 * x**3 + 3.0 * x) / 96.0
     third = (3.0 * x**7 + 19.0 * x**5 + 17.0 * x**3 - 15.0 * x) / 384.0
     return x + first / freedom + second / freedom**2 + third / freedom**3

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from gan.errors import InputError
 from gan.evaluation.evaluator import Evaluated
+from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation
+from gan.metrics.paired import Influences, paired_difference
 from tasks.evaluate.report import evaluation_html
 from tasks.reports.charts import Curve
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import EVALUATIONS, client, run
+from tasks.tracking.runs import run_artifact
 
-REPORT, RECORD = "report.html", "evaluation.json"
+REPORT, RECORD, INFLUENCES = "report.html", "evaluation.json", "influences.npz"
 _CURVES = ("D_loss", "G_loss", "kid")
 
 
@@ -66,7 +70,26 @@ def keep_evaluation(
         log.metrics(evaluation.values, step=step)
         log.file(folder / REPORT)
         log.file(folder / RECORD)
+        if evaluated.influences:
+            evaluated.influences.write(folder / INFLUENCES)
+            log.file(folder / INFLUENCES)
     return Measured(evaluation=evaluation, report=str(folder / REPORT), evaluation_run=log.run_id)
+
+
+def difference(settings: Settings, candidate: Measured, champion: Measured) -> Estimate | None:
+    """The candidate's deciding score minus the champion's, image by image; None where MLflow no longer has both.
+
+    Raises:
+        ServiceError: MLflow does not answer.
+    """
+    try:
+        ours, theirs = (
+            Influences.read(run_artifact(settings, measured.evaluation_run, INFLUENCES))
+            for measured in (candidate, champion)
+        )
+        return paired_difference(ours, theirs)
+    except (InputError, ValueError):
+        return None
 
 
 def _folder_name(title: str, evaluation: Evaluation) -> str:

@@ -108,10 +108,17 @@ def test_a_second_pipeline_on_two_workers_begins_with_the_champion_decides_and_s
     assert (header["warm_start"], header["cur_nimg"]) == (record, 128)
 
     # A twentieth of the training: whatever the numbers say, alias and reason follow from them alone.
-    key = result["verdict"]["metric"]
-    better = result["evaluation"]["metrics"][key]["value"] < home.result["model"]["evaluation"]["metrics"][key]["value"]
-    assert result["alias"] == ("champion" if better else "challenger")
-    assert ("is lower than" if better else "is not lower than") in result["verdict"]["reason"]
+    verdict = result["verdict"]
+    score, *others = verdict["reasons"]
+    assert {each["check"] for each in others} >= {"recall64", "coverage64"}
+    assert (score["check"], verdict["metric"]) == ("kid64", "kid64")
+    says = {"is lower than": True, "is higher than": False, "differs by no more than chance": False}
+    assert [passed for words, passed in says.items() if words in score["said"]] == [score["passed"]]
+    passed = all(each["passed"] for each in verdict["reasons"])
+    assert (verdict["promote"], result["alias"]) == (passed, "champion" if passed else "challenger")
+    evaluations = mlflow.get_experiment_by_name("ganflow-evaluations").experiment_id
+    for run in mlflow.search_runs([evaluations]):
+        assert "influences.npz" in {file.path for file in mlflow.list_artifacts(run.info.run_id)}
 
 
 def test_a_checkpoint_is_measured_against_other_images(home):

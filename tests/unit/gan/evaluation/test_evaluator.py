@@ -51,7 +51,7 @@ def test_everything_is_scored(make: Make) -> None:
     names = ("fid", "kid", "precision", "recall", "density", "coverage", "authenticity", "copies", "pixel_copies")
     assert list(evaluation.metrics) == [f"{name}40" for name in names]
     assert list(evaluation.per_class) == ["a", "b", "c"]
-    assert list(evaluation.baseline) == ["kid30"]
+    assert list(evaluation.baseline) == ["kid30", "copies30", "pixel_copies30"]
     protocol = evaluation.protocol
     assert (protocol.num_generated, protocol.num_reference) == (40, 40)
     assert (protocol.num_training, protocol.num_holdout) == (50, 30)
@@ -151,7 +151,7 @@ def test_against_the_holdout(make: Make) -> None:
     """The holdout may be the reference; it is no baseline for itself then."""
     evaluation = make(reference_split="test").evaluate(program).evaluation
     assert (evaluation.protocol.reference_split, evaluation.protocol.num_reference) == ("test", 30)
-    assert evaluation.baseline == {}
+    assert list(evaluation.baseline) == ["copies30", "pixel_copies30"]
 
 
 def test_images_without_splits(make: Make, real: RealImages) -> None:

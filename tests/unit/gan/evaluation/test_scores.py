@@ -24,10 +24,11 @@ def features_of_two(count: int) -> FeatureSet:
 def test_values_are_those_of_each_metric() -> None:
     """FID and KID as their own functions give them, each inside its interval; k is said."""
     a, b = features(40, 0), features(30, 1)
-    found = distribution_scores(a, b, Counting().extractor.network, neighbours=3)
+    found, influences = distribution_scores(a, b, Counting().extractor.network, neighbours=3)
     assert found["fid40"].value == pytest.approx(fid(a.features, b.features), rel=1e-9)
     wanted = kid(a.features, b.features)
     assert found["kid40"] == kid_metric(wanted)
+    assert influences.value == pytest.approx(wanted.mean, rel=1e-5)  # it decides here
     assert found["kid40"].high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error)
     assert "interval from 100 subsets of 15 images" in found["kid40"].note
     assert found["recall40"].note == "k = 3, 40 generated and 30 real images"
@@ -40,13 +41,24 @@ def test_values_are_those_of_each_metric() -> None:
 def test_keys_carry_the_number_that_was_looked_at() -> None:
     """Neighbours are looked for among 10,000 images at most; their keys do not claim more."""
     a = collect([np.random.default_rng(0).random((10_500, 2)).astype(np.float32)])
-    found = distribution_scores(a, features_of_two(60), Counting().extractor.network, neighbours=3)
+    found, _ = distribution_scores(a, features_of_two(60), Counting().extractor.network, neighbours=3)
     assert {"fid10500", "kid10500", "precision10k", "coverage10k"} <= set(found)
+
+
+@pytest.mark.parametrize(("generated", "reference", "key"), [(2048, 2048, "fid2048"), (2048, 2047, "kid2048")])
+def test_the_influences_are_those_of_the_score_that_decides(generated, reference, key) -> None:
+    """FID's from 2,048 images on both sides up, KID's below."""
+    sets = (collect([np.random.default_rng(s).random((n, 2)) + s / 2]) for s, n in enumerate((generated, reference)))
+    found, influences = distribution_scores(*sets, Counting().extractor.network, neighbours=3)
+    assert influences.value == pytest.approx(found[key].value, rel=0.1)  # KID's score is the mean over subsets
+    assert (len(influences.generated), len(influences.reference)) == (generated, reference)
+    other = ({"fid2048", "kid2048"} - {key}).pop()
+    assert influences.value != pytest.approx(found[other].value, rel=0.1)
 
 
 def test_the_smallest_sets() -> None:
     """Four images are enough for every score, whatever k was asked for."""
-    found = distribution_scores(features(4, 0), features(4, 1), Counting().extractor.network, neighbours=5)
+    found, _ = distribution_scores(features(4, 0), features(4, 1), Counting().extractor.network, neighbours=5)
     assert len(found) == 6
     with pytest.raises(InputError, match="at least 4 images on each side, but there are 3 and 40"):
         require_enough(3, 40)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gan.evaluation.gate import Decision
+from gan.evaluation.gate import Decision, Reason
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from tasks.reports import artifacts
@@ -29,7 +29,8 @@ def test_no_text_becomes_anything_else(shown, text):
         protocol=protocol, metrics={text: Metric(value=1)}, per_class={}, baseline={}, warnings=[text]
     )
     artifacts.metrics(evaluation, f"evaluation of {text}")
-    artifacts.decision(3, "champion", Decision(promote=True, metric=text, reason=text))
+    looks = (Reason(check=text, passed=True, said=text), Reason(check=text, passed=False, said=text))
+    artifacts.decision(3, "champion", Decision(promote=True, metric=text, reason=text, reasons=looks))
     artifacts.picture("picture", b"png", f"release {text}")
     for key, headings in {"metrics": 1, "decision": 1, "picture": 0}.items():
         tokens = MarkdownIt("commonmark").enable("table").parse(shown[key]["markdown"])
