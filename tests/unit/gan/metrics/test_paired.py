@@ -101,7 +101,7 @@ def hostile(path, **changes):
         {"reference": np.array([object()])},
         {"num_generated": [1, 2]},
     ],
-    ids=str,
+    ids=["nan", "no value", "a word", "infinite", "a table", "more than there are", "objects", "two numbers"],
 )
 def test_a_file_that_says_something_else_is_refused(tmp_path, changes):
     hostile(tmp_path / "influences.npz", **changes)
