@@ -63,7 +63,7 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     """G_ema of a checkpoint as a program on the CPU.
 
     Raises:
-        CheckpointError: the folder is no complete checkpoint.
+        CheckpointError: the folder is no complete checkpoint, or a weight is not finite.
     """
     header = load_header(checkpoint)
     try:
@@ -87,6 +87,10 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
         raise other
     generator = build_generator(network, **header.shape)
     restore_part(generator, tensors, "G_ema", checkpoint)
+    if broken := [name for name, value in generator.state_dict().items() if not value.isfinite().all()]:
+        raise CheckpointError(
+            f"the generator in {checkpoint} has weights that are no finite numbers (in {broken[0]}): name another one"
+        )
     return SeededGenerator(generator)
 
 

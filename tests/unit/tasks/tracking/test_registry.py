@@ -110,3 +110,18 @@ def test_a_header_that_asks_for_a_million_layers_is_refused_before_they_are_made
         save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
         with pytest.raises(CheckpointError, match="do not fit its header"):
             load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_generator_whose_weights_are_no_numbers_is_refused(tmp_path, make_header, value):
+    network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=8, expansion=1)
+    config = Config(data=DataConfig(resolution=8), network=network).model_dump(mode="json")
+    header = make_header(config=config, channels=1, num_classes=3)
+    G = build_generator(network, channels=1, num_classes=3)
+    save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
+    assert load_generator(tmp_path)
+    name, weight = list(G.named_parameters())[-1]
+    weight.data.view(-1)[0] = value
+    save_checkpoint(tmp_path, header, {"G_ema": G.state_dict()})
+    with pytest.raises(CheckpointError, match=rf"no finite numbers \(in {name}\)"):
+        load_generator(tmp_path)
