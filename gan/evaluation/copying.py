@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gan.evaluation.copy_shares import FEATURES, LEVEL, PIXELS, beyond_chance
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
 from gan.evaluation.pictures import Pair
@@ -15,10 +16,6 @@ from gan.metrics.feature_set import KEPT
 
 Rows = npt.NDArray[np.int64]
 Names = Callable[[int], str]
-
-FEATURES, PIXELS = "copies", "pixel_copies"
-LEVEL = 0.005
-"""Of honest images that may be flagged by chance; at twice that, 1 % of copies among 1,000 images drowns in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,14 +123,6 @@ def _share(name: str, found: CopiesResult, among: int) -> dict[str, Metric]:
 
 def _share_of_holdout(name: str, found: CopiesResult) -> dict[str, Metric]:
     return {} if found.holdout_share is None else {name: Metric(value=found.holdout_share)}
-
-
-def beyond_chance(low: float, of_holdout: float) -> bool:
-    """Say whether a share of copies is one, by the lower end of its interval and the share of held out images.
-
-    A holdout that has near copies of training images itself sets the mark.
-    """
-    return low > max(LEVEL, of_holdout)
 
 
 def _alarm(found: CopiesResult, how: str) -> list[str]:

@@ -4,7 +4,7 @@ import math
 
 from gan.configuration.config import Frozen, GateConfig
 from gan.errors import InputError
-from gan.evaluation.copying import FEATURES, PIXELS, beyond_chance
+from gan.evaluation.copy_shares import FEATURES, PIXELS, beyond_chance
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation, Metric, fid_decides, metric_key
 from gan.metrics.protocol import require_equal
