@@ -110,6 +110,32 @@ def kid_per_class(
 
 
 Array = npt.NDArray[np.float64]
+
+
+def kernel_between(a: Features, b: Features) -> Array:
+    """Return KID's kernel (x.y / D + 1)^3 of each feature with each; the product is taken in their own dtype.
+
+    Args:
+        a: [N, D].
+        b: [M, D].
+
+    Returns:
+        [N, M] float64.
+    """
+    kernel: Array = (a @ b.T).astype(np.float64)
+    kernel /= a.shape[1]
+    kernel += 1.0
+    kernel *= kernel * kernel
+    return kernel
+
+
+def kernel_with_itself(features: Features) -> Array:
+    """Return KID's kernel of each feature [N, D] with itself, [N] float64."""
+    squares: Array = np.einsum("nd,nd->n", features, features, dtype=np.float64)
+    result: Array = (squares / features.shape[1] + 1.0) ** 3
+    return result
+
+
 Picks = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
 
 
@@ -123,8 +149,8 @@ def _estimates(a: Features, b: Features, picks: Picks) -> Array:
 def _estimate(a: Features, b: Features, in_a: Array, in_b: Array) -> Array:
     # entry k: of the rows of a and of b that in_a[:, k] and in_b[:, k] mark with 1
     size_a, size_b = in_a.sum(axis=0), in_b.sum(axis=0)
-    within_a = (_sums_within(a, in_a) - _diagonal(a) @ in_a) / (size_a * (size_a - 1))
-    within_b = (_sums_within(b, in_b) - _diagonal(b) @ in_b) / (size_b * (size_b - 1))
+    within_a = (_sums_within(a, in_a) - kernel_with_itself(a) @ in_a) / (size_a * (size_a - 1))
+    within_b = (_sums_within(b, in_b) - kernel_with_itself(b) @ in_b) / (size_b * (size_b - 1))
     between = sum(_sum(a, rows, in_a, b, columns, in_b) for rows in _blocks(a) for columns in _blocks(b))
     result: Array = within_a + within_b - 2.0 * between / (size_a * size_b)
     return result
@@ -141,22 +167,13 @@ def _sums_within(a: Features, in_a: Array) -> Array:
 
 
 def _sum(a: Features, rows: slice, in_a: Array, b: Features, columns: slice, in_b: Array) -> Array:
-    kernel = (a[rows] @ b[columns].T).astype(np.float64)
-    kernel /= a.shape[1]
-    kernel += 1.0
-    kernel *= kernel * kernel
+    kernel = kernel_between(a[rows], b[columns])
     result: Array = ((kernel @ in_b[columns]) * in_a[rows]).sum(axis=0)
     return result
 
 
 def _blocks(features: Features) -> list[slice]:
     return [slice(start, start + _BLOCK_ROWS) for start in range(0, len(features), _BLOCK_ROWS)]
-
-
-def _diagonal(features: Features) -> Array:
-    squares: Array = np.einsum("nd,nd->n", features, features, dtype=np.float64)
-    result: Array = (squares / features.shape[1] + 1.0) ** 3
-    return result
 
 
 def _membership(picks: list[npt.NDArray[np.int64]], count: int) -> Array:

@@ -4,17 +4,19 @@ import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from gan.errors import InputError
 from gan.metrics.estimate import Estimate
+from gan.metrics.kid import Features, kernel_between, kernel_with_itself
 
 Array = npt.NDArray[np.float64]
 NORMAL_QUANTILE = 1.959964
 """97.5 %."""
+_BLOCK_ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +105,7 @@ def paired_difference(a: Influences, b: Influences) -> Estimate:
     return Estimate(value=value, low=value - half, high=value + half)
 
 
-def kid_influences(features_a: npt.NDArray[np.floating[Any]], features_b: npt.NDArray[np.floating[Any]]) -> Influences:
+def kid_influences(features_a: Features, features_b: Features) -> Influences:
     """Return the unbiased squared MMD of all images with KID's kernel, and each image's influence on it.
 
     An image x of the first set has the influence 2 (mean k(x, a) - mean k(x, b)), over all a but itself and all b.
@@ -132,29 +134,17 @@ def kid_influences(features_a: npt.NDArray[np.floating[Any]], features_b: npt.ND
     )
 
 
-_BLOCK_ROWS = 2048
-
-
-def _kernel(a: npt.NDArray[np.floating[Any]], b: npt.NDArray[np.floating[Any]]) -> Array:
-    kernel = (a @ b.T).astype(np.float64)
-    kernel /= a.shape[1]
-    kernel += 1.0
-    kernel *= kernel * kernel
-    return kernel
-
-
-def _means_within(features: npt.NDArray[np.floating[Any]]) -> Array:
-    squares = np.einsum("nd,nd->n", features, features, dtype=np.float64)
-    own = (squares / features.shape[1] + 1.0) ** 3
-    result: Array = (_sums_between(features, features)[0] - own) / (len(features) - 1)
+def _means_within(features: Features) -> Array:
+    between, _ = _sums_between(features, features)
+    result: Array = (between - kernel_with_itself(features)) / (len(features) - 1)
     return result
 
 
-def _sums_between(a: npt.NDArray[np.floating[Any]], b: npt.NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+def _sums_between(a: Features, b: Features) -> tuple[Array, Array]:
     rows, columns = np.zeros(len(a)), np.zeros(len(b))
     for i in range(0, len(a), _BLOCK_ROWS):
         for j in range(0, len(b), _BLOCK_ROWS):
-            kernel = _kernel(a[i : i + _BLOCK_ROWS], b[j : j + _BLOCK_ROWS])
+            kernel = kernel_between(a[i : i + _BLOCK_ROWS], b[j : j + _BLOCK_ROWS])
             rows[i : i + _BLOCK_ROWS] += kernel.sum(axis=1)
             columns[j : j + _BLOCK_ROWS] += kernel.sum(axis=0)
     return rows, columns
