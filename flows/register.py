@@ -74,15 +74,15 @@ def _judged(
 ) -> Decision:
     """Hold a candidate against the champion, which is measured on the candidate's dataset for that."""
     gate, rival = configuration.config.gate, _asked(lambda: champion(settings))
-    alone = decide(candidate.evaluation, None, gate=gate)
     if rival is None:
-        return alone
+        return decide(candidate.evaluation, None, gate=gate)
     if rival.run_id == run_id:
+        metric = decide(candidate.evaluation, None, gate=gate).metric
         reason = f"version {rival.version} is this very candidate and champion already"
-        return alone.model_copy(update={"promote": True, "reason": reason})
+        return Decision(promote=True, metric=metric, reason=reason)
     if not _asked(lambda: draws_the_same_classes(settings, rival, run_id)):
-        reason = f"the champion, version {rival.version}, draws other classes than the dataset has now"
-        return alone.model_copy(update={"reason": reason if alone.promote else f"{reason}; {alone.reason}"})
+        others = f"the champion, version {rival.version}, draws other classes than the dataset has now"
+        return decide(candidate.evaluation, None, gate=gate, unrivalled=others)
     theirs = evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5)
     told_apart = _asked(lambda: difference(settings, candidate, theirs))
     return decide(candidate.evaluation, theirs.evaluation, told_apart, gate)

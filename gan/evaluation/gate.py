@@ -35,6 +35,8 @@ def decide(
     champion: Evaluation | None,
     difference: Estimate | None = None,
     gate: GateConfig = _AS_USUAL,
+    *,
+    unrivalled: str = "there is no champion yet",
 ) -> Decision:
     """Let a candidate pass that is better than the champion by more than chance, loses no variety and copies nothing.
 
@@ -46,6 +48,7 @@ def decide(
         difference: the candidate's deciding score minus the champion's, as `paired_difference` has it; None where the
             influences of one are lost: the interval is then that of two independent scores, which is wider.
         gate: how much is asked for.
+        unrivalled: why there is nothing to be beaten, where there is no champion to compare with.
 
     Raises:
         ProtocolMismatchError: the two evaluations hold under different protocols.
@@ -57,7 +60,7 @@ def decide(
     score = _metric(candidate, key)
     reasons = _copies(candidate)
     if champion is None:
-        told = f"there is no champion yet, so the candidate becomes it with {key} {score.value:.6g}"
+        told = f"{unrivalled}, so the candidate becomes it with {key} {score.value:.6g}"
         reasons = [Reason(check=key, passed=True, said=told), *reasons]
     else:
         require_equal(protocol, champion.protocol)

@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,14 @@ Array = npt.NDArray[np.float64]
 NORMAL_QUANTILE = 1.959964
 """97.5 %."""
 _BLOCK_ROWS = 2048
+_MOST_BYTES = 2**26
+"""Of a file: influences of eight million images on each side."""
+
+# a file that anybody may have written: cut, of other types, or with a header that asks for more than there is
+_NO_SUCH_FILE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +68,9 @@ class Influences:
             InputError: it is no such file.
         """
         try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(each.file_size for each in archive.infolist()) > _MOST_BYTES:
+                    raise InputError(f"{path} is larger than influences of images can be")
             with np.load(path, allow_pickle=False) as file:
                 found = cls(
                     value=float(file["value"]),
@@ -67,7 +79,7 @@ class Influences:
                     num_generated=int(file["num_generated"]),
                     num_reference=int(file["num_reference"]),
                 )
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _NO_SUCH_FILE as error:
             raise InputError(f"{path} holds no influences of images ({error})") from None
         if not found._sound:
             raise InputError(f"{path} holds influences that no images can have")

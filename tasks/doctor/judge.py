@@ -81,9 +81,9 @@ def processor(node: str, facts: Mapping[str, Any]) -> Check:
     """What computes where there is no GPU."""
     bf16 = {True: "bf16 by itself", False: "bf16 only emulated", None: "bf16 not known"}[facts["bf16"]]
     shown = f"{facts['cores']} cores of {facts['processor']}, {bf16}"
-    if not facts["niceness"] > 0:
+    if facts["niceness"] <= 0:
         return Check("processor", node, True, shown)
-    remedy = "export RAY_worker_niceness=0 before its ray start: threads of one layer wait for the one that gives way"
+    remedy = "run it without nice, and export RAY_worker_niceness=0 before ray start: a layer waits for who gives way"
     return Check("processor", node, True, f"{shown}; its workers run at niceness {facts['niceness']}", remedy)
 
 

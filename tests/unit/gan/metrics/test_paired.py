@@ -100,8 +100,21 @@ def hostile(path, **changes):
         {"reference": np.ones(5)},
         {"reference": np.array([object()])},
         {"num_generated": [1, 2]},
+        {"num_generated": np.inf},
+        {"generated": np.zeros(2**25)},
     ],
-    ids=["nan", "no value", "a word", "infinite", "a table", "more than there are", "objects", "two numbers"],
+    ids=[
+        "nan",
+        "no value",
+        "a word",
+        "infinite",
+        "a table",
+        "more than there are",
+        "objects",
+        "two numbers",
+        "no number",
+        "too large",
+    ],
 )
 def test_a_file_that_says_something_else_is_refused(tmp_path, changes):
     hostile(tmp_path / "influences.npz", **changes)
