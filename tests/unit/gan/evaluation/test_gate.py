@@ -21,6 +21,8 @@ def test_first_candidate_is_promoted(scored, protocol) -> None:
     assert decision.promote
     assert decision.metric == "fid10k"
     assert "no champion yet" in decision.reason
+    other = decide(scored(50.0, 0.5, protocol()), None, unrivalled="it draws other classes")
+    assert other.reason == other.reasons[0].said == "it draws other classes, so the candidate becomes it with fid10k 50"
 
 
 @pytest.mark.parametrize(
