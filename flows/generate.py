@@ -6,12 +6,12 @@ from flows.configure import resolve_own
 from flows.parameters import Overrides
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
+from tasks.champion.changing import find_in_use
 from tasks.generate.release import next_name
 from tasks.generate.step import Released, draw_release
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.own_configuration import version_configuration
-from tasks.tracking.registry import find_model
 
 
 @flow(name="generate")
@@ -32,7 +32,7 @@ def generate(
         overrides: `section.key=value` changes of either.
     """
     settings = Settings()
-    found = find_model(settings, model)
+    found = find_in_use(settings, model)
     configuration = resolve_own(preset, overrides, lambda: version_configuration(settings, found))
     return generate_configured.fn(str(found.version), configuration, name, seed)
 
@@ -44,7 +44,7 @@ def generate_configured(
     """As `generate`, for a caller that has resolved the configuration."""
     settings = Settings()
     require_writable_home(settings)
-    version = find_model(settings, model).version
+    version = find_in_use(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
     name = name or next_name(settings, version)
     again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed)

@@ -10,6 +10,8 @@ from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision, decide
 from gan.metrics.evaluation import Evaluation
+from tasks.champion.changing import champion, one_decision_at_a_time
+from tasks.champion.step import new_intent
 from tasks.dataset.current import load_version
 from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured, difference
@@ -19,19 +21,21 @@ from tasks.register.step import promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
-from tasks.tracking.registry import champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.tracking.registry import draws_the_same_classes
 from tasks.tracking.runs import run_dataset
+from tasks.tracking.versions import RegisteredModel
 
 Reply = TypeVar("Reply")
 
 
 class Registered(BaseModel):
-    """What `register` did with a candidate."""
+    """What `register` did with a candidate; `before` is the champion that it was compared with, if there was one."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
     alias: str
+    before: int | None
     verdict: Decision
     evaluation: Evaluation
     report: str
@@ -58,22 +62,36 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
     # once, for candidate and champion: their protocols must be one
     configuration = configuration.measuring(resolve_precision(settings, configuration.config.evaluation))
     candidate = evaluate_generator(_asked(lambda: find_subject(settings, run_id)), configuration, dataset_md5)
-    # Two candidates at once would both be compared with the champion of before.
+    alias, intent = None, new_intent()
+    # Two candidates of this home at once would both be compared with the champion of before; one of another home,
+    # which the history tells of, has this one compared again.
     with one_decision_at_a_time(settings):
-        # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
-        verdict = _judged(settings, run_id, candidate, configuration, dataset_md5)
-        version = register_generator(run_id, candidate, configuration)
-        alias = promote_or_keep(version, verdict)
+        while alias is None:
+            rival = _asked(lambda: champion(settings))
+            # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
+            verdict = _judged(settings, run_id, candidate, configuration, dataset_md5, rival)
+            version = register_generator(run_id, candidate, configuration)
+            alias = promote_or_keep(version, verdict, rival.version if rival else None, intent)
     return Registered(
-        version=version, alias=alias, verdict=verdict, evaluation=candidate.evaluation, report=candidate.report
+        version=version,
+        alias=alias,
+        before=rival.version if rival else None,
+        verdict=verdict,
+        evaluation=candidate.evaluation,
+        report=candidate.report,
     )
 
 
 def _judged(
-    settings: Settings, run_id: str, candidate: Measured, configuration: Configuration, dataset_md5: str
+    settings: Settings,
+    run_id: str,
+    candidate: Measured,
+    configuration: Configuration,
+    dataset_md5: str,
+    rival: RegisteredModel | None,
 ) -> Decision:
     """Hold a candidate against the champion, which is measured on the candidate's dataset for that."""
-    gate, rival = configuration.config.gate, _asked(lambda: champion(settings))
+    gate = configuration.config.gate
     if rival is None:
         return decide(candidate.evaluation, None, gate=gate)
     if rival.run_id == run_id:

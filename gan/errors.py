@@ -41,6 +41,10 @@ class WeightsError(InputError):
     """The feature network's weights cannot be found or have the wrong hash."""
 
 
+class PromotionRefusedError(GanflowError):
+    """A version that was to become champion, and that the gate has refused."""
+
+
 class ServiceError(GanflowError):
     """A service that does not answer, answers as something else, or did not start; later the same command may do."""
 

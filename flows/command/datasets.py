@@ -9,7 +9,7 @@ import typer
 from flows.command.console import Answer, prepare
 from flows.command.group import group
 from flows.command.options import Json
-from gan.text.shown import inert
+from flows.command.table import table
 
 if TYPE_CHECKING:
     from tasks.dataset.catalogue import CheckedOut, Version
@@ -94,7 +94,7 @@ def log_lines(found: "Sequence[Version]") -> list[str]:
         )
         for version in found
     ]
-    return _table(rows, right={3, 4})
+    return table(rows, right={3, 4})
 
 
 def diff_lines(result: "VersionDiff") -> list[str]:
@@ -124,7 +124,7 @@ def diff_lines(result: "VersionDiff") -> list[str]:
         for name in classes
     ]
     rows += [("total", *(_change(added[split], removed[split]) for split in splits))]
-    return [*lines, *_table(rows, right={1, 2})]
+    return [*lines, *table(rows, right={1, 2})]
 
 
 def checkout_lines(result: "CheckedOut") -> list[str]:
@@ -151,15 +151,3 @@ def _number(value: int | None) -> str:
 def _value(value: Any) -> str:
     text = "none" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-
-
-def _table(rows: Sequence[Sequence[str]], right: set[int]) -> list[str]:
-    rows = [list(map(inert, row)) for row in rows]  # before they are counted
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if index in right else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

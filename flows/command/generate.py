@@ -38,10 +38,10 @@ def generate(
 
     require_resolvable(preset, changes)
     settings = begin()
+    from tasks.champion.changing import find_in_use
     from tasks.tracking.own_configuration import version_configuration
-    from tasks.tracking.registry import find_model
 
-    found = find_model(settings, model)
+    found = find_in_use(settings, model)
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
     from flows.services.temporary_server import starting_prefect
 

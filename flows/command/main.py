@@ -4,6 +4,7 @@ All modules of verbs are imported for any of them, so they hold annotations and 
 rich, and nothing larger. A verb imports what it runs in its body.
 """
 
+from flows.command.champion import history, promote, rollback
 from flows.command.compare import compare
 from flows.command.datasets import app as datasets
 from flows.command.doctor import doctor
@@ -20,6 +21,9 @@ app = group(
     "ganflow",
     "Keep synthetic image datasets fresh: version images with DVC, train a GAN on Ray, measure it, register it "
     "in MLflow and draw releases from the champion, all as Prefect flows.",
-    (run, ingest, train, evaluate, register, retrain, generate, sample, compare, presets, doctor, up),
+    (
+        *(run, ingest, train, evaluate, register, retrain, promote, rollback, history),
+        *(generate, sample, compare, presets, doctor, up),
+    ),
     [datasets],
 )

@@ -79,7 +79,7 @@ def model_lines(result: "Registered") -> list[str]:
     return [
         *evaluation_lines(result.evaluation),
         f"report    {result.report}",
-        f"model     gan-generator version {result.version} is {result.alias}: {result.verdict.reason}",
+        f"model     version {result.version} is {result.alias}: {result.verdict.reason}",
     ]
 
 

@@ -8,8 +8,9 @@ from gan.generation.sampling import Program
 from gan.training.checkpoint import load_header
 from tasks.runtime.settings import Settings
 from tasks.tracking.own_configuration import kind_of
-from tasks.tracking.registry import find_model, load_generator, load_program
+from tasks.tracking.registry import load_generator, load_program
 from tasks.tracking.runs import run_artifact
+from tasks.tracking.versions import find_model
 
 CHECKPOINT = "checkpoint"
 

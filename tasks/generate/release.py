@@ -24,7 +24,7 @@ from gan.metrics.evaluation import Evaluation
 from tasks.generate.dataset_card import dataset_card
 from tasks.runtime.scratch import scratch_beside, scratch_folder
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import MODEL, RegisteredModel
+from tasks.tracking.versions import RegisteredModel
 
 FORMAT_VERSION = 1
 LAST_SEED = 2**63 - 1
@@ -45,9 +45,9 @@ class Release:
     existed: bool
 
 
-def first_seed(version: int, name: str) -> int:
-    """Where a release's seeds start: a number in [0, 2**62) derived from model version and release name."""
-    digest = hashlib.sha256(f"{MODEL}/{version}/{name}".encode()).digest()
+def first_seed(model: str, version: int, name: str) -> int:
+    """Where a release's seeds start: a number in [0, 2**62) derived from model, version and release name."""
+    digest = hashlib.sha256(f"{model}/{version}/{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 2
 
 
@@ -97,7 +97,7 @@ def build_release(
             f"seeds from {seed} for {config.num_images} images leave [0, {LAST_SEED}]: give a smaller --seed"
         )
     folder = settings.synthetic_dir / name
-    start = first_seed(model.version, name) if seed is None else seed
+    start = first_seed(model.name, model.version, name) if seed is None else seed
     wanted = {"num_images": config.num_images, "first_seed": start, "batch_size": config.batch_size}
     if folder.exists():
         manifest = verify_release(folder)
@@ -154,7 +154,7 @@ def _fill(
     manifest: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "name": name,
-        "model": {"name": MODEL, "version": model.version, "run_id": model.run_id},
+        "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
         "dataset_md5": model.dataset_md5,
         "generation": {**generation, "precision": "fp32"},
         "configuration": configuration,

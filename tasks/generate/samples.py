@@ -9,7 +9,8 @@ from gan.errors import InputError
 from gan.generation.grids import grid_png
 from gan.generation.sampling import draw
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import find_model, load_program, require_label
+from tasks.tracking.registry import load_program, require_label
+from tasks.tracking.versions import find_model
 
 
 def write_samples(settings: Settings, model: str, output: Path, *, label: int, count: int, seed: int) -> int:

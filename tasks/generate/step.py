@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Evaluation
+from tasks.champion.recall import recall_releases
+from tasks.champion.store import read_history
 from tasks.dataset.repository import recover, track_release
 from tasks.generate.release import Release, build_release
 from tasks.reports import artifacts
@@ -13,12 +15,9 @@ from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
-from tasks.tracking.registry import (
-    RegisteredModel,
-    find_model,
-    load_program,
-)
+from tasks.tracking.registry import load_program
 from tasks.tracking.runs import run_artifact
+from tasks.tracking.versions import RegisteredModel, find_model
 from tasks.train.step import TRAINING_DIGESTS
 
 
@@ -60,6 +59,9 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
         )
     md5 = track_release(settings, release.folder)
     _log_release(settings, model, release, md5)
+    if version in read_history(settings).withdrawn:  # looked at last: whoever withdraws it later finds the release
+        recall_releases(settings, version, "it was drawn from a version that had been withdrawn")
+        logger.warning("version %d was withdrawn, so release %s is recalled: see `ganflow history`", version, name)
     artifacts.picture("release-samples", (release.folder / "samples.png").read_bytes(), f"release {name}")
     return Released(
         name=name,
@@ -76,6 +78,7 @@ def _log_release(settings: Settings, model: RegisteredModel, release: Release, m
     tags = {
         "release": release.folder.name,
         "release_md5": md5,
+        "model": model.name,
         "model_version": str(model.version),
         "training_run": model.run_id,
         "dataset_md5": model.dataset_md5,

@@ -7,10 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
-
-from prefect.client.orchestration import get_client
-from prefect.events import Event, Resource
 
 from gan.data.store.dataset import DatasetInfo, read_dataset_info
 from gan.data.store.shards import read_split
@@ -18,6 +14,7 @@ from gan.generation.grids import class_grid_png
 from gan.text.shown import reason_of
 from tasks.dataset.repository import current_md5
 from tasks.ingest import outbox
+from tasks.runtime.events import send_event
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import DATASETS, run
@@ -71,16 +68,8 @@ def announce(settings: Settings, on_warning: Callable[[str], None]) -> None:
 
 
 def _send(event_id: str, md5: str, payload: dict[str, Any]) -> None:
-    """Send an event, and return when the server has it: `emit_event` would only put it into a queue."""
-    event = Event(
-        id=UUID(event_id),
-        event=DATASET_VERSIONED,
-        resource=Resource({"prefect.resource.id": f"ganflow.dataset.{md5}", "prefect.resource.name": md5}),
-        payload=payload,
-    )
-    with get_client(sync_client=True) as prefect:
-        # a path of Prefect's HTTP interface that its client has no method for
-        prefect.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
+    resource = f"ganflow.dataset.{md5}"
+    send_event(DATASET_VERSIONED, resource=resource, name=md5, payload=payload, event_id=event_id)
 
 
 def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: IngestFiles | None) -> bytes:

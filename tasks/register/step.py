@@ -6,10 +6,12 @@ from pathlib import Path
 
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
 from gan.training.checkpoint import HASHES, load_header
+from tasks.champion.changing import Wish, promote
 from tasks.evaluate.record import Measured
 from tasks.register.model_card import model_card
 from tasks.reports import artifacts
@@ -17,13 +19,9 @@ from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
-from tasks.tracking.registry import (
-    find_model,
-    load_generator,
-    promote,
-    register_version,
-)
+from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
+from tasks.tracking.versions import find_model
 
 
 @step(cache_policy=NO_CACHE)
@@ -72,12 +70,24 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
 
 
 @step(cache_policy=NO_CACHE)
-def promote_or_keep(version: int, verdict: Decision) -> str:
-    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact."""
+def promote_or_keep(version: int, verdict: Decision, against: int | None, intent: str) -> str | None:
+    """Change the champion as the verdict says. Buys a retry and an artifact.
+
+    Args:
+        version: the candidate.
+        verdict: on it.
+        against: the champion that it was compared with; None: there was none.
+        intent: names this decision, so that a retry does not make it twice.
+
+    Returns:
+        The version's alias; None where the champion is another by now, and the candidate has to be compared with it.
+    """
     settings = Settings()
     model = find_model(settings, str(version))
     if verdict.promote:
-        promote(settings, model)
+        wish = Wish(verdict.reason, intent, str(flow_run.id or ""))
+        if promote(settings, version, wish, against=against) is None:
+            return None
     alias = "champion" if verdict.promote else "challenger"
     client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
     get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)

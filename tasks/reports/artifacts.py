@@ -2,7 +2,7 @@
 
 import base64
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,6 +148,12 @@ def decision(version: int, alias: str, verdict: Decision) -> None:
     )
     text = f"# Version {version} is {markdown.name(alias)}\n\n{reason}\n{looks}"
     _show(create_markdown_artifact, key="decision", markdown=text, description="champion or challenger")
+
+
+def champions(changes: Sequence[Mapping[str, str]]) -> None:
+    """Show which version was champion since when, and why."""
+    rows = [{key: markdown.name(value) for key, value in change.items()} for change in changes]
+    _show(create_table_artifact, key="champions", table=rows, description="which version was champion, and why")
 
 
 def link(key: str, url: str, text: str) -> None:

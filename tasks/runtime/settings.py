@@ -1,5 +1,6 @@
 """Settings of the place, not of the science: where things lie and which servers to use, from the environment."""
 
+import getpass
 import os
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from tasks.runtime.failures import explained
 # of times that, takes the core which the other may need: beside a busy process a loop is then four times slower.
 THREADS_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 
+_MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"  # as a folder, an address and a filter of MLflow's can hold it
 _ROOM_BYTES = 2**20
 
 
@@ -32,6 +34,8 @@ class Settings(BaseSettings):
     ganflow_ship_code: bool = False
     ganflow_feed_memory: ByteSize | None = None
     ganflow_price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    ganflow_model: Annotated[str, Field(pattern=_MODEL_NAME)] = "gan-generator"
+    ganflow_user: str | None = None
     ganflow_mlflow_page: str | None = None
     ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None
@@ -114,6 +118,24 @@ class Settings(BaseSettings):
     def tracking_place(self) -> str:
         """The same as sentences, pages and records may name it: without user, password and query."""
         return bare_address(self.tracking_uri)
+
+    @property
+    def model(self) -> str:
+        """The registered model that this home trains and draws from."""
+        return self.ganflow_model
+
+    @property
+    def history_model(self) -> str:
+        """The registered model whose versions are the changes of that one's champion."""
+        return f"{self.model}-history"
+
+    @property
+    def user(self) -> str:
+        """Whoever changes the registry is noted under this name: `GANFLOW_USER`, or that of the login."""
+        try:
+            return self.ganflow_user or getpass.getuser()
+        except (OSError, KeyError):  # a container may run as a number without a name
+            return f"user {os.getuid()}"
 
     @property
     def mlflow_page(self) -> str | None:

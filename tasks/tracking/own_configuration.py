@@ -14,7 +14,7 @@ from tasks.tracking.client import CONFIG, client
 from tasks.tracking.runs import run_artifact
 
 if TYPE_CHECKING:
-    from tasks.tracking.registry import RegisteredModel
+    from tasks.tracking.versions import RegisteredModel
 
 RUN_ID_LENGTH = 32
 
@@ -41,7 +41,7 @@ def fixed_name(settings: Settings, name: str) -> str:
     """
     if kind_of(name) != "version" or name.isdecimal():
         return name
-    from tasks.tracking.registry import find_model
+    from tasks.tracking.versions import find_model
 
     return str(find_model(settings, name).version)
 
@@ -65,7 +65,7 @@ def own_configuration(settings: Settings, name: str) -> Configuration:
 
         folder = Path(name).expanduser().absolute()
         return _configuration("checkpoint", folder.name, load_header(folder).config)
-    from tasks.tracking.registry import find_model
+    from tasks.tracking.versions import find_model
 
     return version_configuration(settings, find_model(settings, name))
 

@@ -1,62 +1,31 @@
-"""The MLflow registry: the generator's versions, their aliases, and programs loaded from them."""
+"""The MLflow registry: what becomes a version of the generator, and programs loaded from it."""
 
 import contextlib
-import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gan.configuration.parsing import parse_network
-from gan.errors import CheckpointError, ConfigError, InputError, LabelError, ModelNotFoundError, UnsafeModelError
+from gan.errors import CheckpointError, ConfigError, LabelError, UnsafeModelError
 from gan.generation.export import SeededGenerator
 from gan.generation.program_file import load_program_file
 from gan.generation.sampling import Program
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors, restore_part
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import hold_lock
 from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.logged_model import PROGRAM_FILE, log_model, quiet
 from tasks.tracking.runs import run_artifact
+from tasks.tracking.versions import CHALLENGER, CHECKPOINT, RegisteredModel, find_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
-MODEL = "gan-generator"
-_NUMBER = re.compile(r"[0-9]{1,9}")
-NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-# Tags of a version: the checkpoint that it was made from, and the version that it took the place of.
-CHECKPOINT, REPLACES = "checkpoint", "replaces"
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """One version of the registered generator.
-
-    Attributes:
-        version: its number.
-        run_id: the training run that it came from.
-        dataset_md5: the dataset that it was trained on.
-        class_names: names by label; empty for an unconditional model.
-    """
-
-    version: int
-    run_id: str
-    dataset_md5: str
-    class_names: tuple[str, ...]
-
-    @property
-    def uri(self) -> str:
-        """MLflow's address of this very version."""
-        return f"models:/{MODEL}/{self.version}"
+_ABOUT = "Synthetic images: (seed, label) -> uint8 pixels."
 
 
 def load_generator(checkpoint: Path) -> SeededGenerator:
@@ -98,63 +67,6 @@ def _sizes(state: Any) -> dict[str, Any]:
     return {name: getattr(value, "shape", None) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
-def find_model(settings: Settings, name: str) -> RegisteredModel:
-    """Look a version up by alias or number.
-
-    Raises:
-        ModelNotFoundError: the registry has no such version.
-        ServiceError: no MLflow server answers.
-    """
-    from mlflow.exceptions import MlflowException
-
-    registry = client(settings)
-    try:
-        if _NUMBER.fullmatch(name):
-            found = registry.get_model_version(MODEL, name)
-        elif name.isprintable():
-            found = registry.get_model_version_by_alias(MODEL, name)
-        else:  # databases and addresses fail on such a name
-            raise _no_model(settings, name)
-    except MlflowException as error:
-        # Anything else, a locked database say, must not pass for an empty registry: it would promote any candidate.
-        if error.error_code not in NOT_THERE:
-            raise
-        raise _no_model(settings, name) from None
-    return _record(found)
-
-
-def _no_model(settings: Settings, name: str) -> ModelNotFoundError:
-    return ModelNotFoundError(
-        f"the registry at {settings.tracking_place} has no {MODEL} «{name[:100]}»: train one with `ganflow retrain`, "
-        f"or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
-    )
-
-
-def _record(found: "ModelVersion") -> RegisteredModel:
-    try:
-        class_names = json.loads(found.tags.get("class_names", "[]"))
-    except (ValueError, RecursionError):
-        class_names = None
-    if not isinstance(class_names, list) or not all(isinstance(each, str) for each in class_names):
-        raise InputError(
-            f"the tag class_names of {MODEL} version {found.version} is no list of names: register its training run "
-            "again, and ask who may write to the registry"
-        )
-    return RegisteredModel(
-        version=int(found.version),
-        run_id=str(found.run_id),
-        dataset_md5=found.tags.get("dataset_md5", ""),
-        class_names=tuple(class_names),
-    )
-
-
-def champion(settings: Settings) -> RegisteredModel | None:
-    """The version in use, or None before the first."""
-    with contextlib.suppress(ModelNotFoundError):
-        return find_model(settings, CHAMPION)
-    return None
-
-
 def load_program(settings: Settings, model: RegisteredModel) -> Program:
     """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
 
@@ -172,8 +84,8 @@ def load_program(settings: Settings, model: RegisteredModel) -> Program:
             if told := explained(error):  # the store is away, say: the version may be as it should
                 raise told from None
             raise UnsafeModelError(
-                f"{MODEL} version {model.version} has no {PROGRAM_FILE} that can be read ({type(error).__name__}): "
-                "only programs of torch.export are loaded; register the training run again"
+                f"{model.name} version {model.version} has no {PROGRAM_FILE} that can be read "
+                f"({type(error).__name__}): only programs of torch.export are loaded; register the training run again"
             ) from None
         return load_program_file(Path(file))
 
@@ -188,10 +100,10 @@ def require_label(model: RegisteredModel, label: int) -> None:
         return
     if not model.class_names:
         raise LabelError(
-            f"label {label} was asked for but {MODEL} version {model.version} has no classes: leave --label away"
+            f"label {label} was asked for but {model.name} version {model.version} has no classes: leave --label away"
         )
     raise LabelError(
-        f"label {label} is outside the classes of {MODEL} version {model.version}: "
+        f"label {label} is outside the classes of {model.name} version {model.version}: "
         f"give 0 to {len(model.class_names) - 1}, or -1 to draw the class from the seed"
     )
 
@@ -223,55 +135,32 @@ def register_version(
 
     registry = client(settings)
     facts = {**tags, CHECKPOINT: checkpoint}
-    version = _version_of(registry, run.run_id, checkpoint)
+    version = _version_of(registry, settings.model, run.run_id, checkpoint)
     if version is None:
         uri, model_id = log_model(registry, run.run_id, generator, config)
         with contextlib.suppress(MlflowException):  # it is there already
-            registry.create_registered_model(MODEL, description="Synthetic images: (seed, label) -> uint8 pixels.")
+            registry.create_registered_model(settings.model, description=_ABOUT)
         created = registry.create_model_version(
-            MODEL, uri, run_id=run.run_id, tags=facts, description=card, model_id=model_id
+            settings.model, uri, run_id=run.run_id, tags=facts, description=card, model_id=model_id
         )
-        version = str(created.version)
+        version = _version_of(registry, settings.model, run.run_id, checkpoint) or str(created.version)
+        if version != str(created.version):  # another process registered the same meanwhile, and was first
+            registry.delete_model_version(settings.model, str(created.version))
     else:
         for key, value in facts.items():
-            registry.set_model_version_tag(MODEL, version, key, value)
-        registry.update_model_version(MODEL, version, description=card)
-    registry.set_registered_model_alias(MODEL, CHALLENGER, version)
+            registry.set_model_version_tag(settings.model, version, key, value)
+        registry.update_model_version(settings.model, version, description=card)
+    registry.set_registered_model_alias(settings.model, CHALLENGER, version)
     return find_model(settings, version)
 
 
-def _version_of(registry: "MlflowClient", run_id: str, checkpoint: str) -> str | None:
-    found = registry.search_model_versions(f"name = '{MODEL}' and run_id = '{run_id}'")
+def _version_of(registry: "MlflowClient", model: str, run_id: str, checkpoint: str) -> str | None:
+    found = registry.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
     numbers = [int(each.version) for each in found if each.tags.get(CHECKPOINT) == checkpoint]
-    return str(max(numbers)) if numbers else None
+    return str(min(numbers)) if numbers else None
 
 
 def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
     """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
     header = load_header(run_artifact(settings, run_id, "checkpoint"))
     return not model.class_names or model.class_names == header.class_names
-
-
-@contextlib.contextmanager
-def one_decision_at_a_time(settings: Settings) -> Iterator[None]:
-    """Hold the registry of this home while a candidate is compared with the champion and the aliases are moved."""
-    with hold_lock(settings.state_dir / "registry.lock"):
-        yield
-
-
-def promote(settings: Settings, model: RegisteredModel) -> None:
-    """Make a version the champion; what was champion becomes `previous`.
-
-    Done again after a kill at any moment, it ends in the same state: the version notes whom it replaces first.
-    """
-    registry = client(settings)
-    before = champion(settings)
-    version = str(model.version)
-    if before is None:
-        registry.delete_model_version_tag(MODEL, version, REPLACES)
-    elif before.version != model.version:
-        registry.set_model_version_tag(MODEL, version, REPLACES, str(before.version))
-    registry.set_registered_model_alias(MODEL, CHAMPION, version)
-    replaced = registry.get_model_version(MODEL, version).tags.get(REPLACES)
-    if replaced is not None:
-        registry.set_registered_model_alias(MODEL, PREVIOUS, replaced)

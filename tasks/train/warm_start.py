@@ -8,8 +8,8 @@ from gan.errors import CheckpointError, InputError
 from gan.training.checkpoint import HEADER
 from gan.training.header import Header, WarmStartRecord, require_same_networks
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import MODEL, find_model
 from tasks.tracking.runs import run_artifact
+from tasks.tracking.versions import find_model
 from tasks.train.run_storage import WARM_START, RunStorage
 
 
@@ -22,12 +22,14 @@ class WarmStart:
         run_id: the training run that its checkpoint lies beside.
         dataset_md5: the dataset that it was trained on.
         header: of its checkpoint.
+        model: the registered model that it is a version of.
     """
 
     version: int
     run_id: str
     dataset_md5: str
     header: Header
+    model: str
 
     @property
     def record(self) -> WarmStartRecord:
@@ -37,7 +39,7 @@ class WarmStart:
     @property
     def name(self) -> str:
         """What a sentence calls it."""
-        return f"{MODEL} version {self.version}"
+        return f"{self.model} version {self.version}"
 
 
 def find_warm_start(settings: Settings, model: str) -> WarmStart:
@@ -50,10 +52,10 @@ def find_warm_start(settings: Settings, model: str) -> WarmStart:
     found = find_model(settings, model)
     text = run_artifact(settings, found.run_id, f"checkpoint/{HEADER}").read_bytes()
     try:
-        header = Header.parse(text, f"{MODEL} version {found.version}")
+        header = Header.parse(text, f"{found.name} version {found.version}")
     except CheckpointError as error:
         raise InputError(str(error)) from None
-    return WarmStart(found.version, found.run_id, found.dataset_md5, header)
+    return WarmStart(found.version, found.run_id, found.dataset_md5, header, found.name)
 
 
 def require_fit(start: WarmStart, header: Header) -> list[str]:

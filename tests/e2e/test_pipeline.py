@@ -121,6 +121,47 @@ def test_a_second_pipeline_on_two_workers_begins_with_the_champion_decides_and_s
         assert "influences.npz" in {file.path for file in mlflow.list_artifacts(run.info.run_id)}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_promotion_past_the_gate_is_undone_in_one_command_and_its_release_recalled(home):
+    from mlflow import MlflowClient
+
+    def ask(*words):
+        done = home.ganflow(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    trained = ask("retrain", "--preset", "debug", "--set", "train.total_kimg=0.1")
+    before = ask("history")["champion"]
+    promoted = ask("promote", str(trained["version"]), "--force", "--reason", "to see it undone")
+    assert (promoted["version"], promoted["before"]) == (trained["version"], before)
+    release = ask("generate", "--n", "16")
+    assert release["model_version"] == trained["version"]
+    undone = ask("rollback", "--reason", "it has seen too little")
+    assert (undone["champion"], undone["withdrawn"]) == (before, trained["version"])
+    assert undone["recalled"] == [release["name"]]
+    again = ask("generate", "--n", "16", "--model", str(trained["version"]))
+    mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    releases = mlflow.get_experiment_by_name("ganflow-releases").experiment_id
+    states = {run.data.tags["release"]: run.data.tags.get("state") for run in mlflow.search_runs([releases])}
+    assert (states[release["name"]], states[again["name"]]) == ("recalled", "recalled")
+    assert states[home.result["release"]["name"]] is None
+    last, forced = ask("history")["changes"][:2]
+    assert (last["kind"], last["why"]) == ("rolled back", "it has seen too little")
+    assert (forced["kind"], forced["why"], forced["after"]) == ("promoted", "to see it undone", trained["version"])
+
+
+def test_the_history_says_why_the_first_champion_is_one_and_there_is_no_way_back(home):
+    done = home.ganflow("history", "--json")
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)["changes"][-1]
+    assert (first["kind"], first["before"], first["after"]) == ("promoted", None, 1)
+    assert first["why"] == home.result["model"]["verdict"]["reason"]
+    done = home.ganflow("promote", "1", "--force")
+    assert done.returncode == 2
+    assert done.stderr == "ganflow: the champion is changed for a reason alone: give --reason, for the history\n"
+
+
 def test_a_checkpoint_is_measured_against_other_images(home):
     """The release serves as those images; nothing is held out there, so usefulness is refused with that reason."""
     from mlflow import MlflowClient

@@ -22,7 +22,8 @@ from tasks.generate.release import build_release
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.client import TRAINING, client, create_run, ending, run
-from tasks.tracking.registry import RegisteredModel, register_version
+from tasks.tracking.registry import register_version
+from tasks.tracking.versions import RegisteredModel
 
 pytestmark = pytest.mark.integration
 
@@ -177,7 +178,7 @@ def test_a_release(small):
         seed=0,
     )
     evaluation = Evaluation(protocol=protocol, metrics={"kid1k": Metric(value=0.01)})
-    model = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"))
+    model = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"), "gan-generator")
 
     def build():
         config = ReleaseConfig(num_images=50, batch_size=10)

@@ -24,11 +24,13 @@ from gan.configuration.provenance import Configuration
 from gan.errors import InputError, LabelError, ModelNotFoundError, NonFiniteLossError, ServiceError, UnsafeModelError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
+from tasks.champion.changing import Wish, champion, promote_whatever
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, TRAINING, RunLog, client, end_abandoned_runs, run
 from tasks.tracking.own_configuration import fixed_name, own_configuration, version_configuration
-from tasks.tracking.registry import champion, find_model, load_program, promote, register_version, require_label
+from tasks.tracking.registry import load_program, register_version, require_label
 from tasks.tracking.runs import next_seed, run_tags
+from tasks.tracking.versions import find_model
 
 pytestmark = pytest.mark.integration
 CONFIG = apply_overrides(debug(), ["train.total_kimg=0.1", "optimizer.lr=1e-05", 'data.class_map={"ç: #": null}'])
@@ -90,43 +92,6 @@ def test_no_tag_tells_whose_machine_made_a_version(settings, versions):
         assert [value for value in values if place in value and len(place) > 2] == []
 
 
-def test_promoting_keeps_the_one_before_as_previous(settings, versions):
-    promote(settings, versions[0])
-    assert champion(settings) == versions[0]
-    with pytest.raises(ModelNotFoundError):
-        find_model(settings, "previous")
-    promote(settings, versions[2])
-    promote(settings, versions[2])  # again, as a retry would
-    assert champion(settings) == versions[2]
-    assert find_model(settings, "previous") == versions[0]
-
-
-def killed_at(monkeypatch, alias):
-    """Have the process end just before an alias is moved."""
-    move = MlflowClient.set_registered_model_alias
-
-    def set_alias(self, name, key, version):
-        if key == alias:
-            raise KeyboardInterrupt
-        return move(self, name, key, version)
-
-    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", set_alias)
-
-
-@pytest.mark.parametrize("alias", ["champion", "previous"])
-def test_a_promotion_that_was_killed_and_is_done_again_ends_the_same(settings, versions, monkeypatch, alias):
-    promote(settings, versions[0])
-    promote(settings, versions[2])
-    with monkeypatch.context() as patch:
-        killed_at(patch, alias)
-        with pytest.raises(KeyboardInterrupt):
-            promote(settings, versions[1])
-    assert find_model(settings, "previous") == versions[0], "nothing is lost meanwhile"
-    promote(settings, versions[1])
-    assert champion(settings) == versions[1]
-    assert find_model(settings, "previous") == versions[2]
-
-
 def test_a_run_registered_again_is_one_version(settings, versions):
     count = len(client(settings).search_model_versions("name = 'gan-generator'"))
     log = RunLog(client(settings), versions[1].run_id)
@@ -169,7 +134,7 @@ def test_a_version_carries_its_configuration_whatever_became_of_its_run(settings
 
 
 def test_an_alias_is_fixed_to_the_version_that_it_names(settings, versions):
-    promote(settings, versions[2])
+    promote_whatever(settings, 3, Wish("for the test", "for the test"))
     assert fixed_name(settings, "champion") == "3"
     assert fixed_name(settings, "2") == "2"
     with pytest.raises(ModelNotFoundError, match="«nobody»"):

@@ -18,15 +18,19 @@ from gan.metrics.network import inception, other_network
 from gan.training.checkpoint import HASHES, TENSORS, is_complete, load_header
 from gan.training.checkpoint import HEADER as HEADER_FILE
 from gan.training.header import require_same_networks
+from tasks.champion.history import Change, History
+from tasks.champion.store import CHANGE, _read
 from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
 from tasks.tracking.own_configuration import own_configuration, run_configuration, version_configuration
-from tasks.tracking.registry import RegisteredModel, _record, draws_the_same_classes, load_generator
+from tasks.tracking.registry import draws_the_same_classes, load_generator
+from tasks.tracking.versions import RegisteredModel, _record
 from tasks.train.resume import Unfinished, require_same_run
 from tasks.train.run_storage import RAY_LIST, RunStorage
 from tasks.train.warm_start import find_warm_start, require_fit
 
-MODEL = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"))
+CHANGED = Change(number=4, follows=0, kind="promoted", before=None, after=3, who="anna", why="better", intent="x", at=1)
+MODEL = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"), "gan-generator")
 
 
 def _all_of(*readers):
@@ -172,7 +176,18 @@ def model_of_the_registry(name, data, folder):
         version_configuration(Settings(ganflow_home=folder), model)
 
 
+@target(lambda: {"change": CHANGED.model_dump_json().encode()}, edits=(EDITS, edited_json))
+def change_of_the_champion(name, data, folder):
+    found = SimpleNamespace(version="4", creation_timestamp=1, tags={CHANGE: data.decode("utf-8", "replace")})
+    with contextlib.suppress(ValueError, TypeError, RecursionError):  # it is left out of the history
+        change = _read(found)
+        assert (change.number, change.at, change.settled) == (4, 1, False)
+        assert History.of([change]).champion in (None, change.after)
+
+
 @target(lambda: {"class_names": b'["a", "b"]'}, edits=(EDITS, edited_json))
 def tags_of_a_version(name, data, folder):
-    found = _record(SimpleNamespace(version="3", run_id="r77", tags={name: data.decode("utf-8", "replace")}))
+    found = _record(
+        SimpleNamespace(name="gan-generator", version="3", run_id="r77", tags={name: data.decode("utf-8", "replace")})
+    )
     assert all(isinstance(each, str) for each in found.class_names)

@@ -17,12 +17,12 @@ from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
 from tasks.generate.release import build_release, first_seed, next_name, verify_release
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import RegisteredModel
+from tasks.tracking.versions import RegisteredModel
 
 MD5 = "0123456789abcdef" * 2
 CONFIG = ReleaseConfig(num_images=25, batch_size=8)
 NAMES = ("zero", "one", "two")
-MODEL = RegisteredModel(3, "r77", MD5, NAMES)
+MODEL = RegisteredModel(3, "r77", MD5, NAMES, "gan-generator")
 EVALUATION = Evaluation(
     protocol=Protocol(
         num_generated=1000,
@@ -72,12 +72,16 @@ def contents(folder):
 
 
 def test_first_seeds_are_frozen_and_leave_room():
-    seeds = {first_seed(version, name) for version in range(50) for name in ("v1-001", "v1-002", "weekly", "é")}
+    seeds = {
+        first_seed("gan-generator", version, name)
+        for version in range(50)
+        for name in ("v1-001", "v1-002", "weekly", "é")
+    }
     assert len(seeds) == 200
     assert 0 <= min(seeds) < 2**59
     assert 2**61 < max(seeds) < 2**62
     digest = hashlib.sha256(b"gan-generator/3/v3-001").hexdigest()
-    assert first_seed(3, "v3-001") == int(digest[:16], 16) // 4
+    assert first_seed("gan-generator", 3, "v3-001") == int(digest[:16], 16) // 4
 
 
 def test_the_next_name_is_the_first_that_is_not_tracked(settings):
@@ -107,7 +111,7 @@ def test_a_release_says_what_it_is(settings):
     assert manifest["dataset_md5"] == MD5
     assert manifest["generation"] == {
         "num_images": 25,
-        "first_seed": first_seed(3, "v3-001"),
+        "first_seed": first_seed("gan-generator", 3, "v3-001"),
         "batch_size": 8,
         "precision": "fp32",
     }
@@ -124,7 +128,7 @@ def test_each_image_can_be_drawn_again_from_the_columns_beside_it(settings):
     folder = build(settings).folder
     images = np.concatenate([images for images, _ in read_split(folder, "train")])
     seeds, labels = read_column(folder, "train", "seed"), read_column(folder, "train", "label")
-    assert seeds == list(range(first_seed(3, "v3-001"), first_seed(3, "v3-001") + 25))
+    assert seeds == list(range(first_seed("gan-generator", 3, "v3-001"), first_seed("gan-generator", 3, "v3-001") + 25))
     assert labels == [index % 3 for index in range(25)]
     alone = PROGRAM(torch.tensor([[seeds[19], labels[19]]])).numpy()[0]
     assert np.abs(images[19].astype(int) - alone).max() <= 1
@@ -167,7 +171,7 @@ def test_a_finished_release_is_checked_and_not_made_again(settings):
         ),
         ({"config": ReleaseConfig(num_images=25, batch_size=9)}, "batch_size 8, not 9"),
         ({"seed": 5}, r"first_seed \d+, not 5"),
-        ({"model": RegisteredModel(4, "r78", MD5, NAMES)}, "model_version 3, not 4"),
+        ({"model": RegisteredModel(4, "r78", MD5, NAMES, "gan-generator")}, "model_version 3, not 4"),
     ],
 )
 def test_an_existing_release_with_other_settings_is_refused(settings, changes, sentence):
@@ -270,7 +274,7 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
 
 
 def test_without_classes(settings):
-    model = RegisteredModel(3, "r77", MD5, ())
+    model = RegisteredModel(3, "r77", MD5, (), "gan-generator")
     release = build(settings, model=model, program=program_of(0))
     assert release.manifest["counts"] == {"unlabelled": 25}
     assert set(read_column(release.folder, "train", "label")) == {-1}
@@ -283,7 +287,7 @@ def test_fewer_images_than_classes(settings):
 
 def test_copies_of_training_images_are_counted(settings):
     drawn = read_column(build(settings, name="before").folder, "train", "sha256")
-    seed = first_seed(3, "before")
+    seed = first_seed("gan-generator", 3, "before")
     again = build(settings, name="after", seed=seed, training_digests=frozenset([*drawn[:4], "0" * 64]))
     assert again.manifest["privacy"] == {"exact_copies_of_training_images": 4}
     assert "4 of 25 images equal a training image" in (again.folder / "README.md").read_text()

@@ -1,22 +1,17 @@
 """What the registry's side decides without a registry."""
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
 from gan.configuration.config import Config, DataConfig, NetworkConfig
-from gan.errors import CheckpointError, InputError, LabelError
+from gan.errors import CheckpointError, LabelError
 from gan.networks.build import build_generator
 from gan.training.checkpoint import save_checkpoint
-from tasks.tracking.registry import RegisteredModel, _record, load_generator, require_label
+from tasks.tracking.registry import load_generator, require_label
+from tasks.tracking.versions import RegisteredModel
 
-CONDITIONAL = RegisteredModel(7, "run", "abc", ("a", "b", "c"))
-UNCONDITIONAL = RegisteredModel(8, "run", "abc", ())
-
-
-def test_a_versions_address():
-    assert CONDITIONAL.uri == "models:/gan-generator/7"
+CONDITIONAL = RegisteredModel(7, "run", "abc", ("a", "b", "c"), "gan-generator")
+UNCONDITIONAL = RegisteredModel(8, "run", "abc", (), "gan-generator")
 
 
 @pytest.mark.parametrize("label", [-1, 0, 2])
@@ -71,13 +66,6 @@ def test_of_a_checkpoint_the_network_alone_must_be_known(tmp_path, small):
     save_checkpoint(tmp_path, header, {})
     with pytest.raises(CheckpointError, match=r"made by another version of ganflow.*network\.depth"):
         load_generator(tmp_path)
-
-
-@pytest.mark.parametrize("tag", ["", "{}", '{"a": 1}', '"ab"', "[1]", "[null]", "3", "[" * 100_000, "9" * 5000])
-def test_names_of_classes_that_are_no_list_of_names_are_refused(tag):
-    found = SimpleNamespace(version="3", run_id="r", tags={"class_names": tag})
-    with pytest.raises(InputError, match="the tag class_names of gan-generator version 3 is no list of names"):
-        _record(found)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from gan.configuration.presets import debug
 from gan.errors import InputError
 from gan.training.header import Header, WarmStartRecord
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import RegisteredModel
+from tasks.tracking.versions import RegisteredModel
 from tasks.train import warm_start
 from tasks.train.warm_start import WarmStart, require_fit, training_hash_with
 
@@ -21,7 +21,7 @@ def header(*overrides, **changes):
 
 
 def start(**changes):
-    return WarmStart(version=3, run_id="r", dataset_md5="d", header=header(**changes))
+    return WarmStart(version=3, run_id="r", dataset_md5="d", header=header(**changes), model="gan-generator")
 
 
 def test_the_same_networks_fit_whatever_else_differs():
@@ -48,7 +48,7 @@ def test_other_names_of_as_many_classes_are_said():
     (sentence,) = require_fit(start(), header(class_names=("b", "a")))
     assert "the classes of gan-generator version 3 have other names" in sentence
     blind = header("network.conditional=false", num_classes=0, class_names=("c",))
-    same = WarmStart(1, "r", "d", header("network.conditional=false", num_classes=0))
+    same = WarmStart(1, "r", "d", header("network.conditional=false", num_classes=0), "gan-generator")
     assert require_fit(same, blind) == [], "networks without classes have nothing to mix up"
 
 
@@ -65,7 +65,7 @@ def test_the_hash_is_the_configurations_own_without_a_warm_start():
 @pytest.mark.parametrize("text", [b"\xff", b"{", b"[" * 100_000, b'{"format_version": 2, "config": {"network": []}}'])
 def test_a_header_in_the_registry_that_makes_no_sense_is_refused(monkeypatch, tmp_path, text):
     (tmp_path / "header.json").write_bytes(text)
-    monkeypatch.setattr(warm_start, "find_model", lambda *_: RegisteredModel(3, "r", "d", ()))
+    monkeypatch.setattr(warm_start, "find_model", lambda *_: RegisteredModel(3, "r", "d", (), "gan-generator"))
     monkeypatch.setattr(warm_start, "run_artifact", lambda *_: tmp_path / "header.json")
     with pytest.raises(InputError, match="the header of gan-generator version 3"):
         warm_start.find_warm_start(Settings(ganflow_home=tmp_path), "champion")
