@@ -14,7 +14,7 @@ from gan.data.store.resident import Resident
 from gan.errors import ConfigError, InputError
 from gan.evaluation.evaluator import Evaluator, paired_labels
 from gan.evaluation.real import RealFeatures, RealImages
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import Evaluation, deciding_key
 
 from .conftest import Counting, noise
 
@@ -152,6 +152,21 @@ def test_against_the_holdout(make: Make) -> None:
     evaluation = make(reference_split="test").evaluate(program).evaluation
     assert (evaluation.protocol.reference_split, evaluation.protocol.num_reference) == ("test", 30)
     assert list(evaluation.baseline) == ["copies30", "pixel_copies30"]
+
+
+def test_enough_held_out_images_decide(make: Make, real: RealImages) -> None:
+    """Their score stands beside the usual one, and what it is made of goes to the gate."""
+    held = Resident(noise(200, 1), np.arange(200, dtype=np.int64) % 3)
+    data = RealImages("x", {"train": real.splits["train"], "test": held}, real.class_names)
+    done = make(data=data, num_images=220).evaluate(program)
+    assert {"kid220", "holdout_kid220", "gap_fid220"} <= set(done.evaluation.metrics)
+    assert deciding_key(done.evaluation) == "holdout_kid220"
+    assert done.influences.num_reference == 200
+    assert not any("trained on" in warning for warning in done.evaluation.warnings)
+    few = make(data=data, num_images=40).evaluate(program)
+    assert deciding_key(few.evaluation) == "kid40"
+    assert few.influences.num_reference == 40
+    assert any("trained on: 40 images are held out, and 200 are needed" in each for each in few.evaluation.warnings)
 
 
 def test_images_without_splits(make: Make, real: RealImages) -> None:
