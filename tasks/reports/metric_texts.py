@@ -57,6 +57,10 @@ KINDS = {
     "kid": _distance("KID", "The same by a kernel, fair to small sets: around 0, even below, if there is no gap."),
     "fd": _distance("Fréchet distance", "FID's formula on another network's features: 0 if the sets are equal."),
     "kd": _distance("Kernel distance", "KID's formula on another network's features: around 0 if there is no gap."),
+    "mind": _distance(
+        "MIND", "Optimal transport between both sets, one direction after the other: it sees more than FID."
+    ),
+    "sw": _distance("Sliced Wasserstein", "MIND's formula on another network's features: 0 if the sets are equal."),
     "holdout_fid": _distance("FID, held out", "FID from real images that were not trained on: it decides where it is."),
     "holdout_kid": _distance("KID, held out", "KID from real images that were not trained on: it decides where it is."),
     "holdout_fd": _distance("Fréchet distance, held out", "The same from real images that were not trained on."),

@@ -48,7 +48,18 @@ def test_paired_labels_have_the_references_shares() -> None:
 def test_everything_is_scored(make: Make) -> None:
     """Each metric has its key, each class its KID, the holdout its baseline, and all stand in the protocol."""
     evaluation = make().evaluate(program).evaluation
-    names = ("fid", "kid", "precision", "recall", "density", "coverage", "authenticity", "copies", "pixel_copies")
+    names = (
+        "fid",
+        "kid",
+        "mind",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "authenticity",
+        "copies",
+        "pixel_copies",
+    )
     assert list(evaluation.metrics) == [f"{name}40" for name in names]
     assert list(evaluation.per_class) == ["a", "b", "c"]
     assert list(evaluation.baseline) == ["kid30", "copies30", "pixel_copies30"]
@@ -105,8 +116,8 @@ def test_another_version_or_network_needs_other_features(make: Make, real: RealI
 
 def test_another_network_makes_no_fid(make: Make) -> None:
     evaluation = make(with_network=Counting("dinov2", "1" * 64)).evaluate(program).evaluation
-    assert list(evaluation.metrics)[:2] == ["fd_dinov2_40", "kd_dinov2_40"]
-    assert not any(key.startswith(("fid", "kid")) for key in [*evaluation.metrics, *evaluation.baseline])
+    assert list(evaluation.metrics)[:3] == ["fd_dinov2_40", "kd_dinov2_40", "sw_dinov2_40"]
+    assert not any(key.startswith(("fid", "kid", "mind")) for key in [*evaluation.metrics, *evaluation.baseline])
     assert "the kernel distance decides" in evaluation.warnings[0]
 
 
