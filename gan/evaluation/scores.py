@@ -19,7 +19,7 @@ LEAST_IMAGES = 4
 def distribution_scores(
     generated: FeatureSet, reference: FeatureSet, network: FeatureNetwork, *, neighbours: int
 ) -> tuple[dict[str, Metric], Influences]:
-    """Return FID, KID, MIND, precision, recall, density and coverage, each with its interval, and which images decide.
+    """Return FID, KID, MIND, and the scores of `manifold`, each with its interval, and which images decide.
 
     With another network than Inception the first three are called `fd_<network>_`, `kd_<network>_` and `sw_<network>_`.
 
@@ -53,7 +53,7 @@ def distribution_scores(
         ),
     } | {
         metric_key(name, near.num_generated): Metric.of(getattr(near, name), note)
-        for name in ("precision", "recall", "density", "coverage")
+        for name in ("precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage")
     }
     return scores, of_fid if by_fid else kid_influences(generated.features, reference.features)
 

@@ -75,6 +75,14 @@ KINDS = {
     "coverage": _share(
         "Coverage", FIDELITY, "Share of the real images with a generated one nearby; outliers do not help."
     ),
+    "clipped_density": _share(
+        "Clipped density",
+        FIDELITY,
+        "Share of the generated images that are as good as real ones; the rest lie nowhere.",
+    ),
+    "clipped_coverage": _share(
+        "Clipped coverage", FIDELITY, "Share of the generated images that, as varied as real ones, would reach as far."
+    ),
     "gap_fid": _memory_gap("FID, training less held out"),
     "gap_fd": _memory_gap("Fréchet distance, training less held out"),
     "authenticity": _share(

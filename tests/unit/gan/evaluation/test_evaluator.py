@@ -48,19 +48,8 @@ def test_paired_labels_have_the_references_shares() -> None:
 def test_everything_is_scored(make: Make) -> None:
     """Each metric has its key, each class its KID, the holdout its baseline, and all stand in the protocol."""
     evaluation = make().evaluate(program).evaluation
-    names = (
-        "fid",
-        "kid",
-        "mind",
-        "precision",
-        "recall",
-        "density",
-        "coverage",
-        "authenticity",
-        "copies",
-        "pixel_copies",
-    )
-    assert list(evaluation.metrics) == [f"{name}40" for name in names]
+    names = ["fid", "kid", "mind", "precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage"]
+    assert list(evaluation.metrics) == [f"{each}40" for each in [*names, "authenticity", "copies", "pixel_copies"]]
     assert list(evaluation.per_class) == ["a", "b", "c"]
     assert list(evaluation.baseline) == ["kid30", "copies30", "pixel_copies30"]
     protocol = evaluation.protocol

@@ -62,7 +62,7 @@ def test_the_influences_are_those_of_the_score_that_decides(generated, reference
 def test_the_smallest_sets() -> None:
     """Four images are enough for every score, whatever k was asked for."""
     found, _ = distribution_scores(features(4, 0), features(4, 1), Counting().extractor.network, neighbours=5)
-    assert len(found) == 7
+    assert len(found) == 9
     with pytest.raises(InputError, match="at least 4 images on each side, but there are 3 and 40"):
         require_enough(3, 40)
 
