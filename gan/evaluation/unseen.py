@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gan.evaluation.scores import kid_metric, names
+from gan.evaluation.scores import LEAST_IMAGES, kid_metric, names
 from gan.metrics.evaluation import HOLDOUT, Metric, fid_decides, metric_key
 from gan.metrics.feature_set import FeatureSet
 from gan.metrics.fid_interval import fid_influences, fid_interval
@@ -41,6 +41,9 @@ def against_holdout(
 ) -> Unseen:
     """Return the score that decides against the holdout, and the gap.
 
+    The holdout has images enough if there are `LEAST_HOLDOUT`, or as many as the usual scores are of: the interval is
+    then no wider than theirs.
+
     The gap is FID's at any size: KID does not see what is learnt by heart. Equally many training and held out images
     are compared, so that FID has the same bias in both and the gap none.
 
@@ -53,9 +56,10 @@ def against_holdout(
             those against the holdout are needed beside them.
     """
     found, count = len(holdout) if holdout else 0, len(generated)
-    if holdout is None or found < LEAST_HOLDOUT:
+    least = max(LEAST_IMAGES, min(LEAST_HOLDOUT, count, len(training)))
+    if holdout is None or found < least or len(training) < LEAST_IMAGES:
         seen = f"the score that decides is measured against images that were trained on: {found} images are held out, "
-        return Unseen(warnings=[f"{seen}and {LEAST_HOLDOUT} are needed"] if split == "train" else [])
+        return Unseen(warnings=[f"{seen}and {least} are needed"] if split == "train" else [])
     (fd, kd), most = names(network), min(len(training.features), len(holdout.features))
     to_training, to_holdout = (_fid(generated, each.head(most)) for each in (training, holdout))
     gap = generalisation_gap(to_training, to_holdout)

@@ -163,10 +163,11 @@ def test_enough_held_out_images_decide(make: Make, real: RealImages) -> None:
     assert deciding_key(done.evaluation) == "holdout_kid220"
     assert done.influences.num_reference == 200
     assert not any("trained on" in warning for warning in done.evaluation.warnings)
-    few = make(data=data, num_images=40).evaluate(program)
+    assert done.influences.value == pytest.approx(done.evaluation.metrics["holdout_kid220"].value, rel=1e-6)
+    few = make(data=real, num_images=40).evaluate(program)
     assert deciding_key(few.evaluation) == "kid40"
-    assert few.influences.num_reference == 40
-    assert any("trained on: 40 images are held out, and 200 are needed" in each for each in few.evaluation.warnings)
+    assert few.influences.value == pytest.approx(few.evaluation.metrics["kid40"].value, rel=1e-6)
+    assert any("trained on: 30 images are held out, and 40 are needed" in each for each in few.evaluation.warnings)
 
 
 def test_images_without_splits(make: Make, real: RealImages) -> None:

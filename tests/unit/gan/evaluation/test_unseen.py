@@ -80,6 +80,16 @@ def test_too_few_held_out_images_are_said(holdout: FeatureSet | None) -> None:
     assert scored(holdout=holdout, split="all").warnings == []  # of images that may have been seen by nobody
 
 
+def test_as_many_as_are_judged_or_were_trained_on_are_enough() -> None:
+    """The score against them is then no less certain than the usual one."""
+    few = features(50, 2)
+    assert "holdout_kid50" in scored(drawn=features(50, 0), holdout=few).metrics
+    assert "holdout_kid300" in scored(training=features(50, 1), holdout=few).metrics
+    (warning,) = scored(drawn=features(51, 0), holdout=few).warnings
+    assert warning.endswith("50 images are held out, and 51 are needed")
+    assert scored(drawn=features(4, 0), training=features(3, 1), holdout=few, split="test").metrics == {}
+
+
 def test_another_network_has_other_names() -> None:
     found = scored(network=Counting("dinov2", "1" * 64))
     assert list(found.metrics) == ["holdout_kd_dinov2_300", "gap_fd_dinov2_300"]

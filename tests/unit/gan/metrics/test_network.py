@@ -79,7 +79,7 @@ def test_one_that_returns_no_features(tmp_path: Path) -> None:
 
 def test_one_that_cannot_take_the_images(tmp_path: Path) -> None:
     network = other_network(saved(Narrow(), tmp_path / "narrow.pt"), precision="fp32")
-    with pytest.raises(WeightsError, match=r"narrow.pt cannot take \[N, 3, 224, 224\] images \(.*input_size"):
+    with pytest.raises(WeightsError, match=r"narrow.pt cannot take \[N, 3, 224, 224\] images in fp32 \(.*input_size"):
         network.run(torch.zeros(2, 3, 224, 224))
 
 
