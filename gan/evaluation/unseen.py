@@ -16,8 +16,8 @@ LEAST_HOLDOUT = 200
 paired interval is then 1.3 times as wide as with 1,000 real images, with 100 of them 1.5 times, with 25 three times."""
 
 _LEARNT = (
-    "the generated images are nearer to training images than to held out ones, by {:.3g} (more than {:.3g}): they are "
-    "learnt by heart, or the held out images are of another kind"
+    "the generated images are nearer to training images than to held out ones, by {:.3g} (more than {:.3g}), as chance "
+    "explains one time in forty: they are learnt by heart, or the held out images are of another kind"
 )
 
 

@@ -91,9 +91,8 @@ def test_a_holdout_tells_what_was_learnt_by_heart(compare: Compare) -> None:
     thief = compare(image_set("d", b.images[:50]), b, holdout=c).run().evaluation
     assert thief.metrics["gap_fid50"].high < 0.0 < honest.metrics["gap_fid50"].high
     assert any("nearer to training images" in each for each in thief.warnings)
-    assert not any(
-        "trained on" in each or key.startswith("holdout_") for each in honest.warnings for key in honest.metrics
-    )
+    assert not any("learnt by heart" in each for each in honest.warnings)
+    assert not any(key.startswith("holdout_") for key in honest.metrics)
 
 
 def test_other_classes_or_sizes(compare: Compare) -> None:
