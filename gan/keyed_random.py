@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     FAKE_KEY = 7
     AUGMENT = 8
     INTERPOLATE = 9
+    PROJECTION = 10
 
 
 def _rotate_left(x: Tensor, distance: int) -> Tensor:

@@ -16,6 +16,7 @@ from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import Pictures, strips
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.evaluation.scores import class_scores, distribution_scores, require_enough, size_warnings
+from gan.evaluation.unseen import against_holdout
 from gan.metrics.evaluation import Evaluation, metric_key
 from gan.metrics.protocol import Protocol, ReferenceSplit
 
@@ -41,7 +42,7 @@ class Comparison:
     Args:
         a: what is judged.
         b: what it is compared with.
-        holdout: images like those of `b` that `a` cannot have seen; without them copies are not counted.
+        holdout: images like those of `b` that `a` cannot have seen; without them copies are not counted, nor the gap.
         config: network settings; its number of images and its split are not used.
         split: of `b`, for the protocol.
         n: images of each set, a keyed choice; None takes all of each.
@@ -84,6 +85,8 @@ class Comparison:
         network = self.extraction.extractor.network
         count = len(a)
         metrics, _ = distribution_scores(a.features, b.features, network, neighbours=self.config.neighbours)
+        held_out = holdout.features if holdout else None
+        unseen = against_holdout(a.features, b.features, held_out, network, split=ALL)
         self.on_progress(self.done, "copies")
         copying = look_for_copies(
             a, b, holdout, name=lambda index: f"image {a.rows[index]}", device=str(network.device)
@@ -94,9 +97,11 @@ class Comparison:
             warnings.append("the two sets hold the same images")
         evaluation = Evaluation(
             protocol=self._protocol(count, len(b), len(holdout) if holdout else 0),
-            metrics=metrics | {metric_key(name, count): metric for name, metric in copying.metrics.items()},
+            metrics=metrics
+            | unseen.metrics
+            | {metric_key(name, count): metric for name, metric in copying.metrics.items()},
             per_class=class_scores(a, b, classes),
-            warnings=[*warnings, *copying.warnings],
+            warnings=[*warnings, *unseen.warnings, *copying.warnings],
         )
         pictures = Pictures(
             strips=list(strips(b, a, classes)),

@@ -23,6 +23,7 @@ from gan.evaluation.scores import (
     require_enough,
     size_warnings,
 )
+from gan.evaluation.unseen import against_holdout
 from gan.evaluation.usefulness import usefulness_scores
 from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
@@ -129,6 +130,8 @@ class Evaluator:
             generated.features, reference.features, network, neighbours=self.config.neighbours
         )
         training, holdout = real[self.training_split], real.get(self.holdout_split or "")
+        held_out = holdout.features if holdout else None
+        unseen = against_holdout(generated.features, training.features, held_out, network, split=self.split)
         self.on_progress(self.done, "copies")
         copying = look_for_copies(
             generated, training, holdout, name=partial(self._called, generated), device=str(network.device)
@@ -137,12 +140,18 @@ class Evaluator:
         counted = copying.metrics | useful
         evaluation = Evaluation(
             protocol=self._protocol(len(training), len(holdout) if holdout else 0),
-            metrics=metrics | {metric_key(name, count): metric for name, metric in counted.items()},
+            metrics=metrics | unseen.metrics | {metric_key(name, count): metric for name, metric in counted.items()},
             per_class=class_scores(generated, reference, self.real.class_names),
             baseline=self._baseline(reference, holdout) | _of_holdout(copying, holdout),
-            warnings=[*size_warnings(count, len(reference), network), *copying.warnings, *complaints],
+            warnings=[
+                *size_warnings(count, len(reference), network),
+                *unseen.warnings,
+                *copying.warnings,
+                *complaints,
+            ],
         )
-        return Evaluated(evaluation, self._pictures(generated, reference, training, copying), influences)
+        pictures = self._pictures(generated, reference, training, copying)
+        return Evaluated(evaluation, pictures, unseen.influences or influences)
 
     def _usefulness(
         self, generated: EvaluationSet, training: EvaluationSet, holdout: EvaluationSet | None

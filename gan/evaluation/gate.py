@@ -6,7 +6,7 @@ from gan.configuration.config import Frozen, GateConfig
 from gan.errors import InputError
 from gan.evaluation.copy_shares import FEATURES, PIXELS, beyond_chance
 from gan.metrics.estimate import Estimate
-from gan.metrics.evaluation import Evaluation, Metric, fid_decides, metric_key
+from gan.metrics.evaluation import Evaluation, Metric, deciding_key, metric_key
 from gan.metrics.protocol import require_equal
 
 NOT_LOWER = ("recall", "coverage")
@@ -40,7 +40,7 @@ def decide(
 ) -> Decision:
     """Let a candidate pass that is better than the champion by more than chance, loses no variety and copies nothing.
 
-    FID decides, or KID below 2,048 generated or reference images.
+    Which score decides is said by `deciding_key`: where images are held out, one against these.
 
     Args:
         candidate: its scores.
@@ -55,8 +55,7 @@ def decide(
         InputError: an evaluation lacks the metric that decides.
     """
     protocol = candidate.protocol
-    name = "fid" if fid_decides(protocol.num_generated, protocol.num_reference) else "kid"
-    key = metric_key(name, protocol.num_generated)
+    key = deciding_key(candidate)
     score = _metric(candidate, key)
     reasons = _copies(candidate)
     if champion is None:

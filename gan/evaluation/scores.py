@@ -9,6 +9,7 @@ from gan.metrics.feature_set import FeatureSet
 from gan.metrics.fid_interval import fid_influences, fid_interval
 from gan.metrics.kid import KidResult, kid, kid_per_class
 from gan.metrics.manifold import manifold
+from gan.metrics.mind import PROJECTIONS, mind_estimate
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.paired import Influences, kid_influences
 
@@ -18,15 +19,15 @@ LEAST_IMAGES = 4
 def distribution_scores(
     generated: FeatureSet, reference: FeatureSet, network: FeatureNetwork, *, neighbours: int
 ) -> tuple[dict[str, Metric], Influences]:
-    """Return FID, KID, precision, recall, density and coverage, each with its interval, and which images decide.
+    """Return FID, KID, MIND, and the scores of `manifold`, each with its interval, and which images decide.
 
-    With another network than Inception the first two are called `fd_<network>_` and `kd_<network>_`.
+    With another network than Inception the first three are called `fd_<network>_`, `kd_<network>_` and `sw_<network>_`.
 
     Args:
         generated: features of the images that are judged.
         reference: features of real images.
         network: what the features are of.
-        neighbours: k of the last four; lowered to what the smaller set allows.
+        neighbours: k of the scores by neighbours; lowered to what the smaller set allows.
 
     Returns:
         The scores by key, and the influences on the one that decides, FID or KID, for `paired_difference`.
@@ -47,9 +48,12 @@ def distribution_scores(
     scores = {
         metric_key(fd, count): Metric.of(fid_interval(of_fid)),
         metric_key(kd, count): kid_metric(kid(generated.features, reference.features)),
+        metric_key("mind" if network.is_inception else f"sw_{network.name}_", len(generated.features)): Metric.of(
+            mind_estimate(generated.features, reference.features), f"{PROJECTIONS:,} directions"
+        ),
     } | {
         metric_key(name, near.num_generated): Metric.of(getattr(near, name), note)
-        for name in ("precision", "recall", "density", "coverage")
+        for name in ("precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage")
     }
     return scores, of_fid if by_fid else kid_influences(generated.features, reference.features)
 

@@ -15,6 +15,9 @@ from gan.metrics.protocol import Protocol
 MIN_IMAGES_FOR_FID = 2048
 """Features have 2,048 dimensions: with fewer images their covariance is singular and FID's bias rules the score."""
 
+HOLDOUT = "holdout_"
+"""Begins the key of the score that decides where it is measured against images that were not trained on."""
+
 
 class Metric(Frozen):
     """A score with its 95 % interval; low and high are None where no interval is known."""
@@ -79,6 +82,22 @@ class Evaluation(Frozen):
 def fid_decides(generated: int, reference: int) -> bool:
     """Say whether there are images enough for FID to tell generators apart; below it KID does."""
     return min(generated, reference) >= MIN_IMAGES_FOR_FID
+
+
+def deciding_key(evaluation: Evaluation) -> str:
+    """Return the key of the score by which generators are told apart, whether or not the evaluation has it.
+
+    FID, or KID below 2,048 images on a side: against the holdout where that was scored, else against the split that
+    the other scores are of. So it is in records of before, where few images are held out, or where they are that split.
+    """
+    protocol = evaluation.protocol
+    held_out = _deciding_key(HOLDOUT, protocol.num_generated, protocol.num_holdout)
+    usual = _deciding_key("", protocol.num_generated, protocol.num_reference)
+    return held_out if held_out in evaluation.metrics else usual
+
+
+def _deciding_key(prefix: str, generated: int, reference: int) -> str:
+    return metric_key(f"{prefix}{'fid' if fid_decides(generated, reference) else 'kid'}", generated)
 
 
 def metric_key(name: str, count: int) -> str:

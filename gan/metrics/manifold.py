@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from gan.metrics.clipped import clipped_counts, clipped_radii, share_of_good
 from gan.metrics.estimate import Estimate
 from gan.metrics.neighbours import nearest, pairs_within
 
@@ -20,12 +21,14 @@ _QUANTILE = 2.093  # of Student's t for 95 %, with one degree of freedom less th
 
 @dataclass(frozen=True)
 class ManifoldResult:
-    """Four scores; they move with k and the numbers of images, so that only scores of equal ones compare."""
+    """Six scores; they move with k and the numbers of images, so that only scores of equal ones compare."""
 
     precision: Estimate  # share of generated images inside the reference manifold: fidelity
     recall: Estimate  # share of reference images inside the generated manifold: variety
     density: Estimate  # mean number of reference balls around a generated image, by k: fidelity, 1 for equal sets
     coverage: Estimate  # share of reference balls with a generated image inside: variety
+    clipped_density: Estimate  # density where nothing counts for more than one, by that of real images: fidelity
+    clipped_coverage: Estimate  # share of good generated images that would fill the reference balls so far: variety
     k: int
     num_generated: int  # compared, max_images at most
     num_reference: int
@@ -42,7 +45,10 @@ def manifold(
     """Compare two sets by their manifolds: a ball around every feature, out to its k-th nearest in the same set.
 
     An outlier has a huge ball: one among the reference raises precision, one among the generated recall. Density and
-    coverage count reference balls one by one, so that it moves them far less.
+    coverage count reference balls one by one, so that it moves them far less. In the clipped scores no ball of density
+    is larger than the median one, and k images in a ball, or k balls around an image, are as good as more. Both are
+    then calibrated: where some of the generated images are as real ones and the others lie nowhere near, they are the
+    share of the former.
 
     The intervals are for drawing both sets anew at these numbers of images. A bootstrap would draw an image twice, and
     the distance 0 between them breaks every radius. Of a plain jackknife the intervals came out half too wide. What
@@ -63,7 +69,8 @@ def manifold(
 
     Reference: Kynkäänniemi et al., Improved Precision and Recall Metric for Assessing Generative Models, 2019,
     equations 1 and 2; Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models, 2020, equations 3
-    and 4; Efron and Stein, The Jackknife Estimate of Variance, 1981, for why the plain one is too wide.
+    and 4; Salvy, Talbot and Thirion, Enhanced Generative Model Evaluation with Clipped Density and Coverage, 2025;
+    Efron and Stein, The Jackknife Estimate of Variance, 1981, for why the plain one is too wide.
     """
     rng = np.random.default_rng(seed)
     generated, reference = _draw(generated, max_images, rng), _draw(reference, max_images, rng)
@@ -72,26 +79,54 @@ def manifold(
             f"k = {k} needs at least {max(k, 1) + 1} images in each set and k from 1 up, but there are "
             f"{len(generated)} generated and {len(reference)} reference images"
         )
-    generated_radii, reference_radii = _radii(generated, k, rng, device), _radii(reference, k, rng, device)
-    around, reached, inside, filled = _count(generated, reference, generated_radii, reference_radii, device)
-    precision = _share(around > 0)
+    ours, theirs = _balls(generated, k, rng, device), _balls(reference, k, rng, device)
+    clipped = clipped_radii(theirs.radii)
+    counts = _count(generated, reference, ours.radii, theirs.radii, clipped, device)
+    precision, absent = _share(counts.around > 0), np.isnan(theirs.radii)
+    filled = _share(
+        clipped_counts(counts.inside, k), np.where(absent, np.nan, clipped_counts(counts.filled, k)), parts=k
+    )
     return ManifoldResult(
         precision=precision,
-        recall=_share(reached > 0),
-        density=_density(around / k, precision, k),
-        coverage=_share(inside > 0, np.where(np.isnan(reference_radii), np.nan, filled > 0)),
+        recall=_share(counts.reached > 0),
+        density=_density(counts.around / k, precision, k),
+        coverage=_share(counts.inside > 0, np.where(absent, np.nan, counts.filled > 0)),
+        clipped_density=_by_real(counts.around_clipped, _among(theirs, clipped), k),
+        clipped_coverage=Estimate(
+            *(
+                share_of_good(end, k, generated=len(generated), reference=len(reference))
+                for end in (filled.value, filled.low, filled.high)
+            )
+        ),
         k=k,
         num_generated=len(generated),
         num_reference=len(reference),
     )
 
 
+class _Balls(NamedTuple):
+    radii: (
+        Array  # [N, 1 + parts]: in the whole set, and without each part; nan where the ball's own image is in that part
+    )
+    distances: npt.NDArray[np.float32]  # [N, 2 k + 4] to the nearest of the same set
+    neighbours: npt.NDArray[np.int64]  # which these are
+
+
+class _Counts(NamedTuple):
+    # column 0 counts all; the other columns are without a part, of the generated in reached and inside, else of the
+    # reference
+    around: Array  # reference balls around a generated image
+    around_clipped: Array  # of those that are no larger than the median one
+    reached: Array  # generated balls around a reference image
+    inside: Array  # generated images inside a reference ball
+    filled: Array  # likewise
+
+
 def _draw(features: Features, count: int, rng: np.random.Generator) -> Features:
     return features if len(features) <= count else features[np.sort(rng.permutation(len(features))[:count])]
 
 
-def _radii(features: Features, k: int, rng: np.random.Generator, device: str | torch.device) -> Array:
-    # [N, 1 + parts]: in the whole set, and without each part; nan where the ball's own image is in that part
+def _balls(features: Features, k: int, rng: np.random.Generator, device: str | torch.device) -> _Balls:
     count = len(features)
     distances, neighbours = nearest(features, features, min(2 * k + 4, count - 1), exclude_self=True, device=device)
     # rounded up: float32 may have rounded a distance down, and balls are closed
@@ -105,37 +140,56 @@ def _radii(features: Features, k: int, rng: np.random.Generator, device: str | t
         # fewer than k of 2k + 4 are left once in a million, or in a tiny set: the farthest has to do there
         place = (left < k).sum(axis=1).clip(max=distances.shape[1] - 1)
         radii[:, 1 + part] = np.where(parts == part, np.nan, distances[np.arange(count), place])
-    return radii
+    return _Balls(radii, distances, neighbours)
 
 
 def _count(
-    generated: Features, reference: Features, generated_radii: Array, reference_radii: Array, device: str | torch.device
-) -> tuple[Array, Array, Array, Array]:
-    # around: reference balls around a generated image; reached: generated balls around a reference image; inside and
-    # filled: generated images inside a reference ball. Column 0 counts all; the other columns are without a part, of
-    # the reference in around and filled, of the generated in reached and inside
-    generated_squares, reference_squares = (torch.from_numpy(radii**2) for radii in (generated_radii, reference_radii))
+    generated: Features,
+    reference: Features,
+    generated_radii: Array,
+    reference_radii: Array,
+    clipped: Array,
+    device: str | torch.device,
+) -> _Counts:
+    generated_squares, reference_squares, clipped_squares = (
+        torch.from_numpy(radii**2) for radii in (generated_radii, reference_radii, clipped)
+    )
     present = ~generated_squares.isnan()
-    around = torch.zeros(len(generated), reference_squares.shape[1])
+    around, around_clipped = torch.zeros(2, len(generated), reference_squares.shape[1])
     reached, inside = torch.zeros(2, len(reference), generated_squares.shape[1])
     filled = torch.zeros(len(reference), reference_squares.shape[1])
     largest = (np.nanmax(radii, axis=1) for radii in (generated_radii, reference_radii))
     for i, j, squared in pairs_within(generated, reference, *largest, device=device):
         in_reference = squared[:, None] <= reference_squares[j]
         around.index_add_(0, i, in_reference.float())
+        around_clipped.index_add_(0, i, (squared[:, None] <= clipped_squares[j]).float())
         filled.index_add_(0, j, in_reference.float())
         reached.index_add_(0, j, (squared[:, None] <= generated_squares[i]).float())
         inside.index_add_(0, j, (in_reference[:, :1] & present[i]).float())
-    around, reached, inside, filled = (counts.double() for counts in (around, reached, inside, filled))
-    return around.numpy(), reached.numpy(), inside.numpy(), filled.numpy()
+    return _Counts(*(each.double().numpy() for each in (around, around_clipped, reached, inside, filled)))
 
 
-def _share(*held: npt.NDArray[Any]) -> Estimate:
+def _among(balls: _Balls, radii: Array) -> Array:
+    # balls of the same set around each of its images, its own not; nan in the part that the image is left out with
+    around = np.empty_like(radii)
+    for column, limits in enumerate(radii.T):
+        around[:, column] = np.bincount(balls.neighbours[balls.distances <= limits[:, None]], minlength=len(radii))
+    return np.where(np.isnan(radii), np.nan, around)
+
+
+def _by_real(around: Array, among_real: Array, k: int) -> Estimate:
+    # also the calibration is another one without a part of the reference
+    scaled = clipped_counts(around, k) / np.nanmean(clipped_counts(among_real, k), axis=0)
+    found = _density(scaled, _share(around > 0), k)
+    return Estimate(*(min(1.0, end) for end in (found.value, found.low, found.high)))
+
+
+def _share(*held: npt.NDArray[Any], parts: int = 1) -> Estimate:
     # Wilson's interval, for as many independent images as would leave the same variance: it stays inside [0, 1] and is
-    # no point where all images agree
+    # no point where all images agree; an image holds or not, or in parts
     count, value = len(held[0]), float(held[0][:, 0].mean())
     inner = (value * count + 0.5) / (count + 1)
-    images = min(count, inner * (1 - inner) / max(_variance(*held), 1e-12))
+    images = min(parts * count, inner * (1 - inner) / max(_variance(*held), 1e-12))
     shrink = 1 + _QUANTILE**2 / images
     centre = (value + _QUANTILE**2 / (2 * images)) / shrink
     half = _QUANTILE / shrink * math.sqrt(value * (1 - value) / images + (_QUANTILE / (2 * images)) ** 2)

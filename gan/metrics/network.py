@@ -106,8 +106,8 @@ def other_network(path: Path, *, precision: Precision, device: str | torch.devic
             found = module((images / 255.0).to(dtype))
         except RuntimeError as error:
             raise WeightsError(
-                f"{path} cannot take [N, 3, {size}, {size}] images ({last_line_of(error)}): give it an attribute "
-                "input_size, or a program that takes them"
+                f"{path} cannot take [N, 3, {size}, {size}] images in {precision} ({last_line_of(error)}): give it an "
+                "attribute input_size, or a program that takes them (a traced one may want evaluation.precision=fp32)"
             ) from None
         if not isinstance(found, Tensor) or found.shape[:1] != images.shape[:1] or found.ndim != 2:
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__

@@ -1,4 +1,4 @@
-"""Which of two generators scores lower, from the images by which both were scored: a paired interval."""
+"""Two scores that share images, and their difference: of two generators, or against two sets of real images."""
 
 import math
 import zipfile
@@ -113,8 +113,36 @@ def paired_difference(a: Influences, b: Influences) -> Estimate:
         raise ValueError(f"scores of {_sizes(a)} and {_sizes(b)} images cannot be paired")
     variance = _variance(a.generated - b.generated) / a.num_generated
     variance += _variance(a.reference - b.reference) / a.num_reference
-    value, half = a.value - b.value, NORMAL_QUANTILE * math.sqrt(variance)
-    return Estimate(value=value, low=value - half, high=value + half)
+    return _interval(a.value - b.value, variance)
+
+
+def generalisation_gap(to_training: Influences, to_holdout: Influences) -> Estimate:
+    """Return a generator's score against training images minus that against held out ones, with a 95 % interval.
+
+    Below 0 it is nearer to images that it was trained on than to images of the same distribution that it never saw:
+    it has learnt them by heart. Where it has not, the gap is 0 in the mean, if the score has no bias or both are of
+    equally many real images. The generated images are the same in both, and what they add to both cancels: the variance
+    is that of the differences of their influences, and of the two sets of real images, which share none, beside it.
+
+    FID sees it, and KID hardly: a copy of an image changes the means of KID's kernel by one part in the number of
+    images, but covariances of few images are those of just these images.
+
+    Args:
+        to_training: of the score against training images.
+        to_holdout: of the score of the same generated images against held out ones.
+
+    Raises:
+        ValueError: the two are of different numbers of generated images.
+
+    Reference: Efron and Stein, The Jackknife Estimate of Variance, 1981, for why the interval is not too narrow.
+    """
+    if _sizes(to_training)[::2] != _sizes(to_holdout)[::2]:
+        raise ValueError(
+            f"scores of {to_training.num_generated} and {to_holdout.num_generated} generated images have no gap"
+        )
+    variance = _variance(to_training.generated - to_holdout.generated) / to_training.num_generated
+    variance += sum(_variance(each.reference) / each.num_reference for each in (to_training, to_holdout))
+    return _interval(to_training.value - to_holdout.value, variance)
 
 
 def kid_influences(features_a: Features, features_b: Features) -> Influences:
@@ -164,6 +192,11 @@ def _sums_between(a: Features, b: Features) -> tuple[Array, Array]:
 
 def _sizes(scored: Influences) -> tuple[int, int, int, int]:
     return len(scored.generated), len(scored.reference), scored.num_generated, scored.num_reference
+
+
+def _interval(value: float, variance: float) -> Estimate:
+    half = NORMAL_QUANTILE * math.sqrt(variance)
+    return Estimate(value=value, low=value - half, high=value + half)
 
 
 def _variance(values: Array) -> float:

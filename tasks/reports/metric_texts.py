@@ -43,6 +43,11 @@ def _copies(name: str, meaning: str) -> Kind:
     return Kind(name, MEMORY, _LOWER, meaning)
 
 
+def _memory_gap(name: str) -> Kind:
+    meaning = "Below 0 the generated images are nearer to training images than to new ones: learnt by heart."
+    return Kind(name, MEMORY, "about 0 if nothing is learnt by heart", meaning, symmetric=True)
+
+
 def _gain(name: str, meaning: str, better: str = _HIGHER) -> Kind:
     return Kind(name, USE, better, meaning, symmetric=True)
 
@@ -52,6 +57,14 @@ KINDS = {
     "kid": _distance("KID", "The same by a kernel, fair to small sets: around 0, even below, if there is no gap."),
     "fd": _distance("Fréchet distance", "FID's formula on another network's features: 0 if the sets are equal."),
     "kd": _distance("Kernel distance", "KID's formula on another network's features: around 0 if there is no gap."),
+    "mind": _distance(
+        "MIND", "Optimal transport between both sets, one direction after the other: it sees more than FID."
+    ),
+    "sw": _distance("Sliced Wasserstein", "MIND's formula on another network's features: 0 if the sets are equal."),
+    "holdout_fid": _distance("FID, held out", "FID from real images that were not trained on: it decides where it is."),
+    "holdout_kid": _distance("KID, held out", "KID from real images that were not trained on: it decides where it is."),
+    "holdout_fd": _distance("Fréchet distance, held out", "The same from real images that were not trained on."),
+    "holdout_kd": _distance("Kernel distance, held out", "The same from real images that were not trained on."),
     "precision": _share(
         "Precision", FIDELITY, "Share of the generated images that lie among the real ones: are they believable?"
     ),
@@ -62,6 +75,16 @@ KINDS = {
     "coverage": _share(
         "Coverage", FIDELITY, "Share of the real images with a generated one nearby; outliers do not help."
     ),
+    "clipped_density": _share(
+        "Clipped density",
+        FIDELITY,
+        "Share of the generated images that are as good as real ones; the rest lie nowhere.",
+    ),
+    "clipped_coverage": _share(
+        "Clipped coverage", FIDELITY, "Share of the generated images that, as varied as real ones, would reach as far."
+    ),
+    "gap_fid": _memory_gap("FID, training less held out"),
+    "gap_fd": _memory_gap("Fréchet distance, training less held out"),
     "authenticity": _share(
         "Authenticity",
         MEMORY,

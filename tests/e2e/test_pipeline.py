@@ -111,7 +111,7 @@ def test_a_second_pipeline_on_two_workers_begins_with_the_champion_decides_and_s
     verdict = result["verdict"]
     score, *others = verdict["reasons"]
     assert {each["check"] for each in others} >= {"recall64", "coverage64"}
-    assert (score["check"], verdict["metric"]) == ("kid64", "kid64")
+    assert (score["check"], verdict["metric"]) == ("holdout_kid64", "holdout_kid64")
     says = {"is lower than": True, "is higher than": False, "differs by no more than chance": False}
     assert [passed for words, passed in says.items() if words in score["said"]] == [score["passed"]]
     passed = all(each["passed"] for each in verdict["reasons"])

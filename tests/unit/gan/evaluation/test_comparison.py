@@ -84,6 +84,17 @@ def test_a_holdout_counts_copies(compare: Compare) -> None:
     assert first == {f"image {index}" for index in range(10)}
 
 
+def test_a_holdout_tells_what_was_learnt_by_heart(compare: Compare) -> None:
+    """Of what is not trained by us, only the gap is known beside the usual scores."""
+    b, c = image_set("b", noise(60, 1)), image_set("c", noise(60, 2))
+    honest = compare(image_set("a", noise(50, 0)), b, holdout=c).run().evaluation
+    thief = compare(image_set("d", b.images[:50]), b, holdout=c).run().evaluation
+    assert thief.metrics["gap_fid50"].high < 0.0 < honest.metrics["gap_fid50"].high
+    assert any("nearer to training images" in each for each in thief.warnings)
+    assert not any("learnt by heart" in each for each in honest.warnings)
+    assert not any(key.startswith("holdout_") for key in honest.metrics)
+
+
 def test_other_classes_or_sizes(compare: Compare) -> None:
     """Classes of two names are not compared with each other, nor pixels of two sizes."""
     a, b = image_set("a", noise(40, 0), classes=2), image_set("b", noise(50, 1), classes=3)

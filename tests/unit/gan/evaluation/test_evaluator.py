@@ -14,7 +14,7 @@ from gan.data.store.resident import Resident
 from gan.errors import ConfigError, InputError
 from gan.evaluation.evaluator import Evaluator, paired_labels
 from gan.evaluation.real import RealFeatures, RealImages
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import Evaluation, deciding_key
 
 from .conftest import Counting, noise
 
@@ -48,8 +48,8 @@ def test_paired_labels_have_the_references_shares() -> None:
 def test_everything_is_scored(make: Make) -> None:
     """Each metric has its key, each class its KID, the holdout its baseline, and all stand in the protocol."""
     evaluation = make().evaluate(program).evaluation
-    names = ("fid", "kid", "precision", "recall", "density", "coverage", "authenticity", "copies", "pixel_copies")
-    assert list(evaluation.metrics) == [f"{name}40" for name in names]
+    names = ["fid", "kid", "mind", "precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage"]
+    assert list(evaluation.metrics) == [f"{each}40" for each in [*names, "authenticity", "copies", "pixel_copies"]]
     assert list(evaluation.per_class) == ["a", "b", "c"]
     assert list(evaluation.baseline) == ["kid30", "copies30", "pixel_copies30"]
     protocol = evaluation.protocol
@@ -105,8 +105,8 @@ def test_another_version_or_network_needs_other_features(make: Make, real: RealI
 
 def test_another_network_makes_no_fid(make: Make) -> None:
     evaluation = make(with_network=Counting("dinov2", "1" * 64)).evaluate(program).evaluation
-    assert list(evaluation.metrics)[:2] == ["fd_dinov2_40", "kd_dinov2_40"]
-    assert not any(key.startswith(("fid", "kid")) for key in [*evaluation.metrics, *evaluation.baseline])
+    assert list(evaluation.metrics)[:3] == ["fd_dinov2_40", "kd_dinov2_40", "sw_dinov2_40"]
+    assert not any(key.startswith(("fid", "kid", "mind")) for key in [*evaluation.metrics, *evaluation.baseline])
     assert "the kernel distance decides" in evaluation.warnings[0]
 
 
@@ -152,6 +152,22 @@ def test_against_the_holdout(make: Make) -> None:
     evaluation = make(reference_split="test").evaluate(program).evaluation
     assert (evaluation.protocol.reference_split, evaluation.protocol.num_reference) == ("test", 30)
     assert list(evaluation.baseline) == ["copies30", "pixel_copies30"]
+
+
+def test_enough_held_out_images_decide(make: Make, real: RealImages) -> None:
+    """Their score stands beside the usual one, and what it is made of goes to the gate."""
+    held = Resident(noise(200, 1), np.arange(200, dtype=np.int64) % 3)
+    data = RealImages("x", {"train": real.splits["train"], "test": held}, real.class_names)
+    done = make(data=data, num_images=220).evaluate(program)
+    assert {"kid220", "holdout_kid220", "gap_fid220"} <= set(done.evaluation.metrics)
+    assert deciding_key(done.evaluation) == "holdout_kid220"
+    assert done.influences.num_reference == 200
+    assert not any("trained on" in warning for warning in done.evaluation.warnings)
+    assert done.influences.value == pytest.approx(done.evaluation.metrics["holdout_kid220"].value, rel=1e-6)
+    few = make(data=real, num_images=40).evaluate(program)
+    assert deciding_key(few.evaluation) == "kid40"
+    assert few.influences.value == pytest.approx(few.evaluation.metrics["kid40"].value, rel=1e-6)
+    assert any("trained on: 30 images are held out, and 40 are needed" in each for each in few.evaluation.warnings)
 
 
 def test_images_without_splits(make: Make, real: RealImages) -> None:

@@ -39,6 +39,19 @@ def test_few_images_are_decided_by_kid(generated, reference, metric, promote, sc
     assert all(number in decision.reason for number in both)
 
 
+def test_held_out_images_decide_where_there_are_enough(scored, protocol) -> None:
+    """Whoever has learnt the training images by heart has the better usual score, and not this one."""
+    under = protocol(1000, 1000).model_copy(update={"num_holdout": 362})
+
+    def record(usual, unseen):
+        found = scored(1.0, usual, under)
+        return found.model_copy(update={"metrics": found.metrics | {"holdout_kid1k": Metric(value=unseen)}})
+
+    decision = decide(record(0.01, 0.3), record(0.1, 0.2), WORSE)
+    assert (decision.metric, decision.promote) == ("holdout_kid1k", False)
+    assert "the candidate's holdout_kid1k 0.3 is higher than the champion's 0.2" in decision.reason
+
+
 @pytest.mark.parametrize(
     ("difference", "on_tie", "promote"),
     [

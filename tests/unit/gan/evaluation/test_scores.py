@@ -6,9 +6,11 @@ import pytest
 from gan.errors import InputError
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.scores import class_scores, distribution_scores, kid_metric, require_enough, size_warnings
+from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.frechet import fid
 from gan.metrics.kid import kid
+from gan.metrics.mind import mind_estimate
 
 from .conftest import Counting
 
@@ -31,6 +33,7 @@ def test_values_are_those_of_each_metric() -> None:
     assert influences.value == pytest.approx(wanted.mean, rel=1e-5)  # it decides here
     assert found["kid40"].high == pytest.approx(wanted.mean + 1.96 * wanted.standard_error)
     assert "interval from 100 subsets of 15 images" in found["kid40"].note
+    assert found["mind40"] == Metric.of(mind_estimate(a.features, b.features), "1,000 directions")
     assert found["recall40"].note == "k = 3, 40 generated and 30 real images"
     for metric in found.values():
         assert metric.low is not None
@@ -59,7 +62,7 @@ def test_the_influences_are_those_of_the_score_that_decides(generated, reference
 def test_the_smallest_sets() -> None:
     """Four images are enough for every score, whatever k was asked for."""
     found, _ = distribution_scores(features(4, 0), features(4, 1), Counting().extractor.network, neighbours=5)
-    assert len(found) == 6
+    assert len(found) == 9
     with pytest.raises(InputError, match="at least 4 images on each side, but there are 3 and 40"):
         require_enough(3, 40)
 

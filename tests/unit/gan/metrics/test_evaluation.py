@@ -8,7 +8,7 @@ import pytest
 
 from gan.errors import InputError
 from gan.metrics import evaluation
-from gan.metrics.evaluation import Evaluation, metric_key
+from gan.metrics.evaluation import Evaluation, Metric, deciding_key, metric_key
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,24 @@ from gan.metrics.evaluation import Evaluation, metric_key
 def test_metric_key(count: int, key: str) -> None:
     """Whole thousands are written as k."""
     assert metric_key("fid", count) == key
+
+
+@pytest.mark.parametrize(
+    ("generated", "reference", "held_out", "there", "key"),
+    [
+        (10_000, 10_000, 2048, ["holdout_fid10k"], "holdout_fid10k"),
+        (10_000, 10_000, 2047, ["holdout_kid10k"], "holdout_kid10k"),
+        (1000, 1000, 362, ["holdout_kid1k"], "holdout_kid1k"),
+        (10_000, 10_000, 2048, [], "fid10k"),  # records of before
+        (10_000, 2047, 20, [], "kid10k"),
+        (10_000, 10_000, 2047, ["holdout_fid10k"], "fid10k"),  # a key that its protocol cannot have
+    ],
+)
+def test_the_key_that_decides(generated, reference, held_out, there, key, protocol) -> None:
+    """Against the holdout where that was scored; FID where there are 2,048 images on both sides."""
+    under = protocol(generated, reference).model_copy(update={"num_holdout": held_out})
+    metrics = {name: Metric(value=0.1) for name in [metric_key("fid", generated), metric_key("kid", generated), *there]}
+    assert deciding_key(Evaluation(protocol=under, metrics=metrics)) == key
 
 
 def test_a_record_of_the_first_format_is_read(tmp_path: Path, scored, protocol) -> None:

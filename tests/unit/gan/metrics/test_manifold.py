@@ -6,6 +6,7 @@ import pytest
 from gan.metrics.manifold import ManifoldResult, manifold
 
 NAMES = ("precision", "recall", "density", "coverage")
+CLIPPED = ("clipped_density", "clipped_coverage")
 
 
 def draw(count: int, seed: int, dimensions: int = 16) -> np.ndarray:
@@ -135,6 +136,73 @@ def test_intervals_hold(n: int, m: int, dimensions: int, scale: float, shift: fl
         value, low, high = np.array([(e.value, e.low, e.high) for e in (getattr(r, name) for r in results)]).T
         assert ((low <= value.mean()) & (value.mean() <= high)).mean() >= 0.88
         assert 0.85 < (high - low).mean() / (2 * 1.96 * value.std(ddof=1)) < 1.5
+
+
+@pytest.mark.parametrize(("n", "m", "bad", "shift"), [(300, 300, 120, 0.0), (200, 400, 0, 0.6), (400, 150, 200, 0.3)])
+def test_clipped_intervals_hold(n: int, m: int, bad: int, shift: float) -> None:
+    """The calibration by real images and the inverse are in them."""
+    results = []
+    for seed in range(60):
+        good, garbage = draw(n - bad, 3 * seed) + shift, draw(bad, 3 * seed + 1) + 50.0
+        results.append(manifold(np.concatenate([good, garbage]), draw(m, 3 * seed + 2)))
+    for name in CLIPPED:
+        value, low, high = np.array([(e.value, e.low, e.high) for e in (getattr(r, name) for r in results)]).T
+        assert value.max() < 1.0
+        assert ((low <= value.mean()) & (value.mean() <= high)).mean() >= 0.88
+        assert 0.85 < (high - low).mean() / (2 * 1.96 * value.std(ddof=1)) < 1.5
+
+
+def one_dimension(*numbers: float) -> np.ndarray:
+    return np.array(numbers)[:, None]
+
+
+def test_clipped_by_hand() -> None:
+    """Balls of 0, 1, 2, 3 and 10 reach 1, 1, 1, 1 and 7, clipped 1 each, so that 10 lies in none of another."""
+    reference = one_dimension(0, 1, 2, 3, 10)
+    found = manifold(one_dimension(0.5, 2.5, 5.5, 30), reference, k=1)
+    # of four images two lie in a clipped ball, and 5.5 in the outlier's unclipped one; of real images four of five do
+    assert found.precision.value == 3 / 4
+    assert found.clipped_density.value == pytest.approx((2 / 4) / (4 / 5))
+    # one image in the ball of 0 alone: a fifth of the balls. Of m good images a ball holds none with 4 / (4 + m)
+    few = manifold(one_dimension(-0.5, 30, 31, 32), reference, k=1)
+    assert few.coverage.value == 1 / 5
+    assert few.clipped_coverage.value == pytest.approx(1 / 4)
+    # -0.5 and 4 are in the balls of 0, 3 and 10: more than the half that four good images would fill
+    some = manifold(one_dimension(-0.5, 4, 31, 32), reference, k=1)
+    assert some.coverage.value == 3 / 5
+    assert some.clipped_coverage.value == 1.0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_clipped_scores_are_the_share_of_good_images(share: float) -> None:
+    """They fall linearly where images are replaced by ones that are nowhere near; coverage does not."""
+    good = round(500 * share)
+    generated = np.concatenate([draw(good, 1), draw(500 - good, 2) + 50.0])
+    found = manifold(generated, draw(500, 0))
+    assert found.clipped_density.value == pytest.approx(share, abs=0.06)
+    assert found.clipped_coverage.value == pytest.approx(share, abs=0.06)
+    for name in CLIPPED:
+        estimate = getattr(found, name)
+        assert 0.0 <= estimate.low <= estimate.value <= estimate.high <= 1.0
+        assert estimate.low < estimate.high
+
+
+def test_an_outlier_does_not_raise_clipped_density() -> None:
+    """One real image far away has a ball in which all garbage lies."""
+    garbage, outlier = draw(300, 2) + 8.0, np.full((1, 16), 30.0, np.float32)
+    found = manifold(garbage, np.concatenate([draw(300, 0), outlier]))
+    assert found.precision.value == 1.0
+    assert found.density.value == pytest.approx(0.2)
+    assert found.clipped_density.value == 0.0
+
+
+def test_crowds_count_once() -> None:
+    """Ten images on the spot of one: density follows the crowd, and coverage is content with a single image."""
+    reference = draw(300, 0)
+    found = manifold(np.repeat(reference[:30], 10, axis=0), reference)
+    assert found.density.value > 1.0
+    assert found.clipped_density.value <= 1.0
+    assert found.clipped_coverage.value < 0.5
 
 
 def test_refused() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import runpy
 import warnings
 import zipfile
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_one_that_returns_no_features(tmp_path: Path) -> None:
 
 def test_one_that_cannot_take_the_images(tmp_path: Path) -> None:
     network = other_network(saved(Narrow(), tmp_path / "narrow.pt"), precision="fp32")
-    with pytest.raises(WeightsError, match=r"narrow.pt cannot take \[N, 3, 224, 224\] images \(.*input_size"):
+    with pytest.raises(WeightsError, match=r"narrow.pt cannot take \[N, 3, 224, 224\] images in fp32 \(.*input_size"):
         network.run(torch.zeros(2, 3, 224, 224))
 
 
@@ -131,3 +132,47 @@ def test_whatever_pytorch_raises_at_damage_is_a_sentence(
     monkeypatch.setattr(torch.jit, "load", damaged)
     with pytest.raises(WeightsError, match=r"other\.pt is no TorchScript program"):
         other_network(tmp_path / "other.pt", precision="fp32")
+
+
+class Patches(nn.Module):
+    """A vision transformer with DINOv2's interface: patches of 14, positions stretched to the image, a class token."""
+
+    def __init__(self, width: int = 24, heads: int = 3) -> None:
+        super().__init__()
+        self.heads = heads
+        self.patches = nn.Conv2d(3, width, 14, 14)
+        self.cls_token = nn.Parameter(torch.randn(1, 1, width))
+        self.positions = nn.Parameter(torch.randn(1, width, 37, 37))
+        self.qkv, self.out, self.norm = nn.Linear(width, 3 * width), nn.Linear(width, width), nn.LayerNorm(width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.patches(images)
+        x = x + nn.functional.interpolate(self.positions, size=x.shape[-2:], mode="bicubic")
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], dim=1)
+        count, length, width = x.shape
+        q, k, v = self.qkv(x).reshape(count, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        seen = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(count, length, width)
+        features: Tensor = self.norm(x + self.out(seen))[:, 0]
+        return features
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_the_recipe_for_dinov2_makes_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very lines of docs/evaluating.md, with a small network in the place of the one that they fetch."""
+    page = (Path(__file__).parents[4] / "docs" / "evaluating.md").read_text("utf-8")
+    recipe = tmp_path / "recipe.py"
+    recipe.write_text(page.partition("```python\n")[2].partition("```")[0], "utf-8")
+    torch.manual_seed(0)
+    asked, vit = [], Patches()
+    monkeypatch.setattr(torch.hub, "load", lambda *names: asked.append(names) or vit)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(recipe), run_name="__main__")
+    assert asked == [("facebookresearch/dinov2", "dinov2_vits14")]
+    found = other_network(tmp_path / "dinov2.pt", precision="fp32")
+    assert (found.name, found.input_size) == ("dinov2", 224)
+    images = torch.rand(3, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
+    with torch.no_grad():
+        torch.testing.assert_close(found.run(images * 255), vit((images - mean) / std), rtol=1e-4, atol=1e-4)
+    gray = np.zeros((5, 8, 8, 1), np.uint8)
+    assert FeatureExtractor(found, resize="clean").extract([gray]).shape == (5, 24)

@@ -6,7 +6,7 @@ import pytest
 from gan.errors import InputError
 from gan.metrics.fid_interval import fid_influences
 from gan.metrics.kid import kid
-from gan.metrics.paired import Influences, kid_influences, paired_difference
+from gan.metrics.paired import Influences, generalisation_gap, kid_influences, paired_difference
 
 SCORES = {"kid": kid_influences, "fid": fid_influences}
 DIMENSIONS = 6
@@ -66,6 +66,60 @@ def test_what_both_owe_to_the_same_real_images_cancels():
     other = kid_influences(images(6000, 2, 1.0), images(100, 3, 0.0))
     paired, apart = paired_difference(ours, theirs), paired_difference(ours, other)
     assert paired.high - paired.low < (apart.high - apart.low) / 2
+
+
+@pytest.mark.parametrize("held_out", [20, 50])
+def test_the_interval_holds_with_few_real_images(held_out):
+    """A holdout is smaller than what is generated."""
+    tries, inside = 200, 0
+    for index in range(tries):
+        real = images(held_out, 3 * index, 0.0)
+        ours, theirs = (kid_influences(images(200, 3 * index + 1 + k, 0.5), real) for k in range(2))
+        found = paired_difference(ours, theirs)
+        inside += found.low <= 0.0 <= found.high
+    assert 0.9 <= inside / tries <= 0.995
+
+
+def gap(drawn, training, holdout, score="kid"):
+    return generalisation_gap(SCORES[score](drawn, training), SCORES[score](drawn, holdout))
+
+
+@pytest.mark.parametrize(("score", "training", "least"), [("kid", 150, 0.9), ("fid", 40, 0.93)])
+def test_the_gap_is_0_as_often_as_it_says_where_nothing_is_learnt_by_heart(score, training, least):
+    """Of a generator that is far off, too: its distance from the distribution cancels. FID's is of equally many."""
+    tries, inside, gaps = 200, 0, []
+    for index in range(tries):
+        sets = (images(150, 3 * index, 0.5), images(training, 3 * index + 1, 0.0), images(40, 3 * index + 2, 0.0))
+        found = gap(*sets, score)
+        inside += found.low <= 0.0 <= found.high
+        gaps.append(found.value)
+    assert least <= inside / tries <= 0.995
+    assert abs(np.mean(gaps)) < 3 * np.std(gaps) / np.sqrt(tries)  # no bias
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_the_gap_of_what_is_learnt_by_heart_lies_below_0(score):
+    rng = np.random.default_rng(0)
+    training, holdout = rng.standard_normal((2, 100, 200))
+    assert gap(training + 0.1 * rng.standard_normal(training.shape), training, holdout, score).high < 0.0
+
+
+def test_the_gap_of_four_images_by_hand():
+    """Kernels (xy + 1)^3 of the numbers 0 and 1: 1 with a 0, and 8 of two 1."""
+    drawn, training, holdout = (np.array(each, dtype=float)[:, None] for each in ([0, 1], [1, 1], [0, 0]))
+    found = gap(drawn, training, holdout)
+    # within training 8, within holdout 1; to training (1 + 8) / 2, to holdout 1
+    assert found.value == (8 - 2 * 4.5) - (1 - 2 * 1)
+    # only the generated images differ: the influences 2 (k(x, holdout) - k(x, training)) are 0 and -14
+    half = 1.959964 * np.sqrt(98 / 2)
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half))
+
+
+def test_a_gap_is_of_the_same_generated_images():
+    with pytest.raises(ValueError, match="scores of 5 and 6 generated images have no gap"):
+        generalisation_gap(
+            kid_influences(images(5, 0, 0), images(9, 1, 0)), kid_influences(images(6, 0, 0), images(9, 1, 0))
+        )
 
 
 def test_other_numbers_of_images_are_not_paired():

@@ -178,6 +178,12 @@ def test_metrics_stand_under_their_headings_with_what_they_mean():
     [
         ("fid10k", "FID", "fid"),
         ("fid1437", "FID", "fid"),
+        ("holdout_kid1k", "KID, held out", "holdout_kid"),
+        ("holdout_fd_dinov2_10k", "Fréchet distance, held out (dinov2)", "holdout_fd"),
+        ("gap_fid1k", "FID, training less held out", "gap_fid"),
+        ("mind1k", "MIND", "mind"),
+        ("sw_dinov2_10k", "Sliced Wasserstein (dinov2)", "sw"),
+        ("clipped_density1k", "Clipped density", "clipped_density"),
         ("copies10k", "Copies by features", "copies"),
         ("pixel_copies500", "Copies by pixels", "pixel_copies"),
         ("cas_real", "Accuracy from real", "cas_real"),
