@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision, decide
+from gan.evaluation.reason import Reason
 from gan.metrics.evaluation import Evaluation
 from tasks.dataset.current import load_version
 from tasks.evaluate.extraction import resolve_precision
@@ -19,7 +20,8 @@ from tasks.register.step import promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
-from tasks.tracking.registry import champion, draws_the_same_classes, one_decision_at_a_time
+from tasks.tracking.comparable import why_not_comparable
+from tasks.tracking.registry import champion, one_decision_at_a_time
 from tasks.tracking.runs import run_dataset
 
 Reply = TypeVar("Reply")
@@ -78,11 +80,11 @@ def _judged(
         return decide(candidate.evaluation, None, gate=gate)
     if rival.run_id == run_id:
         metric = decide(candidate.evaluation, None, gate=gate).metric
-        reason = f"version {rival.version} is this very candidate and champion already"
-        return Decision(promote=True, metric=metric, reason=reason)
-    if not _asked(lambda: draws_the_same_classes(settings, rival, run_id)):
-        others = f"the champion, version {rival.version}, draws other classes than the dataset has now"
-        return decide(candidate.evaluation, None, gate=gate, unrivalled=others)
+        again = f"version {rival.version} is this very candidate and champion already"
+        return Decision.of(metric, [Reason(check="champion", passed=True, said=again)])
+    if differs := _asked(lambda: why_not_comparable(settings, rival, run_id)):
+        others = f"the champion, version {rival.version}, {differs}"
+        return decide(candidate.evaluation, None, gate=gate, unrivalled=others, in_use=True)
     theirs = evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5)
     told_apart = _asked(lambda: difference(settings, candidate, theirs))
     return decide(candidate.evaluation, theirs.evaluation, told_apart, gate)

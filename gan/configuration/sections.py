@@ -280,6 +280,14 @@ class GateConfig(Frozen):
     tolerance: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.05, description="by how much recall and coverage may be lower than the champion's"
     )
+    class_tolerance: Annotated[float, Field(ge=0.0)] = Field(
+        0.02, description="by how much the KID of a class may be higher than the champion's, beyond chance"
+    )
+    floor: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1,
+        description="coverage that a candidate needs where there is no champion that it can be compared with; 0: none, "
+        "for rehearsals",
+    )
 
 
 class ReleaseConfig(Frozen):

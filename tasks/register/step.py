@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
+from gan.configuration.parsing import parse_network
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
 from gan.training.checkpoint import HASHES, load_header
@@ -17,6 +18,7 @@ from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
+from tasks.tracking.comparable import Size
 from tasks.tracking.registry import (
     find_model,
     load_generator,
@@ -39,6 +41,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
     header = load_header(checkpoint)
+    size = Size(parse_network(header.config).resolution, header.channels)
     tags = run_tags(settings, run_id)
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
     card = model_card(
@@ -64,7 +67,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         load_generator(checkpoint),
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
-        tags=facts | scores | how,
+        tags=facts | size.tags() | scores | how,
         card=card,
     )
     log.tags({"model_version": str(model.version)})

@@ -20,8 +20,9 @@ from gan.training.checkpoint import HEADER as HEADER_FILE
 from gan.training.header import require_same_networks
 from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
+from tasks.tracking.comparable import why_not_comparable
 from tasks.tracking.own_configuration import own_configuration, run_configuration, version_configuration
-from tasks.tracking.registry import RegisteredModel, _record, draws_the_same_classes, load_generator
+from tasks.tracking.registry import RegisteredModel, _record, load_generator
 from tasks.train.resume import Unfinished, require_same_run
 from tasks.train.run_storage import RAY_LIST, RunStorage
 from tasks.train.warm_start import find_warm_start, require_fit
@@ -78,15 +79,16 @@ def header_of_a_run(name, data, folder):
             (folder / name).write_bytes(data)
             require_fit(find_warm_start(settings, "champion"), HEADER)
 
-    def classes():
-        with _artifact("tasks.tracking.registry", folder / "r77" / "checkpoint_1"):
-            draws_the_same_classes(settings, MODEL, "r77")
+    def compared():
+        tags = patch("tasks.tracking.comparable.version_tags", return_value={"resolution": "16", "channels": "1"})
+        with tags, _artifact("tasks.tracking.comparable", folder / "r77" / "checkpoint_1"):
+            why_not_comparable(settings, MODEL, "r77")
 
     def resumed():
         with contextlib.suppress(OSError, ValueError):  # for which the caller looks
             storage.header("checkpoint_1")
 
-    _all_of(warm_start, classes, resumed)
+    _all_of(warm_start, compared, resumed)
 
 
 def _artifact(module, path):
