@@ -16,7 +16,7 @@ from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured, difference
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
-from tasks.register.step import promote_or_keep, register_generator
+from tasks.register.step import look_at_program, promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
@@ -65,6 +65,7 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
         # Before registering: a candidate whose rival cannot be measured is no version yet, and can be tried again.
         verdict = _judged(settings, run_id, candidate, configuration, dataset_md5)
         version = register_generator(run_id, candidate, configuration)
+        verdict = verdict.also(look_at_program(version, run_id, configuration.config.gate))
         alias = promote_or_keep(version, verdict)
     return Registered(
         version=version, alias=alias, verdict=verdict, evaluation=candidate.evaluation, report=candidate.report

@@ -288,6 +288,9 @@ class GateConfig(Frozen):
         description="coverage that a candidate needs where there is no champion that it can be compared with; 0: none, "
         "for rehearsals",
     )
+    load_seconds: Annotated[float, Field(gt=0.0)] = Field(
+        120.0, description="in which the registered program has to be loaded and draw a few images, without ganflow"
+    )
 
 
 class ReleaseConfig(Frozen):

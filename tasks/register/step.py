@@ -7,13 +7,17 @@ from pathlib import Path
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
+from gan.configuration.config import GateConfig
 from gan.configuration.parsing import parse_network
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
+from gan.evaluation.reason import Reason
 from gan.training.checkpoint import HASHES, load_header
 from tasks.evaluate.record import Measured
 from tasks.register.model_card import model_card
+from tasks.register.program_check import same_to_others
 from tasks.reports import artifacts
+from tasks.reports.decision import decision_html
 from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
@@ -26,6 +30,9 @@ from tasks.tracking.registry import (
     register_version,
 )
 from tasks.tracking.runs import run_artifact, run_tags
+from tasks.tracking.version_tags import replace_tags
+
+GATE, DECISION = "gate.", "decision.html"
 
 
 @step(cache_policy=NO_CACHE)
@@ -75,14 +82,35 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
 
 
 @step(cache_policy=NO_CACHE)
+def look_at_program(version: int, run_id: str, gate: GateConfig) -> Reason:
+    """Load a version as its users do, and hold its images against G_ema's. Buys a retry.
+
+    Args:
+        version: its number.
+        run_id: the training run that it came from.
+        gate: how long that may take.
+    """
+    settings = Settings()
+    generator = load_generator(run_artifact(settings, run_id, "checkpoint"))
+    return same_to_others(settings, find_model(settings, str(version)), generator, gate.load_seconds)
+
+
+@step(cache_policy=NO_CACHE)
 def promote_or_keep(version: int, verdict: Decision) -> str:
-    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact."""
+    """Move the aliases as the verdict says; returns the version's alias. Buys a retry and an artifact.
+
+    The reasons are tags of the version, and a page of its training run.
+    """
     settings = Settings()
     model = find_model(settings, str(version))
     if verdict.promote:
         promote(settings, model)
     alias = "champion" if verdict.promote else "challenger"
-    client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
+    log = RunLog(client(settings), model.run_id)
+    log.tags({"verdict": f"{alias}: {verdict.reason}"})
+    looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}
+    replace_tags(settings, model, GATE, looks)
+    log.text(decision_html(version, alias, verdict), DECISION)
     get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
     artifacts.decision(version, alias, verdict)
     return alias
