@@ -14,6 +14,7 @@ from gan.metrics.evaluation import Evaluation
 from tasks.dataset.current import load_version
 from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured, difference
+from tasks.evaluate.second_opinion import second_opinion
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
 from tasks.register.step import look_at_program, promote_or_keep, register_generator
@@ -88,7 +89,9 @@ def _judged(
         return decide(candidate.evaluation, None, gate=gate, unrivalled=others, in_use=True)
     theirs = evaluate_generator(find_subject(settings, str(rival.version)), configuration, dataset_md5)
     told_apart = _asked(lambda: difference(settings, candidate, theirs))
-    return decide(candidate.evaluation, theirs.evaluation, told_apart, gate)
+    verdict = decide(candidate.evaluation, theirs.evaluation, told_apart, gate)
+    opinion = _asked(lambda: second_opinion(settings, run_id, rival.run_id))
+    return verdict.with_opinion(*opinion) if opinion else verdict
 
 
 def _asked(question: Callable[[], Reply]) -> Reply:

@@ -35,6 +35,11 @@ class Decision(Frozen):
         told = "; ".join(against or [reasons[0].said])
         return cls(promote=not against, metric=metric, reason=told, reasons=tuple(reasons))
 
+    def with_opinion(self, ours: Evaluation, theirs: Evaluation) -> "Decision":
+        """Return the decision with what another feature network says of the two, which decides nothing."""
+        found = _opinion(ours, theirs, against=not self.reasons[0].passed)
+        return self.also(found) if found else self
+
     def also(self, reason: Reason) -> "Decision":
         """Return the decision after one more look."""
         if reason.passed or not self.promote:
@@ -162,6 +167,21 @@ def _usefulness(candidate: Evaluation, champion: Evaluation) -> list[Reason]:
             said = f"its {key} {with_ends(ours)} {verdict} the champion's {with_ends(theirs)}"
             reasons.append(Reason(check=key, passed=passed, said=said))
     return reasons
+
+
+def _opinion(ours: Evaluation, theirs: Evaluation, *, against: bool) -> Reason | None:
+    key = next((key for key in ours.metrics if key.startswith("kd_") and key in theirs.metrics), None)
+    if key is None:
+        return None
+    require_equal(ours.protocol, theirs.protocol)
+    difference = _independent(ours.metrics[key], theirs.metrics[key])
+    better, worse = difference.high < 0.0, difference.low > 0.0
+    both = f"{ours.metrics[key].value:.6g} for the candidate and {theirs.metrics[key].value:.6g} for the champion"
+    if (better and against) or (worse and not against):
+        said = f"another network disagrees about who is better: {key} is {both}"
+    else:
+        said = f"another network does not disagree: {key} is {both}"
+    return Reason(check="networks", passed=True, said=said)
 
 
 def _independent(a: Metric, b: Metric) -> Estimate:

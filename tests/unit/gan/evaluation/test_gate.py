@@ -252,6 +252,33 @@ def test_all_that_stands_against_it_is_said(scored, protocol) -> None:
     assert "recall 0.100 is more than 0.05 below the champion's 0.500" in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("kid", "difference", "other", "disagrees"),
+    [
+        (0.1, BETTER, 0.5, True),
+        (0.1, BETTER, 0.2, False),
+        (0.1, BETTER, 0.29, False),
+        (0.3, WORSE, 0.2, True),
+        (0.3, WORSE, 0.5, False),
+    ],
+)
+def test_another_network_is_heard_and_decides_nothing(kid, difference, other, disagrees, scored, protocol):
+    """Its champion has 0.3 ± 0.05; within chance it says nothing."""
+
+    def opinion(value):
+        under = protocol(network="dino")
+        return Evaluation(
+            protocol=under, metrics={"kd_dino_10k": Metric(value=value, low=value - 0.05, high=value + 0.05)}
+        )
+
+    alone = decide(scored(kid, kid, protocol()), scored(0.2, 0.2, protocol()), difference)
+    found = alone.with_opinion(opinion(other), opinion(0.3))
+    assert (found.promote, found.reason) == (alone.promote, alone.reason)
+    assert found.reasons[-1].check == "networks"
+    assert ("disagrees about who is better" in found.reasons[-1].said) == disagrees
+    assert alone.with_opinion(scored(1.0, 1.0, protocol()), scored(1.0, 1.0, protocol())) == alone
+
+
 def test_other_protocols_are_refused(scored, protocol) -> None:
     """A champion's score of another dataset is not compared."""
     with pytest.raises(ProtocolMismatchError, match="dataset_md5 d and e"):
