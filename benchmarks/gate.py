@@ -7,7 +7,7 @@ with a NaN and a version whose program is another checkpoint's. Claim: the bette
 one is refused by the look that is there for it.
 
   python benchmarks/gate.py data/ --out gate/              # a dataset folder of the preset `digits`
-  python benchmarks/gate.py data/ --out gate/ --pairs 20   # and pairs of trainings that differ by their seed alone
+  python benchmarks/gate.py data/ --out gate/ --pairs 20   # instead, pairs of trainings that differ by their seed alone
 
 Of each pair both are once the candidate: the lower value alone would let one of them pass, always. Features and
 checkpoints that lie in --out are not made again. Progress goes to standard error; the last line is one JSON object.
@@ -176,11 +176,9 @@ def measured_sets(evaluators: Callable[[int], Evaluator], images: ImageSet, half
     try:
         against(evaluators(count // 2).evaluate(champion_program), champion)
     except ProtocolMismatchError as error:
-        rows.append(
-            {"candidate": "evaluated with another n", "refused_by": ["protocol"], "reason": str(error), "held": True}
-        )
+        rows.append(outcome("evaluated with another n", ["protocol"], str(error), True))
     else:
-        rows.append({"candidate": "evaluated with another n", "refused_by": [], "reason": "", "held": False})
+        rows.append(outcome("evaluated with another n", [], "", False))
     return rows
 
 
@@ -239,7 +237,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="a dataset folder, as `ganflow ingest` makes it")
     parser.add_argument("--out", type=Path, help="what is kept of a killed run (default: nothing)")
     parser.add_argument("--count", type=int, default=300, help="images that each program draws")
-    parser.add_argument("--pairs", type=int, default=0, help="pairs of trainings")
+    parser.add_argument("--pairs", type=int, default=0, help="pairs of trainings, and nothing planted")
     parser.add_argument("--preset", default="digits", help="of the trainings")
     parser.add_argument("--set", action="append", default=[], dest="overrides", help="change a key of the preset")
     given = parser.parse_args()
@@ -263,13 +261,14 @@ def main() -> None:
 
             return of
 
-        half = len(images) // 2
-        rows = measured_sets(evaluators(half), images, half, given.count)
-        rows += broken_programs(config, images, Path(scratch))
-        result = {"count": given.count, "rows": rows, "held": all(each["held"] for each in rows)}
         if given.pairs:
             evaluator = evaluators(len(images))(given.count)
-            result["seeds"] = pairs_of_seeds(evaluator, config, images, given.pairs, out)
+            result = {"count": given.count} | pairs_of_seeds(evaluator, config, images, given.pairs, out)
+        else:
+            half = len(images) // 2
+            rows = measured_sets(evaluators(half), images, half, given.count)
+            rows += broken_programs(config, images, Path(scratch))
+            result = {"count": given.count, "rows": rows, "held": all(each["held"] for each in rows)}
     print(json.dumps(result))
 
 

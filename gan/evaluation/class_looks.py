@@ -11,7 +11,7 @@ from gan.metrics.variety import COLLAPSED
 
 VARIETY, CLASSES = "variety", "classes"
 _CONFIDENCE = 0.95
-_NAMED = 5
+_NAMED, _OF_A_NAME = 5, 40  # classes in a sentence, and characters of each
 
 
 def variety_kept(candidate: Evaluation, champion: Evaluation | None, *, rehearsal: bool = False) -> list[Reason]:
@@ -30,9 +30,9 @@ def variety_kept(candidate: Evaluation, champion: Evaluation | None, *, rehearsa
     if not new:
         lost = "no class has lost its variety" + (" that the champion's has" if collapsed else "")
         name, metric = min(candidate.variety.items(), key=lambda item: item[1].value)
-        said = f"{lost}: the least is {metric.value:.2f} of real images', that of {name}"
+        said = f"{lost}: the least is {metric.value:.2f} of real images', that of {_short(name)}"
         return [Reason(check=VARIETY, passed=True, said=said)]
-    told = [f"{name} ({candidate.variety[name].value:.2f} of real images')" for name in new]
+    told = [f"{_short(name)} ({candidate.variety[name].value:.2f} of real images')" for name in new]
     said = f"below {COLLAPSED:g} of real images' variety {'is' if len(new) == 1 else 'are'} {_listed(told)}"
     if champion is None:
         said += ", which a rehearsal may be" if rehearsal else f": {BY_HAND}"
@@ -58,7 +58,9 @@ def classes_kept(candidate: Evaluation, champion: Evaluation, gate: GateConfig) 
         difference = ours.value - theirs.value
         chance = widening * math.hypot(_half(ours) or 0.0, _half(theirs) or 0.0)
         if difference > max(chance, gate.class_tolerance):
-            worse.append(f"{name} ({ours.value:.4g} against {theirs.value:.4g}, by chance up to {chance:.2g} apart)")
+            worse.append(
+                f"{_short(name)} ({ours.value:.4g} against {theirs.value:.4g}, by chance up to {chance:.2g} apart)"
+            )
     if worse:
         beyond = f"by more than chance and gate.class_tolerance {gate.class_tolerance:g}"
         said = f"the KID of its {'class' if len(worse) == 1 else 'classes'} {_listed(worse)} is worse {beyond}"
@@ -77,6 +79,10 @@ def _half(metric: Metric) -> float | None:
 
 def _quantile(classes: int) -> float:
     return NormalDist().inv_cdf(1.0 - (1.0 - _CONFIDENCE) / (2 * classes))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _OF_A_NAME else f"{name[: _OF_A_NAME - 1]}…"
 
 
 def _listed(names: Sequence[str]) -> str:

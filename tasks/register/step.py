@@ -30,9 +30,10 @@ from tasks.tracking.registry import (
     register_version,
 )
 from tasks.tracking.runs import run_artifact, run_tags
-from tasks.tracking.version_tags import replace_tags
+from tasks.tracking.version_tags import one_line, replace_tags
 
 GATE, DECISION = "gate.", "decision.html"
+REASON_CHARACTERS = 2000  # of a tag; MLflow takes 5,000
 
 
 @step(cache_policy=NO_CACHE)
@@ -107,7 +108,7 @@ def promote_or_keep(version: int, verdict: Decision) -> str:
         promote(settings, model)
     alias = "champion" if verdict.promote else "challenger"
     log = RunLog(client(settings), model.run_id)
-    log.tags({"verdict": f"{alias}: {verdict.reason}"})
+    log.tags({"verdict": one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
     looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}
     replace_tags(settings, model, GATE, looks)
     log.text(decision_html(version, alias, verdict), DECISION)

@@ -8,7 +8,7 @@ from tasks.tracking.client import client
 from tasks.tracking.registry import RegisteredModel
 
 MOST_CHARACTERS = 500
-"""Of a value: MLflow's stores take 5,000 and more, and its page shows a line."""
+"""Of a value: MLflow's stores take 5,000, and its page shows a line."""
 
 
 def version_tags(settings: Settings, model: RegisteredModel) -> dict[str, str]:
@@ -26,7 +26,7 @@ def replace_tags(settings: Settings, model: RegisteredModel, prefix: str, tags: 
         tags: by key, without the prefix.
     """
     registry, address = client(settings), _address(model)
-    wanted = {f"{prefix}{key}": _short(shown(value)) for key, value in tags.items()}
+    wanted = {f"{prefix}{key}": one_line(value, MOST_CHARACTERS) for key, value in tags.items()}
     for key, value in wanted.items():
         registry.set_model_version_tag(*address, key, value)
     for key in version_tags(settings, model):
@@ -34,8 +34,10 @@ def replace_tags(settings: Settings, model: RegisteredModel, prefix: str, tags: 
             registry.delete_model_version_tag(*address, key)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+def one_line(text: str, most: int) -> str:
+    """Return a text inert, without secrets, and with the end left out where it is longer than `most` characters."""
+    told = shown(text)
+    return told if len(told) <= most else f"{told[: most - 1]}…"
 
 
 def _address(model: RegisteredModel) -> tuple[str, str]:

@@ -122,6 +122,16 @@ def test_no_class_may_be_worse_by_more_than_chance(kid, half, classes, tolerance
         assert f"KID of its class 0 ({kid:.4g} against 0.05" in decision.reason
 
 
+def test_many_classes_with_long_names_are_a_sentence_of_bounded_length(scored, protocol):
+    names = [f"{number:03d}" + "x" * 1000 for number in range(100)]
+    fields = {"per_class": dict.fromkeys(names, (0.9, 0.01)), "variety": dict.fromkeys(names, (0.1, 0.0))}
+    champion = per_class(scored(20.0, 0.2, protocol()), per_class=dict.fromkeys(names, (0.1, 0.01)))
+    decision = decide(per_class(scored(10.0, 0.1, protocol()), **fields), champion, BETTER)
+    assert failed(decision) == ["variety", "classes"]
+    assert "and 95 more" in decision.reason
+    assert max(len(each.said) for each in decision.reasons) < 1000
+
+
 @pytest.mark.parametrize(("ours", "promote"), [(0.75, True), (0.7, False)])
 @pytest.mark.parametrize("name", ["cas", "rare_recall_gain"])
 def test_usefulness_may_not_be_lower_where_both_were_measured(name, ours, promote, scored, protocol):
