@@ -10,18 +10,21 @@ from flows.register import Registered
 from flows.retrain import retrain_configured
 from gan.configuration.provenance import Configuration
 from gan.data.sources.spec import AUTO
+from tasks.champion.changing import champion
 from tasks.generate.step import Released
 from tasks.ingest.step import Ingested
+from tasks.runtime.settings import Settings
+from tasks.tracking.versions import CHAMPION
 
 
 class PipelineResult(BaseModel):
-    """What each step of the pipeline did."""
+    """What each step of the pipeline did; there is no release where there is no champion to draw it from."""
 
     model_config = ConfigDict(frozen=True)
 
     dataset: Ingested
     model: Registered
-    release: Released
+    release: Released | None
 
 
 @flow(name="run")
@@ -33,7 +36,7 @@ def pipeline(
     labels: Plain | None = None,
     source_secret: str | None = None,
 ) -> PipelineResult:
-    """Ingest, train, evaluate, register, and draw a release from the champion.
+    """Ingest, train, evaluate, register, and draw a release from the champion, if there is one.
 
     Args:
         source: `digits`, a folder, an archive or a Parquet file of images, a URL of one, or a Hugging Face dataset.
@@ -48,5 +51,7 @@ def pipeline(
         source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret
     )
     model = retrain_configured(configuration, dataset.md5, workers)
-    release = generate_configured("champion", configuration)
+    # The first candidate may wait for a person, and then nothing is in use.
+    in_use = model.alias == CHAMPION or champion(Settings()) is not None
+    release = generate_configured(CHAMPION, configuration) if in_use else None
     return PipelineResult(dataset=dataset, model=model, release=release)

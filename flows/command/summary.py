@@ -94,7 +94,13 @@ def release_lines(result: "Released") -> list[str]:
 
 def pipeline_lines(result: "PipelineResult") -> list[str]:
     """All of the chain."""
-    return [*dataset_lines(result.dataset), *model_lines(result.model), *release_lines(result.release)]
+    version = result.model.version
+    waits = [
+        f"release   none: there is no champion to draw it from, and version {version} waits for a person",
+        f"          next: ganflow promote {version} --force --reason '…', then ganflow generate",
+    ]
+    release = waits if result.release is None else release_lines(result.release)
+    return [*dataset_lines(result.dataset), *model_lines(result.model), *release]
 
 
 def _score(metric: "Metric") -> str:

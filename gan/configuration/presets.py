@@ -7,6 +7,7 @@ from gan.configuration.config import (
     Config,
     DataConfig,
     EvaluationConfig,
+    GateConfig,
     LossConfig,
     NetworkConfig,
     OptimizerConfig,
@@ -30,6 +31,7 @@ def debug() -> Config:
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-3),
         train=TrainConfig(total_kimg=2.0, batch_size=32, checkpoint_kimg=1.0, log_kimg=0.25, precision="fp32"),
         evaluation=EvaluationConfig(num_images=64, copy_images=64, watch_images=0),
+        gate=GateConfig(floor=0.0),
         release=ReleaseConfig(num_images=64, batch_size=64),
     )
 

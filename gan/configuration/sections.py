@@ -280,6 +280,17 @@ class GateConfig(Frozen):
     tolerance: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.05, description="by how much recall and coverage may be lower than the champion's"
     )
+    class_tolerance: Annotated[float, Field(ge=0.0)] = Field(
+        0.02, description="by how much the KID of a class may be higher than the champion's, beyond chance"
+    )
+    floor: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1,
+        description="coverage that a candidate needs where there is no champion that it can be compared with; 0: none, "
+        "for rehearsals",
+    )
+    load_seconds: Annotated[float, Field(gt=0.0)] = Field(
+        120.0, description="in which the registered program has to be loaded and draw a few images, without ganflow"
+    )
 
 
 class ReleaseConfig(Frozen):

@@ -22,6 +22,7 @@ from gan.evaluation.scores import (
     names,
     require_enough,
     size_warnings,
+    variety_scores,
 )
 from gan.evaluation.unseen import against_holdout
 from gan.evaluation.usefulness import usefulness_scores
@@ -30,6 +31,7 @@ from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.kid import kid
 from gan.metrics.paired import Influences
 from gan.metrics.protocol import Protocol, ReferenceSplit
+from gan.text.shown import reason_of
 
 OnProgress = Callable[[int, str], None]
 
@@ -137,20 +139,22 @@ class Evaluator:
             generated, training, holdout, name=partial(self._called, generated), device=str(network.device)
         )
         useful, complaints = self._usefulness(generated, training, holdout)
+        pictures, unpictured = self._pictures(generated, reference, training, copying)
         counted = copying.metrics | useful
         evaluation = Evaluation(
             protocol=self._protocol(len(training), len(holdout) if holdout else 0),
             metrics=metrics | unseen.metrics | {metric_key(name, count): metric for name, metric in counted.items()},
             per_class=class_scores(generated, reference, self.real.class_names),
+            variety=variety_scores(generated, reference, self.real.class_names),
             baseline=self._baseline(reference, holdout) | _of_holdout(copying, holdout),
             warnings=[
                 *size_warnings(count, len(reference), network),
                 *unseen.warnings,
                 *copying.warnings,
                 *complaints,
+                *unpictured,
             ],
         )
-        pictures = self._pictures(generated, reference, training, copying)
         return Evaluated(evaluation, pictures, unseen.influences or influences)
 
     def _usefulness(
@@ -199,14 +203,15 @@ class Evaluator:
 
     def _pictures(
         self, generated: EvaluationSet, reference: EvaluationSet, training: EvaluationSet, copying: Copying
-    ) -> Pictures:
+    ) -> tuple[Pictures, list[str]]:
+        """Return the pictures, or none and a sentence: scores hold without them, and a gate may wait for these."""
         shown = [self._called(generated, index) for index in range(min(NEIGHBOURS, len(generated)))]
-        return Pictures(
-            strips=list(strips(reference, generated, self.real.class_names)),
-            neighbours=list(neighbours(generated, training, shown)),
-            feature_copies=copying.feature_pairs,
-            pixel_copies=copying.pixel_pairs,
-        )
+        try:
+            beside = list(strips(reference, generated, self.real.class_names))
+            near = list(neighbours(generated, training, shown))
+        except Exception as error:  # images of two sizes, say
+            return Pictures(), [f"pictures are left out ({reason_of(error)})"]
+        return Pictures(beside, near, copying.feature_pairs, copying.pixel_pairs), []
 
     def _protocol(self, training: int, holdout: int) -> Protocol:
         extractor = self.extraction.extractor

@@ -1,24 +1,23 @@
 """The gate: whether a candidate takes the place of the champion, and why."""
 
 import math
+import re
+from collections.abc import Sequence
+from typing import Self
 
 from gan.configuration.config import Frozen, GateConfig
 from gan.errors import InputError
+from gan.evaluation.class_looks import classes_kept, variety_kept
 from gan.evaluation.copy_shares import FEATURES, PIXELS, beyond_chance
+from gan.evaluation.reason import BY_HAND, Reason, with_ends
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation, Metric, deciding_key, metric_key
 from gan.metrics.protocol import require_equal
 
+FLOOR = "floor"
 NOT_LOWER = ("recall", "coverage")
+USEFULNESS = ("cas", "rare_recall_gain")
 _AS_USUAL = GateConfig()
-
-
-class Reason(Frozen):
-    """What one look at a candidate says."""
-
-    check: str
-    passed: bool
-    said: str
 
 
 class Decision(Frozen):
@@ -29,6 +28,25 @@ class Decision(Frozen):
     reason: str
     reasons: tuple[Reason, ...] = ()
 
+    @classmethod
+    def of(cls, metric: str, reasons: Sequence[Reason]) -> Self:
+        """Promote where nothing stands against it; the first reason is what stands for it."""
+        against = [reason.said for reason in reasons if not reason.passed]
+        told = "; ".join(against or [reasons[0].said])
+        return cls(promote=not against, metric=metric, reason=told, reasons=tuple(reasons))
+
+    def with_opinion(self, ours: Evaluation, theirs: Evaluation) -> "Decision":
+        """Return the decision with what another feature network says of the two, which decides nothing."""
+        found = _opinion(ours, theirs, against=not self.reasons[0].passed)
+        return self.also(found) if found else self
+
+    def also(self, reason: Reason) -> "Decision":
+        """Return the decision after one more look."""
+        if reason.passed or not self.promote:
+            told = self.reason if reason.passed else f"{self.reason}; {reason.said}"
+            return self.model_copy(update={"reason": told, "reasons": (*self.reasons, reason)})
+        return Decision.of(self.metric, [*self.reasons, reason])
+
 
 def decide(
     candidate: Evaluation,
@@ -37,10 +55,12 @@ def decide(
     gate: GateConfig = _AS_USUAL,
     *,
     unrivalled: str = "there is no champion yet",
+    in_use: bool = False,
 ) -> Decision:
     """Let a candidate pass that is better than the champion by more than chance, loses no variety and copies nothing.
 
-    Which score decides is said by `deciding_key`: where images are held out, one against these.
+    Which score decides is said by `deciding_key`: where images are held out, one against these. Where there is
+    no champion to compare with, the candidate has to be of some use by itself, or a person decides.
 
     Args:
         candidate: its scores.
@@ -49,6 +69,7 @@ def decide(
             influences of one are lost: the interval is then that of two independent scores, which is wider.
         gate: how much is asked for.
         unrivalled: why there is nothing to be beaten, where there is no champion to compare with.
+        in_use: there is a champion, which cannot be compared and would lose its place.
 
     Raises:
         ProtocolMismatchError: the two evaluations hold under different protocols.
@@ -57,22 +78,41 @@ def decide(
     protocol = candidate.protocol
     key = deciding_key(candidate)
     score = _metric(candidate, key)
-    reasons = _copies(candidate)
     if champion is None:
-        told = f"{unrivalled}, so the candidate becomes it with {key} {score.value:.6g}"
-        reasons = [Reason(check=key, passed=True, said=told), *reasons]
+        rehearsal = not gate.floor and not in_use
+        looks = [_floor(candidate, f"{key} {score.value:.6g}", gate, unrivalled, in_use=in_use)]
+        looks += variety_kept(candidate, None, rehearsal=rehearsal)
     else:
         require_equal(protocol, champion.protocol)
         rival = _metric(champion, key)
-        reasons = [
+        looks = [
             _score(key, score, rival, difference or _independent(score, rival), gate),
-            *_variety(candidate, champion, gate),
-            *reasons,
+            *_not_lower(candidate, champion, gate),
+            *variety_kept(candidate, champion),
+            *classes_kept(candidate, champion, gate),
+            *_usefulness(candidate, champion),
         ]
-    against = [reason.said for reason in reasons if not reason.passed]
-    return Decision(
-        promote=not against, metric=key, reason="; ".join(against or [reasons[0].said]), reasons=tuple(reasons)
-    )
+    return Decision.of(key, [*looks, *_copies(candidate)])
+
+
+def _floor(candidate: Evaluation, score: str, gate: GateConfig, unrivalled: str, *, in_use: bool) -> Reason:
+    """Look whether a candidate that has no rival is of use: how many real images have a generated one near by."""
+    if not gate.floor:
+        if in_use:
+            said = f"{unrivalled}, and with gate.floor=0 nothing says whether the candidate is of use: {BY_HAND}"
+            return Reason(check=FLOOR, passed=False, said=said)
+        said = f"{unrivalled}, so the candidate becomes it with {score}, as a rehearsal: gate.floor is 0"
+        return Reason(check=FLOOR, passed=True, said=said)
+    key, share = _named(candidate, "coverage")
+    if share is None or share.low is None:
+        said = f"{unrivalled}, and coverage, by which the candidate would become it, was not measured: {BY_HAND}"
+        return Reason(check=FLOOR, passed=False, said=said)
+    passed, mark = share.low >= gate.floor, f"above gate.floor {gate.floor:g}"
+    if passed:
+        said = f"so the candidate becomes it with {score}, and {key} {with_ends(share)} is {mark}"
+    else:
+        said = f"and the candidate's {key} {with_ends(share)} is not clearly {mark}: {BY_HAND}"
+    return Reason(check=FLOOR, passed=passed, said=f"{unrivalled}, {said}")
 
 
 def _score(key: str, score: Metric, rival: Metric, difference: Estimate, gate: GateConfig) -> Reason:
@@ -87,17 +127,16 @@ def _score(key: str, score: Metric, rival: Metric, difference: Estimate, gate: G
     return Reason(check=key, passed=newer, said=f"{both} differs by no more than chance from {theirs}, {stays}")
 
 
-def _variety(candidate: Evaluation, champion: Evaluation, gate: GateConfig) -> list[Reason]:
+def _not_lower(candidate: Evaluation, champion: Evaluation, gate: GateConfig) -> list[Reason]:
     reasons = []
     for name in NOT_LOWER:
-        key = metric_key(name, candidate.protocol.num_generated)
-        if key in candidate.metrics and key in champion.metrics:
-            ours, theirs = candidate.metrics[key].value, champion.metrics[key].value
-            passed = ours >= theirs - gate.tolerance
+        key, ours = _named(candidate, name)
+        theirs = champion.metrics.get(key)
+        if ours is not None and theirs is not None:
+            passed = ours.value >= theirs.value - gate.tolerance
             verdict = "keeps up with" if passed else f"is more than {gate.tolerance:g} below"
-            reasons.append(
-                Reason(check=key, passed=passed, said=f"its {name} {ours:.3f} {verdict} the champion's {theirs:.3f}")
-            )
+            said = f"its {name} {ours.value:.3f} {verdict} the champion's {theirs.value:.3f}"
+            reasons.append(Reason(check=key, passed=passed, said=said))
     return reasons
 
 
@@ -116,6 +155,34 @@ def _copies(candidate: Evaluation) -> list[Reason]:
     return reasons
 
 
+def _usefulness(candidate: Evaluation, champion: Evaluation) -> list[Reason]:
+    reasons = []
+    for name in USEFULNESS:
+        key, ours = _named(candidate, name)
+        theirs = champion.metrics.get(key)
+        if ours is not None and theirs is not None:
+            passed = _independent(ours, theirs).high >= 0.0
+            verdict = "is lower by no more than chance than" if passed else "is lower by more than chance than"
+            said = f"its {key} {with_ends(ours)} {verdict} the champion's {with_ends(theirs)}"
+            reasons.append(Reason(check=key, passed=passed, said=said))
+    return reasons
+
+
+def _opinion(ours: Evaluation, theirs: Evaluation, *, against: bool) -> Reason | None:
+    key = next((key for key in ours.metrics if key.startswith("kd_") and key in theirs.metrics), None)
+    if key is None:
+        return None
+    require_equal(ours.protocol, theirs.protocol)
+    difference = _independent(ours.metrics[key], theirs.metrics[key])
+    better, worse = difference.high < 0.0, difference.low > 0.0
+    both = f"{ours.metrics[key].value:.6g} for the candidate and {theirs.metrics[key].value:.6g} for the champion"
+    if (better and against) or (worse and not against):
+        said = f"another network disagrees about who is better: {key} is {both}"
+    else:
+        said = f"another network does not disagree: {key} is {both}"
+    return Reason(check="networks", passed=True, said=said)
+
+
 def _independent(a: Metric, b: Metric) -> Estimate:
     value = a.value - b.value
     if a.low is None or a.high is None or b.low is None or b.high is None:
@@ -125,6 +192,12 @@ def _independent(a: Metric, b: Metric) -> Estimate:
         low=value - math.hypot(a.value - a.low, b.high - b.value),
         high=value + math.hypot(a.high - a.value, b.value - b.low),
     )
+
+
+def _named(evaluation: Evaluation, name: str) -> tuple[str, Metric | None]:
+    """Find a score whose key may carry fewer images than were generated: neighbours are counted among 10,000."""
+    found = ((key, metric) for key, metric in evaluation.metrics.items() if re.fullmatch(rf"{name}[0-9]+k?", key))
+    return next(found, (name, None))
 
 
 def _metric(evaluation: Evaluation, key: str) -> Metric:

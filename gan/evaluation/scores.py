@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gan.errors import InputError
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.metrics.evaluation import MIN_IMAGES_FOR_FID, Metric, fid_decides, metric_key
@@ -12,8 +14,10 @@ from gan.metrics.manifold import manifold
 from gan.metrics.mind import PROJECTIONS, mind_estimate
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.paired import Influences, kid_influences
+from gan.metrics.variety import class_variety
 
 LEAST_IMAGES = 4
+ALL_IMAGES = "all images"
 
 
 def distribution_scores(
@@ -65,6 +69,21 @@ def class_scores(generated: EvaluationSet, reference: EvaluationSet, class_names
     a, b = generated.features.features, reference.features.features
     found = kid_per_class(a, generated.labels[: len(a)], b, reference.labels[: len(b)])
     return {class_names[label]: kid_metric(result) for label, result in found.items()}
+
+
+def variety_scores(generated: EvaluationSet, reference: EvaluationSet, class_names: Sequence[str]) -> dict[str, Metric]:
+    """Return the variety of each class by its name, or of all images where there are no classes."""
+    a, b = generated.features.features, reference.features.features
+    of_a, of_b = generated.labels[: len(a)], reference.labels[: len(b)]
+    if not class_names:
+        of_a, of_b = np.full(len(a), -1), np.full(len(b), -1)
+    return {
+        class_names[label] if class_names else ALL_IMAGES: Metric(
+            value=found.ratio, note=f"{found.generated} generated and {found.real} real images"
+        )
+        for label, found in class_variety(a, of_a, b, of_b).items()
+        if label >= 0 or not class_names
+    }
 
 
 def names(network: FeatureNetwork) -> tuple[str, str]:

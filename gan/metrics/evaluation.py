@@ -37,18 +37,21 @@ class Evaluation(Frozen):
     """Scores and the protocol that they hold under: the file evaluation.json.
 
     Attributes:
-        format_version: 1 had no more than protocol, metrics and warnings, and is still read.
+        format_version: 1 had no more than protocol, metrics and warnings, 2 no `variety`; both are still read.
         protocol: what the scores hold under.
         metrics: by key; a key ends in the number of generated images that it is of.
         per_class: KID by class name.
+        variety: by class name, or of `all images`, how much the generated ones differ from one another, by how much the
+            real ones do.
         baseline: scores of held out real images in the place of generated ones: what a perfect generator would get.
         warnings: what a person should know before believing a score.
     """
 
-    format_version: Literal[1, 2] = 2
+    format_version: Literal[1, 2, 3] = 3
     protocol: Protocol
     metrics: dict[str, Metric]
     per_class: dict[str, Metric] = Field(default_factory=dict)
+    variety: dict[str, Metric] = Field(default_factory=dict)
     baseline: dict[str, Metric] = Field(default_factory=dict)
     warnings: list[str] = Field(default_factory=list)
 

@@ -1,8 +1,10 @@
 """What an evaluation leaves behind: a record and a page, here and as a run of their own in MLflow."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +13,7 @@ from gan.evaluation.evaluator import Evaluated
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation
 from gan.metrics.paired import Influences, paired_difference
+from gan.text.shown import reason_of
 from tasks.evaluate.report import evaluation_html
 from tasks.reports.charts import Curve
 from tasks.runtime.settings import Settings
@@ -19,6 +22,7 @@ from tasks.tracking.runs import run_artifact
 
 REPORT, RECORD, INFLUENCES = "report.html", "evaluation.json", "influences.npz"
 _CURVES = ("D_loss", "G_loss", "kid")
+_log = logging.getLogger(__name__)
 
 
 class Measured(BaseModel):
@@ -58,9 +62,14 @@ def keep_evaluation(
     """
     evaluation, pictures = evaluated.evaluation, evaluated.pictures
     curves, best = _training_curves(settings, training_run) if training_run else ((), None)
-    page = evaluation_html(
-        title=title, subject=facts, evaluation=evaluation, pictures=pictures, curves=curves, best_kimg=best
+    describe = partial(
+        evaluation_html, title=title, subject=facts, evaluation=evaluation, curves=curves, best_kimg=best
     )
+    try:
+        page = describe(pictures=pictures)
+    except Exception as error:  # what is measured is not lost for want of a picture
+        _log.warning("the page of %s is without pictures (%s)", title, reason_of(error))
+        page = describe()
     folder = settings.state_dir / "evaluations" / _folder_name(title, evaluation)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REPORT).write_text(page, "utf-8")

@@ -13,6 +13,7 @@ from prefect.utilities.importtools import to_qualified_name
 from gan.configuration.provenance import Configuration
 from gan.evaluation.evaluator import Evaluator
 from gan.evaluation.real import RealFeatures
+from gan.metrics.evaluation import Evaluation
 from gan.metrics.protocol import METRICS_VERSION
 from gan.training.checkpoint import HASHES
 from tasks.evaluate.extraction import open_extraction
@@ -39,6 +40,7 @@ def _evaluation_key(_context: Any, parameters: dict[str, Any]) -> str | None:
         parameters["dataset_md5"],
         configuration.config.evaluation.model_dump(mode="json"),
         METRICS_VERSION,
+        Evaluation.model_fields["format_version"].default,  # a record of before lacks what the gate looks at
         to_qualified_name(Measured),  # by which a kept result is read: with another one it cannot be
         torch.__version__,
     ]

@@ -8,20 +8,30 @@ from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from gan.configuration.config import GateConfig
+from gan.configuration.parsing import parse_network
 from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
+from gan.evaluation.reason import Reason
 from gan.training.checkpoint import HASHES, load_header
 from tasks.champion.changing import Wish, promote
 from tasks.evaluate.record import Measured
 from tasks.register.model_card import model_card
+from tasks.register.program_check import same_to_others
 from tasks.reports import artifacts
+from tasks.reports.decision import decision_html
 from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
+from tasks.tracking.comparable import Size
 from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
+from tasks.tracking.version_tags import one_line, replace_tags
 from tasks.tracking.versions import find_model
+
+GATE, DECISION = "gate.", "decision.html"
+REASON_CHARACTERS = 2000  # of a tag; MLflow takes 5,000
 
 
 @step(cache_policy=NO_CACHE)
@@ -37,6 +47,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     log = RunLog(client(settings), run_id)
     checkpoint = run_artifact(settings, run_id, "checkpoint")
     header = load_header(checkpoint)
+    size = Size(parse_network(header.config).resolution, header.channels)
     tags = run_tags(settings, run_id)
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
     card = model_card(
@@ -62,7 +73,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         load_generator(checkpoint),
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
-        tags=facts | scores | how,
+        tags=facts | size.tags() | scores | how,
         card=card,
     )
     log.tags({"model_version": str(model.version)})
@@ -70,8 +81,24 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
 
 
 @step(cache_policy=NO_CACHE)
+def look_at_program(version: int, run_id: str, gate: GateConfig) -> Reason:
+    """Load a version as its users do, and hold its images against G_ema's. Buys a retry.
+
+    Args:
+        version: its number.
+        run_id: the training run that it came from.
+        gate: how long that may take.
+    """
+    settings = Settings()
+    generator = load_generator(run_artifact(settings, run_id, "checkpoint"))
+    return same_to_others(settings, find_model(settings, str(version)), generator, gate.load_seconds)
+
+
+@step(cache_policy=NO_CACHE)
 def promote_or_keep(version: int, verdict: Decision, against: int | None, intent: str) -> str | None:
     """Change the champion as the verdict says. Buys a retry and an artifact.
+
+    The reasons are tags of the version, and a page of its training run.
 
     Args:
         version: the candidate.
@@ -89,7 +116,11 @@ def promote_or_keep(version: int, verdict: Decision, against: int | None, intent
         if promote(settings, version, wish, against=against) is None:
             return None
     alias = "champion" if verdict.promote else "challenger"
-    client(settings).set_tag(model.run_id, "verdict", f"{alias}: {verdict.reason}")
+    log = RunLog(client(settings), model.run_id)
+    log.tags({"verdict": one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
+    looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}
+    replace_tags(settings, model, GATE, looks)
+    log.text(decision_html(version, alias, verdict), DECISION)
     get_run_logger().info("version %d is %s: %s", version, alias, verdict.reason)
     artifacts.decision(version, alias, verdict)
     return alias

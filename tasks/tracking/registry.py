@@ -19,7 +19,6 @@ from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.logged_model import PROGRAM_FILE, log_model, quiet
-from tasks.tracking.runs import run_artifact
 from tasks.tracking.versions import CHALLENGER, CHECKPOINT, RegisteredModel, find_model
 
 if TYPE_CHECKING:
@@ -158,9 +157,3 @@ def _version_of(registry: "MlflowClient", model: str, run_id: str, checkpoint: s
     found = registry.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
     numbers = [int(each.version) for each in found if each.tags.get(CHECKPOINT) == checkpoint]
     return str(min(numbers)) if numbers else None
-
-
-def draws_the_same_classes(settings: Settings, model: RegisteredModel, run_id: str) -> bool:
-    """Whether a version can be measured on the dataset of a run: it has no classes, or those of the run's dataset."""
-    header = load_header(run_artifact(settings, run_id, "checkpoint"))
-    return not model.class_names or model.class_names == header.class_names

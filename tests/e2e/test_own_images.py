@@ -50,7 +50,7 @@ def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow
 
 
 @pytest.mark.slow
-def test_where_a_class_is_new_the_newcomer_takes_the_place_of_a_champion_that_cannot_draw_it(tmp_path, ganflow_in):
+def test_where_a_class_is_new_a_rehearsal_takes_no_place_of_a_champion_that_cannot_draw_it(tmp_path, ganflow_in):
     home, _ = run_on_photos(tmp_path, ganflow_in)
     shutil.copytree(tmp_path / "photos" / "flower", tmp_path / "photos" / "bird")
     for path in (tmp_path / "photos" / "bird").iterdir():
@@ -62,5 +62,18 @@ def test_where_a_class_is_new_the_newcomer_takes_the_place_of_a_champion_that_ca
     done = ganflow_in(home)("retrain", *BRIEF, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert (result["version"], result["alias"]) == (2, "champion")
+    assert (result["version"], result["alias"]) == (2, "challenger")
     assert "version 1, draws other classes" in result["verdict"]["reason"]
+    assert "ganflow promote VERSION --force --reason" in result["verdict"]["reason"]
+
+
+@pytest.mark.slow
+def test_a_first_candidate_that_is_of_no_use_waits_for_a_person_and_nothing_is_released(tmp_path, ganflow_in):
+    done = ganflow_in(tmp_path)("run", *BRIEF, "--set", "gate.floor=0.1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    result = json.loads(done.stdout)
+    assert result["release"] is None
+    assert (result["model"]["version"], result["model"]["alias"]) == (1, "challenger")
+    assert "is not clearly above gate.floor 0.1" in result["model"]["verdict"]["reason"]
+    assert ganflow_in(tmp_path)("generate").returncode == 2

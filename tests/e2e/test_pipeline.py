@@ -70,7 +70,13 @@ def test_mlflow_holds_curves_grids_checkpoint_and_model(home):
         "evaluation.json",
         "model_card.md",
         "report.html",
+        "decision.html",
     } <= there
+    assert (version.tags["resolution"], version.tags["channels"]) == ("16", "1")
+    looks = {each["check"]: each for each in home.result["model"]["verdict"]["reasons"]}
+    assert {"floor", "variety", "program"} <= set(looks)
+    assert "as a rehearsal: gate.floor is 0" in version.tags["gate.floor"]
+    assert version.tags["gate.program"] == f"passed: {looks['program']['said']}"
     stored = client.download_artifacts(version.run_id, "evaluation.json")
     assert Evaluation.from_json(Path(stored)).model_dump(mode="json") == home.result["model"]["evaluation"]
 

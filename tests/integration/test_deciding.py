@@ -10,6 +10,7 @@ from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.paired import kid_influences, paired_difference
 from gan.metrics.protocol import Protocol
 from tasks.evaluate.record import INFLUENCES, difference, keep_evaluation
+from tasks.evaluate.second_opinion import second_opinion
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -58,3 +59,22 @@ def test_where_that_is_lost_nothing_is_said(settings, measured, lost, tmp_path):
         theirs = theirs.model_copy(update={"evaluation_run": "0" * 32})
     assert difference(settings, ours, theirs) is None
     assert MlflowClient(settings.tracking_uri).get_run(ours.evaluation_run).info.status == "FINISHED"
+
+
+def test_what_another_network_said_of_both_is_found(settings):
+    other = PROTOCOL.model_copy(update={"network": "dino"})
+
+    def keep(training_run, value, protocol=other, key="kd_dino_30"):
+        evaluation = Evaluation(protocol=protocol, metrics={key: Metric(value=value)})
+        facts = {"training run": training_run}
+        keep_evaluation(settings, Evaluated(evaluation, Pictures()), title=f"of {training_run}", facts=facts)
+
+    keep("candidate", 0.1)
+    keep("candidate", 0.2, PROTOCOL, "kid30")
+    assert second_opinion(settings, "candidate", "champion") is None
+    keep("champion", 0.3, other.model_copy(update={"seed": 1}))
+    keep("champion", 0.2, PROTOCOL, "kid30")
+    assert second_opinion(settings, "candidate", "champion") is None, "not under one protocol"
+    keep("champion", 0.4)
+    ours, theirs = second_opinion(settings, "candidate", "champion")
+    assert (ours.values, theirs.values) == ({"kd_dino_30": 0.1}, {"kd_dino_30": 0.4})

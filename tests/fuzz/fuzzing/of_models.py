@@ -22,8 +22,9 @@ from tasks.champion.history import Change, History
 from tasks.champion.store import CHANGE, _read
 from tasks.evaluate.subjects import find_subject
 from tasks.runtime.settings import Settings
+from tasks.tracking.comparable import why_not_comparable
 from tasks.tracking.own_configuration import own_configuration, run_configuration, version_configuration
-from tasks.tracking.registry import draws_the_same_classes, load_generator
+from tasks.tracking.registry import load_generator
 from tasks.tracking.versions import RegisteredModel, _record
 from tasks.train.resume import Unfinished, require_same_run
 from tasks.train.run_storage import RAY_LIST, RunStorage
@@ -82,15 +83,16 @@ def header_of_a_run(name, data, folder):
             (folder / name).write_bytes(data)
             require_fit(find_warm_start(settings, "champion"), HEADER)
 
-    def classes():
-        with _artifact("tasks.tracking.registry", folder / "r77" / "checkpoint_1"):
-            draws_the_same_classes(settings, MODEL, "r77")
+    def compared():
+        tags = patch("tasks.tracking.comparable.version_tags", return_value={"resolution": "16", "channels": "1"})
+        with tags, _artifact("tasks.tracking.comparable", folder / "r77" / "checkpoint_1"):
+            why_not_comparable(settings, MODEL, "r77")
 
     def resumed():
         with contextlib.suppress(OSError, ValueError):  # for which the caller looks
             storage.header("checkpoint_1")
 
-    _all_of(warm_start, classes, resumed)
+    _all_of(warm_start, compared, resumed)
 
 
 def _artifact(module, path):

@@ -50,7 +50,7 @@ def test_everything_is_scored(make: Make) -> None:
     evaluation = make().evaluate(program).evaluation
     names = ["fid", "kid", "mind", "precision", "recall", "density", "coverage", "clipped_density", "clipped_coverage"]
     assert list(evaluation.metrics) == [f"{each}40" for each in [*names, "authenticity", "copies", "pixel_copies"]]
-    assert list(evaluation.per_class) == ["a", "b", "c"]
+    assert list(evaluation.per_class) == list(evaluation.variety) == ["a", "b", "c"]
     assert list(evaluation.baseline) == ["kid30", "copies30", "pixel_copies30"]
     protocol = evaluation.protocol
     assert (protocol.num_generated, protocol.num_reference) == (40, 40)
@@ -127,6 +127,19 @@ def test_copies_of_training_images_are_found(make: Make, real: RealImages) -> No
     pairs = done.pictures.feature_copies[:10]
     assert all(np.array_equal(pair.generated, pair.training) for pair in pairs)
     assert {int(pair.label.split()[-1]) % 4 for pair in pairs} == {0}
+
+
+def test_pictures_that_cannot_be_made_cost_no_score(make: Make) -> None:
+    """A generator of another size is scored, and the record says what is missing."""
+
+    def large(rows: Tensor) -> Tensor:
+        return program(rows).repeat(1, 2, 2, 1)
+
+    done = make().evaluate(large)
+    assert not done.pictures.strips
+    assert not done.pictures.neighbours
+    assert "coverage40" in done.evaluation.metrics
+    assert any(warning.startswith("pictures are left out (") for warning in done.evaluation.warnings)
 
 
 def test_pictures(make: Make) -> None:

@@ -5,6 +5,7 @@ import pytest
 from gan.configuration.config import GateConfig
 from gan.errors import InputError, ProtocolMismatchError
 from gan.evaluation.gate import decide
+from gan.evaluation.reason import Reason
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation, Metric
 
@@ -15,14 +16,157 @@ def failed(decision):
     return [reason.check for reason in decision.reasons if not reason.passed]
 
 
-def test_first_candidate_is_promoted(scored, protocol) -> None:
-    """Without a champion there is nothing to beat."""
+def covering(record, share, low):
+    """The same record with this share of real images near generated ones."""
+    coverage = Metric(value=share, low=low, high=min(1.0, 2 * share - low))
+    return record.model_copy(update={"metrics": record.metrics | {"coverage10k": coverage}})
+
+
+def per_class(record, **fields):
+    """The same record with these scores by class: values with the half of their interval."""
+    found = {
+        field: {name: Metric(value=value, low=value - half, high=value + half) for name, (value, half) in given.items()}
+        for field, given in fields.items()
+    }
+    return record.model_copy(update=found)
+
+
+@pytest.mark.parametrize(("low", "promote"), [(0.1, True), (0.09, False)])
+@pytest.mark.parametrize("in_use", [False, True], ids=["the first", "another size"])
+def test_where_nothing_is_to_be_beaten_the_lower_end_of_coverage_decides(low, promote, in_use, scored, protocol):
+    decision = decide(covering(scored(50.0, 0.5, protocol()), 0.2, low), None, unrivalled="no rival", in_use=in_use)
+    assert (decision.promote, decision.metric) == (promote, "fid10k")
+    assert failed(decision) == ([] if promote else ["floor"])
+    assert decision.reason == decision.reasons[0].said
+    if promote:
+        assert decision.reason.startswith("no rival, so the candidate becomes it with fid10k 50, and coverage10k 0.200")
+    else:
+        assert "coverage10k 0.200 (0.090 to 0.310) is not clearly above gate.floor 0.1" in decision.reason
+        assert "ganflow promote VERSION --force --reason" in decision.reason
+
+
+def test_the_floor_is_that_of_the_configuration(scored, protocol):
+    record = covering(scored(50.0, 0.5, protocol()), 0.8, 0.7)
+    assert decide(record, None, gate=GateConfig(floor=0.7)).promote
+    assert not decide(record, None, gate=GateConfig(floor=0.71)).promote
+    assert "there is no champion yet" in decide(record, None).reason
+
+
+def test_a_candidate_whose_coverage_was_not_measured_waits_for_a_person(scored, protocol):
     decision = decide(scored(50.0, 0.5, protocol()), None)
-    assert decision.promote
-    assert decision.metric == "fid10k"
-    assert "no champion yet" in decision.reason
-    other = decide(scored(50.0, 0.5, protocol()), None, unrivalled="it draws other classes")
-    assert other.reason == other.reasons[0].said == "it draws other classes, so the candidate becomes it with fid10k 50"
+    assert failed(decision) == ["floor"]
+    assert "was not measured" in decision.reason
+
+
+def test_without_a_floor_a_candidate_becomes_the_first_champion_and_is_called_a_rehearsal(scored, protocol):
+    """Whatever it is like, but it takes no place of another that it cannot be compared with."""
+    rehearsal = GateConfig(floor=0)
+    record = per_class(covering(scored(50.0, 0.5, protocol()), 0.0, 0.0), variety={"a": (0.9, 0), "b": (0.1, 0)})
+    first = decide(record, None, gate=rehearsal)
+    assert first.promote
+    assert "as a rehearsal: gate.floor is 0" in first.reason
+    assert "b (0.10 of real images')" in first.reasons[1].said
+    other = decide(record, None, gate=rehearsal, unrivalled="the champion makes 32x32 px", in_use=True)
+    assert failed(other) == ["floor", "variety"]
+    assert "the champion makes 32x32 px, and with gate.floor=0 nothing says" in other.reason
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "promote"),
+    [
+        ((0.26, 0.9), (0.9, 0.9), True),
+        ((0.24, 0.9), (0.9, 0.9), False),
+        ((0.24, 0.9), (0.2, 0.9), True),
+        ((0.24, 0.9), (0.9, 0.2), False),
+        ((0.24, 0.9), None, False),
+        ((0.9, 0.9), None, True),
+    ],
+)
+def test_no_class_may_lose_its_variety(ours, theirs, promote, scored, protocol):
+    """Below a quarter of the real images' it has; what the champion has lost as well is no reason against it."""
+
+    def record(found):
+        return {"variety": {name: (value, 0.0) for name, value in zip("ab", found, strict=True)}} if found else {}
+
+    candidate = per_class(scored(10.0, 0.1, protocol()), **record(ours))
+    champion = per_class(scored(20.0, 0.2, protocol()), **record(theirs))
+    decision = decide(candidate, champion, BETTER)
+    assert decision.promote == promote
+    assert failed(decision) == ([] if promote else ["variety"])
+    if not promote:
+        assert "a (0.24 of real images')" in decision.reason
+    alone = decide(covering(candidate, 0.9, 0.8), None)
+    assert alone.promote == (ours[0] > 0.25)
+
+
+@pytest.mark.parametrize(
+    ("kid", "half", "classes", "tolerance", "promote"),
+    [
+        (0.10, 0.01, 1, 0.02, False),
+        (0.065, 0.01, 1, 0.02, True),
+        (0.065, 0.01, 1, 0.01, False),
+        (0.08, 0.02, 1, 0.02, False),
+        (0.08, 0.02, 10, 0.02, True),
+        (0.10, 0.02, 10, 0.02, False),
+    ],
+)
+def test_no_class_may_be_worse_by_more_than_chance(kid, half, classes, tolerance, promote, scored, protocol):
+    """Against 0.05 with the same interval: two halves of 0.02 are 0.028 for one class, and 0.041 for one of ten."""
+    rest = {str(number): (0.05, half) for number in range(classes)}
+    candidate = per_class(scored(10.0, 0.1, protocol()), per_class=rest | {"0": (kid, half)})
+    champion = per_class(scored(20.0, 0.2, protocol()), per_class=rest)
+    decision = decide(candidate, champion, BETTER, GateConfig(class_tolerance=tolerance))
+    assert decision.promote == promote
+    assert failed(decision) == ([] if promote else ["classes"])
+    if not promote:
+        assert f"KID of its class 0 ({kid:.4g} against 0.05" in decision.reason
+
+
+def test_many_classes_with_long_names_are_a_sentence_of_bounded_length(scored, protocol):
+    names = [f"{number:03d}" + "x" * 1000 for number in range(100)]
+    fields = {"per_class": dict.fromkeys(names, (0.9, 0.01)), "variety": dict.fromkeys(names, (0.1, 0.0))}
+    champion = per_class(scored(20.0, 0.2, protocol()), per_class=dict.fromkeys(names, (0.1, 0.01)))
+    decision = decide(per_class(scored(10.0, 0.1, protocol()), **fields), champion, BETTER)
+    assert failed(decision) == ["variety", "classes"]
+    assert "and 95 more" in decision.reason
+    assert max(len(each.said) for each in decision.reasons) < 1000
+
+
+@pytest.mark.parametrize(("ours", "promote"), [(0.75, True), (0.7, False)])
+@pytest.mark.parametrize("name", ["cas", "rare_recall_gain"])
+def test_usefulness_may_not_be_lower_where_both_were_measured(name, ours, promote, scored, protocol):
+    """Half intervals of 0.05 and 0.05 are 0.071 for the difference from 0.8."""
+
+    def record(value, found):
+        share = {f"{name}10k": Metric(value=found, low=found - 0.05, high=found + 0.05)}
+        plain = scored(value, 0.1, protocol())
+        return plain.model_copy(update={"metrics": plain.metrics | share})
+
+    decision = decide(record(10.0, ours), record(20.0, 0.8), BETTER)
+    assert decision.promote == promote
+    assert failed(decision) == ([] if promote else [f"{name}10k"])
+    assert decide(record(10.0, 0.1), scored(20.0, 0.2, protocol()), BETTER).promote
+
+
+def test_a_recall_of_fewer_images_than_were_generated_counts_all_the_same(scored, protocol):
+    """Neighbours are counted among 10,000 images at most."""
+
+    def record(value, recall):
+        plain = scored(value, 0.1, protocol(generated=50_000))
+        return plain.model_copy(update={"metrics": plain.metrics | {"recall10k": Metric(value=recall)}})
+
+    assert failed(decide(record(10.0, 0.1), record(20.0, 0.5), BETTER)) == ["recall10k"]
+
+
+def test_one_more_look_can_only_refuse(scored, protocol):
+    good = decide(scored(10.0, 0.1, protocol()), scored(20.0, 0.2, protocol()), BETTER)
+    bad = decide(scored(20.0, 0.2, protocol()), scored(10.0, 0.1, protocol()), WORSE)
+    fine, broken = (Reason(check="program", passed=passed, said="the program") for passed in (True, False))
+    assert (good.also(fine).promote, good.also(fine).reason) == (True, good.reason)
+    assert (good.also(broken).promote, good.also(broken).reason) == (False, "the program")
+    assert bad.also(broken).reason == f"{bad.reason}; the program"
+    assert [bad.also(fine).promote, bad.also(broken).promote] == [False, False]
+    assert bad.also(fine).reasons[-1] == fine
 
 
 @pytest.mark.parametrize(
@@ -115,7 +259,7 @@ def test_a_generator_that_copies_stays_challenger(name, low, of_holdout, promote
         }
     )
     rival = scored(20.0, 0.2, record.protocol) if champion else None
-    decision = decide(record, rival, BETTER)
+    decision = decide(covering(record, 0.9, 0.8), rival, BETTER)
     assert decision.promote == promote
     assert failed(decision) == ([] if promote else [name])
 
@@ -129,6 +273,33 @@ def test_all_that_stands_against_it_is_said(scored, protocol) -> None:
     assert failed(decision) == ["fid10k", "recall10k"]
     assert "higher than the champion's 20" in decision.reason
     assert "recall 0.100 is more than 0.05 below the champion's 0.500" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("kid", "difference", "other", "disagrees"),
+    [
+        (0.1, BETTER, 0.5, True),
+        (0.1, BETTER, 0.2, False),
+        (0.1, BETTER, 0.29, False),
+        (0.3, WORSE, 0.2, True),
+        (0.3, WORSE, 0.5, False),
+    ],
+)
+def test_another_network_is_heard_and_decides_nothing(kid, difference, other, disagrees, scored, protocol):
+    """Its champion has 0.3 ± 0.05; within chance it says nothing."""
+
+    def opinion(value):
+        under = protocol(network="dino")
+        return Evaluation(
+            protocol=under, metrics={"kd_dino_10k": Metric(value=value, low=value - 0.05, high=value + 0.05)}
+        )
+
+    alone = decide(scored(kid, kid, protocol()), scored(0.2, 0.2, protocol()), difference)
+    found = alone.with_opinion(opinion(other), opinion(0.3))
+    assert (found.promote, found.reason) == (alone.promote, alone.reason)
+    assert found.reasons[-1].check == "networks"
+    assert ("disagrees about who is better" in found.reasons[-1].said) == disagrees
+    assert alone.with_opinion(scored(1.0, 1.0, protocol()), scored(1.0, 1.0, protocol())) == alone
 
 
 def test_other_protocols_are_refused(scored, protocol) -> None:

@@ -5,7 +5,14 @@ import pytest
 
 from gan.errors import InputError
 from gan.evaluation.evaluation_set import EvaluationSet
-from gan.evaluation.scores import class_scores, distribution_scores, kid_metric, require_enough, size_warnings
+from gan.evaluation.scores import (
+    class_scores,
+    distribution_scores,
+    kid_metric,
+    require_enough,
+    size_warnings,
+    variety_scores,
+)
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.frechet import fid
@@ -88,3 +95,21 @@ def test_few_images_are_said() -> None:
     assert size_warnings(2048, 2048, network) == []
     (warning,) = size_warnings(2047, 5000, network)
     assert warning == "FID is strongly biased below 2048 images (here 2047 generated and 5000 reference): KID decides"
+
+
+def test_a_class_whose_images_are_alike_has_no_variety() -> None:
+    """Each class by its name; without classes all images are one."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    real, drawn = (rng.standard_normal((90, 2)).astype(np.float32) for _ in range(2))
+    drawn[labels == 1] = 0.5
+
+    def images(features: np.ndarray) -> EvaluationSet:
+        return EvaluationSet(np.zeros((90, 4, 4, 1), np.uint8), np.arange(90), labels, collect([features]))
+
+    found = variety_scores(images(drawn), images(real), ("a", "b", "c"))
+    assert found["b"].value == 0.0
+    assert min(found["a"].value, found["c"].value) > 0.4
+    assert found["b"].note == "30 generated and 30 real images"
+    (name,) = variety_scores(images(drawn), images(real), ())
+    assert name == "all images"

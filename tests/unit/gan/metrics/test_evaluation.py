@@ -40,7 +40,7 @@ def test_the_key_that_decides(generated, reference, held_out, there, key, protoc
 def test_a_record_of_the_first_format_is_read(tmp_path: Path, scored, protocol) -> None:
     """Versions that were registered before the record knew classes and a baseline can still be released."""
     record = json.loads(scored(1.0, 0.1, protocol()).model_dump_json())
-    for key in ("per_class", "baseline"):
+    for key in ("per_class", "variety", "baseline"):
         del record[key]
     for key in ("neighbours", "num_training", "num_holdout"):
         del record["protocol"][key]
@@ -48,7 +48,7 @@ def test_a_record_of_the_first_format_is_read(tmp_path: Path, scored, protocol) 
     path.write_text(json.dumps(record | {"format_version": 1}))
     found = Evaluation.from_json(path)
     assert found.values == {"fid10k": 1.0, "kid10k": 0.1}
-    assert (found.per_class, found.baseline, found.protocol.num_training) == ({}, {}, 0)
+    assert (found.per_class, found.variety, found.baseline, found.protocol.num_training) == ({}, {}, {}, 0)
 
 
 def test_json_round_trip(tmp_path: Path, scored, protocol) -> None:
@@ -83,7 +83,7 @@ def test_failed_write_keeps_the_old_file(
     assert [entry.name for entry in tmp_path.iterdir()] == ["evaluation.json"]
 
 
-@pytest.mark.parametrize("change", [{"format_version": 3}, {"host": "here"}, {"metrics": {"fid10k": {"value": None}}}])
+@pytest.mark.parametrize("change", [{"format_version": 4}, {"host": "here"}, {"metrics": {"fid10k": {"value": None}}}])
 def test_other_files_are_refused(tmp_path: Path, change: dict[str, Any], scored, protocol) -> None:
     """A later format, an unknown field or a missing score is refused with a sentence that names the place."""
     path = tmp_path / "evaluation.json"

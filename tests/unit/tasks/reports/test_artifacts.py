@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from gan.evaluation.gate import Decision, Reason
+from gan.evaluation.gate import Decision
+from gan.evaluation.reason import Reason
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from tasks.reports import artifacts
