@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gan.errors import UnsafeModelError
 from gan.evaluation.reason import Reason
 from gan.generation.export import SeededGenerator
-from gan.text.shown import last_line_of
+from gan.text.shown import last_line_of, reason_of
 from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import NO_PICKLE, client
+from tasks.tracking.checked_copy import checked_copy
+from tasks.tracking.client import NO_PICKLE, QUIET
 from tasks.tracking.versions import RegisteredModel
 
 CONSUMER = Path(__file__).parents[1] / "tracking" / "consumer.py"
@@ -25,18 +27,25 @@ SEEDS = (0, 1, 2**40 + 1, -5)
 def same_to_others(settings: Settings, model: RegisteredModel, generator: SeededGenerator, seconds: float) -> Reason:
     """Load a version as its users do, in a new process without this project, and hold its images against G_ema's.
 
+    What MLflow's loader would run is looked for before, and refused.
+
     Args:
         settings: where the registry is.
         model: the version.
         generator: G_ema of its checkpoint, eager.
         seconds: after which that process is ended.
+
+    Raises:
+        ServiceError: MLflow or its artifact store is away.
     """
-    client(settings)  # whose environment the process takes over
     last = len(model.class_names) - 1
     rows = [[seed, -1 if index % 2 else last] for index, seed in enumerate(SEEDS)]
     with scratch_folder(settings, "consumer") as folder:
         images = folder / "images.npy"
-        told = _consumed(settings, model.uri, rows, images, seconds)
+        try:
+            told = _consumed(checked_copy(settings, model, folder / "model"), rows, images, seconds)
+        except UnsafeModelError as error:
+            told = reason_of(error)
         if told:
             return Reason(check=CHECK, passed=False, said=f"its program cannot be used without ganflow: {told}")
         found = np.load(images, allow_pickle=False)
@@ -50,15 +59,14 @@ def same_to_others(settings: Settings, model: RegisteredModel, generator: Seeded
     return Reason(check=CHECK, passed=apart <= 1, said=said)
 
 
-def _consumed(settings: Settings, uri: str, rows: list[list[int]], images: Path, seconds: float) -> str | None:
+def _consumed(model: Path, rows: list[list[int]], images: Path, seconds: float) -> str | None:
     """Have the images drawn; returns why that failed."""
-    places = {"MLFLOW_TRACKING_URI": settings.tracking_uri, "MLFLOW_REGISTRY_URI": settings.tracking_uri}
-    command = [sys.executable, "-P", str(CONSUMER), uri, json.dumps(rows), str(images)]
+    command = [sys.executable, "-P", str(CONSUMER), str(model), json.dumps(rows), str(images)]
     try:
         done = subprocess.run(
             command,
             cwd=images.parent,
-            env={**os.environ, **places, **NO_PICKLE},
+            env={**os.environ, **QUIET, **NO_PICKLE},
             capture_output=True,
             timeout=seconds,
         )

@@ -59,16 +59,47 @@ def test_a_program_that_takes_too_long_to_load_is_refused(settings, version):
     assert "took more than gate.load_seconds 0.05" in look.said
 
 
-@pytest.mark.parametrize("change", [{"loader_module": "antigravity"}, {"code": "code"}], ids=["loader", "code"])
-def test_a_version_that_wants_code_to_be_run_is_refused_before_it_runs(settings, version, tmp_path, change):
-    (there,) = (settings.home / "mlartifacts").rglob("MLmodel")
+CODE = "wants other code than MLflow's own to be run"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"loader_module": "antigravity"}, CODE),
+        ({"code": "code"}, CODE),
+        ({"pickle_module_name": "antigravity"}, CODE),
+        ({"data": ["code"]}, CODE),
+        ("a flavor", CODE),
+        ("no flavor", CODE),
+        ("a file", "has more than data/model.pt2"),
+        ("the program", "model.pt2"),
+        ("all", "cannot be downloaded"),
+    ],
+    ids=str,
+)
+def test_a_version_that_wants_code_to_be_run_is_refused_before_it_runs(
+    settings, version, tmp_path, monkeypatch, change, said
+):
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("it was loaded"))
+    there = next(path for path in (settings.home / "mlartifacts").rglob("MLmodel"))
     folder = tmp_path / "model"
     shutil.copytree(there.parent, folder)
-    (folder / "code").mkdir()
     tree = yaml.safe_load((folder / "MLmodel").read_text())
-    tree["flavors"]["python_function"] |= change
+    if isinstance(change, dict):
+        tree["flavors"]["python_function"] |= change
+    if change == "a flavor":
+        tree["flavors"]["sklearn"] = {}
+    if change == "no flavor":
+        tree["flavors"]["python_function"] = "mlflow.pytorch"
     (folder / "MLmodel").write_text(yaml.safe_dump(tree))
+    if change == "a file":
+        (folder / "data" / "pickle_module_info.txt").write_text("antigravity")
+    if change == "the program":
+        (folder / "data" / "model.pt2").write_bytes(b"PK")
+    if change == "all":
+        shutil.rmtree(folder)
     number = client(settings).create_model_version("gan-generator", folder.as_uri()).version
     look = same_to_others(settings, find_model(settings, str(number)), generator(0), 120)
     assert not look.passed
-    assert "the model wants other code than MLflow's own to be run" in look.said
+    assert look.said.startswith("its program cannot be used without ganflow: ")
+    assert said in look.said
