@@ -79,7 +79,7 @@ def test_the_noise_is_the_same_bits(tmp_path):
 
 
 def test_the_whole_seed_counts_and_label_minus_one_is_the_class_that_follows_from_it(written):
-    path, program = written
+    path, _ = written
     seeds = [5, 5 + 2**32, 5 - 2**63, -5, 5 + 2**62]
     drawn = images(path, torch.tensor([[seed, 1] for seed in seeds]))
     assert len({image.tobytes() for image in drawn}) == len(seeds)
