@@ -2,8 +2,9 @@
 
 import contextlib
 import logging
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import onnx_ir
 
 OPSET, IR_VERSION = 18, 10
-"""Of every file, whatever the exporter's version takes by itself: ONNX Runtime reads them since 1.18."""
+"""Of every file, whatever the exporter's version takes by itself; ONNX Runtime 1.18 reads them."""
 INPUT, OUTPUT = "seed_label", "images"
 _SEEDS = (0, 1, -1, -(2**63), 2**63 - 1, 2**31, 2**32 + 5, -(2**40) - 3)
 
@@ -27,12 +28,6 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
     Raises:
         ImportError: onnxscript is not installed.
     """
-    from onnxscript import ir, opset18
-
-    def scalar_tensor(s: float, dtype: int, layout: str = "", device: str = "", pin_memory: bool = False) -> Any:
-        # The exporter's own goes through float32: z would differ in its last bits, which Box and Muller's 2π decides.
-        return opset18.Constant(value=ir.tensor(s, dtype=ir.DataType(dtype)))  # type: ignore[arg-type]
-
     with _silent_exporter():
         made = torch.onnx.export(
             program,
@@ -42,12 +37,32 @@ def write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_shapes=({0: "batch"},),
-            custom_translation_table={torch.ops.aten.scalar_tensor.default: scalar_tensor},
+            custom_translation_table=_translations(),
         )
     assert made is not None
     made.model.ir_version = IR_VERSION
     _forget_places(made.model)
     made.save(path, external_data=False)
+
+
+def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Operators of the noise that are not to be translated as the exporter does by itself."""
+    from onnxscript import ir, opset18
+
+    def constant(value: float, dtype: int) -> Any:
+        return opset18.Constant(value=ir.tensor(value, dtype=ir.DataType(dtype)))  # type: ignore[arg-type]
+
+    def scalar_tensor(s: float, dtype: int, layout: str = "", device: str = "", pin_memory: bool = False) -> Any:
+        # The exporter's own goes through float32: of Box and Muller's 2π too little is left for the last bits of z.
+        return constant(s, dtype)
+
+    def cos(self: Any) -> Any:
+        # ONNX Runtime has no cosine of float64 up to 1.28. π/2 in two parts, since a float64 has not enough of it.
+        double = ir.DataType.DOUBLE
+        quarter = opset18.Sub(constant(math.pi / 2, double), self)
+        return opset18.Sin(opset18.Add(quarter, constant(6.123233995736766e-17, double)))
+
+    return {torch.ops.aten.scalar_tensor.default: scalar_tensor, torch.ops.aten.cos.default: cos}
 
 
 def _forget_places(model: "onnx_ir.Model") -> None:

@@ -88,6 +88,17 @@ def test_the_whole_seed_counts_and_label_minus_one_is_the_class_that_follows_fro
     assert [np.array_equal(drawn[0], each) for each in drawn[1:]] == [index == label for index in range(3)]
 
 
+def test_labels_that_are_none_as_docs_serving_says(written):
+    path, program = written
+    for label in (3, -2):
+        with pytest.raises(IndexError):
+            program.module()(torch.tensor([[5, label]]))
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument, match="out of"):
+        images(path, torch.tensor([[5, 3]]))
+    last, first = images(path, torch.tensor([[5, -2]])), images(path, torch.tensor([[5, 1]]))
+    np.testing.assert_array_equal(last, first)
+
+
 def test_the_file_is_of_one_form_and_tells_nothing_of_where_it_was_made(written, tmp_path):
     path, program = written
     write_onnx(program, tmp_path / "again.onnx")
