@@ -81,12 +81,13 @@ def _silent_loader() -> Iterator[None]:
         logger.disabled = before
 
 
-def forget_places(path: Path) -> None:
-    """Take the source files and lines that each node came from out of a program that was exported here."""
+def forget_places(path: Path) -> torch.export.ExportedProgram:
+    """Take the source files and lines that each node came from out of a program that was exported here; returns it."""
     program = torch.export.load(path)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)
     torch.export.save(program, path)
+    return program
 
 
 def require_plain_program(content: bytes, name: str) -> None:

@@ -35,12 +35,11 @@ Labels: {labels}.
 
 ```python
 import mlflow, numpy as np
-model = mlflow.pyfunc.load_model("models:/gan-generator@champion")
+model = mlflow.pyfunc.load_model("models:/gan-generator@champion", model_config={{"device": "cpu"}})
 images = model.predict(np.array([[0, -1], [1, -1]], dtype=np.int64))
 ```
 
-On a machine with CUDA add `model_config={{"device": "cpu"}}`. Give seeds as an int64 array or as JSON:
-a DataFrame is cast to float32, which cannot hold seeds above 2**24.
+Give seeds as an int64 array or as JSON: a DataFrame is cast to float32, which cannot hold seeds above 2**24.
 
 {metrics_table(evaluation)}
 """

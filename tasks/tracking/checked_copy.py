@@ -9,7 +9,7 @@ from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
 from tasks.tracking.logged_model import PROGRAM_FILE, quiet
-from tasks.tracking.registry import RegisteredModel
+from tasks.tracking.versions import RegisteredModel
 
 # What MLflow's flavors may say of themselves: modules that they name are imported, and code that they bring is run.
 _ALLOWED: dict[str, tuple[str | None, ...]] = {

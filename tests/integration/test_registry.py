@@ -12,6 +12,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from mlflow import MlflowClient
@@ -125,6 +126,28 @@ def test_a_loaded_version_is_the_registered_program(settings, versions):
     assert loaded.dtype == np.uint8
     assert loaded.shape == (41, 8, 8, 3)
     assert np.abs(loaded.astype(int) - eager.astype(int)).max() <= 1
+
+
+def test_a_version_brings_the_same_program_as_onnx(settings, versions, tmp_path):
+    file = Path(mlflow.artifacts.download_artifacts("models:/gan-generator@challenger/model.onnx", dst_path=tmp_path))
+    assert [each.name for each in tmp_path.iterdir()] == ["model.onnx"]
+    rows = torch.tensor([[seed, seed % 3] for seed in range(-20, 20)] + [[2**62, -1]])
+    (images,) = onnxruntime.InferenceSession(file).run(None, {"seed_label": rows.numpy()})
+    loaded = load_program(settings, find_model(settings, "challenger"))(rows).numpy()
+    assert np.abs(images.astype(int) - loaded).max() <= 1
+    for place in (socket.gethostname(), str(settings.home), str(Path(__file__).parents[2])):
+        assert place.encode() not in file.read_bytes()
+
+
+def test_a_version_without_onnx_is_warned_of_and_draws_all_the_same(settings, versions, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    model = new_version(settings, 7)
+    (record,) = [each for each in caplog.records if each.name == "tasks.tracking.logged_model"]
+    assert record.levelname == "WARNING"
+    assert "there is no model.onnx beside the program" in record.message
+    with pytest.raises(MlflowException, match=r"No such artifact: .model\.onnx"):
+        mlflow.artifacts.download_artifacts(f"{model.uri}/model.onnx")
+    assert load_program(settings, model)(torch.tensor([[0, 0]])).shape == (1, 8, 8, 3)
 
 
 def test_a_version_carries_its_configuration_whatever_became_of_its_run(settings, versions):
