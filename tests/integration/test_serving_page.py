@@ -17,9 +17,10 @@ from consumers import PAGE, PORT, ROWS, Consumer, blocks, free_port, packages
 from gan.configuration.config import NetworkConfig
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
+from tasks.champion.changing import Wish, promote_whatever
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, client, run
-from tasks.tracking.registry import promote, register_version
+from tasks.tracking.registry import register_version
 
 pytestmark = pytest.mark.integration
 PYFUNC, PYTORCH, REST, ONNX = "## MLflow's pyfunc", "## PyTorch, also on a GPU", "## REST", "## ONNX"
@@ -42,7 +43,7 @@ def settings(tmp_path_factory):
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b", "c"])}
     with run(settings, TRAINING, "small", tags) as log:
         model = register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="# card")
-    promote(settings, model)
+    promote_whatever(settings, model.version, Wish("for the test", "for the test"))
     return settings
 
 
