@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 18, 10
 """Of every file, whatever the exporter's version takes by itself; ONNX Runtime 1.18 reads them."""
 INPUT, OUTPUT = "seed_label", "images"
-_SEEDS = (0, 1, -1, -(2**63), 2**63 - 1, 2**31, 2**32 + 5, -(2**40) - 3)
+_SEEDS = (5, -(2**63), -1, 2**62 + 2**33 + 3)
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
@@ -93,7 +93,10 @@ def _silent_exporter() -> Iterator[None]:
 
 
 def check_rows(num_classes: int) -> Tensor:
-    """Rows [8, 2] int64 to compare a file and its program on: small, negative and large seeds, classes and -1."""
+    """Rows [4, 2] int64 to compare a file and its program on: seeds of all kinds, -1, the first and the last classes.
+
+    Few, because a network of 64x64 pixels takes seconds for each of them on a CPU.
+    """
     labels = [index % (num_classes + 1) - 1 for index in range(len(_SEEDS) - 1)] + [num_classes - 1]
     return torch.tensor([*zip(_SEEDS, labels, strict=True)])
 

@@ -116,6 +116,14 @@ def test_the_file_is_of_one_form_and_tells_nothing_of_where_it_was_made(written,
         assert str(told).encode() not in content
 
 
+def test_what_a_file_is_compared_on():
+    for num_classes, labels in ((0, {-1}), (1, {-1, 0}), (3, {-1, 0, 1, 2}), (1000, {-1, 0, 1, 999})):
+        rows = check_rows(num_classes)
+        assert set(rows[:, 1].tolist()) == labels
+        assert rows[:, 0].min() == -(2**63)
+        assert rows[:, 0].max() > 2**62
+
+
 def test_a_difference_is_found_in_any_one_image(written, tmp_path):
     path, program = written
     model = onnx.load(path)
