@@ -24,6 +24,9 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.comparable import Size
 from tasks.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    champion,
     find_model,
     load_generator,
     promote,
@@ -106,7 +109,8 @@ def promote_or_keep(version: int, verdict: Decision) -> str:
     model = find_model(settings, str(version))
     if verdict.promote:
         promote(settings, model)
-    alias = "champion" if verdict.promote else "challenger"
+    in_use = champion(settings)  # which a look may speak against when it is registered again, and it stays
+    alias = CHAMPION if in_use is not None and in_use.version == version else CHALLENGER
     log = RunLog(client(settings), model.run_id)
     log.tags({"verdict": one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
     looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}
