@@ -284,7 +284,7 @@ class GateConfig(Frozen):
         0.02, description="by how much the KID of a class may be higher than the champion's, beyond chance"
     )
     floor: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.1,
+        0.2,
         description="coverage that a candidate needs where there is no champion that it can be compared with; 0: none, "
         "for rehearsals",
     )

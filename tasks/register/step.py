@@ -14,7 +14,7 @@ from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
 from gan.evaluation.reason import Reason
 from gan.training.checkpoint import HASHES, load_header
-from tasks.champion.changing import Wish, promote
+from tasks.champion.changing import Wish, promote, settle
 from tasks.evaluate.record import Measured
 from tasks.register.model_card import model_card
 from tasks.register.program_check import same_to_others
@@ -28,7 +28,7 @@ from tasks.tracking.comparable import Size
 from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
 from tasks.tracking.version_tags import one_line, replace_tags
-from tasks.tracking.versions import find_model
+from tasks.tracking.versions import CHALLENGER, CHAMPION, find_model
 
 GATE, DECISION = "gate.", "decision.html"
 REASON_CHARACTERS = 2000  # of a tag; MLflow takes 5,000
@@ -115,7 +115,9 @@ def promote_or_keep(version: int, verdict: Decision, against: int | None, intent
         wish = Wish(verdict.reason, intent, str(flow_run.id or ""))
         if promote(settings, version, wish, against=against) is None:
             return None
-    alias = "champion" if verdict.promote else "challenger"
+    # A champion that is registered again stays it, whatever a look says against it.
+    stands = verdict.promote or settle(settings).champion == version
+    alias = CHAMPION if stands else CHALLENGER
     log = RunLog(client(settings), model.run_id)
     log.tags({"verdict": one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
     looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}

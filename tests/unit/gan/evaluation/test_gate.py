@@ -31,17 +31,17 @@ def per_class(record, **fields):
     return record.model_copy(update=found)
 
 
-@pytest.mark.parametrize(("low", "promote"), [(0.1, True), (0.09, False)])
+@pytest.mark.parametrize(("low", "promote"), [(0.2, True), (0.19, False)])
 @pytest.mark.parametrize("in_use", [False, True], ids=["the first", "another size"])
 def test_where_nothing_is_to_be_beaten_the_lower_end_of_coverage_decides(low, promote, in_use, scored, protocol):
-    decision = decide(covering(scored(50.0, 0.5, protocol()), 0.2, low), None, unrivalled="no rival", in_use=in_use)
+    decision = decide(covering(scored(50.0, 0.5, protocol()), 0.3, low), None, unrivalled="no rival", in_use=in_use)
     assert (decision.promote, decision.metric) == (promote, "fid10k")
     assert failed(decision) == ([] if promote else ["floor"])
     assert decision.reason == decision.reasons[0].said
     if promote:
-        assert decision.reason.startswith("no rival, so the candidate becomes it with fid10k 50, and coverage10k 0.200")
+        assert decision.reason.startswith("no rival, so the candidate becomes it with fid10k 50, and coverage10k 0.300")
     else:
-        assert "coverage10k 0.200 (0.090 to 0.310) is not clearly above gate.floor 0.1" in decision.reason
+        assert "coverage10k 0.300 (0.190 to 0.410) is not clearly above gate.floor 0.2" in decision.reason
         assert "ganflow promote VERSION --force --reason" in decision.reason
 
 
