@@ -15,6 +15,7 @@ from tasks.evaluate.extraction import resolve_precision
 from tasks.evaluate.record import Measured, difference
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
+from tasks.lineage.artifact import show_lineage
 from tasks.register.step import promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
@@ -64,6 +65,7 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
         verdict = _judged(settings, run_id, candidate, configuration, dataset_md5)
         version = register_generator(run_id, candidate, configuration)
         alias = promote_or_keep(version, verdict)
+    show_lineage(settings, f"version/{version}")
     return Registered(
         version=version, alias=alias, verdict=verdict, evaluation=candidate.evaluation, report=candidate.report
     )

@@ -13,11 +13,7 @@ from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
-from tasks.tracking.registry import (
-    RegisteredModel,
-    find_model,
-    load_program,
-)
+from tasks.tracking.registry import MODEL, RegisteredModel, find_model, load_program
 from tasks.tracking.runs import run_artifact
 from tasks.train.step import TRAINING_DIGESTS
 
@@ -59,7 +55,7 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
             on_progress=update,
         )
     md5 = track_release(settings, release.folder)
-    _log_release(settings, model, release, md5)
+    log_release(settings, model, release, md5)
     artifacts.picture("release-samples", (release.folder / "samples.png").read_bytes(), f"release {name}")
     return Released(
         name=name,
@@ -72,10 +68,15 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
     )
 
 
-def _log_release(settings: Settings, model: RegisteredModel, release: Release, md5: str) -> None:
+def log_release(settings: Settings, model: RegisteredModel, release: Release, md5: str) -> None:
+    """Record a release as a run of `ganflow-releases`; what it was drawn from and with stands in the run's tags."""
+    generation = release.manifest["generation"]
     tags = {
         "release": release.folder.name,
         "release_md5": md5,
+        "num_images": str(generation["num_images"]),
+        "first_seed": str(generation["first_seed"]),
+        "model": MODEL,
         "model_version": str(model.version),
         "training_run": model.run_id,
         "dataset_md5": model.dataset_md5,

@@ -150,6 +150,11 @@ def decision(version: int, alias: str, verdict: Decision) -> None:
     _show(create_markdown_artifact, key="decision", markdown=text, description="champion or challenger")
 
 
+def markdown_text(key: str, text: str, description: str) -> None:
+    """Show a text that is Markdown already."""
+    _show(create_markdown_artifact, key=key, markdown=text, description=markdown.prose(description))
+
+
 def link(key: str, url: str, text: str) -> None:
     """Show a link."""
     _show(create_link_artifact, link=url, link_text=text, key=key)

@@ -24,6 +24,7 @@ EXPECTED_ARTIFACTS = {
     "evaluation-report",
     "decision",
     "release-samples",
+    "lineage",
 }
 PROJECT = Path(__file__).resolve().parents[2]
 

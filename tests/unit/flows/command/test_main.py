@@ -23,6 +23,7 @@ VERBS = {
     "retrain": COMMON | {"--workers", "-w", "--warm-start"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
     "doctor": {"--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},

@@ -1,0 +1,21 @@
+"""The commands that make each link of the chain again, as they can be typed."""
+
+import shlex
+
+
+def checkout_command(md5: str) -> str:
+    """The command that makes a dataset the current one."""
+    return shlex.join(["ganflow", "dataset", "checkout", md5])
+
+
+def release_command(version: int, name: str, seed: int, count: int) -> str:
+    """The command that draws a release."""
+    options = ["--model", str(version), "--name", name, "--seed", str(seed), "-n", str(count)]
+    return shlex.join(["ganflow", "generate", *options])
+
+
+def image_command(version: int, seed: int, label: int) -> str:
+    """The command that draws one image alone."""
+    return shlex.join(
+        ["ganflow", "sample", "--model", str(version), "--seed", str(seed), "--label", str(label), "-n", "1"]
+    )
