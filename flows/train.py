@@ -16,6 +16,7 @@ from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import hurry, said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, end_abandoned_runs, ending, reopen_run
+from tasks.tracking.inputs import log_dataset
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
 from tasks.train.resources import WorkerRange
@@ -74,6 +75,7 @@ def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
     with training_lease(settings, log.run_id, taken_over, warn), ending(log):
         log.params(plan.config)
         log.text(plan.dataset.pointer, "data.dvc")
+        log_dataset(log, plan.dataset.md5, "train", "training")
         if plan.warm_start:
             store_warm_start(settings, plan.warm_start, log.run_id)
         yield log

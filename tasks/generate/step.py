@@ -13,6 +13,7 @@ from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
+from tasks.tracking.inputs import log_model_input, version_model_id
 from tasks.tracking.registry import MODEL, RegisteredModel, find_model, load_program
 from tasks.tracking.runs import run_artifact
 from tasks.train.step import TRAINING_DIGESTS
@@ -83,6 +84,7 @@ def log_release(settings: Settings, model: RegisteredModel, release: Release, md
         "configuration": release.manifest.get("configuration", ""),
     }
     with run(settings, RELEASES, release.folder.name, tags) as log:
+        log_model_input(log, version_model_id(settings, model.version))
         log.file(release.folder / "manifest.json")
         log.file(release.folder / "samples.png")
         log.file(release.folder.with_name(f"{release.folder.name}.dvc"))

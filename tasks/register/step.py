@@ -17,6 +17,7 @@ from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
+from tasks.tracking.inputs import log_scores, version_model_id
 from tasks.tracking.registry import (
     find_model,
     load_generator,
@@ -48,7 +49,6 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         kimg=header.cur_nimg / 1000,
         warm_start=header.warm_start,
     )
-    log.metrics(evaluation.values, step=header.cur_nimg)
     with local_scratch("evaluation") as folder:
         evaluation.to_json(folder / "evaluation.json")
         log.file(folder / "evaluation.json")
@@ -67,6 +67,8 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         tags=facts | scores | how,
         card=card,
     )
+    dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)
+    log_scores(log, evaluation.values, header.cur_nimg, dataset_md5=dataset_md5, model_id=model_id)
     log.tags({"model_version": str(model.version)})
     return model.version
 

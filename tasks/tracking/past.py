@@ -34,13 +34,12 @@ class PastRun(BaseModel):
 
 
 class PastVersion(BaseModel):
-    """A version of the registered model; `model_id` is the logged model's, where MLflow knows one."""
+    """A version of the registered model."""
 
     model_config = ConfigDict(frozen=True)
 
     version: int
     run_id: str
-    model_id: str | None
     aliases: tuple[str, ...]
     tags: dict[str, str]
 
@@ -122,7 +121,6 @@ def past_versions(settings: Settings, model: str) -> list[PastVersion]:
             PastVersion(
                 version=int(each.version),
                 run_id=str(each.run_id or ""),
-                model_id=each.model_id or None,
                 aliases=tuple(sorted(aliases.get(int(each.version), ()))),
                 tags=dict(each.tags),
             )
