@@ -13,6 +13,7 @@ from flows.command.group import group
 from flows.command.ingest import ingest
 from flows.command.lineage import lineage
 from flows.command.presets import presets
+from flows.command.reproduce import reproduce
 from flows.command.run import run
 from flows.command.train import retrain, train
 from flows.command.up import up
@@ -21,6 +22,21 @@ app = group(
     "ganflow",
     "Keep synthetic image datasets fresh: version images with DVC, train a GAN on Ray, measure it, register it "
     "in MLflow and draw releases from the champion, all as Prefect flows.",
-    (run, ingest, train, evaluate, register, retrain, generate, sample, lineage, compare, presets, doctor, up),
+    (
+        run,
+        ingest,
+        train,
+        evaluate,
+        register,
+        retrain,
+        generate,
+        sample,
+        lineage,
+        reproduce,
+        compare,
+        presets,
+        doctor,
+        up,
+    ),
     [datasets],
 )

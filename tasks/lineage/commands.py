@@ -8,6 +8,11 @@ def checkout_command(md5: str) -> str:
     return shlex.join(["ganflow", "dataset", "checkout", md5])
 
 
+def reproduce_command(version: int) -> str:
+    """The command that trains a version once more and compares."""
+    return shlex.join(["ganflow", "reproduce", str(version)])
+
+
 def release_command(version: int, name: str, seed: int, count: int) -> str:
     """The command that draws a release."""
     options = ["--model", str(version), "--name", name, "--seed", str(seed), "-n", str(count)]

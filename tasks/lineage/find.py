@@ -31,11 +31,13 @@ def find_lineage(settings: Settings, asked: str) -> Lineage:
         InputError: there is no such thing, or more than one.
         ServiceError: MLflow does not answer.
     """
-    if (image := _image(settings, asked)) is not None:
-        return _chain(Sources(settings), asked, ("image", f"{image.release}#{image.row}"), (image,))
     sources = Sources(settings)
-    wanted, _, name = asked.partition("/") if asked.partition("/")[0] in KINDS and "/" in asked else ("", "", asked)
-    found = [each for each in _candidates(sources, name) if wanted in ("", each[0])]
+    wanted, slash, name = asked.partition("/")
+    is_kind = bool(slash) and wanted in KINDS
+    found = [each for each in _candidates(sources, name) if each[0] == wanted] if is_kind else []
+    if not found and (image := _image(settings, asked)) is not None:
+        return _chain(sources, asked, ("image", f"{image.release}#{image.row}"), (image,))
+    found = found if is_kind else _candidates(sources, asked)
     if not found:
         raise InputError(
             f"nothing on record in {settings.home} is called «{asked[:100]}»: give a dataset's md5, a run's id, a "

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from tasks.dataset.catalogue import Version, versions
 from tasks.lineage import on_disk
-from tasks.lineage.commands import checkout_command, release_command
+from tasks.lineage.commands import checkout_command, release_command, reproduce_command
 from tasks.lineage.records import Dataset, Evaluated, Image, Kind, Lineage, ModelVersion, Release, Training
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING
 from tasks.tracking.past import PastRun, past_run, past_runs, past_versions
 from tasks.tracking.registry import MODEL
+from tasks.tracking.runs import REPRODUCES
 
 SCORES = ("fid", "kid")
 
@@ -124,6 +125,7 @@ class Gathering:
             model=MODEL,
             aliases=known.aliases,
             verdict=known.tags.get("verdict") or (run.tags.get("verdict") if run else None),
+            again=reproduce_command(number),
         )
 
     def release(self, release: Release) -> None:
@@ -168,7 +170,7 @@ class Gathering:
         for run in past_runs(self.sources.settings, TRAINING, holds="warm_start"):
             if run.run_id not in self._followed and (warm_start(run) or ())[:2] == (number, run_id):
                 self.follow_training(run.run_id, run)
-        for run in past_runs(self.sources.settings, TRAINING, {"reproduces": str(number)}):
+        for run in past_runs(self.sources.settings, TRAINING, {REPRODUCES: str(number)}):
             self.training(run.run_id, run)
 
     def lineage(self, asked: str, kind: Kind, name: str, images: tuple[Image, ...] = ()) -> Lineage:
@@ -210,7 +212,7 @@ def _training(run: PastRun, began_with: int | None) -> Training:
         code=run.tags.get("code"),
         git_revision=run.tags.get("git_revision"),
         began_with=began_with,
-        reproduces=run.tags.get("reproduces"),
+        reproduces=run.tags.get(REPRODUCES),
     )
 
 

@@ -25,6 +25,7 @@ VERBS = {
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
+    "reproduce": {"--json", "--help"},
     "doctor": {"--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},
 }
