@@ -11,7 +11,8 @@ from gan.configuration.provenance import Configuration
 from gan.evaluation.gate import Decision
 from gan.training.checkpoint import HASHES, load_header
 from tasks.evaluate.record import Measured
-from tasks.register.model_card import model_card
+from tasks.register.card_facts import card_facts
+from tasks.register.model_card import description, model_card
 from tasks.reports import artifacts
 from tasks.runtime.retry import step
 from tasks.runtime.scratch import local_scratch
@@ -47,6 +48,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         tags=facts,
         evaluation=evaluation,
         kimg=header.cur_nimg / 1000,
+        found=card_facts(settings, run_id, header),
         warm_start=header.warm_start,
     )
     with local_scratch("evaluation") as folder:
@@ -65,7 +67,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
         tags=facts | scores | how,
-        card=card,
+        card=description(card),
     )
     dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)
     log_scores(log, evaluation.values, header.cur_nimg, dataset_md5=dataset_md5, model_id=model_id)
