@@ -34,5 +34,6 @@ def lineage_markdown(lineage: Lineage) -> str:
         step = "› " * link.depth + prose(link.kind) + (" (this)" if link.asked else "")
         said = "; ".join(prose(each) for each in link.said)
         rows.append(f"| {step} | {cell(link.name[:_SHOWN])} | {said} |")
-        commands += [f"- {prose(link.kind)} {name(link.name)}: {code(link.again)}"] if link.again else []
-    return "\n".join([*rows, "", "To make each again:", "", *commands, ""])
+        if link.command:
+            commands.append(f"- {prose(link.kind)} {name(link.name)}, {link.use}: {code(link.command)}")
+    return "\n".join([*rows, "", *commands, ""])

@@ -20,7 +20,7 @@ def release_command(version: int, name: str, seed: int, count: int) -> str:
 
 
 def image_command(version: int, seed: int, label: int) -> str:
-    """The command that draws one image alone."""
+    """The command that shows one image, enlarged."""
     return shlex.join(
         ["ganflow", "sample", "--model", str(version), "--seed", str(seed), "--label", str(label), "-n", "1"]
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tasks.lineage.records import Dataset, Evaluated, Image, Lineage, ModelVersion, Release, Training
 
 UNKNOWN = "unknown"
+IMAGE = "image"
 _INDENT = 2
 
 
@@ -17,7 +18,7 @@ class Link(NamedTuple):
         kind: what it is called.
         name: of the very thing.
         said: what is known of it, a sentence a piece.
-        again: the command that makes it again; None: there is none, or too little is recorded.
+        command: that makes it again, or shows an image; None: there is none, or too little is recorded.
         asked: whether it is what a person asked for.
     """
 
@@ -25,8 +26,13 @@ class Link(NamedTuple):
     kind: str
     name: str
     said: tuple[str, ...]
-    again: str | None
+    command: str | None
     asked: bool
+
+    @property
+    def use(self) -> str:
+        """What the command is for."""
+        return "to see it" if self.kind == IMAGE else "again"
 
 
 def lineage_lines(lineage: Lineage) -> list[str]:
@@ -36,7 +42,7 @@ def lineage_lines(lineage: Lineage) -> list[str]:
         start = " " * (_INDENT * link.depth)
         lines.append(f"{'→' if link.asked else ' '} {start}{link.kind} {link.name}: {link.said[0]}")
         lines += [f"  {start}    {each}" for each in link.said[1:]]
-        lines += [f"  {start}    again: {link.again}"] if link.again else []
+        lines += [f"  {start}    {link.use}: {link.command}"] if link.command else []
     return lines
 
 
@@ -149,4 +155,4 @@ def _image(image: Image, depth: int) -> Link:
         f"seed {image.seed}, {label}{named}; row {image.row_of_file} of {image.file}",
         f"sha256 of its pixels {image.sha256}",
     )
-    return Link(depth, "image", f"{image.release}#{image.row}", said, image.again, asked=True)
+    return Link(depth, IMAGE, f"{image.release}#{image.row}", said, image.look, asked=True)

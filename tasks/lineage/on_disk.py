@@ -134,7 +134,7 @@ def _image(folder: Path, row: int, digests: list[Any]) -> Image:
         label=label,
         class_name=names[label] if 0 <= label < len(names) else None,
         sha256=str(digests[row]),
-        again=None if version is None else image_command(version, seed, label),
+        look=None if version is None else image_command(version, seed, label),
     )
 
 

@@ -115,7 +115,7 @@ class Image(_Record):
         file: the shard that holds it.
         row_of_file: in that, from 0.
         sha256: of its pixels.
-        again: the command that draws it alone.
+        look: the command that shows it, enlarged; the very pixels come with the whole release.
     """
 
     release: str
@@ -126,7 +126,7 @@ class Image(_Record):
     label: int
     class_name: str | None
     sha256: str
-    again: str | None = None
+    look: str | None = None
 
 
 class Lineage(_Record):

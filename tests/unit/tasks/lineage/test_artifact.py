@@ -50,7 +50,7 @@ def test_no_name_becomes_anything_else(text):
 def test_each_command_stands_below_the_table():
     page = lineage_markdown(chain("abc"))
     assert "| › › › release (this) | abc | unknown images, seeds from unknown; state abc; " in page
-    assert page.count(": `abc`") == 3
+    assert page.count(", again: `abc`") == 3
 
 
 def test_a_chain_that_cannot_be_gathered_is_a_warning(monkeypatch, tmp_path, caplog):

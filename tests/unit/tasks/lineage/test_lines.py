@@ -44,7 +44,7 @@ CHAIN = Lineage(
     images=(
         Image(
             release="r", row=1, file="train-0", row_of_file=1, seed=10, label=0, class_name="a\x1b[2J", sha256="f",
-            again="ganflow sample",
+            look="ganflow sample",
         ),
     ),
 )  # fmt: skip
@@ -69,7 +69,8 @@ def test_what_is_recorded_is_said_and_what_is_not_is_unknown():
         "evaluation run e1: finished; against dataset d1: kid1k 0.25; a version was registered with it",
         "m version 2: champion; verdict champion: better",
         "release r: 5 images, seeds from 9; state withdrawn",
-        "again: ganflow sample",
+        "again: ganflow generate",
+        "to see it: ganflow sample",
         "dataset d0: source unknown, number of images unknown",
         "training run t0: it is in MLflow no longer, so nothing more is known of it",
         "m version 1: it is not in the registry, or another one is called so by now",

@@ -64,7 +64,7 @@ def test_an_image_is_found_by_row_and_by_seed(settings):
     assert (image.file, image.row_of_file, image.seed) == ("train-00001-of-00003.parquet", 1, 104)
     assert (image.label, image.class_name) == (0, "cat")
     assert image.sha256 == hashlib.sha256(IMAGES[4].tobytes()).hexdigest()
-    assert image.again == "ganflow sample --model 3 --seed 104 --label 0 -n 1"
+    assert image.look == "ganflow sample --model 3 --seed 104 --label 0 -n 1"
     with pytest.raises(InputError, match="rows 0 to 6, and no row 7"):
         image_of_row(settings, "r", 7)
     with pytest.raises(InputError, match="no image with seed 5: its seeds are 100 to 106"):
