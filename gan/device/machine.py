@@ -1,11 +1,14 @@
 """What computes: facts by which two trainings of the same configuration may differ in their last bits."""
 
 import contextlib
+import os
 import platform
 from pathlib import Path
 from typing import Any
 
 import torch
+
+ONEDNN_LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 
 def machine_facts(device: torch.device, *, threads: int, workers: int) -> dict[str, Any]:
@@ -25,7 +28,10 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":
         return device.type
-    return f"{processor_name()}, {torch.backends.cpu.get_cpu_capability()}"
+    held = os.environ.get(ONEDNN_LIMIT)
+    return f"{processor_name()}, {torch.backends.cpu.get_cpu_capability()}" + (
+        f", oneDNN held to {held}" if held else ""
+    )
 
 
 def processor_name() -> str:
