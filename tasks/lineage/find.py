@@ -6,8 +6,9 @@ from pathlib import Path
 from gan.errors import InputError
 from tasks.dataset.catalogue import CURRENT, SHORTEST_PREFIX
 from tasks.lineage import on_disk
-from tasks.lineage.gather import Gathering, Sources
+from tasks.lineage.gather import Gathering
 from tasks.lineage.records import KINDS, Image, Lineage
+from tasks.lineage.sources import Sources
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import DATASETS, EVALUATIONS, RELEASES, TRAINING
 from tasks.tracking.past import PastRun, past_run, past_runs

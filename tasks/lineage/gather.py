@@ -1,52 +1,19 @@
-"""The chain of one thing, gathered from MLflow, DVC's pointers and the releases' manifests.
+"""The chain of one thing, gathered from what is on record.
 
 Backwards it goes to what the thing was made from, through warm starts too; forwards to all that stems from it.
 """
 
-import json
 from collections.abc import Iterator
 
-from tasks.dataset.catalogue import Version, versions
-from tasks.lineage import on_disk
-from tasks.lineage.commands import checkout_command, release_command, reproduce_command
+from tasks.lineage.commands import checkout_command, reproduce_command
 from tasks.lineage.records import Dataset, Evaluated, Image, Kind, Lineage, ModelVersion, Release, Training
-from tasks.runtime.settings import Settings
-from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING
-from tasks.tracking.past import PastRun, past_run, past_runs, past_versions
+from tasks.lineage.sources import Sources, warm_start
+from tasks.tracking.client import TRAINING
+from tasks.tracking.past import PastRun, past_runs
 from tasks.tracking.registry import MODEL
 from tasks.tracking.runs import REPRODUCES
 
 SCORES = ("fid", "kid")
-
-
-class Sources:
-    """What is on record, read once.
-
-    Args:
-        settings: where.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.datasets: dict[str, Version] = {each.md5: each for each in versions(settings)}
-        self.versions = {each.version: each for each in past_versions(settings, MODEL)}
-        self.releases = self._releases()
-
-    def _releases(self) -> list[Release]:
-        """Releases by name and md5: of MLflow, and those of this home that MLflow does not know."""
-        found: dict[tuple[str, str | None], Release] = {}
-        there = {name: on_disk.described(self.settings, name) for name in on_disk.folders(self.settings)}
-        for run in past_runs(self.settings, RELEASES):
-            release = _release(run)
-            local = there.get(release.name)
-            if local and local.md5 == release.md5:
-                same = {"here": True, "num_images": local.num_images, "first_seed": local.first_seed}
-                release = release.model_copy(update=same)
-            found.setdefault((release.name, release.md5), release)
-        for local in there.values():
-            if local:
-                found.setdefault((local.name, local.md5), local)
-        return [_with_command(release) for release in found.values()]
 
 
 class Gathering:
@@ -64,6 +31,9 @@ class Gathering:
         self.versions: dict[int, ModelVersion] = {}
         self.releases: dict[tuple[str, str | None], Release] = {}
         self._followed: set[str] = set()
+        # Not followed where they are found: a chain of warm starts may be longer than calls can be deep.
+        self._behind: list[tuple[int, str, str]] = []
+        self._ahead: list[PastRun] = []
 
     def dataset(self, md5: str | None) -> None:
         """Add a dataset."""
@@ -95,7 +65,7 @@ class Gathering:
         """
         if run_id in self.trainings:
             return
-        run = run or past_run(self.sources.settings, run_id)
+        run = run or self.sources.run(run_id)
         if run is None or run.experiment != TRAINING:
             self.trainings[run_id] = Training(run_id=run_id, dataset_md5=dataset_md5)
             self.dataset(dataset_md5)
@@ -103,10 +73,10 @@ class Gathering:
         began = warm_start(run)
         self.trainings[run_id] = training = _training(run, began and began[0])
         self.dataset(training.dataset_md5)
-        for each in past_runs(self.sources.settings, EVALUATIONS, {"training run": run_id}):
+        for each in self.sources.evaluations(run_id):
             self.evaluations[each.run_id] = _evaluated(each, run)
         if began:
-            self.version(*began)
+            self._behind.append(began)
 
     def version(self, number: int, run_id: str, dataset_md5: str | None = None) -> None:
         """Add a version with its training run, as a record of it says that they belong together."""
@@ -118,7 +88,7 @@ class Gathering:
         if known is None or not there:
             self.versions[number] = ModelVersion(version=number, run_id=run_id, model=MODEL, registered=False)
             return
-        run = past_run(self.sources.settings, run_id)
+        run = self.sources.run(run_id)
         self.versions[number] = ModelVersion(
             version=number,
             run_id=run_id,
@@ -167,14 +137,18 @@ class Gathering:
         for release in self.sources.releases:
             if release.model_version == number and release.training_run in (run_id, None):
                 self.release(release)
-        for run in past_runs(self.sources.settings, TRAINING, holds="warm_start"):
-            if run.run_id not in self._followed and (warm_start(run) or ())[:2] == (number, run_id):
-                self.follow_training(run.run_id, run)
-        for run in past_runs(self.sources.settings, TRAINING, {REPRODUCES: str(number)}):
+        self._ahead += self.sources.begun_with.get((number, run_id), [])
+        for run in self.sources.reproductions.get(str(number), []):
             self.training(run.run_id, run)
 
     def lineage(self, asked: str, kind: Kind, name: str, images: tuple[Image, ...] = ()) -> Lineage:
-        """What was gathered, as a record."""
+        """All that is to be gathered, as a record."""
+        while self._ahead or self._behind:
+            if self._ahead:
+                run = self._ahead.pop()
+                self.follow_training(run.run_id, run)
+            else:
+                self.version(*self._behind.pop())
         return Lineage(
             asked=asked,
             kind=kind,
@@ -186,18 +160,6 @@ class Gathering:
             releases=tuple(self.releases.values()),
             images=images,
         )
-
-
-def warm_start(run: PastRun) -> tuple[int, str, str] | None:
-    """Version, training run and dataset of the model that a run began with, as its tag says; None: it says none."""
-    try:
-        found = json.loads(run.tags["warm_start"])
-        version, run_id, md5 = found["version"], found["run_id"], found["dataset_md5"]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return None
-    if type(version) is not int or not isinstance(run_id, str) or not isinstance(md5, str):
-        return None
-    return version, run_id, md5
 
 
 def _training(run: PastRun, began_with: int | None) -> Training:
@@ -231,30 +193,3 @@ def _scores(run: PastRun) -> Iterator[tuple[str, float]]:
     for key in sorted(run.metrics):
         if key.startswith(SCORES):
             yield key, run.metrics[key]
-
-
-def _release(run: PastRun) -> Release:
-    version = run.tags.get("model_version", "")
-    numbers = {key: run.tags.get(key, "") for key in ("num_images", "first_seed")}
-    return Release(
-        name=run.tags.get("release", run.run_id),
-        md5=run.tags.get("release_md5"),
-        model=run.tags.get("model"),
-        model_version=_number(version),
-        training_run=run.tags.get("training_run"),
-        dataset_md5=run.tags.get("dataset_md5"),
-        state=run.tags.get("state"),
-        run_id=run.run_id,
-        **{key: _number(text) for key, text in numbers.items()},
-    )
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
-
-
-def _with_command(release: Release) -> Release:
-    if release.model_version is None or release.first_seed is None or release.num_images is None:
-        return release
-    command = release_command(release.model_version, release.name, release.first_seed, release.num_images)
-    return release.model_copy(update={"again": command})

@@ -1,6 +1,7 @@
 """From an image of a release back to the dataset and forward again, on a real MLflow (SQLite) and a real DVC."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from tasks.dataset.repository import track_release, version_dataset
 from tasks.generate.release import build_release
 from tasks.generate.step import log_release
 from tasks.lineage.find import find_lineage
+from tasks.lineage.gather import Gathering
 from tasks.lineage.lines import lineage_lines
+from tasks.lineage.sources import Sources
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import DATASETS, EVALUATIONS, TRAINING, RunLog, client, run
-from tasks.tracking.past import past_run, past_runs, past_versions
+from tasks.tracking.past import PastRun, PastVersion, past_run, past_runs, past_versions
 from tasks.tracking.registry import load_program, promote, register_version
 
 pytestmark = pytest.mark.integration
@@ -157,6 +160,36 @@ def test_what_was_made_from_a_warm_start_leads_back_to_both_datasets(home):
     }
     assert found.trainings[0].began_with == 1
     assert named(home.find(home.second))["releases"] == ["v2-001"]
+
+
+def test_a_chain_of_warm_starts_may_be_as_long_as_it_wants(tmp_path):
+    """As of daily retraining: here versions that began with each other, of runs that are gone but the last."""
+    settings = Settings(ganflow_home=tmp_path, mlflow_tracking_uri=None)
+    md5, length = "d" * 32, 3 * sys.getrecursionlimit()
+    runs = {
+        f"{index:032x}": PastRun(
+            run_id=f"{index:032x}", experiment=TRAINING, status="FINISHED", started=index, params={}, metrics={},
+            tags={
+                "dataset_md5": md5,
+                "warm_start": json.dumps({"version": index, "run_id": f"{index - 1:032x}", "dataset_md5": md5}),
+            },
+        )
+        for index in range(1, length)
+    }  # fmt: skip
+    sources = Sources(settings)
+    sources.versions = {
+        index + 1: PastVersion(version=index + 1, run_id=run_id, aliases=(), tags={})
+        for index, run_id in enumerate(runs, 1)
+    }
+    sources._runs = dict(runs)
+    sources.begun_with = {(int(run_id, 16), f"{int(run_id, 16) - 1:032x}"): [run] for run_id, run in runs.items()}
+    sources.reproductions = {}
+    sources.evaluations = lambda run_id: []
+    back, forward = Gathering(sources), Gathering(sources)
+    back.follow_training(f"{length - 1:032x}")
+    forward.follow_training(f"{1:032x}")
+    assert len(back.lineage("x", "run", "x").trainings) == length
+    assert len(forward.lineage("x", "run", "x").trainings) == length
 
 
 def test_the_records_say_what_mlflow_and_the_manifests_say(home):
