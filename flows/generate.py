@@ -9,6 +9,7 @@ from gan.configuration.provenance import Configuration
 from tasks.champion.changing import find_in_use
 from tasks.generate.release import next_name
 from tasks.generate.step import Released, draw_release
+from tasks.lineage.artifact import show_lineage
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.own_configuration import version_configuration
@@ -49,4 +50,6 @@ def generate_configured(
     name = name or next_name(settings, version)
     again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed)
     with said_if_stopped(f"{again} draws the release anew, or checks it if it is complete"):
-        return draw_release(version, name, configuration, seed)
+        released = draw_release(version, name, configuration, seed)
+        show_lineage(settings, f"release/{name}")
+        return released

@@ -19,6 +19,7 @@ from tasks.evaluate.record import Measured, difference
 from tasks.evaluate.second_opinion import second_opinion
 from tasks.evaluate.step import evaluate_generator
 from tasks.evaluate.subjects import find_subject
+from tasks.lineage.artifact import show_lineage
 from tasks.register.step import look_at_program, promote_or_keep, register_generator
 from tasks.runtime.patience import patiently
 from tasks.runtime.settings import Settings, require_writable_home
@@ -74,6 +75,7 @@ def _register(settings: Settings, run_id: str, configuration: Configuration) -> 
         looked = look_at_program(version, run_id, configuration.config.gate)
         while (alias := promote_or_keep(version, verdict.also(looked), _number(rival), intent)) is None:
             rival, verdict = _judged(settings, run_id, candidate, configuration, dataset_md5)
+    show_lineage(settings, f"version/{version}")
     return Registered(
         version=version,
         alias=alias,

@@ -16,6 +16,8 @@ from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import hurry, said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, end_abandoned_runs, ending, reopen_run
+from tasks.tracking.inputs import log_dataset
+from tasks.train.code import CODE, RESUMED_CODE, code_tags
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
 from tasks.train.resources import WorkerRange
@@ -47,7 +49,7 @@ def train(
     for note in plan.notes:
         get_run_logger().info(note)
     again = command_line("train", configuration=configuration, workers=workers, warm_start=warm_start, resume="auto")
-    with said_if_stopped(f"{again} goes on from the last checkpoint"), _opened(settings, plan) as log:
+    with said_if_stopped(f"{again} goes on from the last checkpoint"), opened_run(settings, plan, number) as log:
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
@@ -56,24 +58,25 @@ def train(
 
 
 @contextmanager
-def _opened(settings: Settings, plan: TrainingPlan) -> Iterator[RunLog]:
-    """Open the MLflow run, which no other process can take up until it has ended."""
+def opened_run(settings: Settings, plan: TrainingPlan, workers: WorkerRange) -> Iterator[RunLog]:
+    """Open the MLflow run of a training, which no other process can take up until it has ended."""
     taken_over, warn = _stops(get_run_logger().error), get_run_logger().warning
-    here = {"prefect_flow_run": str(flow_run.get_id() or "")}
+    here = {"prefect_flow_run": str(flow_run.get_id() or ""), "workers": str(workers)}
     if plan.resumed:
         run_id = plan.resumed.run_id
         with training_lease(settings, run_id, taken_over, warn):
             require_unfinished(settings, run_id)  # it was looked at before it was held
             with ending(reopen_run(settings, run_id)) as log:
-                log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg)})
+                log.tags(here | {"resumed_at": str(plan.resumed.cur_nimg), RESUMED_CODE: code_tags()[CODE]})
                 log.config(plan.config)  # what does not shape a training may be another than it began with
                 yield log
         return
     name = f"{plan.config.preset}-{plan.config.train.total_kimg:g}kimg"
-    log = create_run(settings, TRAINING, name, here | plan.tags)
+    log = create_run(settings, TRAINING, name, here | code_tags() | plan.tags)
     with training_lease(settings, log.run_id, taken_over, warn), ending(log):
         log.params(plan.config)
         log.text(plan.dataset.pointer, "data.dvc")
+        log_dataset(log, plan.dataset.md5, "train", "training")
         if plan.warm_start:
             store_warm_start(settings, plan.warm_start, log.run_id)
         yield log

@@ -12,7 +12,9 @@ from flows.command.evaluate import evaluate, register
 from flows.command.generate import generate, sample
 from flows.command.group import group
 from flows.command.ingest import ingest
+from flows.command.lineage import lineage
 from flows.command.presets import presets
+from flows.command.reproduce import reproduce
 from flows.command.run import run
 from flows.command.train import retrain, train
 from flows.command.up import up
@@ -23,7 +25,7 @@ app = group(
     "in MLflow and draw releases from the champion, all as Prefect flows.",
     (
         *(run, ingest, train, evaluate, register, retrain, promote, rollback, history),
-        *(generate, sample, compare, presets, doctor, up),
+        *(generate, sample, lineage, reproduce, compare, presets, doctor, up),
     ),
     [datasets],
 )

@@ -46,7 +46,9 @@ class Header:
         class_names: of the dataset, by label.
         warm_start: the model that the run began with; None: it began at random.
         cur_nimg: images that the checkpoint has seen.
-        choice: how steps are computed, as `gan.training.probe.Choice` says it; empty before that is chosen.
+        choice: how steps are computed, as `gan.training.probe.Choice` says it; empty before that is chosen. A run that
+            begins with one computes by it, and measures nothing.
+        machine: what computed them, as `gan.device.machine.machine_facts` says it; empty where that was not written.
     """
 
     config: dict[str, Any]
@@ -58,6 +60,7 @@ class Header:
     warm_start: WarmStartRecord | None = None
     cur_nimg: int = 0
     choice: dict[str, Any] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str | bytes, name: str) -> "Header":
@@ -93,20 +96,22 @@ class Header:
             warm_start=tree.warm_start(),
             cur_nimg=tree.of("cur_nimg", int),
             choice=tree.of("choice", dict),
+            machine=tree.of("machine", dict) if "machine" in found else {},
         )
 
     def to_json(self) -> str:
         """Return the text that `parse` reads, as it stands in the file."""
         return json.dumps({"format_version": FORMAT_VERSION} | asdict(self), indent=2, sort_keys=True) + "\n"
 
-    def at(self, cur_nimg: int, choice: dict[str, Any]) -> "Header":
+    def at(self, cur_nimg: int, choice: dict[str, Any], machine: dict[str, Any] | None = None) -> "Header":
         """Return what a checkpoint of this run carries.
 
         Args:
             cur_nimg: images that it has seen.
             choice: how its steps were computed.
+            machine: what computed them.
         """
-        return replace(self, cur_nimg=cur_nimg, choice=choice)
+        return replace(self, cur_nimg=cur_nimg, choice=choice, machine=machine or {})
 
     @property
     def shape(self) -> dict[str, int]:

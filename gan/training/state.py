@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from gan.configuration.schedules import total_images, zero_centred
+from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
@@ -80,8 +81,11 @@ class TrainingState:
         """
         if (folder := self.context.latest_checkpoint()) is not None:
             self.restore(folder)
-        elif start_from is not None:
+            return
+        if start_from is not None:
             self.start_from(start_from)
+        if self.header.choice:
+            self.choice = _choice(self.header, "the choice of this run")
 
     def share(self) -> tuple[int, int]:
         """The images [first, last) of the next batch that fall to this worker, by their global index."""
@@ -100,7 +104,9 @@ class TrainingState:
     def snapshot(self) -> Write:
         """Copy what a checkpoint holds to host memory, and return what writes it while training goes on."""
         assert self.choice is not None
-        header = self.header.at(self.cur_nimg, self.choice.as_header())
+        threads = torch.get_num_threads() + self.choice.spared
+        machine = machine_facts(self.context.device, threads=threads, workers=self.context.world_size)
+        header = self.header.at(self.cur_nimg, self.choice.as_header(), machine)
         tensors = host_copy({name: part.state_dict() for name, part in self._parts().items()})
         return partial(save_checkpoint, header=header, tensors=tensors)
 
@@ -118,10 +124,7 @@ class TrainingState:
             )
         self._load(folder)
         self.cur_nimg = found.cur_nimg
-        try:
-            self.choice = Choice(**found.choice)
-        except TypeError:
-            raise CheckpointError(f"{folder} was made by another ganflow: use that one, or start a new run") from None
+        self.choice = _choice(found, str(folder))
 
     def start_from(self, folder: Path) -> None:
         """Begin with the networks, averages and optimizers of another run's checkpoint, at image 0.
@@ -145,3 +148,10 @@ class TrainingState:
         rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+
+
+def _choice(header: Header, name: str) -> Choice:
+    try:
+        return Choice(**header.choice)
+    except TypeError:
+        raise CheckpointError(f"{name} was made by another ganflow: use that one, or start a new run") from None

@@ -39,6 +39,7 @@ class Version(BaseModel):
     num_train: int | None = None
     num_test: int | None = None
     source: str | None = None
+    licence: str | None = None
     run_id: str | None = None
 
 
@@ -75,6 +76,7 @@ def versions(settings: Settings) -> list[Version]:
             num_train=run.num_train,
             num_test=run.num_test,
             source=run.source,
+            licence=run.licence,
             run_id=run.run_id,
         )
         for md5, run in sorted(newest.items(), key=lambda item: first[item[0]], reverse=True)

@@ -13,7 +13,7 @@ from tasks.runtime.progress import AnyLogger, progress
 from tasks.runtime.settings import Settings
 
 # What DVC is told of a version; the rest of a `data.dvc` says nothing that it needs to find the files.
-_POINTER = "outs:\n- md5: {}.dir\n  hash: md5\n  path: data\n"
+POINTER = "outs:\n- md5: {}.dir\n  hash: md5\n  path: data\n"
 
 
 def publish_version(settings: Settings, md5: str, logger: AnyLogger) -> bool:
@@ -34,7 +34,7 @@ def publish_version(settings: Settings, md5: str, logger: AnyLogger) -> bool:
         GanflowError: DVC refuses, or the storage does.
     """
     stored = StoredVersion(settings.storage, md5)
-    files = version_files(settings, md5, _POINTER.format(md5))
+    files = version_files(settings, md5, POINTER.format(md5))
     content = written_list({name: file.parent.name + file.name for name, file in files.items()})
     try:
         listed = read_list(content, md5)

@@ -18,6 +18,7 @@ from tasks.evaluate.report import evaluation_html
 from tasks.reports.charts import Curve
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import EVALUATIONS, client, run
+from tasks.tracking.inputs import log_dataset, log_model_input, log_scores, version_model_id
 from tasks.tracking.runs import run_artifact
 
 REPORT, RECORD, INFLUENCES = "report.html", "evaluation.json", "influences.npz"
@@ -49,6 +50,7 @@ def keep_evaluation(
     facts: Mapping[str, str],
     step: int = 0,
     training_run: str | None = None,
+    version: int | None = None,
 ) -> Measured:
     """Write the page, and log it with the scores to the experiment `ganflow-evaluations`.
 
@@ -59,6 +61,7 @@ def keep_evaluation(
         facts: what else is known of it; tags of the run.
         step: image count that the scores are logged at.
         training_run: the run whose curves go onto the page.
+        version: of the registered model, whose scores these are; None: of a run or a folder.
     """
     evaluation, pictures = evaluated.evaluation, evaluated.pictures
     curves, best = _training_curves(settings, training_run) if training_run else ((), None)
@@ -75,8 +78,11 @@ def keep_evaluation(
     (folder / REPORT).write_text(page, "utf-8")
     evaluation.to_json(folder / RECORD)
     tags = {"dataset_md5": evaluation.protocol.dataset_md5, **facts}
+    protocol, model_id = evaluation.protocol, None if version is None else version_model_id(settings, version)
     with run(settings, EVALUATIONS, title, tags) as log:
-        log.metrics(evaluation.values, step=step)
+        log_dataset(log, protocol.dataset_md5, protocol.reference_split, "evaluation")
+        log_model_input(log, model_id)
+        log_scores(log, evaluation.values, step, dataset_md5=protocol.dataset_md5, model_id=model_id)
         log.file(folder / REPORT)
         log.file(folder / RECORD)
         if evaluated.influences:

@@ -88,6 +88,7 @@ def evaluate_generator(
         facts=subject.facts | {"configuration": str(configuration)},
         step=subject.cur_nimg,
         training_run=subject.run_id,
+        version=subject.version,
     )
     artifacts.metrics(measured.evaluation, f"evaluation of {subject.title}")
     artifacts.report(settings, measured)

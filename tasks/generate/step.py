@@ -15,6 +15,7 @@ from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
+from tasks.tracking.inputs import log_model_input, version_model_id
 from tasks.tracking.registry import load_program
 from tasks.tracking.runs import run_artifact
 from tasks.tracking.versions import RegisteredModel, find_model
@@ -58,7 +59,7 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
             on_progress=update,
         )
     md5 = track_release(settings, release.folder)
-    _log_release(settings, model, release, md5)
+    log_release(settings, model, release, md5)
     if version in read_history(settings).withdrawn:  # looked at last: whoever withdraws it later finds the release
         recall_releases(settings, version, "it was drawn from a version that had been withdrawn")
         logger.warning("version %d was withdrawn, so release %s is recalled: see `ganflow history`", version, name)
@@ -74,10 +75,14 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
     )
 
 
-def _log_release(settings: Settings, model: RegisteredModel, release: Release, md5: str) -> None:
+def log_release(settings: Settings, model: RegisteredModel, release: Release, md5: str) -> None:
+    """Record a release as a run of `ganflow-releases`; what it was drawn from and with stands in the run's tags."""
+    generation = release.manifest["generation"]
     tags = {
         "release": release.folder.name,
         "release_md5": md5,
+        "num_images": str(generation["num_images"]),
+        "first_seed": str(generation["first_seed"]),
         "model": model.name,
         "model_version": str(model.version),
         "training_run": model.run_id,
@@ -85,6 +90,7 @@ def _log_release(settings: Settings, model: RegisteredModel, release: Release, m
         "configuration": release.manifest.get("configuration", ""),
     }
     with run(settings, RELEASES, release.folder.name, tags) as log:
+        log_model_input(log, version_model_id(settings, model.version))
         log.file(release.folder / "manifest.json")
         log.file(release.folder / "samples.png")
         log.file(release.folder.with_name(f"{release.folder.name}.dvc"))

@@ -4,8 +4,21 @@ from collections.abc import Sequence
 
 from gan.metrics.evaluation import Evaluation
 from gan.training.header import WarmStartRecord
-from tasks.reports.markdown import code, name
+from tasks.register.card_facts import CardFacts
+from tasks.reports.markdown import cell, code, name
+from tasks.reports.metric_texts import MEMORY, USE, describe_metric
 from tasks.reports.metrics_markdown import metrics_table
+
+UNKNOWN = "unknown"
+LONGEST = 5000  # characters of a version's description, in MLflow's tables
+_WHOLE = "The whole card is the artifact `model_card.md` of the training run."
+_LIMITS = """- What was measured is how near its images are to those of one dataset, as one network sees them.
+  Nothing says that they serve another task, other classes, or images from elsewhere.
+- It draws what its training images show, with their gaps and their biases; whether people or groups are shown fairly
+  was not looked at.
+- Copies were looked for among the training images, by pixels and by features. That none was found is no proof that
+  nothing of a person can be told from the weights: training was not differentially private, and no attack on the
+  model was tried."""
 
 
 def model_card(
@@ -14,9 +27,10 @@ def model_card(
     tags: dict[str, str],
     evaluation: Evaluation,
     kimg: float,
+    found: CardFacts,
     warm_start: WarmStartRecord | None = None,
 ) -> str:
-    """The description of a registered version."""
+    """The description of a registered version: data, training, how to use it, scores, limits."""
     began = (
         f"\nTraining began with version {warm_start.version} (run {code(warm_start.run_id)}), "
         f"which was trained on dataset {code(warm_start.dataset_md5)}."
@@ -41,5 +55,73 @@ images = model.predict(np.array([[0, -1], [1, -1]], dtype=np.int64))
 
 Give seeds as an int64 array or as JSON: a DataFrame is cast to float32, which cannot hold seeds above 2**24.
 
+## Data and training
+
+{_table(found)}
+
+## Scores
+
 {metrics_table(evaluation)}
+
+{_memory(evaluation)}
+{_use(evaluation)}
+
+## What it was not tested for
+
+{_LIMITS}
 """
+
+
+def description(card: str) -> str:
+    """A card as a version's description: as many of its sections, from the top, as MLflow has room for."""
+    if len(card) <= LONGEST:
+        return card
+    sections = card.split("\n## ")  # no name has a line end in it
+    for count in range(len(sections) - 1, 0, -1):
+        shown = "\n## ".join(sections[:count])
+        if len(short := f"{shown.rstrip()}\n\n{_WHOLE}\n") <= LONGEST:
+            return short
+    return f"# Image generator\n\n{_WHOLE}\n"
+
+
+def _table(found: CardFacts) -> str:
+    minutes = UNKNOWN if found.minutes is None else f"{found.minutes:.3g} minutes of steps"
+    workers = "" if found.workers is None else f", {found.workers} {'worker' if found.workers == 1 else 'workers'}"
+    rows = {
+        "images from": UNKNOWN if found.source is None else cell(found.source),
+        "licence of the images": UNKNOWN if found.licence is None else cell(found.licence),
+        "training images": UNKNOWN if found.num_train is None else str(found.num_train),
+        "time": f"{minutes}{workers}",
+        "device": UNKNOWN if found.device is None else cell(found.device),
+        "energy": _energy(found),
+        "code": UNKNOWN if found.code is None else cell(found.code),
+        "training run": cell(found.run_id),
+        "sample grid": "none" if found.samples is None else f"artifact {cell(found.samples)} of that run",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {key} | {said} |" for key, said in rows.items())])
+
+
+def _energy(found: CardFacts) -> str:
+    if found.watt_hours is None:
+        return "not measured"
+    counters = UNKNOWN if found.energy_of is None else cell(found.energy_of)
+    return f"{found.watt_hours:.3g} Wh of the whole machine ({counters}) since the training was last started"
+
+
+def _memory(evaluation: Evaluation) -> str:
+    keys = [key for key in evaluation.metrics if describe_metric(key).group == MEMORY]
+    if not keys:
+        return "Copies of training images were not looked for."
+    training = evaluation.protocol.num_training
+    return f"Copies were looked for among {training} training images: {_listed(evaluation, keys)}."
+
+
+def _use(evaluation: Evaluation) -> str:
+    keys = [key for key in evaluation.metrics if describe_metric(key).group == USE]
+    if not keys:
+        return "Whether a classifier learns from its images was not measured (`ganflow evaluate --usefulness` does)."
+    return f"Classifiers were trained on its images: {_listed(evaluation, keys)}."
+
+
+def _listed(evaluation: Evaluation, keys: Sequence[str]) -> str:
+    return ", ".join(f"{code(key)} {evaluation.metrics[key].value:.4g}" for key in keys)

@@ -16,7 +16,8 @@ from gan.evaluation.reason import Reason
 from gan.training.checkpoint import HASHES, load_header
 from tasks.champion.changing import Wish, promote, settle
 from tasks.evaluate.record import Measured
-from tasks.register.model_card import model_card
+from tasks.register.card_facts import card_facts
+from tasks.register.model_card import description, model_card
 from tasks.register.program_check import same_to_others
 from tasks.reports import artifacts
 from tasks.reports.decision import decision_html
@@ -25,6 +26,7 @@ from tasks.runtime.scratch import local_scratch
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.comparable import Size
+from tasks.tracking.inputs import log_scores, version_model_id
 from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
 from tasks.tracking.version_tags import one_line, replace_tags
@@ -55,9 +57,9 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         tags=facts,
         evaluation=evaluation,
         kimg=header.cur_nimg / 1000,
+        found=card_facts(settings, run_id, header),
         warm_start=header.warm_start,
     )
-    log.metrics(evaluation.values, step=header.cur_nimg)
     with local_scratch("evaluation") as folder:
         evaluation.to_json(folder / "evaluation.json")
         log.file(folder / "evaluation.json")
@@ -74,8 +76,10 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
         tags=facts | size.tags() | scores | how,
-        card=card,
+        card=description(card),
     )
+    dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)
+    log_scores(log, evaluation.values, header.cur_nimg, dataset_md5=dataset_md5, model_id=model_id)
     log.tags({"model_version": str(model.version)})
     return model.version
 

@@ -156,6 +156,11 @@ def champions(changes: Sequence[Mapping[str, str]]) -> None:
     _show(create_table_artifact, key="champions", table=rows, description="which version was champion, and why")
 
 
+def markdown_text(key: str, text: str, description: str) -> None:
+    """Show a text that is Markdown already."""
+    _show(create_markdown_artifact, key=key, markdown=text, description=markdown.prose(description))
+
+
 def link(key: str, url: str, text: str) -> None:
     """Show a link."""
     _show(create_link_artifact, link=url, link_text=text, key=key)

@@ -25,7 +25,10 @@ _PAGE = 1000
 
 
 class IngestRun(BaseModel):
-    """A finished run of `ganflow-datasets`; `started` is in milliseconds since 1970, UTC."""
+    """A finished run of `ganflow-datasets`; `started` is in milliseconds since 1970, UTC.
+
+    `licence` is a tag that a person sets: no source says its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +38,7 @@ class IngestRun(BaseModel):
     num_train: int | None
     num_test: int | None
     source: str | None
+    licence: str | None
 
 
 class _Copy(BaseModel):
@@ -114,5 +118,6 @@ def _record(run: "Run") -> IngestRun:
         md5=run.data.tags["dataset_md5"],
         started=run.info.start_time,
         source=run.data.tags.get("source"),
+        licence=run.data.tags.get("licence"),
         **{key: int(value) if value is not None and math.isfinite(value) else None for key, value in numbers.items()},
     )

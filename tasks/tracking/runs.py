@@ -14,6 +14,8 @@ from tasks.tracking.client import FAILURE, PROCESS, TRAINING, client, experiment
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+# A tag of a training that was to give a version again: it is no candidate, and uses no seed up.
+REPRODUCES = "reproduces"
 _SEED = re.compile(r"[0-9]{1,19}")
 
 
@@ -116,12 +118,18 @@ def _find_run(settings: Settings, run_id: str) -> "Run":
 
 
 def run_dataset(settings: Settings, run_id: str) -> str:
-    """The md5 of the dataset that a run was trained on.
+    """The md5 of the dataset that a candidate was trained on.
 
     Raises:
-        InputError: there is no such run, or it is no training of ganflow's.
+        InputError: there is no such run, it is no training of ganflow's, or it was made to reproduce a version.
     """
-    md5 = run_tags(settings, run_id).get("dataset_md5")
+    tags = run_tags(settings, run_id)
+    if REPRODUCES in tags:
+        raise InputError(
+            f"the run {run_id} was made to reproduce version {tags[REPRODUCES]} and is no candidate: register that of "
+            "`ganflow train`"
+        )
+    md5 = tags.get("dataset_md5")
     if md5 is None:
         raise InputError(f"the run {run_id} is no training of ganflow: give the run id that `ganflow train` printed")
     return md5

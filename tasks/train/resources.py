@@ -16,10 +16,12 @@ class WorkerRange:
     Attributes:
         fewest: with fewer it waits.
         most: more are not taken.
+        cpus: that each has at most; None: all that there are for it.
     """
 
     fewest: int
     most: int
+    cpus: int | None = None
 
     @classmethod
     def parse(cls, written: int | str) -> "WorkerRange":
@@ -51,10 +53,14 @@ def elastic_resources(nodes: Sequence[Mapping[str, float]], workers: WorkerRange
     """
     for count in range(workers.most, workers.fewest, -1):
         try:
-            return worker_resources(nodes, count)
+            return _held_to(workers.cpus, worker_resources(nodes, count))
         except ResourcesError:
             continue
-    return worker_resources(nodes, workers.fewest)
+    return _held_to(workers.cpus, worker_resources(nodes, workers.fewest))
+
+
+def _held_to(cpus: int | None, share: dict[str, int]) -> dict[str, int]:
+    return share if cpus is None else share | {"CPU": min(cpus, share["CPU"])}
 
 
 def room_for(nodes: Sequence[Mapping[str, float]], share: Mapping[str, int]) -> int:

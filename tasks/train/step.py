@@ -27,6 +27,7 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.telemetry import Telemetry
 from tasks.train.channel import Scoring
+from tasks.train.energy import ENERGY, ENERGY_OF, EnergyMeter
 from tasks.train.log import SAMPLES, TrainingLog
 from tasks.train.resources import WorkerRange
 from tasks.train.trainer import train_on_ray
@@ -131,6 +132,7 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
         progress("training", config.train.total_images, logger) as reporter,
         scratch_folder(settings, "checkpoint") as folder,
         Telemetry(f"run {run_id}", logger.warning) as telemetry,
+        EnergyMeter([] if settings.on_cluster else None) as energy,  # the counters of other machines are out of reach
     ):
         shown = TrainingReporter(reporter, config.train.total_images)
         training_log = TrainingLog(log, telemetry, shown.training, logger, settings.ganflow_price_per_hour)
@@ -148,6 +150,10 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
             on_log=training_log.output,
         )
         patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
+        if energy.names:
+            energy.look()
+            training_log.metrics({ENERGY: energy.watt_hours}, result.end_nimg)
+            telemetry.put("tags", lambda: log.tags({ENERGY_OF: ", ".join(energy.names)}))
         if result.kid is not None:
             training_log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
     try:

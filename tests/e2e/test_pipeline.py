@@ -24,6 +24,7 @@ EXPECTED_ARTIFACTS = {
     "evaluation-report",
     "decision",
     "release-samples",
+    "lineage",
 }
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -95,6 +96,40 @@ def test_no_pickle_in_any_artifact(home):
     model = next((home.path / "mlartifacts").rglob("model.pt2"))
     assert not [name for name in zipfile.ZipFile(model).namelist() if name.endswith(".pkl")]
     assert not list(home.path.rglob("*.pkl"))
+
+
+def test_a_version_trained_once_more_is_the_very_same_and_no_candidate(home):
+    """On a home whose dataset is another one by now; the sum of gradients of one worker has one order."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
+    pointer = (home.path / "data.dvc").read_bytes()
+    first = home.result["dataset"]["md5"]
+    done = home.ganflow("ingest", "digits", "--preset", "debug", "--set", "data.holdout_fraction=0.5")
+    assert done.returncode == 0, done.stderr
+    try:
+        assert (other := (home.path / "data.dvc").read_bytes()) != pointer
+        done = home.ganflow("reproduce", "1", "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (home.path / "data.dvc").read_bytes() == other
+    finally:
+        assert home.ganflow("dataset", "checkout", first).returncode == 0
+    found = json.loads(done.stdout)
+    assert found["equal"]
+    assert found["differs"] == []
+    assert found["weights"]["then"] == found["weights"]["now"]
+    assert all(then == now for then, now in found["scores"].values())
+    assert set(found["scores"]) == set(home.result["model"]["evaluation"]["metrics"])
+    version, again = client.get_model_version("gan-generator", "1"), client.get_run(found["reproduction"])
+    assert found["reproduction"] != found["run_id"] == version.run_id
+    assert (again.data.tags["reproduces"], again.data.tags["reproduced"]) == ("1", "equal")
+    assert not {"recipe", "training_hash"} & set(again.data.tags), "no seed is used up, and nobody goes on with it"
+    assert again.data.tags["code"] == client.get_run(version.run_id).data.tags["code"]
+    refused = home.ganflow("register", found["reproduction"])
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "was made to reproduce version 1 and is no candidate" in refused.stderr
+    chain = json.loads(home.ganflow("lineage", first, "--json").stdout)
+    assert [each["reproduces"] for each in chain["trainings"] if each["run_id"] == found["reproduction"]] == ["1"]
 
 
 @pytest.mark.slow

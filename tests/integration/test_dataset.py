@@ -11,7 +11,9 @@ from gan.data.store.resident import open_resident
 from gan.data.store.shards import read_column
 from gan.errors import DatasetError
 from tasks.dataset.current import current_dataset, load_version, training_digests
-from tasks.dataset.repository import version_dataset
+from tasks.dataset.earlier import hold_dataset
+from tasks.dataset.publishing import POINTER
+from tasks.dataset.repository import current_md5, version_dataset, version_files
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -42,6 +44,38 @@ def test_an_ingest_that_comes_later_changes_nothing_for_a_run(tmp_path):
     shutil.rmtree(settings.resident_dir / first)
     with pytest.raises(DatasetError, match=first):
         load_version(settings.data_dir, settings.resident_dir, first)
+
+
+def test_an_earlier_version_is_held_while_data_stays_the_current_one(tmp_path):
+    settings = Settings(ganflow_home=tmp_path)
+    first = ingest(settings)
+    whole = current_dataset(settings)
+    second = ingest(settings, holdout_fraction=0.5)
+    shutil.rmtree(settings.resident_dir)
+    there = {path.name: path.read_bytes() for path in settings.data_dir.iterdir()}
+    held = hold_dataset(settings, first)
+    assert (held.md5, held.info) == (first, whole.info)
+    assert len(load_version(settings.data_dir, settings.resident_dir, first)) == whole.info.num_train
+    assert len(load_version(settings.data_dir, settings.resident_dir, first, "test")) == whole.info.num_test
+    assert {path.name: path.read_bytes() for path in settings.data_dir.iterdir()} == there
+    assert current_md5(settings) == second
+    assert hold_dataset(settings, second) == current_dataset(settings)
+    with pytest.raises(DatasetError, match="neither in the cache"):
+        hold_dataset(settings, "0" * 32)
+    for odd in ("../../etc", f"{first}\n", "", "x.dir\n  cmd: true"):
+        with pytest.raises(DatasetError, match="names no version of a dataset"):
+            hold_dataset(settings, odd)
+
+
+def test_an_earlier_version_that_is_broken_in_the_cache_is_refused(tmp_path):
+    settings = Settings(ganflow_home=tmp_path)
+    first = ingest(settings)
+    ingest(settings, holdout_fraction=0.5)
+    file = next(path for name, path in version_files(settings, first, POINTER.format(first)).items() if "test" in name)
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(DatasetError, match="is broken in the cache"):
+        hold_dataset(settings, first)
 
 
 def test_the_digests_of_the_current_version_need_no_image(tmp_path):

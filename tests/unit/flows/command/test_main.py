@@ -26,7 +26,9 @@ VERBS = {
     "history": {"--limit", "-n", "--json", "--help"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
+    "reproduce": {"--json", "--help"},
     "doctor": {"--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},
 }

@@ -29,6 +29,7 @@ headers = st.builds(
     warm_start=st.none() | st.builds(WarmStartRecord),
     cur_nimg=st.integers(),
     choice=trees,
+    machine=trees,
 )
 
 
@@ -61,6 +62,7 @@ def test_the_bytes_of_the_file(folder):
     record = {"version": 3, "run_id": "r", "dataset_md5": "d"}
     tree = {"config": {"network": {"widths": [8]}}, "warm_start": record, "training_hash": "h", "dataset_md5": "abc"}
     tree |= {"channels": 1, "num_classes": 2, "class_names": ["é", "b"], "cur_nimg": 7, "choice": {"bf16": False}}
+    tree |= {"machine": {}}
     text = json.dumps({"format_version": 2} | tree, indent=2, sort_keys=True) + "\n"
     assert (folder / HEADER).read_bytes() == text.encode()
     assert '"warm_start": null' in replace(FULL, warm_start=None).to_json()
@@ -70,6 +72,14 @@ def test_a_header_from_before_there_were_warm_starts_is_read():
     tree = json.loads(FULL.to_json())
     del tree["warm_start"]
     assert Header.parse(json.dumps(tree), "it") == replace(FULL, warm_start=None)
+
+
+def test_a_header_from_before_machines_were_written_down_is_read():
+    tree = json.loads(FULL.to_json())
+    del tree["machine"]
+    assert Header.parse(json.dumps(tree), "it") == FULL
+    with pytest.raises(HeaderError, match="nothing sensible as machine"):
+        Header.parse(edited(machine=[]), "it")
 
 
 def test_what_is_said_beside_is_left_out():
@@ -137,7 +147,7 @@ def test_networks_that_are_no_section_are_refused_by_name():
         Header.parse(edited(config={"network": []}), "it")
 
 
-@pytest.mark.parametrize("field", sorted(set(json.loads(FULL.to_json())) - {"warm_start"}))
+@pytest.mark.parametrize("field", sorted(set(json.loads(FULL.to_json())) - {"warm_start", "machine"}))
 def test_a_header_that_lacks_something_says_so(folder, field):
     tree = json.loads(FULL.to_json())
     del tree[field]
@@ -148,6 +158,7 @@ def test_a_header_that_lacks_something_says_so(folder, field):
 
 def test_a_checkpoint_says_where_its_run_was():
     assert FULL.at(9, {"bf16": True}) == replace(FULL, cur_nimg=9, choice={"bf16": True})
+    assert FULL.at(9, {}, {"torch": "2"}).machine == {"torch": "2"}
 
 
 def test_a_run_without_classes_names_none():

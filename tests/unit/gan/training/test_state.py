@@ -7,6 +7,7 @@ import torch
 
 from gan.configuration.config import AugmentConfig, EvaluationConfig, LossConfig, OptimizerConfig, ReleaseConfig
 from gan.configuration.vocabulary import WORKED_OFF
+from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
@@ -111,6 +112,24 @@ def test_a_resumed_run_keeps_how_it_computes(tiny, tmp_path, monkeypatch):
     assert finished.choice == measured
     assert records[1].choice.startswith("bf16 (img/s: ")
     assert same_bits(tiny, tmp_path / "stopped", tmp_path / "straight")
+
+
+def test_a_run_that_is_told_how_to_compute_measures_nothing(tiny, tmp_path, monkeypatch):
+    config = tiny.config(train={"precision": "auto"})
+    monkeypatch.setattr(loop, "choose", lambda *_: pytest.fail("measured"))
+    told = {"choice": Choice(True, False, {}).as_header()}
+    finished = tiny.run(tmp_path / "told", config, header=told)
+    assert finished.choice == Choice(True, False, {})
+    monkeypatch.setattr(loop, "choose", lambda *_: Choice(True, False, {}))
+    tiny.run(tmp_path / "measured", config)
+    assert same_bits(tiny, tmp_path / "told", tmp_path / "measured")
+    with pytest.raises(CheckpointError, match="the choice of this run was made by another ganflow"):
+        tiny.run(tmp_path / "odd", config, header={"choice": {"unknown": 1}})
+
+
+def test_a_checkpoint_says_what_computed_it(tiny, straight):
+    found = load_header(tiny.last(straight)).machine
+    assert found == machine_facts(CPU, threads=torch.get_num_threads(), workers=1)
 
 
 def test_a_finished_run_has_nothing_left_to_do(tiny, straight):

@@ -70,3 +70,9 @@ def test_an_elastic_training_takes_what_there_is_room_for(nodes, workers, share,
 def test_no_room_for_the_fewest_is_refused():
     with pytest.raises(ResourcesError, match="2 workers were asked for but the Ray cluster has 1 CPUs"):
         elastic_resources([{"CPU": 1.0}], WorkerRange.parse("2:4"))
+
+
+@pytest.mark.parametrize(("cpus", "share"), [(None, 4), (3, 3), (9, 4)])
+def test_a_worker_is_held_to_as_many_cpus_as_it_is_to_have(cpus, share):
+    assert elastic_resources([{"CPU": 8}], WorkerRange(2, 2, cpus)) == {"CPU": share, "GPU": 0}
+    assert elastic_resources([{"CPU": 8}], WorkerRange(1, 2, cpus)) == {"CPU": share, "GPU": 0}
