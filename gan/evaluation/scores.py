@@ -121,5 +121,5 @@ def size_warnings(generated: int, reference: int, network: FeatureNetwork) -> li
     fd, kd = ("FID", "KID") if network.is_inception else ("the Fréchet distance", "the kernel distance")
     return [
         f"{fd} is strongly biased below {MIN_IMAGES_FOR_FID} images (here {generated} generated and "
-        f"{reference} reference): {kd} decides"
+        f"{reference} reference): go by {kd}"
     ]

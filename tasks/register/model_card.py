@@ -23,6 +23,7 @@ _LIMITS = """- What was measured is how near its images are to those of one data
 
 def model_card(
     *,
+    model: str,
     class_names: Sequence[str],
     tags: dict[str, str],
     evaluation: Evaluation,
@@ -49,7 +50,7 @@ Labels: {labels}.
 
 ```python
 import mlflow, numpy as np
-model = mlflow.pyfunc.load_model("models:/gan-generator@champion", model_config={{"device": "cpu"}})
+model = mlflow.pyfunc.load_model("models:/{model}@champion", model_config={{"device": "cpu"}})
 images = model.predict(np.array([[0, -1], [1, -1]], dtype=np.int64))
 ```
 

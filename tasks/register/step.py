@@ -53,6 +53,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     tags = run_tags(settings, run_id)
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
     card = model_card(
+        model=settings.model,
         class_names=header.label_names,
         tags=facts,
         evaluation=evaluation,

@@ -94,7 +94,7 @@ def test_few_images_are_said() -> None:
     network = Counting().extractor.network
     assert size_warnings(2048, 2048, network) == []
     (warning,) = size_warnings(2047, 5000, network)
-    assert warning == "FID is strongly biased below 2048 images (here 2047 generated and 5000 reference): KID decides"
+    assert warning == "FID is strongly biased below 2048 images (here 2047 generated and 5000 reference): go by KID"
 
 
 def test_a_class_whose_images_are_alike_has_no_variety() -> None:

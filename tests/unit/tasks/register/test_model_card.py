@@ -18,7 +18,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).filter(la
 @given(st.lists(names), names)
 def test_no_name_breaks_the_card_of_a_model(evaluation, classes, odd):
     card = model_card(
-        class_names=classes, tags={"dataset_md5": odd, "preset": odd}, evaluation=evaluation, kimg=1,
+        model="pets", class_names=classes, tags={"dataset_md5": odd, "preset": odd}, evaluation=evaluation, kimg=1,
         warm_start=WarmStartRecord(version=4, run_id=odd, dataset_md5=odd),
         found=CardFacts(
             run_id=odd, source=odd, licence=odd, device=odd, energy_of=odd, watt_hours=1.0, code=odd, samples=odd
@@ -35,17 +35,19 @@ def test_no_name_breaks_the_card_of_a_model(evaluation, classes, odd):
 
 def test_the_card_of_a_model(evaluation):
     tags = {"dataset_md5": "abc123", "preset": "digits"}
-    card = model_card(class_names=("zero", "one"), tags=tags, evaluation=evaluation, kimg=100.032, found=FOUND)
+    card = model_card(
+        model="pets", class_names=("zero", "one"), tags=tags, evaluation=evaluation, kimg=100.032, found=FOUND
+    )
     for part in (
         "Trained for 100.032 kimg on dataset `abc123` with preset `digits`.",
         "Labels: 0 = zero, 1 = one.",
         "`int64 [N, 2]`",
-        'model_config={"device": "cpu"}',
+        'load_model("models:/pets@champion", model_config={"device": "cpu"})',
         "| kid1k | 0.0123 | -0.0101 to 0.0145 |",
     ):
         assert part in card
     compile(card.split("```python\n")[1].split("```")[0], "card", "exec")
-    card = model_card(class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
     assert "Labels: none: the label is ignored." in card
     assert "began with" not in card
 
@@ -53,7 +55,9 @@ def test_the_card_of_a_model(evaluation):
 def test_the_card_says_with_which_model_training_began(evaluation):
     tags = {"dataset_md5": "abc123", "preset": "digits"}
     began = WarmStartRecord(version=4, run_id="f00d", dataset_md5="def456")
-    card = model_card(class_names=(), tags=tags, evaluation=evaluation, kimg=1, warm_start=began, found=FOUND)
+    card = model_card(
+        model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, warm_start=began, found=FOUND
+    )
     sentence = "Training began with version 4 (run `f00d`), which was trained on dataset `def456`."
     assert f"with preset `digits`.\n{sentence}\n\nInput" in card
 
@@ -64,7 +68,7 @@ def test_the_card_says_what_the_training_took_and_what_is_unknown(evaluation):
         run_id="f00", source="photos of *cats*", licence="CC0-1.0", num_train=1435, minutes=2.345, device="EPYC | AVX",
         workers=1, watt_hours=12.345, energy_of="RAPL", code="ganflow 1, ab", samples="samples/samples-1.png",
     )  # fmt: skip
-    card = model_card(class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=found)
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=found)
     for row in (
         "| images from | `photos of *cats*` |",
         "| licence of the images | CC0-1.0 |".replace("CC0-1.0", "`CC0-1.0`"),
@@ -75,7 +79,7 @@ def test_the_card_says_what_the_training_took_and_what_is_unknown(evaluation):
         "| sample grid | artifact `samples/samples-1.png` of that run |",
     ):
         assert row in card
-    card = model_card(class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
     for row in ("| images from | unknown |", "| licence of the images | unknown |", "| energy | not measured |"):
         assert row in card
 
@@ -87,7 +91,7 @@ def test_the_card_says_what_was_measured_of_copies_and_of_use(evaluation):
         given = {key: Metric(value=value) for key, value in metrics.items()}
         protocol = evaluation.protocol.model_copy(update={"num_training": 900})
         measured = evaluation.model_copy(update={"metrics": given, "protocol": protocol})
-        return model_card(class_names=(), tags=tags, evaluation=measured, kimg=1, found=FOUND)
+        return model_card(model="pets", class_names=(), tags=tags, evaluation=measured, kimg=1, found=FOUND)
 
     assert "Copies of training images were not looked for." in card(kid1k=0.1)
     assert "learns from its images was not measured" in card(kid1k=0.1)
@@ -102,7 +106,7 @@ def test_a_description_is_as_much_of_the_card_as_there_is_room_for(evaluation, c
     """MLflow's table has 5,000 characters for it; SQLite takes more, PostgreSQL fails."""
     tags = {"dataset_md5": "abc123", "preset": "digits"}
     names = [f"class {index}" for index in range(classes)]
-    card = model_card(class_names=names, tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
+    card = model_card(model="pets", class_names=names, tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
     short = description(card)
     assert len(short) <= LONGEST
     assert short.count("\n## ") == sections
