@@ -5,6 +5,7 @@ from prefect import get_run_logger
 from gan.text.shown import reason_of
 from tasks.lineage.find import find_lineage
 from tasks.lineage.lines import links
+from tasks.lineage.picture import chain_png
 from tasks.lineage.records import Lineage
 from tasks.reports import artifacts
 from tasks.reports.markdown import cell, code, name, prose
@@ -20,7 +21,9 @@ def show_lineage(settings: Settings, asked: str) -> None:
     except Exception as error:  # what the chain is about has been done
         get_run_logger().warning("the lineage of %s could not be shown (%s)", asked, reason_of(error))
     else:
-        artifacts.markdown_text("lineage", lineage_markdown(lineage), f"what {asked} was made from, and what of it")
+        told = f"what {asked} was made from, and what of it"
+        artifacts.picture("lineage-picture", chain_png(list(links(lineage))), told)
+        artifacts.markdown_text("lineage", lineage_markdown(lineage), told)
 
 
 def lineage_markdown(lineage: Lineage) -> str:

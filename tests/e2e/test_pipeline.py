@@ -23,6 +23,7 @@ EXPECTED_ARTIFACTS = {
     "metrics",
     "evaluation-report",
     "decision",
+    "lineage-picture",
     "release-samples",
     "lineage",
 }

@@ -78,3 +78,4 @@ def test_a_chain_is_an_artifact(monkeypatch, tmp_path, shown):
     monkeypatch.setattr(artifact, "find_lineage", lambda settings, asked: chain("abc"))
     artifact.show_lineage(Settings(ganflow_home=tmp_path), "release/abc")
     assert shown["lineage"]["markdown"] == lineage_markdown(chain("abc"))
+    assert shown["lineage-picture"]["markdown"].startswith("![what release/abc was made from, and what of it](data:")
