@@ -142,11 +142,12 @@ def report(settings: Settings, measured: "Measured") -> None:
 def decision(version: int, alias: str, verdict: Decision) -> None:
     """Show what became of a candidate, and why."""
     reason = f"Decided by {markdown.code(verdict.metric)}: {markdown.prose(verdict.reason)}."
-    looks = "".join(
-        f"\n- {'✓' if each.passed else '✗'} {markdown.code(each.check)} {markdown.prose(each.said)}"
+    rows = "\n".join(
+        f"| {'✓' if each.passed else '✗'} | {markdown.cell(each.check)} | {markdown.prose(each.said)} |"
         for each in verdict.reasons
     )
-    text = f"# Version {version} is {markdown.name(alias)}\n\n{reason}\n{looks}"
+    head = f"# Version {version} is {markdown.name(alias)}\n\n{reason}\n\n| | look | what it says |\n|---|---|---|"
+    text = f"{head}\n{rows}\n"
     _show(create_markdown_artifact, key="decision", markdown=text, description="champion or challenger")
 
 

@@ -38,6 +38,7 @@ def test_no_text_becomes_anything_else(shown, text):
         kinds = [each.type for token in tokens for each in (token, *(token.children or ()))]
         assert kinds.count("heading_open") == headings
         assert kinds.count("image") == (key == "picture")
+        assert kinds.count("tr_open") == {"metrics": kinds.count("tr_open"), "decision": 3, "picture": 0}[key]
         assert not [kind for kind in kinds if kind.startswith(("html", "link"))]
         assert shown[key]["markdown"].replace("\n", "").isprintable()
         assert shown[key]["description"].isprintable()
