@@ -89,5 +89,5 @@ def test_a_retraining_outlives_its_database_and_its_server_and_no_metric_is_lost
     assert "are lost" not in retraining.said()
     again = Command(tmp_path, "train", *WORDS, environment=home)
     untouched = steps(client, again.result()["run_id"])
-    for key in ("D_loss", "G_loss", "kid"):
+    for key in ("D_loss", "G_loss", "D_sign"):
         assert sorted(set(there[key])) == sorted(set(untouched[key])), key

@@ -8,6 +8,7 @@ from ray._raylet import Config
 from ray.cluster_utils import Cluster
 
 from tasks.runtime.ray_here import locked_up
+from tasks.tracking import logged_model
 
 S3 = {"AWS_ACCESS_KEY_ID": "hunter1", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -43,3 +44,11 @@ def cluster(monkeypatch):
             ray.shutdown()
             nodes.shutdown()
     Config.initialize("")
+
+
+@pytest.fixture(scope="module")
+def without_onnx():
+    """Registrations without the ONNX file, which costs seconds each, where it is of no matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logged_model, "save_onnx", lambda *_: "")
+        yield

@@ -23,7 +23,7 @@ from tasks.tracking.client import TRAINING, client, run
 from tasks.tracking.version_tags import version_tags
 from tasks.tracking.versions import find_model
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 NETWORK = NetworkConfig(widths=(8,), latent_dim=4, embedding_dim=2, group_width=4, expansion=1, patch=2)
 CONFIG = Config(data=DataConfig(resolution=8), network=NETWORK)
 MD5 = "0" * 32

@@ -25,7 +25,7 @@ from tasks.tracking.registry import register_version
 from tasks.tracking.version_tags import MOST_CHARACTERS, replace_tags, version_tags
 from tasks.tracking.versions import find_model
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 NAMES = ("a", "b", "c")
 PROTOCOL = {"reference_split": "train", "resize": "tf1", "network": "n", "network_sha256": "s", "precision": "fp32"}
 

@@ -25,7 +25,7 @@ from tasks.tracking.client import TRAINING, client, create_run, ending, run
 from tasks.tracking.registry import register_version
 from tasks.tracking.versions import RegisteredModel
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 
 
 @contextlib.contextmanager

@@ -29,7 +29,7 @@ from tasks.tracking.client import DATASETS, EVALUATIONS, TRAINING, RunLog, clien
 from tasks.tracking.past import PastRun, PastVersion, past_run, past_runs, past_versions
 from tasks.tracking.registry import load_program, register_version
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 CLASSES = ("zero", "one", "two\x1b[2J")
 
 

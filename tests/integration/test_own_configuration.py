@@ -19,7 +19,7 @@ from tasks.tracking.client import TRAINING, reopen_run, run
 from tasks.tracking.own_configuration import fixed_name, own_configuration, run_configuration, version_configuration
 from tasks.tracking.registry import register_version
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 OWN = preset("cifar10")
 
 

@@ -78,6 +78,7 @@ def test_an_example_draws_the_registered_images(consumer, heading):
     check_images(consumer.draw(program))
 
 
+@pytest.mark.slow
 def test_a_served_model_answers_curl_and_python(consumer):
     check_rest(consumer, consumer)
 

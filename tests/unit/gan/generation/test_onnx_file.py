@@ -48,7 +48,12 @@ def written(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("network", "channels", "num_classes"),
-    [(DCGAN, 3, 0), (DCGAN, 1, 3), (R3GAN | {"patch": 2}, 1, 0), (R3GAN, 3, 5)],
+    [
+        (DCGAN, 1, 3),
+        (R3GAN, 3, 5),
+        pytest.param(DCGAN, 3, 0, marks=pytest.mark.slow),
+        pytest.param(R3GAN | {"patch": 2}, 1, 0, marks=pytest.mark.slow),
+    ],
 )
 def test_the_file_draws_the_images_of_its_program(tmp_path, network, channels, num_classes):
     path, program = tmp_path / "model.onnx", program_of(network, channels, num_classes)
