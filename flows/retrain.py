@@ -1,6 +1,7 @@
 """The flow `retrain`: train, evaluate, register; what schedules and new data start."""
 
 from prefect import flow, get_run_logger
+from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
 from flows.parameters import Overrides, Workers
@@ -10,8 +11,27 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import require_version
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
+from tasks.train.earlier import Candidate, earlier_trainings, note_failure
 from tasks.train.plan import AUTO
 from tasks.train.warm_start import find_warm_start, training_hash_with
+
+
+class Skipped(BaseModel):
+    """Why nothing was trained.
+
+    Attributes:
+        skipped: the reason.
+        run_id: the training of this recipe, dataset and code that was decided about.
+        version: the version that it became; None: none.
+        verdict: on it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    skipped: str
+    run_id: str
+    version: int | None
+    verdict: str
 
 
 @flow(name="retrain")
@@ -21,7 +41,8 @@ def retrain(
     dataset_md5: str | None = None,
     workers: Workers = 1,
     warm_start: str | None = None,
-) -> Registered:
+    skip_unchanged: bool = False,
+) -> Registered | Skipped:
     """Train on the current dataset and let the result compete with the champion.
 
     The same configuration, data and seed would give the same model again, so each retraining takes the next seed.
@@ -32,8 +53,10 @@ def retrain(
         dataset_md5: the version that an event announced; the run takes the current one, which may be newer.
         workers: Ray Train workers: a number, or a range such as `2:4`.
         warm_start: alias or version of the registered model whose networks training begins with.
+        skip_unchanged: train nothing where this recipe was trained by this code on this dataset, and decided about.
     """
-    return retrain_configured.fn(resolve_config(preset, overrides), dataset_md5, workers, warm_start)
+    configuration = resolve_config(preset, overrides)
+    return retrain_configured.fn(configuration, dataset_md5, workers, warm_start, skip_unchanged)
 
 
 @flow(name="retrain")
@@ -42,20 +65,50 @@ def retrain_configured(
     dataset_md5: str | None = None,
     workers: Workers = 1,
     warm_start: str | None = None,
-) -> Registered:
+    skip_unchanged: bool = False,
+) -> Registered | Skipped:
     """As `retrain`, for a caller that has resolved the configuration."""
-    settings, config = Settings(), configuration.config
+    settings = Settings()
     require_writable_home(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
-    recipe = training_hash_with(config.recipe_hash(), start.record if start else None)
-    seed = next_seed(settings, config, require_version(settings), recipe)
+    recipe = training_hash_with(configuration.config.recipe_hash(), start.record if start else None)
+    current = require_version(settings)
+    if dataset_md5 and current != dataset_md5:
+        get_run_logger().warning("dataset %s was announced, but %s is current by now", dataset_md5, current)
+    earlier = earlier_trainings(settings, recipe, current)
+    if earlier.waiting:
+        waiting = earlier.waiting[0]
+        get_run_logger().info(
+            "run %s of this recipe, dataset and code is trained, and was never decided about: it is registered now, "
+            "and nothing is trained",
+            waiting.run_id,
+        )
+        return _registered(settings, waiting.run_id, _with_seed(configuration, waiting.seed))
+    if skip_unchanged and earlier.decided:
+        return _skipped(earlier.decided[0])
+    configuration = _with_seed(configuration, next_seed(settings, configuration.config, current, recipe))
     # by its number: an alias may move meanwhile
     version = str(start.version) if start else None
-    configuration = configuration.changed(f"train.seed={seed}")
     # One that was killed kept its seed, and is gone on with.
     trained = train(configuration, workers, resume=AUTO, warm_start=version)
-    if dataset_md5 and trained.dataset_md5 != dataset_md5:
-        get_run_logger().warning(
-            "dataset %s was announced, but %s is current by now and was trained on", dataset_md5, trained.dataset_md5
-        )
-    return register(trained.run_id, configuration)
+    return _registered(settings, trained.run_id, configuration)
+
+
+def _with_seed(configuration: Configuration, seed: int) -> Configuration:
+    return configuration.changed(f"train.seed={seed}")
+
+
+def _registered(settings: Settings, run_id: str, configuration: Configuration) -> Registered:
+    try:
+        return register(run_id, configuration)
+    except Exception as error:
+        note_failure(settings, run_id, error)
+        raise
+
+
+def _skipped(decided: Candidate) -> Skipped:
+    verdict = decided.verdict or ""
+    became = f"version {decided.version}, {verdict}" if decided.version is not None else verdict
+    why = f"recipe, dataset and code are those of run {decided.run_id}, which was decided about: {became}"
+    get_run_logger().info("nothing is trained: %s", why)
+    return Skipped(skipped=why, run_id=decided.run_id, version=decided.version, verdict=verdict)

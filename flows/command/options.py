@@ -69,6 +69,12 @@ WarmStart = Annotated[
     str | None,
     typer.Option(help="Begin with the networks of a registered model: an alias or version. Keeps what it learned."),
 ]
+SkipUnchanged = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unchanged", help="Train nothing if these settings, data and code were trained and decided about before."
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would cost in memory and time, and start nothing.")
 ]
