@@ -13,6 +13,7 @@ from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
 from tasks.train.earlier import Candidate, earlier_trainings, note_failure
 from tasks.train.plan import AUTO
+from tasks.train.turn import turn
 from tasks.train.warm_start import find_warm_start, training_hash_with
 
 
@@ -68,8 +69,20 @@ def retrain_configured(
     skip_unchanged: bool = False,
 ) -> Registered | Skipped:
     """As `retrain`, for a caller that has resolved the configuration."""
-    settings = Settings()
+    settings, logger = Settings(), get_run_logger()
     require_writable_home(settings)
+    with turn(settings, logger.info, logger.warning):
+        return _retrain(settings, configuration, dataset_md5, workers, warm_start, skip_unchanged)
+
+
+def _retrain(
+    settings: Settings,
+    configuration: Configuration,
+    dataset_md5: str | None,
+    workers: Workers,
+    warm_start: str | None,
+    skip_unchanged: bool,
+) -> Registered | Skipped:
     start = find_warm_start(settings, warm_start) if warm_start else None
     recipe = training_hash_with(configuration.config.recipe_hash(), start.record if start else None)
     current = require_version(settings)
