@@ -1,7 +1,7 @@
 """`ganflow train` and `ganflow retrain`."""
 
 from flows.command.console import Answer, read_settings, say
-from flows.command.options import DryRun, Json, Overrides, Preset, Resume, SkipUnchanged, WarmStart, Workers
+from flows.command.options import DryRun, Json, Overrides, Preset, Resume, SkipUnchanged, Trials, WarmStart, Workers
 
 
 def train(
@@ -50,6 +50,7 @@ def retrain(
     workers: Workers = "1",
     warm_start: WarmStart = None,
     skip_unchanged: SkipUnchanged = False,
+    trials: Trials = 1,
     as_json: Json = False,
 ) -> None:
     """Train, measure and register in one: what schedules and new data start.
@@ -60,8 +61,10 @@ def retrain(
     answer = Answer()
     from flows.command.preflight import plan
     from flows.configure import resolve_config
+    from tasks.train.trials import require_comparable
 
     configuration = resolve_config(preset, overrides)
+    require_comparable(configuration.config, trials)
     plan(configuration, warm_start=warm_start)
     from flows.services.temporary_server import starting_prefect
     from tasks.runtime.ray_cluster import start_ray_ahead
@@ -71,5 +74,5 @@ def retrain(
         from flows.retrain import retrain_configured as flow
 
         start_ray_ahead(read_settings(), say)
-    result = flow(configuration, None, workers, warm_start, skip_unchanged)
+    result = flow(configuration, None, workers, warm_start, skip_unchanged, trials)
     answer.give(result, retraining_lines(result), as_json)

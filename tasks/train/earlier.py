@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gan.configuration.config import Config
 from tasks.runtime.failures import is_transient
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, experiment_id
@@ -13,8 +14,10 @@ from tasks.train.code import CODE, RESUMED_CODE, code_tags
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-# Tags of a training: what became of it as a candidate, its version, and how often registering it has failed.
-VERDICT, VERSION, FAILED = "verdict", "model_version", "registrations_failed"
+# Tags of a training: what became of it as a candidate, its version, how often registering it has failed, and that it
+# was the best of its trials.
+VERDICT, VERSION, FAILED, CHOSEN = "verdict", "model_version", "registrations_failed", "chosen"
+KID = "best_kid"  # metric of a training
 MOST_FAILURES = 3
 """Registrations of a training that may fail before it is left, so that one that cannot be measured blocks no other."""
 
@@ -28,22 +31,34 @@ class Candidate:
         seed: it was trained with.
         verdict: what was decided about it; None: nothing was yet.
         version: the version that it became; None: none.
+        kid: of its checkpoint, by which that was picked; None: not measured, or otherwise than it would be now.
+        chosen: whether it was found to be the best of its trials.
     """
 
     run_id: str
     seed: int
-    verdict: str | None
-    version: int | None
+    verdict: str | None = None
+    version: int | None = None
+    kid: float | None = None
+    chosen: bool = False
 
     @classmethod
-    def of(cls, run: "Run") -> "Candidate | None":
-        """Read a run; None where it is no candidate: anyone may write a run."""
-        tags, seed = run.data.tags, seed_of(run)
+    def of(cls, run: "Run", config: Config) -> "Candidate | None":
+        """Read a run; None where it is no candidate: anyone may write a run.
+
+        Args:
+            run: the run.
+            config: under whose section `evaluation` a KID has to be measured.
+        """
+        tags, params, seed = run.data.tags, run.data.params, seed_of(run)
         if seed is None or REPRODUCES in tags:
             return None
         number = tags.get(VERSION, "")
         version = int(number) if number.isdecimal() else None
-        return cls(str(run.info.run_id), seed, tags.get(VERDICT), version)
+        measured = config.evaluation.model_dump(mode="json")
+        alike = all(params.get(f"evaluation.{key}") == str(value) for key, value in measured.items())
+        kid = run.data.metrics.get(KID) if alike else None
+        return cls(str(run.info.run_id), seed, tags.get(VERDICT), version, kid, CHOSEN in tags)
 
 
 @dataclass(frozen=True)
@@ -59,11 +74,12 @@ class Earlier:
     waiting: tuple[Candidate, ...]
 
 
-def earlier_trainings(settings: Settings, recipe: str, dataset_md5: str) -> Earlier:
+def earlier_trainings(settings: Settings, config: Config, recipe: str, dataset_md5: str) -> Earlier:
     """Look for finished trainings that differ from what would be trained now by their seed alone.
 
     Args:
         settings: where the runs are.
+        config: the configuration.
         recipe: the tag `recipe` of such runs, in which a warm start is.
         dataset_md5: the dataset.
 
@@ -78,7 +94,7 @@ def earlier_trainings(settings: Settings, recipe: str, dataset_md5: str) -> Earl
     )
     # other code may have begun a run than went on with it
     same = [run for run in found if {code} == {run.data.tags.get(CODE), run.data.tags.get(RESUMED_CODE, code)}]
-    candidates = [(candidate, run) for run in same if (candidate := Candidate.of(run)) is not None]
+    candidates = [(candidate, run) for run in same if (candidate := Candidate.of(run, config)) is not None]
     return Earlier(
         decided=tuple(candidate for candidate, _ in candidates if candidate.verdict is not None),
         waiting=tuple(

@@ -14,10 +14,10 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, create_run, ending
 from tasks.tracking.runs import REPRODUCES
 from tasks.train.code import CODE, RESUMED_CODE, code_tags
-from tasks.train.earlier import MOST_FAILURES, VERDICT, VERSION
+from tasks.train.earlier import KID, MOST_FAILURES, VERDICT, VERSION
 
 pytestmark = pytest.mark.integration
-CONFIGURATION = resolve_config("debug", [])
+CONFIGURATION = resolve_config("debug", ["evaluation.watch_images=32"])
 RECIPE = CONFIGURATION.config.recipe_hash()
 
 
@@ -45,15 +45,21 @@ def settings(home, md5, monkeypatch):
 def finished(settings, md5):
     """Leave a training that came to its end, as `train` does; a tag None is left out."""
 
-    def leave(seed=0, **tags):
-        config = CONFIGURATION.changed(f"train.seed={seed}").config
+    def leave(seed=0, kid=None, overrides=(), **tags):
+        config = CONFIGURATION.changed(f"train.seed={seed}", *overrides).config
         facts = {"recipe": RECIPE, "dataset_md5": md5, CODE: code_tags()[CODE]} | tags
         given = {key: value for key, value in facts.items() if value is not None}
         with ending(create_run(settings, TRAINING, "one", given)) as log:
             log.params(config)
+            if kid is not None:
+                log.metrics({KID: kid}, 1)
         return log.run_id
 
     return leave
+
+
+class Killed(BaseException):
+    """What ends a command at once."""
 
 
 class Done:
@@ -61,12 +67,16 @@ class Done:
 
     def __init__(self, finished, settings):
         self.finished, self.settings = finished, settings
-        self.trained, self.registered = [], []
+        self.trained, self.registered, self.kids = [], [], []
         self.error = None
 
     def train(self, configuration, workers, resume, warm_start):
         self.trained.append(configuration.config.train.seed)
-        return SimpleNamespace(run_id=self.finished(seed=self.trained[-1]))
+        kid = self.kids.pop(0) if self.kids else None
+        if kid is Killed:
+            raise Killed
+        run_id = self.finished(seed=self.trained[-1], kid=kid)
+        return SimpleNamespace(run_id=run_id, kid=kid, dataset_md5=module.require_version(self.settings))
 
     def register(self, run_id, configuration):
         if self.error:
@@ -136,3 +146,73 @@ def test_a_training_that_cannot_be_registered_does_not_stand_in_the_way_for_ever
     retraining()
     assert done.trained == [1], "the weather is not counted, and nothing was trained before"
     assert done.registered[0][0] != waiting
+
+
+def verdicts(settings, md5):
+    """Of the dataset's trainings, by seed."""
+    opened = client(settings)
+    experiment = opened.get_experiment_by_name(TRAINING).experiment_id
+    runs = opened.search_runs([experiment], f"tags.dataset_md5 = '{md5}'")
+    return {int(run.data.params["train.seed"]): run.data.tags.get(VERDICT) for run in runs}
+
+
+def test_of_several_seeds_the_best_by_its_kid_is_registered_and_the_others_say_why_not(settings, md5, done):
+    done.kids = [0.03, 0.01, None]
+    retraining(trials=3)
+    assert done.trained == [0, 1, 2]
+    ((best, seed),) = done.registered
+    assert seed == 1
+    assert verdicts(settings, md5) == {
+        0: f"not chosen: a KID of 0.03 beside training, run {best} has a KID of 0.01",
+        1: "champion: better",
+        2: f"not chosen: no KID beside training, run {best} has a KID of 0.01",
+    }
+    skipped = retraining(skip_unchanged=True, trials=3)
+    assert (skipped.run_id, skipped.version) == (best, 1), "not the newest, but the one that became a version"
+
+
+def test_trials_that_were_killed_go_on_where_they_were(done):
+    done.kids = [0.02, Killed]
+    with pytest.raises(Killed):
+        retraining(trials=3)
+    done.trained.clear()
+    done.kids = [0.04, 0.03]
+    retraining(trials=3, skip_unchanged=True)
+    assert (done.trained, done.registered[0][1]) == ([1, 2], 0)
+
+
+def test_a_kill_after_the_choice_trains_nothing_more(settings, md5, done):
+    done.kids, done.error = [0.02, 0.01], Killed()
+    with pytest.raises(Killed):
+        retraining(trials=2)
+    done.error = None
+    retraining(trials=2)
+    assert (done.trained, done.registered[0][1]) == ([0, 1], 1)
+
+
+def test_a_kid_that_was_measured_otherwise_is_not_compared(finished, done):
+    finished(seed=0, kid=0.001, overrides=["evaluation.watch_images=64"])
+    done.kids = [0.02]
+    retraining(trials=2)
+    assert (done.trained, done.registered[0][1]) == ([1], 1)
+
+
+def test_where_nothing_tells_the_waiting_apart_none_is_thrown_away(finished, done):
+    waiting = [finished(seed=seed) for seed in (0, 1)]
+    retraining()
+    retraining()
+    assert (done.trained, {run_id for run_id, _ in done.registered}) == ([], set(waiting))
+
+
+def test_where_the_dataset_changes_between_trials_they_begin_anew(done, monkeypatch):
+    versions = iter(["a" * 32, "a" * 32, "b" * 32, "b" * 32])
+    monkeypatch.setattr(module, "require_version", lambda settings: next(versions))
+    retraining(trials=2)
+    assert done.trained == [0, 0, 0]
+
+
+def test_trials_that_cannot_be_told_apart_are_refused_before_anything_starts(done, settings):
+    configuration = CONFIGURATION.changed("evaluation.watch_images=0")
+    with pytest.raises(InputError, match=r"^2 trials cannot be told apart with evaluation\.watch_images=0"):
+        retrain_configured.fn(configuration, trials=2)
+    assert done.trained == []
