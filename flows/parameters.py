@@ -12,5 +12,7 @@ Plain = Annotated[str, Field(json_schema_extra={"pattern": WITHOUT_CREDENTIALS})
 """A text in which no address carries a password, a token or a signature."""
 Workers = Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(:[1-9]\d{0,4})?$")]
 """A number of Ray Train workers, or a range, `2:4`, in which it may change while a training runs."""
+Trials = Annotated[int, Field(ge=1, le=100)]
+"""How many seeds are trained, of which the best is a candidate."""
 Overrides = Sequence[Plain]
 """`section.key=value` changes of a configuration."""

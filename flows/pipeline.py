@@ -51,6 +51,7 @@ def pipeline(
         source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret
     )
     model = retrain_configured(configuration, dataset.md5, workers)
+    assert isinstance(model, Registered)  # it was not asked to skip anything
     # The first candidate may wait for a person, and then nothing is in use.
     in_use = model.alias == CHAMPION or champion(Settings()) is not None
     release = generate_configured(CHAMPION, configuration) if in_use else None

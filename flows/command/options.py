@@ -69,6 +69,15 @@ WarmStart = Annotated[
     str | None,
     typer.Option(help="Begin with the networks of a registered model: an alias or version. Keeps what it learned."),
 ]
+SkipUnchanged = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unchanged", help="Train nothing if these settings, data and code were trained and decided about before."
+    ),
+]
+Trials = Annotated[
+    int, typer.Option(min=1, max=100, help="Train so many seeds; the best by its KID beside training competes.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would cost in memory and time, and start nothing.")
 ]

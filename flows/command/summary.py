@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from flows.pipeline import PipelineResult
     from flows.register import Registered
+    from flows.retrain import Skipped
     from gan.configuration.provenance import Configuration
     from gan.metrics.evaluation import Evaluation, Metric
     from tasks.evaluate.compare import Compared
@@ -81,6 +82,13 @@ def model_lines(result: "Registered") -> list[str]:
         f"report    {result.report}",
         f"model     version {result.version} is {result.alias}: {result.verdict.reason}",
     ]
+
+
+def retraining_lines(result: "Registered | Skipped") -> list[str]:
+    """What became of a retraining: a version, or why there is none."""
+    from flows.retrain import Skipped
+
+    return [f"skipped   {result.skipped}"] if isinstance(result, Skipped) else model_lines(result)
 
 
 def release_lines(result: "Released") -> list[str]:

@@ -1,7 +1,7 @@
 """`ganflow train` and `ganflow retrain`."""
 
 from flows.command.console import Answer, read_settings, say
-from flows.command.options import DryRun, Json, Overrides, Preset, Resume, WarmStart, Workers
+from flows.command.options import DryRun, Json, Overrides, Preset, Resume, SkipUnchanged, Trials, WarmStart, Workers
 
 
 def train(
@@ -49,22 +49,30 @@ def retrain(
     overrides: Overrides = [],  # noqa: B006
     workers: Workers = "1",
     warm_start: WarmStart = None,
+    skip_unchanged: SkipUnchanged = False,
+    trials: Trials = 1,
     as_json: Json = False,
 ) -> None:
-    """Train, measure and register in one: what schedules and new data start."""
+    """Train, measure and register in one: what schedules and new data start.
+
+    A training of these settings, data and code that is finished and was never decided about is registered in place of
+    a new one.
+    """
     answer = Answer()
     from flows.command.preflight import plan
     from flows.configure import resolve_config
+    from tasks.train.trials import require_comparable
 
     configuration = resolve_config(preset, overrides)
+    require_comparable(configuration.config, trials)
     plan(configuration, warm_start=warm_start)
     from flows.services.temporary_server import starting_prefect
     from tasks.runtime.ray_cluster import start_ray_ahead
 
     with starting_prefect():
-        from flows.command.summary import model_lines
+        from flows.command.summary import retraining_lines
         from flows.retrain import retrain_configured as flow
 
         start_ray_ahead(read_settings(), say)
-    result = flow(configuration, None, workers, warm_start)
-    answer.give(result, model_lines(result), as_json)
+    result = flow(configuration, None, workers, warm_start, skip_unchanged, trials)
+    answer.give(result, retraining_lines(result), as_json)

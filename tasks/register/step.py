@@ -31,6 +31,7 @@ from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
 from tasks.tracking.version_tags import one_line, replace_tags
 from tasks.tracking.versions import CHALLENGER, CHAMPION, find_model
+from tasks.train.earlier import VERDICT, VERSION
 
 GATE, DECISION = "gate.", "decision.html"
 REASON_CHARACTERS = 2000  # of a tag; MLflow takes 5,000
@@ -81,7 +82,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     )
     dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)
     log_scores(log, evaluation.values, header.cur_nimg, dataset_md5=dataset_md5, model_id=model_id)
-    log.tags({"model_version": str(model.version)})
+    log.tags({VERSION: str(model.version)})
     return model.version
 
 
@@ -124,7 +125,7 @@ def promote_or_keep(version: int, verdict: Decision, against: int | None, intent
     stands = verdict.promote or settle(settings).champion == version
     alias = CHAMPION if stands else CHALLENGER
     log = RunLog(client(settings), model.run_id)
-    log.tags({"verdict": one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
+    log.tags({VERDICT: one_line(f"{alias}: {verdict.reason}", REASON_CHARACTERS)})
     looks = {each.check: f"{'passed' if each.passed else 'refused'}: {each.said}" for each in verdict.reasons}
     replace_tags(settings, model, GATE, looks)
     log.text(decision_html(version, alias, verdict), DECISION)

@@ -41,9 +41,14 @@ def next_seed(settings: Settings, config: Config, dataset_md5: str, recipe: str 
     ]
     running = mlflow_client.search_runs([experiment], f"{same} and attributes.status = 'RUNNING'")
     done += [one for one in running if not _is_dead(one)]
-    named = (one.data.params.get("train.seed", "") for one in done)
-    seeds = [int(seed) for seed in named if _SEED.fullmatch(seed)]  # anyone may write a run
+    seeds = [seed for one in done if (seed := seed_of(one)) is not None]
     return max([config.train.seed, *(seed + 1 for seed in seeds)])
+
+
+def seed_of(run: "Run") -> int | None:
+    """The seed that a run was trained with; None where it says none that can be one: anyone may write a run."""
+    named = run.data.params.get("train.seed", "")
+    return int(named) if _SEED.fullmatch(named) else None
 
 
 def _is_dead(run: "Run") -> bool:

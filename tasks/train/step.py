@@ -27,6 +27,7 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.telemetry import Telemetry
 from tasks.train.channel import Scoring
+from tasks.train.earlier import KID
 from tasks.train.energy import ENERGY, ENERGY_OF, EnergyMeter
 from tasks.train.log import SAMPLES, TrainingLog
 from tasks.train.resources import WorkerRange
@@ -155,7 +156,7 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
             training_log.metrics({ENERGY: energy.watt_hours}, result.end_nimg)
             telemetry.put("tags", lambda: log.tags({ENERGY_OF: ", ".join(energy.names)}))
         if result.kid is not None:
-            training_log.metrics({"best_nimg": result.cur_nimg, "best_kid": result.kid}, result.cur_nimg)
+            training_log.metrics({"best_nimg": result.cur_nimg, KID: result.kid}, result.cur_nimg)
     try:
         show_snapshots(read_snapshots(log, config, header, logger.warning), log)
     except Exception as error:  # pictures of a training that is finished

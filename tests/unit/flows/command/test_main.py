@@ -20,7 +20,7 @@ VERBS = {
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},
     "compare": MEASURE | {"--holdout", "--split-a", "--split-b", "--report", "--json", "--help"},
     "register": COMMON,
-    "retrain": COMMON | {"--workers", "-w", "--warm-start"},
+    "retrain": COMMON | {"--workers", "-w", "--warm-start", "--skip-unchanged", "--trials"},
     "promote": {"--force", "--reason", "--json", "--help"},
     "rollback": {"--to", "--reason", "--json", "--help"},
     "history": {"--limit", "-n", "--json", "--help"},

@@ -2,7 +2,8 @@
 
 from types import SimpleNamespace
 
-from flows.command.summary import pipeline_lines
+from flows.command.summary import pipeline_lines, retraining_lines
+from flows.retrain import Skipped
 from gan.metrics.evaluation import Metric
 
 
@@ -22,3 +23,8 @@ def test_where_nothing_is_in_use_the_lines_say_who_decides():
         "release   none: there is no champion to draw it from, and version 3 waits for a person",
         "          next: ganflow promote 3 --force --reason '…', then ganflow generate",
     ]
+
+
+def test_a_retraining_that_was_skipped_says_why_in_a_line():
+    result = Skipped(skipped="all is as it was", run_id="1a2b", version=3, verdict="champion: better")
+    assert retraining_lines(result) == ["skipped   all is as it was"]
