@@ -126,8 +126,7 @@ def train_on_ray(
         share = elastic_resources(nodes, workers)
         if settings.on_cluster:
             require_equal_versions(shipped=settings.ganflow_ship_code)
-        channel = open_channel()
-        on_channel(channel)
+        on_channel(channel := open_channel())
         validator = None
         if weights is not None:
             taken = workers.most * share["GPU"]

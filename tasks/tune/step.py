@@ -87,6 +87,12 @@ class TrialsInMLflow:
         with_what = ", ".join(record.changes) or "the preset itself"
         self._logger.info("trial %s (%s) %s at %g kimg%s", number, with_what, what[record.outcome], record.kimg, best)
 
+    def abandon(self) -> None:
+        """End the runs of trials that were cut short, so that they are trained anew."""
+        for number, log in self._logs.items():
+            if number not in self.records:
+                log.client.set_terminated(log.run_id, "KILLED")
+
     @property
     def _done(self) -> int:
         kimg = sum(record.kimg for record in self.records.values())
@@ -114,20 +120,23 @@ def search_trials(
         place = (
             settings if settings.on_cluster else settings.model_copy(update={"ganflow_storage": str(folder / "runs")})
         )
-        run_trials(
-            place,
-            plan.headers,
-            kimg=plan.kimg,
-            names=[f"tuning-{run_id}-{folder.name}-{number}" for number in range(len(plan.trials))],
-            at_once=at_once,
-            folder=folder,
-            known=trials.known,
-            on_begin=trials.begin,
-            on_mark=trials.mark,
-            on_end=trials.end,
-            on_warning=logger.warning,
-            open_score=open_score,
-        )
+        try:
+            run_trials(
+                place,
+                plan.headers,
+                kimg=plan.kimg,
+                names=[f"tuning-{run_id}-{folder.name}-{number}" for number in range(len(plan.trials))],
+                at_once=at_once,
+                folder=folder,
+                known=trials.known,
+                on_begin=trials.begin,
+                on_mark=trials.mark,
+                on_end=trials.end,
+                on_warning=logger.warning,
+                open_score=open_score,
+            )
+        finally:
+            trials.abandon()
     preset = trials.records.get(INCUMBENT)
     if preset is None or preset.outcome != "finished":
         why = preset.reason if preset else "it never began"
