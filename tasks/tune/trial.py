@@ -100,10 +100,9 @@ class Trial(tune.Trainable):
 
         Its workers would else stay until the cluster ends, and keep their cores from the next trial.
         """
-        import ray
-
         if self.thread is not None and self.thread.is_alive() and self.channel is not None:
-            ray.wait([self.channel.leave.remote()], timeout=LEAVING_SECONDS)
+            # not waited for: a training that came to its end meanwhile, and waits for scores, never answers
+            self.channel.leave.remote()
             self.thread.join(LEAVING_SECONDS)
 
     def _train(self) -> None:

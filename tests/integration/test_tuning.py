@@ -23,7 +23,7 @@ from tasks.tune.plan import TuningPlan, budgeted
 from tasks.tune.runs import CHECKPOINT, PARENT, finished_trials, opened_search, unfinished_search
 from tasks.tune.step import search_trials
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1800)]
 MD5 = "0123456789abcdef0123456789abcdef"
 TRIALS = ((), ("optimizer.lr=0.002",), ("optimizer.lr=0.003",))
 
