@@ -17,6 +17,7 @@ from flows.command.presets import presets
 from flows.command.reproduce import reproduce
 from flows.command.run import run
 from flows.command.train import retrain, train
+from flows.command.tune import tune
 from flows.command.up import up
 
 app = group(
@@ -25,7 +26,7 @@ app = group(
     "in MLflow and draw releases from the champion, all as Prefect flows.",
     (
         *(run, ingest, train, evaluate, register, retrain, promote, rollback, history),
-        *(generate, sample, lineage, reproduce, compare, presets, doctor, up),
+        *(generate, sample, lineage, reproduce, compare, tune, presets, doctor, up),
     ),
     [datasets],
 )

@@ -157,6 +157,12 @@ def champions(changes: Sequence[Mapping[str, str]]) -> None:
     _show(create_table_artifact, key="champions", table=rows, description="which version was champion, and why")
 
 
+def tuning(trials: Sequence[Mapping[str, str]], description: str) -> None:
+    """Show the trials of a search, and what came of it."""
+    rows = [{key: markdown.name(value) for key, value in trial.items()} for trial in trials]
+    _show(create_table_artifact, key="tuning", table=rows, description=markdown.prose(description))
+
+
 def markdown_text(key: str, text: str, description: str) -> None:
     """Show a text that is Markdown already."""
     _show(create_markdown_artifact, key=key, markdown=text, description=markdown.prose(description))

@@ -30,6 +30,7 @@ DATASETS = "ganflow-datasets"
 RELEASES = "ganflow-releases"
 EVALUATIONS = "ganflow-evaluations"
 RETRAININGS = "ganflow-retrainings"
+TUNING = "ganflow-tuning"
 CONFIG = "config.json"
 # The process that writes a run, by which `end_abandoned_runs` finds the runs of those that were killed.
 PROCESS = "process"
@@ -190,7 +191,7 @@ def ending(log: "RunLog") -> Iterator["RunLog"]:
 def end_abandoned_runs(settings: Settings) -> list[str]:
     """Set the runs to KILLED that a process of this machine began and did not live to end; return their ids."""
     mlflow_client = client(settings)
-    names = (TRAINING, DATASETS, RELEASES, EVALUATIONS, RETRAININGS)
+    names = (TRAINING, DATASETS, RELEASES, EVALUATIONS, RETRAININGS, TUNING)
     known = [mlflow_client.get_experiment_by_name(name) for name in names]
     running = mlflow_client.search_runs(
         [each.experiment_id for each in known if each], "attributes.status = 'RUNNING'", max_results=1000

@@ -81,6 +81,7 @@ def train_on_ray(
     on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
     on_log: "Callable[[WorkerLog], None]" = lambda log: None,
     open_score: "OpenScore | None" = None,
+    on_channel: Callable[[Any], None] = lambda channel: None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
 
@@ -99,6 +100,7 @@ def train_on_ray(
         on_scoring: called there with how far the score of a checkpoint is.
         on_log: called there with what the first worker wrote when it ends, and others where they fail.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
+        on_channel: called with the channel before anything trains, by which the training can be asked to leave.
 
     Raises:
         WeightsError: checkpoints are to be scored, and the feature network's weights are not to be found.
@@ -124,7 +126,7 @@ def train_on_ray(
         share = elastic_resources(nodes, workers)
         if settings.on_cluster:
             require_equal_versions(shipped=settings.ganflow_ship_code)
-        channel = open_channel()
+        on_channel(channel := open_channel())
         validator = None
         if weights is not None:
             taken = workers.most * share["GPU"]

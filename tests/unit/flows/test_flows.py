@@ -16,6 +16,7 @@ from flows.pipeline import pipeline
 from flows.register import register
 from flows.retrain import retrain_configured
 from flows.train import train
+from flows.tune import tune
 
 ROOT = Path(__file__).parents[3]
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -45,6 +46,7 @@ HANDED = [
     (ingest_configured, {"source": "digits", "configuration": CONFIGURATION.data}),
     (pipeline, {"source": "digits", "configuration": CONFIGURATION}),
     (train, {"configuration": CONFIGURATION}),
+    (tune, {"configuration": CONFIGURATION}),
     (register, {"run_id": "abc", "configuration": CONFIGURATION}),
     (retrain_configured, {"configuration": CONFIGURATION}),
     (evaluate_configured, {"model": "1", "configuration": CONFIGURATION}),

@@ -30,6 +30,7 @@ VERBS = {
     "presets": {"--keys", "--json", "--help"},
     "reproduce": {"--json", "--help"},
     "doctor": {"--json", "--help"},
+    "tune": COMMON | {"--search", "--trials", "--kimg", "--max-trials-at-once"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},
 }
 
@@ -69,6 +70,7 @@ CONFIGURED = [
     ("evaluate",),
     ("register", "abc"),
     ("retrain",),
+    ("tune",),
     ("generate",),
 ]
 

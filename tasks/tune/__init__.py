@@ -1,0 +1,1 @@
+"""A search for settings: trials of which the better half goes on, and the winner held against the preset."""
