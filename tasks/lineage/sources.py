@@ -1,7 +1,7 @@
 """What is on record of everything that a chain is made of: read once from MLflow, DVC's pointers and the manifests."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from tasks.champion.recall import BEFORE_SETTING
@@ -76,8 +76,13 @@ class Sources:
 
 def warm_start(run: PastRun) -> tuple[int, str, str] | None:
     """Version, training run and dataset of the model that a run began with, as its tag says; None: it says none."""
+    return warm_start_of(run.tags)
+
+
+def warm_start_of(tags: Mapping[str, str]) -> tuple[int, str, str] | None:
+    """The same, from the run's tags."""
     try:
-        found = json.loads(run.tags["warm_start"])
+        found = json.loads(tags["warm_start"])
         version, run_id, md5 = found["version"], found["run_id"], found["dataset_md5"]
     except (KeyError, TypeError, ValueError, RecursionError):
         return None

@@ -31,6 +31,7 @@ VERBS = {
     "reproduce": {"--json", "--help"},
     "doctor": {"--json", "--help"},
     "tune": COMMON | {"--search", "--trials", "--kimg", "--max-trials-at-once"},
+    "prune": {"--dry-run", "--older-than", "--what", "--yes", "-y", "--json", "--help"},
     "up": {"--prefect-port", "--mlflow-port", "--host", "--no-auth", "--help"},
 }
 
@@ -135,6 +136,8 @@ def test_a_home_that_cannot_be_written_is_refused(ganflow, monkeypatch, tmp_path
         ("trian",),
         ("register",),
         ("up", "--prefect-port", "x"),
+        ("prune", "--what", "models"),
+        ("prune", "--older-than", "-1"),
     ],
 )
 def test_wrong_options_are_refused(ganflow, tmp_path, arguments):
