@@ -5,12 +5,12 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 WORDS = ("retrain", "--preset", "debug", "--set", "train.total_kimg=0.2", "--set", "evaluation.watch_images=32")
 
 
 def test_the_better_of_two_seeds_becomes_a_version_and_the_same_again_is_skipped(home):
-    done = home.ganflow(*WORDS, "--trials", "2", "--json")
+    done = home.ganflow(*WORDS, "--trials", "2", "--json", timeout=900)
     assert done.returncode == 0, done.stderr
     version = str(json.loads(done.stdout)["version"])
     mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
