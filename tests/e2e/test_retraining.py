@@ -33,7 +33,8 @@ def test_the_better_of_two_seeds_becomes_a_version_and_the_same_again_is_skipped
     told = home.ganflow(*WORDS, "--skip-unchanged")
     assert told.stdout == f"skipped   {skipped['skipped']}\n"
     queue = mlflow.search_runs([mlflow.get_experiment_by_name("ganflow-retrainings").experiment_id])
-    assert {run.info.status for run in queue} == {"FINISHED"}
+    assert len(queue) >= 3
+    assert "RUNNING" not in {run.info.status for run in queue}, "whoever had the turn gave it back"
 
 
 def test_trials_without_a_score_beside_training_are_refused_before_anything_starts(home):
