@@ -5,12 +5,12 @@ import json
 import pytest
 from mlflow import MlflowClient
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1800)]
 WORDS = ("retrain", "--preset", "debug", "--set", "train.total_kimg=0.2", "--set", "evaluation.watch_images=32")
 
 
 def test_the_better_of_two_seeds_becomes_a_version_and_the_same_again_is_skipped(home):
-    done = home.ganflow(*WORDS, "--trials", "2", "--json")
+    done = home.ganflow(*WORDS, "--trials", "2", "--json", timeout=900)
     assert done.returncode == 0, done.stderr
     version = str(json.loads(done.stdout)["version"])
     mlflow = MlflowClient(f"sqlite:///{home.path / 'mlflow.db'}")
@@ -33,7 +33,8 @@ def test_the_better_of_two_seeds_becomes_a_version_and_the_same_again_is_skipped
     told = home.ganflow(*WORDS, "--skip-unchanged")
     assert told.stdout == f"skipped   {skipped['skipped']}\n"
     queue = mlflow.search_runs([mlflow.get_experiment_by_name("ganflow-retrainings").experiment_id])
-    assert {run.info.status for run in queue} == {"FINISHED"}
+    assert len(queue) >= 3
+    assert "RUNNING" not in {run.info.status for run in queue}, "whoever had the turn gave it back"
 
 
 def test_trials_without_a_score_beside_training_are_refused_before_anything_starts(home):
