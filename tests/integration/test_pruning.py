@@ -9,20 +9,26 @@ import torch
 from mlflow import MlflowClient
 
 from gan.configuration.config import NetworkConfig
+from gan.errors import ServiceError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.training.checkpoint import HASHES
 from tasks.champion.changing import Wish, promote_whatever
-from tasks.prune import on_disk
+from tasks.dataset.in_storage import StoredVersion
+from tasks.ingest.run import INGEST_LOCK
+from tasks.prune import on_disk, pruning
 from tasks.prune.pruning import Pruning
 from tasks.prune.records import freed_bytes
 from tasks.prune.stored import Storage
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
-from tasks.tracking import removal
+from tasks.tracking import logged_model, removal
 from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING, client, create_run, run
 from tasks.tracking.past import past_run
 from tasks.tracking.registry import load_program, register_version
 from tasks.tracking.versions import find_model
+from tasks.train.lease import training_lease
+from tasks.train.run_storage import RunStorage
 
 pytestmark = pytest.mark.integration
 DAYS = 86400
@@ -142,6 +148,12 @@ def removal_log(settings, run_id):
     return RunLog(client(settings), run_id)
 
 
+@pytest.fixture(autouse=True)
+def _without_onnx(monkeypatch):
+    """The program alone makes a version that can be loaded; ONNX beside it takes half a minute of every home here."""
+    monkeypatch.setattr(logged_model, "save_onnx", lambda *given: "")
+
+
 @pytest.fixture
 def home(tmp_path):
     return Home(tmp_path / "home")
@@ -239,3 +251,119 @@ def test_a_kill_before_any_deletion_leaves_nothing_half_and_the_next_prune_ends_
     assert home.pruning().plan().items == ()
     assert before - home.bytes() == freed_bytes(plan.items)
     assert load_program(home.settings, home.version)
+
+
+def test_what_is_needed_when_its_turn_comes_stays(home):
+    plan = home.pruning().plan()
+    later = home.register(home.model, 4, home.settings)
+    with training_lease(home.settings, home.cut):
+        result = home.pruning().carry_out(plan)
+    left = {(each.kind, each.name): each.why for each in result.skipped}
+    assert set(left) >= {("training run", home.model), ("training run", home.cut)}
+    assert left["training run", home.model] == f"version {later.version} of {home.settings.model}"
+    assert past_run(home.settings, home.lost) is None
+    assert (home.settings.state_dir / "runs" / home.cut / "checkpoint_1").exists()
+    assert load_program(home.settings, later)
+
+
+def test_a_version_that_comes_between_the_look_and_the_deletion_is_seen(home):
+    steps = {
+        item.name: step
+        for step in home.pruning()._look()
+        if isinstance(step, pruning.Step)
+        for item in step.items
+        if item.kind == "training run"
+    }
+    later = home.register(home.model, 4, home.settings)
+    with run(home.settings, TRAINING, "new", {"warm_start": json.dumps({"run_id": home.lost})}):
+        pass
+    with pytest.raises(pruning.NeededError, match=f"it has become version {later.version}"):
+        steps[home.model].remove(print)
+    with pytest.raises(pruning.NeededError, match=r"run \w+ names it"):
+        steps[home.lost].remove(print)
+    client(home.settings).update_run(home.cut, status="RUNNING")
+    with pytest.raises(pruning.NeededError, match="written again"):
+        steps[home.cut].remove(print)
+    home.require_needed()
+
+
+def test_groups_are_chosen_and_nothing_else_goes(home):
+    for what in pruning.WHAT:
+        plan = home.pruning(what=(what,)).plan()
+        assert {item.what for item in plan.items} == {what}
+        assert {each.what for each in plan.stays} <= {what}
+
+
+def test_a_command_that_runs_keeps_caches_and_an_ingest_is_waited_for(home, monkeypatch):
+    (home.settings.state_dir / "scratch" / "evaluation-0123").mkdir(parents=True)
+    plan = home.pruning(up_runs=True).plan()
+    gone = {item.kind for item in plan.items}
+    assert not {"training run", "decoded dataset", "features", "published dataset", "log"} & gone
+    assert {
+        "a command of this home is at work (evaluation)",
+        "this home evaluates something, which may be this run",
+        "`ganflow up` runs",
+    } <= {each.why for each in plan.stays}
+    monkeypatch.setattr(pruning, "WAIT_SECONDS", 0.1)
+    with hold_lock(home.settings.state_dir / INGEST_LOCK), pytest.raises(ServiceError, match="prune when it has ended"):
+        home.pruning().carry_out(plan)
+
+
+def test_deleted_things_of_others_stay_deleted_and_restorable(home):
+    opened = client(home.settings)
+    theirs = opened.create_experiment("theirs")
+    run_id = opened.create_run(theirs).info.run_id
+    opened.log_text(run_id, "text", "file.txt")
+    opened.delete_experiment(theirs)
+    opened.delete_run(home.young)
+    home.pruning().carry_out(home.pruning().plan())
+    opened.restore_experiment(theirs)
+    opened.restore_run(home.young)
+    assert opened.list_artifacts(run_id)
+    assert opened.list_artifacts(home.young, "checkpoint")
+
+
+def test_the_command(home, ganflow, monkeypatch):
+    monkeypatch.setenv("GANFLOW_HOME", str(home.settings.home))
+    status, out, err = ganflow("prune", "--json", "--dry-run", "--older-than", "0")
+    assert status == 0, err
+    plan = json.loads(out)
+    assert plan["dry_run"]
+    # This home is of today: what a test's clock calls young is in its future.
+    assert ("training run", home.lost) in {(each["kind"], each["name"]) for each in plan["plan"]["items"]}
+    status, out, err = ganflow("prune", "--older-than", "0")
+    assert (status, out) == (2, "")
+    assert "there is no terminal to ask on" in err
+    status, out, err = ganflow("prune", "--older-than", "0", "--what", "runs,logs", "--yes")
+    assert status == 0, err
+    assert "runs: 6 things, " in out
+    assert "logs: 2 things, " in out  # a log, and a result that names no evaluation
+    assert "removed 8 things, " in out
+    assert past_run(home.settings, home.lost) is None
+    status, out, err = ganflow("prune", "--what", "runs")
+    assert (status, out.splitlines()[0]) == (0, "nothing that is older than 30 days may go")
+
+
+def test_a_storage_that_is_an_object_store(bucket):
+    _, address = bucket
+    storage = Storage(address)
+    assert storage.folders() == ({}, {})
+    for name in ("one", "two"):
+        RunStorage(address, name).put("checkpoint_1/hashes.json", bytes(20))
+    for md5 in (MD5, OTHER):
+        for name in ("dataset.json", "files.json"):
+            StoredVersion(address, md5).put(name, iter([bytes(30)]))
+    settings = Settings(ganflow_storage=address)
+    with training_lease(settings, "two"):
+        runs, datasets = storage.folders()
+        assert {name: found.held for name, found in runs.items()} == {"one": False, "two": True}
+        assert storage.anybody_trains()
+    assert runs["one"].bytes == 20
+    assert {md5: found.bytes for md5, found in datasets.items()} == {MD5: 60, OTHER: 60}
+    for _ in range(2):
+        storage.remove("one")
+        storage.remove_dataset(OTHER)
+    runs, datasets = storage.folders()
+    assert (set(runs), set(datasets)) == ({"two"}, {MD5})
+    assert "hunter" not in storage.place("two")
+    assert storage.place("two").endswith("bucket/runs/two")
