@@ -99,6 +99,7 @@ def test_no_pickle_in_any_artifact(home):
     assert not list(home.path.rglob("*.pkl"))
 
 
+@pytest.mark.slow
 def test_a_version_trained_once_more_is_the_very_same_and_no_candidate(home):
     """On a home whose dataset is another one by now; the sum of gradients of one worker has one order."""
     from mlflow import MlflowClient

@@ -212,6 +212,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow
 def test_a_kill_before_any_deletion_leaves_nothing_half_and_the_next_prune_ends_it(tmp_path, monkeypatch):
     home = Home(tmp_path / "home", small=True)
     known, kinds = set(), set()
@@ -266,6 +267,7 @@ def test_what_is_needed_when_its_turn_comes_stays(home):
     assert load_program(home.settings, later)
 
 
+@pytest.mark.slow
 def test_a_version_that_comes_between_the_look_and_the_deletion_is_seen(home):
     steps = {
         item.name: step
@@ -287,6 +289,7 @@ def test_a_version_that_comes_between_the_look_and_the_deletion_is_seen(home):
     home.require_needed()
 
 
+@pytest.mark.slow
 def test_groups_are_chosen_and_nothing_else_goes(home):
     for what in pruning.WHAT:
         plan = home.pruning(what=(what,)).plan()
@@ -309,6 +312,7 @@ def test_a_command_that_runs_keeps_caches_and_an_ingest_is_waited_for(home, monk
         home.pruning().carry_out(plan)
 
 
+@pytest.mark.slow
 def test_deleted_things_of_others_stay_deleted_and_restorable(home):
     opened = client(home.settings)
     theirs = opened.create_experiment("theirs")
@@ -344,6 +348,7 @@ def test_the_command(home, ganflow, monkeypatch):
     assert (status, out.splitlines()[0]) == (0, "nothing that is older than 30 days may go")
 
 
+@pytest.mark.slow
 def test_a_storage_that_is_an_object_store(bucket):
     _, address = bucket
     storage = Storage(address)

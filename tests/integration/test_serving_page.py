@@ -72,7 +72,7 @@ def check_rest(consumer, client_of_it):
             check_images(np.array(json.loads(answer.stdout)["predictions"]))
 
 
-@pytest.mark.parametrize("heading", [PYFUNC, PYTORCH, ONNX])
+@pytest.mark.parametrize("heading", [PYFUNC, pytest.param(PYTORCH, marks=pytest.mark.slow), ONNX])
 def test_an_example_draws_the_registered_images(consumer, heading):
     (program,) = blocks(heading, "python")
     check_images(consumer.draw(program))
