@@ -107,7 +107,7 @@ def test_another_network_makes_no_fid(make: Make) -> None:
     evaluation = make(with_network=Counting("dinov2", "1" * 64)).evaluate(program).evaluation
     assert list(evaluation.metrics)[:3] == ["fd_dinov2_40", "kd_dinov2_40", "sw_dinov2_40"]
     assert not any(key.startswith(("fid", "kid", "mind")) for key in [*evaluation.metrics, *evaluation.baseline])
-    assert "the kernel distance decides" in evaluation.warnings[0]
+    assert "go by the kernel distance" in evaluation.warnings[0]
 
 
 def test_copies_of_training_images_are_found(make: Make, real: RealImages) -> None:

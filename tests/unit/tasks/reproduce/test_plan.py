@@ -57,7 +57,7 @@ def test_steps_are_computed_as_they_were(make_header):
 
 def test_a_warm_start_is_the_very_model_of_then(make_header, monkeypatch):
     record = WarmStartRecord(2, "r", "d")
-    there = WarmStart(2, "r", "d", make_header())
+    there = WarmStart(2, "r", "d", make_header(), "gan-generator")
     monkeypatch.setattr(plan, "find_warm_start", lambda settings, version: there if version == "2" else None)
     assert _warm_start(None, None) is None
     assert _warm_start(None, record) == there
