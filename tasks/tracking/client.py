@@ -70,6 +70,7 @@ def client(settings: Settings) -> "MlflowClient":
 
     try:
         _make_database(uri)
+        _require_database(uri)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
         opened = mlflow.MlflowClient(uri, uri)
@@ -110,6 +111,14 @@ def _make_database(uri: str) -> None:
         finally:
             draft.unlink(missing_ok=True)
             path.with_name(f".{path.name}.lock").unlink(missing_ok=True)
+
+
+def _require_database(uri: str) -> None:
+    """Connect to another database than SQLite once: MLflow would try for two minutes before it says what is wrong."""
+    if "://" in uri and not uri.startswith((SQLITE, "http://", "https://", "file://")):
+        import sqlalchemy
+
+        sqlalchemy.create_engine(uri, poolclass=sqlalchemy.pool.NullPool).connect().close()
 
 
 def _require_answer(settings: Settings) -> None:
