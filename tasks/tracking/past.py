@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
+from tasks.tracking.versions import NOT_THERE
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 _PAGE = 1000
 # What may stand in a filter: values come from tags, which anyone may write who can write to MLflow.
 _PLAIN = re.compile(r"[0-9A-Za-z._-]{1,100}")
-_NOT_THERE = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 class PastRun(BaseModel):
@@ -60,7 +60,7 @@ def past_run(settings: Settings, run_id: str) -> PastRun | None:
     except MlflowException as error:
         if (told := explained(error)) is not None:
             raise told from error
-        if error.error_code not in _NOT_THERE:
+        if error.error_code not in NOT_THERE:
             raise
         return None
     return _record(found, opened.get_experiment(found.info.experiment_id).name)
@@ -108,7 +108,7 @@ def past_versions(settings: Settings, model: str) -> list[PastVersion]:
     try:
         named = opened.get_registered_model(model).aliases
     except MlflowException as error:
-        if error.error_code not in _NOT_THERE:
+        if error.error_code not in NOT_THERE:
             raise
         return []
     aliases: dict[int, list[str]] = {}
