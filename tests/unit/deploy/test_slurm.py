@@ -18,10 +18,10 @@ SRUN = """#!/bin/bash
 printf '%s\\n' "${*//$'\\n'/ }" >>"$RECORD"
 case "$*" in
   *hostname*) echo "10.0.0.1 fe80::1" ;;
-  *health-check*) exit "${HEALTH:-0}" ;;
+  *health-check*) [[ -s $RECORD.nodes ]] || exit 1; exit "${HEALTH:-0}" ;;
   *"ray start"*) [[ -z ${BROKEN:-} ]] || exit 1
     echo "$RAY_AUTH_MODE ${#RAY_AUTH_TOKEN} $$" >>"$RECORD.nodes"; exec sleep 600 ;;
-  *"python -c"*) echo 2 ;;
+  *"python -c"*) wc -l <"$RECORD.nodes" ;;
   *doctor*) exit "${DOCTOR:-0}" ;;
   *train*) echo "$RAY_ADDRESS $RAY_AUTH_TOKEN" >"$RECORD.driver"
     [[ -z ${LONG:-} ]] || { trap 'kill $!; sleep 0.5; echo left >"$RECORD.left"; exit 143' TERM; sleep 600 & wait $!; }
