@@ -14,5 +14,7 @@ Workers = Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^[1-9]\d{
 """A number of Ray Train workers, or a range, `2:4`, in which it may change while a training runs."""
 Trials = Annotated[int, Field(ge=1, le=100)]
 """How many seeds are trained, of which the best is a candidate."""
+Minutes = Annotated[float, Field(gt=0.0)] | None
+"""After how many minutes a training leaves a checkpoint, from which it goes on when it is asked for again."""
 Overrides = Sequence[Plain]
 """`section.key=value` changes of a configuration."""

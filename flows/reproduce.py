@@ -32,6 +32,6 @@ def reproduce(version: Plain) -> Reproduced:
         get_run_logger().info(note)
     with said_if_stopped("nothing was compared, and the same command begins anew"):
         with opened_run(settings, plan, plan.workers) as log:
-            trained = train_generator(log.run_id, plan.config, plan.header, plan.workers)
-        measured = evaluate_generator(find_subject(settings, trained.run_id), plan.measuring, plan.dataset.md5)
-        return compare_reproduction(plan, trained.run_id, measured)
+            train_generator(log.run_id, plan.config, plan.header, plan.workers)
+        measured = evaluate_generator(find_subject(settings, log.run_id), plan.measuring, plan.dataset.md5)
+        return compare_reproduction(plan, log.run_id, measured)

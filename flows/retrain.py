@@ -1,18 +1,20 @@
 """The flow `retrain`: train, evaluate, register; what schedules and new data start."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prefect import flow, get_run_logger
 from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
-from flows.parameters import Overrides, Trials, Workers
+from flows.parameters import Minutes, Overrides, Trials, Workers
 from flows.register import Registered, register
 from flows.train import train
 from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import require_version
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
+from tasks.train.budget import Paused, deadline, minutes_left
 from tasks.train.earlier import Candidate, earlier_trainings, note_failure
 from tasks.train.plan import AUTO
 from tasks.train.trials import choose, require_comparable
@@ -47,7 +49,8 @@ def retrain(
     warm_start: str | None = None,
     skip_unchanged: bool = False,
     trials: Trials = 1,
-) -> Registered | Skipped:
+    max_minutes: Minutes = None,
+) -> Registered | Skipped | Paused:
     """Train on the current dataset and let the result compete with the champion.
 
     The same configuration, data and seed would give the same model again, so each retraining takes the next seed.
@@ -60,9 +63,11 @@ def retrain(
         warm_start: alias or version of the registered model whose networks training begins with.
         skip_unchanged: train nothing where this recipe was trained by this code on this dataset, and decided about.
         trials: so many seeds are trained, and the best by its KID beside training competes.
+        max_minutes: after so many minutes of training it pauses with a checkpoint, and the next retraining of this
+            recipe and dataset goes on from there; what is trained to its end is measured however long that takes.
     """
     configuration = resolve_config(preset, overrides)
-    return retrain_configured.fn(configuration, dataset_md5, workers, warm_start, skip_unchanged, trials)
+    return retrain_configured.fn(configuration, dataset_md5, workers, warm_start, skip_unchanged, trials, max_minutes)
 
 
 @flow(name="retrain")
@@ -73,7 +78,8 @@ def retrain_configured(
     warm_start: str | None = None,
     skip_unchanged: bool = False,
     trials: Trials = 1,
-) -> Registered | Skipped:
+    max_minutes: Minutes = None,
+) -> Registered | Skipped | Paused:
     """As `retrain`, for a caller that has resolved the configuration."""
     settings, logger = Settings(), get_run_logger()
     require_writable_home(settings)
@@ -89,21 +95,29 @@ def retrain_configured(
             return _skipped(earlier.decided)
         # by its number: an alias may move meanwhile
         version = str(start.version) if start else None
-        candidates = _trained(settings, configuration, recipe, current, earlier.waiting, workers, version, trials)
+        wanted = _Wanted(configuration, recipe, workers, version, trials, deadline(max_minutes))
+        candidates = _trained(settings, wanted, current, earlier.waiting)
+        if isinstance(candidates, Paused):
+            return candidates
         best = choose(settings, candidates)
         return _registered(settings, best.run_id, _with_seed(configuration, best.seed))
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Which trainings: `until` is when there is no more time for them, by the monotonic clock."""
+
+    configuration: Configuration
+    recipe: str
+    workers: Workers
+    warm_start: str | None
+    trials: int
+    until: float | None
+
+
 def _trained(
-    settings: Settings,
-    configuration: Configuration,
-    recipe: str,
-    dataset_md5: str,
-    waiting: Sequence[Candidate],
-    workers: Workers,
-    warm_start: str | None,
-    trials: int,
-) -> list[Candidate]:
+    settings: Settings, wanted: _Wanted, dataset_md5: str, waiting: Sequence[Candidate]
+) -> list[Candidate] | Paused:
     """Return the trainings that wait for a decision, and as many new ones as there are to be trials beyond them."""
     logger, candidates = get_run_logger(), list(waiting)
     for each in waiting:
@@ -111,10 +125,17 @@ def _trained(
             "run %s of this recipe, dataset and code is trained, and was never decided about: it is not trained again",
             each.run_id,
         )
-    while len(candidates) < trials and not any(each.chosen for each in candidates):
-        trial = _with_seed(configuration, next_seed(settings, configuration.config, dataset_md5, recipe))
-        # One that was killed kept its seed, and is gone on with.
-        trained = train(trial, workers, resume=AUTO, warm_start=warm_start)
+    while len(candidates) < wanted.trials and not any(each.chosen for each in candidates):
+        minutes = minutes_left(wanted.until)
+        if minutes == 0:
+            done = f"{len(candidates)} of {wanted.trials} trials"
+            return Paused(paused=f"the time is over after {done}: the next retraining goes on")
+        seed = next_seed(settings, wanted.configuration.config, dataset_md5, wanted.recipe)
+        trial = _with_seed(wanted.configuration, seed)
+        # One that was killed, or paused, kept its seed, and is gone on with.
+        trained = train(trial, wanted.workers, resume=AUTO, warm_start=wanted.warm_start, max_minutes=minutes)
+        if isinstance(trained, Paused):
+            return trained
         if trained.dataset_md5 != dataset_md5:
             logger.warning("the dataset has changed, and is %s by now: trainings begin anew", trained.dataset_md5)
             candidates, dataset_md5 = [], trained.dataset_md5

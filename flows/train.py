@@ -3,20 +3,22 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.parameters import Workers
+from flows.parameters import Minutes, Workers
 from flows.resume_hint import command_line
 from flows.services.discovery import up_state
 from gan.configuration.provenance import Configuration
+from gan.errors import BudgetSpentError
 from tasks.reports import artifacts
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import hurry, said_if_stopped
 from tasks.tracking.client import TRAINING, RunLog, create_run, end_abandoned_runs, ending, reopen_run
 from tasks.tracking.inputs import log_dataset
+from tasks.train.budget import Paused, deadline
 from tasks.train.code import CODE, RESUMED_CODE, code_tags
 from tasks.train.lease import training_lease
 from tasks.train.plan import TrainingPlan, plan_training
@@ -32,7 +34,8 @@ def train(
     workers: Workers = 1,
     resume: str | None = None,
     warm_start: str | None = None,
-) -> Trained:
+    max_minutes: Minutes = None,
+) -> Trained | Paused:
     """Train a generator on the current dataset; the checkpoint lies in an MLflow run of `ganflow-training`.
 
     Args:
@@ -40,8 +43,9 @@ def train(
         workers: Ray Train workers: a number, or a range such as `2:4`.
         resume: id of an unfinished run to go on with; `auto`: the newest one of this recipe, or else a new run.
         warm_start: alias or version of the registered model whose networks training begins with.
+        max_minutes: after so many it leaves a checkpoint and pauses; with `resume` it goes on from there.
     """
-    settings, config = Settings(), configuration.config
+    settings, config, until = Settings(), configuration.config, deadline(max_minutes)
     number = WorkerRange.parse(workers)
     require_writable_home(settings)
     end_abandoned_runs(settings)
@@ -49,12 +53,20 @@ def train(
     for note in plan.notes:
         get_run_logger().info(note)
     again = command_line("train", configuration=configuration, workers=workers, warm_start=warm_start, resume="auto")
-    with said_if_stopped(f"{again} goes on from the last checkpoint"), opened_run(settings, plan, number) as log:
+    with (
+        said_if_stopped(f"{again} goes on from the last checkpoint"),
+        suppress(BudgetSpentError),
+        opened_run(settings, plan, number) as log,
+    ):
         if state := up_state(settings):
             experiment = log.client.get_run(log.run_id).info.experiment_id
             url = f"{state.mlflow_url}/#/experiments/{experiment}/runs/{log.run_id}"
             artifacts.link("mlflow-run", url, f"MLflow run {log.run_id}")
-        return train_generator(log.run_id, config, plan.header, number)
+        result = train_generator(log.run_id, config, plan.header, number, until)
+        if isinstance(result, Paused):
+            get_run_logger().info(result.paused)
+            raise result.error()
+    return result
 
 
 @contextmanager

@@ -58,6 +58,16 @@ class OutOfPatienceError(ServiceError):
     transient = False
 
 
+class BudgetSpentError(GanflowError):
+    """A training whose time was over before its end; it goes on from its checkpoint when it is asked for again."""
+
+    exit_status = 75
+
+    def __init__(self, sentence: str = "", run_id: str = "", cur_nimg: int = 0, total_nimg: int = 0) -> None:
+        super().__init__(sentence)
+        self.run_id, self.cur_nimg, self.total_nimg = run_id, cur_nimg, total_nimg
+
+
 class ReadError(GanflowError):
     """What lies decoded on a disk cannot be read any more; who begins again looks at it first, and decodes it anew."""
 

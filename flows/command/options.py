@@ -78,6 +78,10 @@ SkipUnchanged = Annotated[
 Trials = Annotated[
     int, typer.Option(min=1, max=100, help="Train so many seeds; the best by its KID beside training competes.")
 ]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="After so many minutes of training leave a checkpoint; asked for again, it goes on."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what it would cost in memory and time, and start nothing.")
 ]

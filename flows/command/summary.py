@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from tasks.evaluate.record import Measured
     from tasks.generate.step import Released
     from tasks.ingest.step import Ingested
+    from tasks.train.budget import Paused
     from tasks.train.step import Trained
 
 MOST_NOTES = 5
@@ -30,8 +31,12 @@ def dataset_lines(result: "Ingested") -> list[str]:
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
 
 
-def training_lines(result: "Trained") -> list[str]:
-    """Run id, length, and which checkpoint was taken."""
+def training_lines(result: "Trained | Paused") -> list[str]:
+    """Run id, length, and which checkpoint was taken; or where it paused."""
+    from tasks.train.budget import Paused
+
+    if isinstance(result, Paused):
+        return [f"paused    {result.paused}"]
     picked = f", the best of {result.end_nimg / 1000:g} by kid {result.kid:.4g}" if result.kid is not None else ""
     cost = [] if result.cost_per_kimg is None else [f"          {result.cost_per_kimg:.3g} for 1,000 images trained"]
     return [
@@ -84,10 +89,13 @@ def model_lines(result: "Registered") -> list[str]:
     ]
 
 
-def retraining_lines(result: "Registered | Skipped") -> list[str]:
+def retraining_lines(result: "Registered | Skipped | Paused") -> list[str]:
     """What became of a retraining: a version, or why there is none."""
     from flows.retrain import Skipped
+    from tasks.train.budget import Paused
 
+    if isinstance(result, Paused):
+        return training_lines(result)
     return [f"skipped   {result.skipped}"] if isinstance(result, Skipped) else model_lines(result)
 
 

@@ -1,7 +1,20 @@
 """`ganflow train` and `ganflow retrain`."""
 
+import typer
+
 from flows.command.console import Answer, read_settings, say
-from flows.command.options import DryRun, Json, Overrides, Preset, Resume, SkipUnchanged, Trials, WarmStart, Workers
+from flows.command.options import (
+    DryRun,
+    Json,
+    MaxMinutes,
+    Overrides,
+    Preset,
+    Resume,
+    SkipUnchanged,
+    Trials,
+    WarmStart,
+    Workers,
+)
 
 
 def train(
@@ -10,13 +23,14 @@ def train(
     workers: Workers = "1",
     resume: Resume = None,
     warm_start: WarmStart = None,
+    max_minutes: MaxMinutes = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Train a generator on the current dataset; its checkpoint goes to an MLflow run.
 
-    With --resume auto a training that was killed goes on in its own run, and none is lost: it may be called again
-    and again.
+    With --resume auto a training that was killed, or whose --max-minutes were over, goes on in its own run, and none
+    is lost: it may be called again and again. Exit status 75 says that its time was over before its end.
     """
     answer = Answer()
     from flows.command.preflight import plan
@@ -40,8 +54,9 @@ def train(
         from flows.train import train as flow
 
         start_ray_ahead(read_settings(), say)
-    result = flow(configuration, workers, resume, warm_start)
+    result = flow(configuration, workers, resume, warm_start, max_minutes)
     answer.give(result, training_lines(result), as_json)
+    _end(result)
 
 
 def retrain(
@@ -51,6 +66,7 @@ def retrain(
     warm_start: WarmStart = None,
     skip_unchanged: SkipUnchanged = False,
     trials: Trials = 1,
+    max_minutes: MaxMinutes = None,
     as_json: Json = False,
 ) -> None:
     """Train, measure and register in one: what schedules and new data start.
@@ -74,5 +90,15 @@ def retrain(
         from flows.retrain import retrain_configured as flow
 
         start_ray_ahead(read_settings(), say)
-    result = flow(configuration, None, workers, warm_start, skip_unchanged, trials)
+    result = flow(configuration, None, workers, warm_start, skip_unchanged, trials, max_minutes)
     answer.give(result, retraining_lines(result), as_json)
+    _end(result)
+
+
+def _end(result: object) -> None:
+    """End with the status for «try again» where the time was over before the training's end."""
+    from gan.errors import BudgetSpentError
+    from tasks.train.budget import Paused
+
+    if isinstance(result, Paused):
+        raise typer.Exit(BudgetSpentError.exit_status)

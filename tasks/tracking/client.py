@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gan.errors import InputError, ResourcesError, ServiceError
+from gan.errors import BudgetSpentError, InputError, ResourcesError, ServiceError
 from gan.text.shown import inert, reason_of
 from tasks.runtime.failures import explained
 from tasks.runtime.locks import hold_lock
@@ -181,20 +181,17 @@ def reopen_run(settings: Settings, run_id: str) -> "RunLog":
 
 @contextlib.contextmanager
 def ending(log: "RunLog") -> Iterator["RunLog"]:
-    """End a run with the block: FINISHED, FAILED if the block raises, or KILLED if the command is stopped within it."""
+    """End a run with the block: FINISHED, FAILED if the block raises, or KILLED if it is stopped or out of time."""
     try:
         with last_act(lambda: log.client.set_terminated(log.run_id, "KILLED")):
             yield log
     except BaseException as error:
         with contextlib.suppress(Exception):  # what failed first is what is told
             log.tags({FAILURE: type(error).__name__})
-            log.client.set_terminated(log.run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            stopped = isinstance(error, BudgetSpentError) or not isinstance(error, Exception)
+            log.client.set_terminated(log.run_id, "KILLED" if stopped else "FAILED")
         raise
-    patiently(
-        lambda: log.client.set_terminated(log.run_id, "FINISHED"),
-        "telling MLflow that the run is finished",
-        _log.warning,
-    )
+    patiently(lambda: log.client.set_terminated(log.run_id), "telling MLflow that the run is finished", _log.warning)
 
 
 def end_abandoned_runs(settings: Settings) -> list[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan.errors import CheckpointError, ServiceError
+from gan.errors import BudgetSpentError, CheckpointError, ServiceError
 from gan.training.checkpoint import is_complete, load_header
 from gan.training.header import HeaderError
 from tasks.runtime.patience import patiently
@@ -35,19 +35,33 @@ class TrainingResult:
     kid: float | None
 
 
-def require_end(storage: RunStorage, end_nimg: int) -> None:
+def require_end(storage: RunStorage, end_nimg: int, *, asked: bool = False) -> None:
     """Refuse a training that left before its end, which Ray Train takes for one that is finished.
+
+    Args:
+        storage: of the run.
+        end_nimg: images in the whole run.
+        asked: whether it was asked to leave, because its time was over.
 
     Raises:
         ServiceError: its newest checkpoint has seen fewer images than `end_nimg`.
+        BudgetSpentError: so it has, and it was asked to leave.
     """
     for name in storage.checkpoints()[:1]:
         with suppress(OSError, HeaderError):  # a damaged one is passed over when the best is fetched
-            if (reached := storage.header(name).cur_nimg) < end_nimg:
-                raise ServiceError(
-                    f"the workers of run {storage.run} left at {reached:,} of {end_nimg:,} images: training it again "
-                    "goes on from there"
+            reached = storage.header(name).cur_nimg
+            if reached >= end_nimg:
+                return
+            where = f"{reached:,} of {end_nimg:,} images"
+            if asked:
+                raise BudgetSpentError(
+                    f"the time is over at {where} of run {storage.run}: the same training, asked for again, goes on "
+                    "from there",
+                    *(storage.run, reached, end_nimg),
                 )
+            raise ServiceError(
+                f"the workers of run {storage.run} left at {where}: training it again goes on from there"
+            )
 
 
 def fetch_best(

@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import Config
+from gan.errors import BudgetSpentError
 from gan.generation.grids import ROWS, film_strip, grid_png, read_grid_png
 from gan.text.shown import reason_of
 from gan.training.context import Progress
@@ -26,6 +27,7 @@ from tasks.runtime.scratch import local_scratch, scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.telemetry import Telemetry
+from tasks.train.budget import Paused
 from tasks.train.channel import Scoring
 from tasks.train.earlier import KID
 from tasks.train.energy import ENERGY, ENERGY_OF, EnergyMeter
@@ -122,8 +124,13 @@ class TrainingReporter:
 
 
 @step(cache_policy=NO_CACHE)
-def train_generator(run_id: str, config: Config, header: Header, workers: WorkerRange) -> Trained:
-    """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture."""
+def train_generator(
+    run_id: str, config: Config, header: Header, workers: WorkerRange, until: float | None = None
+) -> Trained | Paused:
+    """Train on Ray and log to the MLflow run. Buys a retry, which goes on from the last checkpoint, and a picture.
+
+    `until` is when the training leaves a checkpoint and pauses, by the monotonic clock.
+    """
     settings, logger = Settings(), get_run_logger()
     log = RunLog(client(settings), run_id)
     if settings.on_cluster:
@@ -137,19 +144,23 @@ def train_generator(run_id: str, config: Config, header: Header, workers: Worker
     ):
         shown = TrainingReporter(reporter, config.train.total_images)
         training_log = TrainingLog(log, telemetry, shown.training, logger, settings.ganflow_price_per_hour)
-        result = train_on_ray(
-            config,
-            header,
-            settings,
-            name=run_id,
-            workers=workers,
-            destination=folder / "checkpoint",
-            on_progress=training_log.progress,
-            on_warning=logger.warning,
-            on_choice=training_log.choice,
-            on_scoring=shown.scoring,
-            on_log=training_log.output,
-        )
+        try:
+            result = train_on_ray(
+                config,
+                header,
+                settings,
+                name=run_id,
+                workers=workers,
+                destination=folder / "checkpoint",
+                on_progress=training_log.progress,
+                on_warning=logger.warning,
+                on_choice=training_log.choice,
+                on_scoring=shown.scoring,
+                on_log=training_log.output,
+                until=until,
+            )
+        except BudgetSpentError as spent:
+            return Paused.of(spent)
         patiently(lambda: log.folder(result.checkpoint, "checkpoint"), "storing the checkpoint", logger.warning)
         if energy.names:
             energy.look()

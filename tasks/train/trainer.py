@@ -18,6 +18,7 @@ from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
 from tasks.runtime.storage import storage_errors
 from tasks.train.best import TrainingResult, fetch_best, require_end
+from tasks.train.budget import leaving_at
 from tasks.train.resources import WorkerRange, elastic_resources
 from tasks.train.run_storage import RunStorage
 from tasks.train.warm_start import training_hash_with
@@ -82,6 +83,7 @@ def train_on_ray(
     on_log: "Callable[[WorkerLog], None]" = lambda log: None,
     open_score: "OpenScore | None" = None,
     on_channel: Callable[[Any], None] = lambda channel: None,
+    until: float | None = None,
 ) -> TrainingResult:
     """Train to the end; a second call with the same name goes on from the last checkpoint that is whole.
 
@@ -101,21 +103,17 @@ def train_on_ray(
         on_log: called there with what the first worker wrote when it ends, and others where they fail.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
         on_channel: called with the channel before anything trains, by which the training can be asked to leave.
+        until: when it leaves a checkpoint and ends, by the monotonic clock; None: at its end.
 
     Raises:
+        BudgetSpentError: `until` came before its end.
         WeightsError: checkpoints are to be scored, and the feature network's weights are not to be found.
         GanflowError: what a worker explained, or a sentence on why Ray gave up.
     """
     watched = config.evaluation.watch_images > 0
     # before anything starts: without the weights, no score would come of hours of training
     weights = find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir) if watched else None
-    storage = RunStorage(settings.storage, name)
-
-    def hand_on(record: Progress) -> None:
-        if record.choice:
-            on_choice(record.choice)
-        on_progress(record)
-
+    storage, hand_on = RunStorage(settings.storage, name), _handing_on(on_choice, on_progress)
     with ray_cluster(settings, on_warning) as nodes:
         from tasks.doctor.cluster import require_equal_versions
         from tasks.train.channel import collecting, open_channel
@@ -145,11 +143,28 @@ def train_on_ray(
         with storage_errors(settings.storage):
             _remove_cut(storage, on_warning)
         watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
-        with collecting(channel, hand_on, on_warning, on_scoring, on_log), watching:
+        with (
+            collecting(channel, hand_on, on_warning, on_scoring, on_log),
+            watching,
+            leaving_at(until, channel) as asked,
+        ):
             result = _fit(trainer, name, channel)
         with storage_errors(settings.storage):
-            require_end(storage, config.train.total_images)
+            require_end(storage, config.train.total_images, asked=asked.is_set())
             return fetch_best(result, storage, destination, config.train.total_images, on_warning)
+
+
+def _handing_on(
+    on_choice: Callable[[str], None], on_progress: Callable[[Progress], None]
+) -> Callable[[Progress], None]:
+    """Return what is called with each record."""
+
+    def hand_on(record: Progress) -> None:
+        if record.choice:
+            on_choice(record.choice)
+        on_progress(record)
+
+    return hand_on
 
 
 def _remove_cut(storage: RunStorage, on_warning: Callable[[str], None]) -> None:

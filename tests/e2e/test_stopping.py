@@ -3,6 +3,7 @@
 `pytest -m slow -s tests/e2e/test_stopping.py` prints how long each took to end.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -142,6 +143,19 @@ def test_sigterm_in_a_training_leaves_a_checkpoint_from_which_it_goes_on(home, w
     planned = home.ganflow(*again.split()[1:], "--dry-run")
     assert planned.returncode == 0, planned.stderr
     assert "goes on from image " in planned.stderr
+
+
+def test_a_training_whose_time_is_over_pauses_and_goes_on(home):
+    training = (*DEBUG, "--set", "train.total_kimg=100", "--set", "train.checkpoint_kimg=100", "--set", "train.seed=93")
+    never = ("train", *training, "--resume", "auto", "--max-minutes", "0.05", "--json")
+    first, again = (home.ganflow(*never) for _ in range(2))
+    assert (first.returncode, again.returncode) == (75, 75), again.stderr
+    paused, further = (json.loads(done.stdout) for done in (first, again))
+    assert paused["run_id"] == further["run_id"]
+    assert 0 < paused["cur_nimg"] < further["cur_nimg"] < further["total_nimg"] == 100_000
+    assert f"the time is over at {paused['cur_nimg']:,} of 100,000 images" in paused["paused"]
+    assert f"goes on from image {paused['cur_nimg']}" in again.stderr
+    assert unended(home.path) == []
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from gan.errors import InputError, ServiceError
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, RunLog, client, create_run, ending
 from tasks.tracking.runs import REPRODUCES
+from tasks.train.budget import Paused
 from tasks.train.code import CODE, RESUMED_CODE, code_tags
 from tasks.train.earlier import KID, MOST_FAILURES, VERDICT, VERSION
 
@@ -68,10 +69,12 @@ class Done:
     def __init__(self, finished, settings):
         self.finished, self.settings = finished, settings
         self.trained, self.registered, self.kids = [], [], []
-        self.error = None
+        self.error, self.paused_at = None, 0
 
-    def train(self, configuration, workers, resume, warm_start):
+    def train(self, configuration, workers, resume, warm_start, max_minutes):
         self.trained.append(configuration.config.train.seed)
+        if self.paused_at:
+            return Paused(paused="the time is over", run_id="r", cur_nimg=self.paused_at, total_nimg=9)
         kid = self.kids.pop(0) if self.kids else None
         if kid is Killed:
             raise Killed
@@ -108,6 +111,24 @@ def test_where_nothing_has_changed_a_schedule_trains_nothing_and_a_person_the_ne
     assert f"run {run_id}" in skipped.skipped
     assert "version 1, champion: better" in skipped.skipped
     assert (retraining().version, done.trained) == (2, [0, 1])
+
+
+def test_a_training_that_pauses_is_not_registered_and_keeps_its_seed(done):
+    done.paused_at = 5
+    assert retraining(max_minutes=10.0).cur_nimg == 5
+    done.paused_at = 0
+    assert retraining(max_minutes=10.0).version == 1
+    assert done.trained == [0, 0]
+
+
+def test_without_time_for_another_trial_what_is_trained_waits(done, monkeypatch):
+    left = iter([1.0, 0.0])
+    monkeypatch.setattr(module, "minutes_left", lambda until: next(left, None))
+    done.kids = [0.1, 0.2]
+    assert "after 1 of 2 trials" in retraining(trials=2, max_minutes=1.0).paused
+    assert done.registered == []
+    retraining(trials=2)
+    assert (done.trained, len(done.registered)) == ([0, 1], 1)
 
 
 OTHERS = {

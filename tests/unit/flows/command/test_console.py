@@ -11,7 +11,7 @@ import pytest
 
 from flows.command.console import errors_as_sentences, prepare, read_settings
 from gan import errors
-from gan.errors import GanflowError, InputError, ServiceError
+from gan.errors import BudgetSpentError, GanflowError, InputError, ServiceError
 
 # What a library, a C library and a child process print, around an answer.
 PROGRAM = """
@@ -39,7 +39,7 @@ print("noise at the end", flush=True)
 def test_every_error_is_a_sentence_with_its_status(kind, capsys):
     with pytest.raises(SystemExit) as caught, errors_as_sentences():
         raise kind("the [bold]folder[/] is missing: make it")
-    assert caught.value.code == (75 if issubclass(kind, ServiceError) else 2 if issubclass(kind, InputError) else 1)
+    assert caught.value.code == (75 if issubclass(kind, ServiceError | BudgetSpentError) else 2 if issubclass(kind, InputError) else 1)
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "ganflow: the [bold]folder[/] is missing: make it\n"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gan.errors import CheckpointError, ServiceError
+from gan.errors import BudgetSpentError, CheckpointError, ServiceError
 from gan.training.checkpoint import HASHES, HEADER, TENSORS, save_checkpoint
 from tasks.train.best import TrainingResult, fetch_best, require_end
 from tasks.train.run_storage import RunStorage
@@ -67,5 +67,8 @@ def test_a_training_that_left_before_its_end_is_not_taken_for_a_finished_one(tmp
     require_end(storage, 200)
     with pytest.raises(ServiceError, match="left at 200 of 320 images"):
         require_end(storage, 320)
+    with pytest.raises(BudgetSpentError, match="the time is over at 200 of 320 images of run run") as told:
+        require_end(storage, 320, asked=True)
+    assert (told.value.run_id, told.value.cur_nimg, told.value.total_nimg) == ("run", 200, 320)
     (tmp_path / "run" / "checkpoint_000000200" / HEADER).write_bytes(b"{")
     require_end(storage, 320)
