@@ -15,6 +15,7 @@ from flows.command.ingest import ingest
 from flows.command.lineage import lineage
 from flows.command.presets import presets
 from flows.command.prune import prune
+from flows.command.releases import recall, releases
 from flows.command.reproduce import reproduce
 from flows.command.run import run
 from flows.command.train import retrain, train
@@ -27,7 +28,7 @@ app = group(
     "in MLflow and draw releases from the champion, all as Prefect flows.",
     (
         *(run, ingest, train, evaluate, register, retrain, promote, rollback, history),
-        *(generate, sample, lineage, reproduce, compare, tune, presets, doctor, prune, up),
+        *(generate, sample, releases, recall, lineage, reproduce, compare, tune, presets, doctor, prune, up),
     ),
     [datasets],
 )

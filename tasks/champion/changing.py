@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from gan.errors import InputError
 from tasks.champion.history import BY_HAND, FOUND, PROMOTED, ROLLED_BACK, Change, History, Kind
-from tasks.champion.recall import recall_releases
 from tasks.champion.store import Store
+from tasks.releases.states import recall_releases
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings

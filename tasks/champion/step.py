@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.text.shown import reason_of
 from tasks.champion.changing import Wish, promote_whatever, roll_back
-from tasks.champion.recall import recalled_releases
+from tasks.releases.states import recalled_releases
 from tasks.reports import artifacts
 from tasks.runtime.events import send_event
 from tasks.runtime.retry import step
@@ -56,7 +56,7 @@ def put_in_use_whatever(version: int, reason: str, intent: str) -> int | None:
     settings = Settings()
     load_program(settings, find_model(settings, str(version)))
     history = promote_whatever(settings, version, _wish(reason, intent))
-    artifacts.champions(history.rows[:CHANGES_LISTED])
+    artifacts.table("champions", history.rows[:CHANGES_LISTED], "which version was champion, and why")
     change = history.by_intent(intent)
     return change.before if change else history.champion
 
@@ -78,7 +78,7 @@ def go_back(to: int | None, reason: str, intent: str) -> RolledBack:
         reason=reason,
     )
     _announce(settings, result, intent)
-    artifacts.champions(history.rows[:CHANGES_LISTED])
+    artifacts.table("champions", history.rows[:CHANGES_LISTED], "which version was champion, and why")
     return result
 
 

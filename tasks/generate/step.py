@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.provenance import Configuration
 from gan.metrics.evaluation import Evaluation
-from tasks.champion.recall import recall_releases
 from tasks.champion.store import read_history
 from tasks.dataset.repository import recover, track_release
 from tasks.generate.release import Release, build_release
+from tasks.releases.states import recall_releases
 from tasks.reports import artifacts
 from tasks.runtime.progress import progress
 from tasks.runtime.retry import step

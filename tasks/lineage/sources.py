@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from tasks.champion.recall import BEFORE_SETTING
 from tasks.dataset.catalogue import Version, versions
 from tasks.lineage import on_disk
 from tasks.lineage.commands import release_command
 from tasks.lineage.records import Release
+from tasks.releases.states import BEFORE_SETTING
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING
 from tasks.tracking.past import PastRun, past_run, past_runs, past_versions

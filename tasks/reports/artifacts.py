@@ -151,16 +151,10 @@ def decision(version: int, alias: str, verdict: Decision) -> None:
     _show(create_markdown_artifact, key="decision", markdown=text, description="champion or challenger")
 
 
-def champions(changes: Sequence[Mapping[str, str]]) -> None:
-    """Show which version was champion since when, and why."""
-    rows = [{key: markdown.name(value) for key, value in change.items()} for change in changes]
-    _show(create_table_artifact, key="champions", table=rows, description="which version was champion, and why")
-
-
-def tuning(trials: Sequence[Mapping[str, str]], description: str) -> None:
-    """Show the trials of a search, and what came of it."""
-    rows = [{key: markdown.name(value) for key, value in trial.items()} for trial in trials]
-    _show(create_table_artifact, key="tuning", table=rows, description=markdown.prose(description))
+def table(key: str, rows: Sequence[Mapping[str, str]], description: str) -> None:
+    """Show rows of texts from anywhere, by the names of their columns."""
+    shown = [{column: markdown.name(value) for column, value in row.items()} for row in rows]
+    _show(create_table_artifact, key=key, table=shown, description=markdown.prose(description))
 
 
 def markdown_text(key: str, text: str, description: str) -> None:

@@ -165,5 +165,5 @@ def judge_winner(plan: TuningPlan, run_id: str, trials: list[TrialRecord]) -> Tu
     log.text(tuned.model_dump_json(indent=2) + "\n", WINNER)
     log.text(tuning_html(tuned), PAGE)
     log.tags({"verdict": tuned.verdict, "winner": tuned.command})
-    artifacts.tuning(trial_rows(tuned), f"{tuned.verdict}: {tuned.command}")
+    artifacts.table("tuning", trial_rows(tuned), f"{tuned.verdict}: {tuned.command}")
     return tuned

@@ -18,8 +18,8 @@ from drilling.tracking_server import tracking_server
 from mlflow import MlflowClient
 
 from tasks.champion.history import BY_HAND, PROMOTED, ROLLED_BACK
-from tasks.champion.recall import RECALLED, STATE
 from tasks.champion.store import Store, read_history
+from tasks.releases.states import STATE, State
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, create_run, ending
 
@@ -144,5 +144,5 @@ def test_one_champion_whatever_happens(settings):
     require_right(history, int(aliases["champion"]), previous and int(previous))
     withdrawn = {str(change.before) for change in history.changes if change.kind == ROLLED_BACK}
     releases = client.search_runs([client.get_experiment_by_name(RELEASES).experiment_id])
-    recalled = {run.data.tags["model_version"] for run in releases if run.data.tags.get(STATE) == RECALLED}
+    recalled = {run.data.tags["model_version"] for run in releases if run.data.tags.get(STATE) == State.RECALLED}
     assert recalled == withdrawn

@@ -10,8 +10,8 @@ from gan.errors import InputError, ModelNotFoundError
 from tasks.champion import changing
 from tasks.champion.changing import Wish, champion, find_in_use, promote, promote_whatever, roll_back, settle
 from tasks.champion.history import BY_HAND, FOUND, PROMOTED, ROLLED_BACK
-from tasks.champion.recall import RECALLED, recalled_releases
 from tasks.champion.store import CHANGE, Store
+from tasks.releases.states import State, recalled_releases
 from tasks.runtime.process_name import ProcessName
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
@@ -307,7 +307,7 @@ def test_releases_of_what_was_withdrawn_are_recalled(settings, registry):
         for each in registry.search_runs([experiment], "tags.model_version = '2'")
         if each.data.tags.get("model") in (None, settings.model, "another-model")
     ]
-    assert (settings.model, RECALLED, "stripes") in states
+    assert (settings.model, State.RECALLED, "stripes") in states
     assert [state for state in states if state[0] != settings.model and state[1]] == []
 
 

@@ -39,7 +39,9 @@ print("noise at the end", flush=True)
 def test_every_error_is_a_sentence_with_its_status(kind, capsys):
     with pytest.raises(SystemExit) as caught, errors_as_sentences():
         raise kind("the [bold]folder[/] is missing: make it")
-    assert caught.value.code == (75 if issubclass(kind, ServiceError | BudgetSpentError) else 2 if issubclass(kind, InputError) else 1)
+    assert caught.value.code == (
+        75 if issubclass(kind, ServiceError | BudgetSpentError) else 2 if issubclass(kind, InputError) else 1
+    )
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "ganflow: the [bold]folder[/] is missing: make it\n"

@@ -25,6 +25,8 @@ VERBS = {
     "rollback": {"--to", "--reason", "--json", "--help"},
     "history": {"--limit", "-n", "--json", "--help"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
+    "releases": {"--limit", "-n", "--json", "--help"},
+    "recall": {"--reason", "--json", "--help"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},

@@ -1,0 +1,32 @@
+"""A release's record, read from the tags of its run; the states themselves are tested on a registry."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from tasks.releases.states import ReleaseRecord, State
+
+
+def of(**tags):
+    info = SimpleNamespace(run_id="r", start_time=1_800_000_000_000)
+    return ReleaseRecord.of(SimpleNamespace(data=SimpleNamespace(tags=tags), info=info))
+
+
+def test_all_tags():
+    found = of(
+        release="v3-001", model_version="3", num_images="64", release_md5="a", state="recalled", recalled_because="x"
+    )
+    assert (found.name, found.version, found.num_images, found.md5) == ("v3-001", 3, 64, "a")
+    assert (found.state, found.reason, found.drawn_at) == (State.RECALLED, "x", "2027-01-15 08:00:00")
+    assert found.row["why"] == "x"
+
+
+@pytest.mark.parametrize("text", ["", "many", "-3", "²"])
+def test_numbers_that_are_none(text):
+    found = of(model_version=text, num_images=text)
+    assert (found.version, found.num_images) == (0, None)
+    assert found.row["images"] == ""
+
+
+def test_a_published_release_has_no_reason():
+    assert of(recalled_because="long ago").reason is None
