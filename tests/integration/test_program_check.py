@@ -49,6 +49,10 @@ def test_a_program_that_draws_something_else_is_refused(settings, version):
     look = same_to_others(settings, version, generator(1), 120)
     assert not look.passed
     assert "of 255 grey levels from G_ema's at most" in look.said
+
+
+@pytest.mark.slow
+def test_a_program_that_draws_another_shape_is_refused(settings, version):
     grey = same_to_others(settings, version, generator(0, channels=1), 120)
     assert (grey.passed, grey.said) == (False, "its program draws uint8 [4, 8, 8, 3], and G_ema uint8 [4, 8, 8, 1]")
 

@@ -1,11 +1,13 @@
 """Pruning on a real MLflow (SQLite) with real artifacts: what is said is what is freed, and what is needed stays."""
 
+import copy
 import json
 import time
 
 import numpy as np
 import pytest
 import torch
+from copied_home import copied
 from mlflow import MlflowClient
 
 from gan.configuration.config import NetworkConfig
@@ -22,7 +24,7 @@ from tasks.prune.records import freed_bytes
 from tasks.prune.stored import Storage
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
-from tasks.tracking import logged_model, removal
+from tasks.tracking import removal
 from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING, client, create_run, run
 from tasks.tracking.past import past_run
 from tasks.tracking.registry import load_program, register_version
@@ -30,7 +32,7 @@ from tasks.tracking.versions import find_model
 from tasks.train.lease import training_lease
 from tasks.train.run_storage import RunStorage
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 DAYS = 86400
 MD5, OTHER = "0" * 32, "1" * 32
 
@@ -69,6 +71,12 @@ class Home:
         self.decided, self.forgotten = self.evaluate(self.champion), self.evaluate(self.model)
         client(self.settings).set_tag(self.champion, "evaluation_run", self.decided)
         self.fill_disk()
+
+    def copied(self, to):
+        """The same home at another place."""
+        other = copy.copy(self)
+        other.settings = Settings(ganflow_home=copied(self.settings.home, to), mlflow_tracking_uri=None)
+        return other
 
     def log_model(self, run_id):
         """A logged model that is no version, as a kill in the middle of a registration leaves it."""
@@ -148,15 +156,14 @@ def removal_log(settings, run_id):
     return RunLog(client(settings), run_id)
 
 
-@pytest.fixture(autouse=True)
-def _without_onnx(monkeypatch):
-    """The program alone makes a version that can be loaded; ONNX beside it takes half a minute of every home here."""
-    monkeypatch.setattr(logged_model, "save_onnx", lambda *given: "")
+@pytest.fixture(scope="module")
+def made(without_onnx, tmp_path_factory):
+    return Home(tmp_path_factory.mktemp("made") / "home")
 
 
 @pytest.fixture
-def home(tmp_path):
-    return Home(tmp_path / "home")
+def home(made, tmp_path):
+    return made.copied(tmp_path / "home")
 
 
 def names(items):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from copied_home import copied
 
 from gan.data.store.shards import write_shards
 from gan.errors import DatasetError
@@ -78,10 +79,21 @@ def settings(tmp_path):
     return settings_of(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A home with two versions, the second one current, and the two md5s."""
+    home = tmp_path_factory.mktemp("made") / "home"
+    settings = settings_of(home)
+    return home, (ingest(settings, SMALL), ingest(settings, LARGER))
+
+
 @pytest.fixture
-def two(settings):
-    """A home with two versions, the second one current; the two md5s."""
-    return ingest(settings, SMALL), ingest(settings, LARGER)
+def two(settings, made):
+    """Such a home at the place of `settings`; the two md5s."""
+    home, md5s = made
+    settings.home.rmdir()
+    copied(home, settings.home)
+    return md5s
 
 
 def test_a_home_without_versions(settings):
