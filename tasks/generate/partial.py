@@ -29,6 +29,7 @@ from tasks.runtime.settings import Settings
 
 FOLDER = "releases"
 _SETTINGS, _FILES, _SHARDS, _REDRAWN = "settings.json", "files", "shards", "redrawn.json"
+_BROKEN = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _FEW = 8  # files, each of which the disk is asked to keep; of more, it is asked once
 
 
@@ -79,7 +80,7 @@ class Partial:
             packed: the shard.
             copies: of its images that equal a training image.
         """
-        self.shards.pop(packed.index, None)
+        before = self.shards.pop(packed.index, None)
         record = self._record(packed.index)
         record.unlink(missing_ok=True)
         for path, data, _ in packed.files:
@@ -99,6 +100,8 @@ class Partial:
         files = {path: sha256 for path, _, sha256 in packed.files}
         facts = {"files": files, "asked": packed.asked, "rejected": packed.rejected, "copies": copies}
         write_whole(record, json.dumps(facts))
+        for path in (before.files if before else {}).keys() - files.keys():
+            (self.files / path).unlink(missing_ok=True)
         self.shards[packed.index] = ShardRecord(
             files, packed.asked, packed.rejected, copies, packed.attempts, packed.fingerprints
         )
@@ -110,7 +113,7 @@ class Partial:
     @property
     def redrawn(self) -> list[list[tuple[int, int]]]:
         """Rounds of rows that were duplicates, each with the attempt that is not to be taken."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(*_BROKEN):
             rounds = json.loads((self.folder / _REDRAWN).read_bytes())
             return [[(int(row), int(attempt)) for row, attempt in each] for each in rounds]
         return []
@@ -125,7 +128,7 @@ class Partial:
     def _find(self, count: int) -> None:
         """Find the shards that are whole, and remove what belongs to none."""
         for index in range(count):
-            with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            with contextlib.suppress(*_BROKEN):
                 self.shards[index] = self._read(index)
         known = {path for record in self.shards.values() for path in record.files}
         for path in [path for path in self.files.rglob("*") if not path.is_dir()]:
