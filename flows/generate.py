@@ -51,10 +51,9 @@ def generate(
     """
     settings = Settings()
     changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
-    found = find_in_use(settings, model)
-    limits = limits_of_this_run(settings)
-    if limits and balance not in (None, "equal", "real"):
+    if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
+    found = find_in_use(settings, model)
     changes = [*overrides, *changes, *quota_overrides(balance, found.class_names)]
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
     return generate_configured.fn(str(found.version), configuration, name, seed, workers)
