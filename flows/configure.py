@@ -1,10 +1,14 @@
 """From what a person gives, a preset's name and overrides, to a configuration: once, where a verb or a flow begins."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from gan.configuration.parsing import apply_data_overrides, require_possible
 from gan.configuration.presets import preset as find_preset
 from gan.configuration.provenance import Configuration, DataConfiguration
+from gan.errors import InputError
+from gan.release.quotas import read_quotas
 
 
 def resolve_config(preset: str, overrides: Sequence[str]) -> Configuration:
@@ -50,6 +54,50 @@ def require_resolvable(preset: str | None, overrides: Sequence[str]) -> None:
         require_possible(overrides)
     else:
         resolve_config(preset, overrides)
+
+
+def release_overrides(
+    *,
+    n: int | None = None,
+    balance: str | None = None,
+    fill: int | None = None,
+    format: str | None = None,
+    shard_images: int | None = None,
+) -> list[str]:
+    """Return the overrides that set keys of `release`, of those values that are given.
+
+    Args:
+        n: images.
+        balance: `equal` or `real`; a file of quotas is for `quota_overrides`.
+        fill: images that each class shall have together with the release.
+        format: of the files.
+        shard_images: most images in a shard.
+
+    Raises:
+        InputError: two of them say how many images there are.
+    """
+    is_file = balance not in (None, "equal", "real")
+    if fill is not None and balance is not None:
+        raise InputError(f"both --fill {fill} and --balance {balance} say how many of each class: give one of them")
+    if n is not None and (fill is not None or is_file):
+        other = f"--balance {balance}" if is_file else f"--fill {fill}"
+        raise InputError(f"both --n {n} and {other} say how many images: give one of them")
+    filled = {} if fill is None else {"balance": "fill", "fill": fill}
+    plain = {} if is_file or balance is None else {"balance": balance}
+    values = {"num_images": n, **plain, **filled, "format": format, "shard_images": shard_images}
+    return [f"release.{key}={value}" for key, value in values.items() if value is not None]
+
+
+def quota_overrides(balance: str | None, class_names: Sequence[str]) -> list[str]:
+    """Return the overrides that set the quotas of a file, where `balance` names one.
+
+    Raises:
+        ReleaseError: the file is malformed, or names a class that the model does not know.
+    """
+    if balance in (None, "equal", "real"):
+        return []
+    quotas = read_quotas(Path(balance), class_names)
+    return ["release.balance=quotas", f"release.quotas={json.dumps(quotas, ensure_ascii=False)}"]
 
 
 def evaluation_overrides(**values: str | int | None) -> list[str]:

@@ -1,14 +1,19 @@
 """The flow `generate`: a release of synthetic images from a registered generator."""
 
-from prefect import flow
+from typing import Annotated
 
-from flows.configure import resolve_own
-from flows.parameters import Overrides
+from prefect import flow
+from pydantic import Field
+
+from flows.configure import quota_overrides, release_overrides, resolve_own
+from flows.parameters import Overrides, Plain
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
+from gan.configuration.vocabulary import ReleaseFormat
 from tasks.champion.changing import find_in_use
 from tasks.generate.release import next_name
 from tasks.generate.step import Released, draw_release
+from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.lineage.artifact import show_lineage
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
@@ -22,6 +27,12 @@ def generate(
     seed: int | None = None,
     preset: str | None = None,
     overrides: Overrides = (),
+    n: Annotated[int, Field(ge=1)] | None = None,
+    balance: Plain | None = None,
+    fill: Annotated[int, Field(ge=1)] | None = None,
+    format: ReleaseFormat | None = None,
+    shard_images: Annotated[int, Field(ge=1)] | None = None,
+    workers: Annotated[int, Field(ge=1)] | None = None,
 ) -> Released:
     """Draw a release.
 
@@ -31,16 +42,30 @@ def generate(
         seed: first seed; derived from version and name without one.
         preset: name of a configuration whose section `release` says how many images; the model's own without it.
         overrides: `section.key=value` changes of either.
+        n: images.
+        balance: `equal`; `real`, in the dataset's proportions; or a CSV file with the columns class and count.
+        fill: images that each class of `data/` shall have together with the release; those that have as many get none.
+        format: of the files.
+        shard_images: most images in a shard.
+        workers: processes that draw; without a number this one, or all of a cluster.
     """
     settings = Settings()
+    changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
+    if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
+        balance = limits.path(balance)
     found = find_in_use(settings, model)
-    configuration = resolve_own(preset, overrides, lambda: version_configuration(settings, found))
-    return generate_configured.fn(str(found.version), configuration, name, seed)
+    changes = [*overrides, *changes, *quota_overrides(balance, found.class_names)]
+    configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
+    return generate_configured.fn(str(found.version), configuration, name, seed, workers)
 
 
 @flow(name="generate")
 def generate_configured(
-    model: str, configuration: Configuration, name: str | None = None, seed: int | None = None
+    model: str,
+    configuration: Configuration,
+    name: str | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
 ) -> Released:
     """As `generate`, for a caller that has resolved the configuration."""
     settings = Settings()
@@ -48,8 +73,8 @@ def generate_configured(
     version = find_in_use(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
     name = name or next_name(settings, version)
-    again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed)
-    with said_if_stopped(f"{again} draws the release anew, or checks it if it is complete"):
-        released = draw_release(version, name, configuration, seed)
+    again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed, workers=workers)
+    with said_if_stopped(f"{again} goes on from the shards that are done"):
+        released = draw_release(version, name, configuration, seed, workers)
         show_lineage(settings, f"release/{name}")
         return released

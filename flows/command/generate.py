@@ -7,6 +7,7 @@ import typer
 
 from flows.command.console import Answer, prepare
 from flows.command.options import Json, Model, Overrides, OwnPreset
+from gan.configuration.vocabulary import ReleaseFormat
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 
@@ -16,6 +17,28 @@ def generate(
     n: Annotated[
         int | None,
         typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given."),
+    ] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="equal|real|FILE.csv",
+            help="Images of each class: as many (equal), in the proportions of the data that the model was trained on "
+            "(real), or as a CSV file says with the columns class,count.",
+        ),
+    ] = None,
+    fill: Annotated[
+        int | None,
+        typer.Option(min=1, help="Bring every class of data/ up to so many images; classes that have them get none."),
+    ] = None,
+    format: Annotated[ReleaseFormat | None, typer.Option(help="Of the files; parquet if not given.")] = None,
+    shard_images: Annotated[
+        int | None, typer.Option(min=1, help="Most images in a file; 10,000 if not given, fewer of large images.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", "-w", min=1, help="Processes that draw, on this machine or, with RAY_ADDRESS, a cluster."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
@@ -30,25 +53,42 @@ def generate(
 
     The model carries the configuration that it was trained with, and that
     says how many images; --preset and --set change it.
+
+    ganflow generate --n 10000                      10,000 images, as many of
+    each class, in Parquet shards that load_dataset("parquet") shows.
+
+    ganflow generate --fill 500                     what rare classes of data/
+    lack of 500 images each.
+
+    ganflow generate --balance want.csv --format webdataset      tar files for
+    training from a stream, with as many images as want.csv says.
+
+    An image is a function of the model's version, its seed and its label. So
+    --workers change no byte, and the same command after a crash goes on from
+    the shards that are done.
     """
     answer = Answer()
-    changes = [*overrides, f"release.num_images={n}"] if n else overrides
     from flows.command.preflight import begin
-    from flows.configure import require_resolvable, resolve_own
+    from flows.configure import quota_overrides, release_overrides, require_resolvable, resolve_own
 
+    changes = [
+        *overrides,
+        *release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images),
+    ]
     require_resolvable(preset, changes)
     settings = begin()
     from tasks.champion.changing import find_in_use
     from tasks.tracking.own_configuration import version_configuration
 
     found = find_in_use(settings, model)
+    changes += quota_overrides(balance, found.class_names)
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.command.summary import configuration_line, release_lines
         from flows.generate import generate_configured as flow
-    result = flow(str(found.version), configuration, name, seed)
+    result = flow(str(found.version), configuration, name, seed, workers)
     answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
 
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from gan.configuration.release_section import ReleaseConfig
 from gan.configuration.sections import (
     AugmentConfig,
     Crop,
@@ -18,7 +19,6 @@ from gan.configuration.sections import (
     LossConfig,
     NetworkConfig,
     OptimizerConfig,
-    ReleaseConfig,
     TrainConfig,
 )
 from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF

@@ -291,10 +291,3 @@ class GateConfig(Frozen):
     load_seconds: Annotated[float, Field(gt=0.0)] = Field(
         120.0, description="in which the registered program has to be loaded and draw a few images, without ganflow"
     )
-
-
-class ReleaseConfig(Frozen):
-    """What `generate` draws."""
-
-    num_images: Annotated[int, Field(ge=1)] = Field(1000, description="images in a release, spread evenly over classes")
-    batch_size: Annotated[int, Field(ge=1)] = Field(250, description="images per call of the generator")

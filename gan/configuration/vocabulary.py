@@ -12,6 +12,8 @@ Operation = Literal["flip", "colour", "translation", "cutout"]
 Resize = Literal["tf1", "clean", "torch"]
 Precision = Literal["fp32", "bf16"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
+ReleaseFormat = Literal["parquet", "webdataset", "imagefolder", "npz"]
+Balance = Literal["equal", "real", "quotas", "fill"]
 TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
 """Sections of the configuration that shape a training; the others say what comes before and after it."""
 WORKED_OFF = ("accumulate", "reduce_precision")

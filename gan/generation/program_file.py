@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export.passes import move_to_device_pass
 
 from gan.errors import UnsafeModelError
 from gan.generation.sampling import Program
@@ -60,13 +61,29 @@ def load_program_file(path: Path) -> Program:
     Raises:
         UnsafeModelError: the file is damaged, or holds more than the tensors and the graph of a generator.
     """
-    content = _read(path)
-    require_plain_program(content, str(path))
+    return load_program_bytes(read_program_file(path), str(path))
+
+
+def load_program_bytes(content: bytes, name: str, device: torch.device | None = None) -> Program:
+    """As `load_program_file`, from the bytes of the file.
+
+    Args:
+        content: of the `.pt2` file.
+        name: what the file is called in a sentence.
+        device: where the program is to run; the CPU if not given.
+
+    Raises:
+        UnsafeModelError: as of `load_program_file`.
+    """
+    require_plain_program(content, name)
     try:
         with _silent_loader():
-            program: Program = torch.export.load(io.BytesIO(content)).module()
+            exported = torch.export.load(io.BytesIO(content))
     except Exception as error:  # whatever PyTorch makes of a graph that does not fit together
-        raise _refusal(str(path), f"PyTorch cannot read it: {type(error).__name__}") from None
+        raise _refusal(name, f"PyTorch cannot read it: {type(error).__name__}") from None
+    if device is not None and device.type != "cpu":
+        exported = move_to_device_pass(exported, device)
+    program: Program = exported.module()
     return program
 
 
@@ -120,7 +137,12 @@ def _refusal(name: str, reason: str) -> UnsafeModelError:
     )
 
 
-def _read(path: Path) -> bytes:
+def read_program_file(path: Path) -> bytes:
+    """Return a program's file as it is.
+
+    Raises:
+        UnsafeModelError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

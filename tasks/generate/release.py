@@ -2,32 +2,46 @@
 
 import errno
 import hashlib
-import json
 import os
 import shutil
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 
 from gan.configuration.config import ReleaseConfig
-from gan.data.files.digest import file_sha256
-from gan.data.store.dataset import MANIFEST
-from gan.data.store.shards import read_column, read_split, split_rows, write_shards
 from gan.errors import ReleaseError
-from gan.generation.grids import class_grid_png
-from gan.generation.sampling import Program, draw
+from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation
+from gan.release.quotas import equal_quotas
+from gan.release.recipe import Recipe, Selection
+from gan.release.rows import LAST_SEED, has_room, row_labels, shard_starts
+from gan.release.shard import Marks
 from tasks.generate.dataset_card import dataset_card
-from tasks.runtime.scratch import scratch_beside, scratch_folder
+from tasks.generate.filling import Filling
+from tasks.generate.here import Here
+from tasks.generate.manifest import (
+    FORMAT_VERSION,
+    counts_by_class,
+    require_files,
+    selection_facts,
+    verify_release,
+    write_manifest,
+)
+from tasks.generate.packed import Drawer
+from tasks.generate.partial import Partial, forget_partial, partial_release
+from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 
-FORMAT_VERSION = 1
-LAST_SEED = 2**63 - 1
+__all__ = ["Release", "build_release", "first_seed", "next_name", "verify_release"]
+
+_SHARD_BYTES = 2**28  # decoded: what a process holds of a release is about a shard or two
+_SOFTWARE = ("torch", "pyarrow", "imagecodecs", "numpy")
+"""With others of these the rest of a release might differ from what is there of it."""
 
 
 @dataclass(frozen=True)
@@ -70,129 +84,156 @@ def build_release(
     training_digests: Collection[str],
     configuration: str,
     seed: int | None = None,
+    quotas: Sequence[int] | None = None,
+    selection: Selection | None = None,
+    marks: Marks | None = None,
+    drawer: Drawer | None = None,
     on_progress: Callable[[int], None] | None = None,
+    on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Release:
-    """Draw a release into a temporary folder, check it, and give it its name.
+    """Draw a release shard by shard into a partial folder, check it, and give it its name.
+
+    Shards that an earlier command of the same settings left are taken as they are.
 
     Args:
         settings: where `synthetic/` is.
         model: the registered version.
         program: the same version, loaded.
-        config: how many images, in which batches.
+        config: how many images, in which batches, shards and format.
         name: the release's name, a plain folder name.
         evaluation: the version's evaluation, for the manifest.
         training_digests: sha256 of each training image's pixels, in which copies are looked up.
         configuration: where `config` comes from, in words, for the manifest.
         seed: first seed; derived from version and name without one.
+        quotas: images by label; equal ones without them.
+        selection: which images are kept; all without one.
+        marks: what says that the images are synthetic; none without them.
+        drawer: draws the blocks; this process without one.
         on_progress: called with the images done.
+        on_warning: called with a sentence where an unfinished release of other settings is thrown away.
 
     Raises:
         ReleaseError: the name cannot be a folder's, a release of that name exists with other settings, or its files
-            do not match its manifest.
+            do not match its manifest; or a quota cannot be met.
+        OutOfPatienceError: another process draws it.
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
-    if seed is not None and not 0 <= seed <= LAST_SEED - config.num_images:
-        raise ReleaseError(
-            f"seeds from {seed} for {config.num_images} images leave [0, {LAST_SEED}]: give a smaller --seed"
-        )
+    selection, classes = selection or Selection(), len(model.class_names)
+    quotas = quotas or (equal_quotas(config.num_images, classes) if classes else [config.num_images])
+    wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
     folder = settings.synthetic_dir / name
-    start = first_seed(model.name, model.version, name) if seed is None else seed
-    wanted = {"num_images": config.num_images, "first_seed": start, "batch_size": config.batch_size}
+    counts = counts_by_class(quotas, model.class_names)
     if folder.exists():
         manifest = verify_release(folder)
-        found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
-        for key, value in {"model_version": model.version, **wanted}.items():
-            if found[key] != value:
-                raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {value}: give another --name")
+        _require_same(name, manifest, model, wanted, counts)
+        forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
     settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
-    with scratch_folder(settings, "release") as temporary:
-        partial = temporary / name
-        partial.mkdir()
-        manifest = _fill(
-            partial, model, program, wanted, evaluation, training_digests, name, configuration, on_progress
-        )
-        verify_release(partial)
-        try:
-            os.replace(partial, folder)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            # GANFLOW_HOME/synthetic may be a mount of its own: copy beside the goal, then rename.
-            with scratch_beside(settings.synthetic_dir, "release") as near:
-                shutil.copytree(partial, near / name)
-                os.replace(near / name, folder)
+    shape = _shape_of(program)
+    about = {
+        "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
+        "dataset_md5": model.dataset_md5,
+        "generation": {**wanted, "precision": "fp32"},
+        "configuration": configuration,
+        "image": dict(zip(("height", "width", "channels"), shape, strict=True)),
+        "counts": counts,
+    }
+    recipe, starts = _recipe(model, wanted, shape, selection, marks or Marks())
+    with partial_release(settings, name, _identity(wanted, about, recipe), recipe.shards) as partial:
+        if partial.other:
+            key, found, now = partial.other
+            on_warning(f"the unfinished release {name} had {key} {found}, not {now}: it is begun anew")
+        labels = row_labels(recipe.first_seed, quotas) - (0 if classes else 1)
+        filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
+        filling.draw(training_digests, on_progress or (lambda done: None))
+        manifest = {"format_version": FORMAT_VERSION, "name": name, **about}
+        manifest |= {
+            "selection": selection_facts(filling.records, model.class_names, selection.described),
+            "quality": evaluation.model_dump(mode="json"),
+            "privacy": {"exact_copies_of_training_images": sum(record.copies for record in filling.records)},
+        }
+        manifest["files"] = filling.finish(dataset_card(manifest, model.class_names))
+        write_manifest(partial.files, manifest)
+        require_files(partial.files, manifest["files"])
+        _publish(partial, folder)
     return Release(folder, manifest, existed=False)
 
 
-def _fill(
-    folder: Path,
-    model: RegisteredModel,
-    program: Program,
-    generation: dict[str, int],
-    evaluation: Evaluation,
-    training_digests: Collection[str],
-    name: str,
-    configuration: str,
-    on_progress: Callable[[int], None] | None,
+def _wanted(
+    model: RegisteredModel, config: ReleaseConfig, name: str, total: int, attempts: int, seed: int | None
 ) -> dict[str, Any]:
-    count, classes = generation["num_images"], len(model.class_names)
-    seeds = np.arange(generation["first_seed"], generation["first_seed"] + count, dtype=np.int64)
-    labels = np.arange(count, dtype=np.int64) % classes if classes else np.full(count, -1, dtype=np.int64)
-    batches = []
-    done = 0
-    for batch in draw(program, seeds, labels, generation["batch_size"]):
-        batches.append(batch)
-        done += len(batch)
-        if on_progress:
-            on_progress(done)
-    images = np.concatenate(batches)
-    write_shards(folder, "train", images, labels, class_names=model.class_names, extra={"seed": seeds})
-    drawn = read_column(folder, "train", "sha256")
-    by_label = Counter(labels.tolist())
-    manifest: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "name": name,
-        "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
-        "dataset_md5": model.dataset_md5,
-        "generation": {**generation, "precision": "fp32"},
-        "configuration": configuration,
-        "image": {"height": images.shape[1], "width": images.shape[2], "channels": images.shape[3]},
-        "counts": {label: by_label[index] for index, label in enumerate(model.class_names)} or {"unlabelled": count},
-        "quality": evaluation.model_dump(mode="json"),
-        "privacy": {"exact_copies_of_training_images": sum(digest in training_digests for digest in drawn)},
-    }
-    (folder / "samples.png").write_bytes(class_grid_png(images, labels))
-    (folder / "README.md").write_text(dataset_card(manifest, model.class_names), "utf-8")
-    manifest["files"] = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    return manifest
-
-
-def verify_release(folder: Path) -> dict[str, Any]:
-    """Check every file against the manifest, decode every image, and return the manifest.
-
-    Raises:
-        ReleaseError: a file is missing, extra or changed, or the rows are not as many as it says.
-        DatasetError: a shard is broken.
-    """
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-        files, count = dict(manifest["files"].items()), manifest["generation"]["num_images"]
-        # What `build_release` compares; a manifest that lacks any of it is none of ours.
-        manifest["model"]["version"], manifest["generation"]["first_seed"], manifest["generation"]["batch_size"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    """Settings by which a release of the same name is recognised."""
+    start = first_seed(model.name, model.version, name) if seed is None else seed
+    if not has_room(start, total, attempts):
+        remedy = "ask for fewer" if seed is None else "give a smaller --seed"
         raise ReleaseError(
-            f"{folder} has no readable {MANIFEST}: remove the folder and generate the release again"
-        ) from None
-    there = {path.name for path in folder.iterdir()} - {MANIFEST}
-    wrong = sorted(there ^ set(files)) or [name for name in files if file_sha256(folder / name) != files[name]]
-    if wrong:
-        raise ReleaseError(
-            f"{folder / wrong[0]} is not as {MANIFEST} says: remove the folder and generate the release again"
+            f"seeds from {start} for {total} images, drawn up to {attempts} times, leave [0, {LAST_SEED}]: {remedy}"
         )
-    decoded = sum(len(labels) for _, labels in read_split(folder, "train"))
-    if not decoded == split_rows(folder, "train") == count:
-        raise ReleaseError(f"{folder} has {decoded} images but {MANIFEST} says {count}: generate the release again")
-    return manifest
+    return {
+        "num_images": total,
+        "first_seed": start,
+        "batch_size": config.batch_size,
+        "format": config.format,
+        "shard_images": config.shard_images,
+        "balance": config.balance,
+        "max_attempts": attempts,
+    }
+
+
+def _recipe(
+    model: RegisteredModel, wanted: Mapping[str, Any], shape: tuple[int, int, int], selection: Selection, marks: Marks
+) -> tuple[Recipe, list[int]]:
+    """Return what blocks are drawn by, and the first row of each."""
+    most = max(1, min(wanted["shard_images"], _SHARD_BYTES // (shape[0] * shape[1] * shape[2])))
+    starts = shard_starts(wanted["num_images"], most)
+    recipe = Recipe(
+        num_images=wanted["num_images"],
+        first_seed=wanted["first_seed"],
+        batch_size=wanted["batch_size"],
+        class_names=model.class_names,
+        shards=len(starts) - 1,
+        format=wanted["format"],
+        max_attempts=wanted["max_attempts"],
+        marks=marks,
+        selection=selection,
+    )
+    return recipe, starts
+
+
+def _identity(wanted: Mapping[str, Any], about: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """All that the bytes of a shard depend on; what a person sets comes first, to be named where it differs."""
+    marks = {"metadata": dict(recipe.marks.metadata), "fields": dict(recipe.marks.fields)}
+    software = {package: version_of(package) for package in _SOFTWARE}
+    return {**wanted, **about, "selection": recipe.selection.described, "marks": marks, "software": software}
+
+
+def _require_same(
+    name: str, manifest: Mapping[str, Any], model: RegisteredModel, wanted: Mapping[str, Any], counts: Mapping[str, int]
+) -> None:
+    found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
+    for key, value in {"model_version": model.version, **wanted}.items():
+        if found.get(key, value) != value:  # a release of an older ganflow lacks some
+            raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {value}: give another --name")
+    there = manifest.get("counts")
+    if there != counts:
+        raise ReleaseError(f"release {name} exists with other images by class: give another --name")
+
+
+@torch.no_grad()
+def _shape_of(program: Program) -> tuple[int, int, int]:
+    height, width, channels = program(torch.zeros(1, 2, dtype=torch.int64)).shape[1:]
+    return height, width, channels
+
+
+def _publish(partial: Partial, folder: Path) -> None:
+    try:
+        os.replace(partial.files, folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # GANFLOW_HOME/synthetic may be a mount of its own: copy beside the goal, then rename.
+        with scratch_beside(folder.parent, "release") as near:
+            shutil.copytree(partial.files, near / folder.name)
+            os.replace(near / folder.name, folder)
+        shutil.rmtree(partial.files)

@@ -1,13 +1,21 @@
 """The step `generate`: a release."""
 
+from collections.abc import Callable
+
+import torch
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.provenance import Configuration
+from gan.generation.program_file import load_program_bytes
 from gan.metrics.evaluation import Evaluation
 from tasks.champion.store import read_history
 from tasks.dataset.repository import recover, track_release
+from tasks.generate.asked import asked_quotas
+from tasks.generate.here import Here
+from tasks.generate.on_ray import OnRay
+from tasks.generate.packed import Drawer
 from tasks.generate.release import Release, build_release
 from tasks.releases.states import recall_releases
 from tasks.reports import artifacts
@@ -16,10 +24,12 @@ from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
 from tasks.tracking.inputs import log_model_input, version_model_id
-from tasks.tracking.registry import load_program
+from tasks.tracking.registry import read_program
 from tasks.tracking.runs import run_artifact
 from tasks.tracking.versions import RegisteredModel, find_model
 from tasks.train.step import TRAINING_DIGESTS
+
+_MOST_WORDS = 2000  # in a tag, of quotas by class for instance; the manifest has all
 
 
 class Released(BaseModel):
@@ -37,26 +47,33 @@ class Released(BaseModel):
 
 
 @step(cache_policy=NO_CACHE)
-def draw_release(version: int, name: str, configuration: Configuration, seed: int | None) -> Released:
-    """Draw, check and track a release. Buys a retry, which makes the same release again, and a picture."""
+def draw_release(
+    version: int, name: str, configuration: Configuration, seed: int | None, workers: int | None = None
+) -> Released:
+    """Draw, check and track a release. Buys a retry, which goes on with the same release, and a picture."""
     settings, logger = Settings(), get_run_logger()
     recover(settings)
     model = find_model(settings, str(version))
     evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
     digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text("utf-8", "replace").split())
     config = configuration.config.release
-    with progress("generating", config.num_images, logger) as update:
+    quotas = asked_quotas(settings, model, config)
+    content, file = read_program(settings, model)
+    with progress("generating", sum(quotas), logger) as update:
         release = build_release(
             settings,
             model,
-            load_program(settings, model),
+            load_program_bytes(content, file),
             config,
             name=name,
             evaluation=evaluation,
             training_digests=digests,
             configuration=str(configuration),
             seed=seed,
+            quotas=quotas,
+            drawer=_drawer(settings, content, file, workers, logger.warning),
             on_progress=update,
+            on_warning=logger.warning,
         )
     md5 = track_release(settings, release.folder)
     log_release(settings, model, release, md5)
@@ -75,6 +92,16 @@ def draw_release(version: int, name: str, configuration: Configuration, seed: in
     )
 
 
+def _drawer(
+    settings: Settings, content: bytes, file: str, workers: int | None, on_warning: Callable[[str], None]
+) -> Drawer:
+    """What draws: a cluster where one is named, several processes where they are asked for, else this one."""
+    if settings.on_cluster or (workers or 1) > 1:
+        return OnRay(settings, content, workers, on_warning)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Here(load_program_bytes(content, file, device), device)
+
+
 def log_release(settings: Settings, model: RegisteredModel, release: Release, md5: str) -> None:
     """Record a release as a run of `ganflow-releases`; what it was drawn from and with stands in the run's tags."""
     generation = release.manifest["generation"]
@@ -87,7 +114,7 @@ def log_release(settings: Settings, model: RegisteredModel, release: Release, md
         "model_version": str(model.version),
         "training_run": model.run_id,
         "dataset_md5": model.dataset_md5,
-        "configuration": release.manifest.get("configuration", ""),
+        "configuration": release.manifest.get("configuration", "")[:_MOST_WORDS],
     }
     with run(settings, RELEASES, release.folder.name, tags) as log:
         log_model_input(log, version_model_id(settings, model.version))

@@ -10,7 +10,7 @@ import torch
 from gan.configuration.parsing import parse_network
 from gan.errors import CheckpointError, ConfigError, LabelError, UnsafeModelError
 from gan.generation.export import SeededGenerator
-from gan.generation.program_file import load_program_file
+from gan.generation.program_file import load_program_bytes, read_program_file
 from gan.generation.sampling import Program
 from gan.networks.build import build_generator
 from gan.training.checkpoint import load_header, load_tensors, restore_part
@@ -73,6 +73,16 @@ def load_program(settings: Settings, model: RegisteredModel) -> Program:
         UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
         ServiceError: MLflow or its artifact store is away.
     """
+    return load_program_bytes(*read_program(settings, model))
+
+
+def read_program(settings: Settings, model: RegisteredModel) -> tuple[bytes, str]:
+    """Return the bytes of a registered version's program, and what to call their file.
+
+    Raises:
+        UnsafeModelError: the version holds no exported program.
+        ServiceError: MLflow or its artifact store is away.
+    """
     client(settings)
     from mlflow.artifacts import download_artifacts
 
@@ -86,7 +96,7 @@ def load_program(settings: Settings, model: RegisteredModel) -> Program:
                 f"{model.name} version {model.version} has no {PROGRAM_FILE} that can be read "
                 f"({type(error).__name__}): only programs of torch.export are loaded; register the training run again"
             ) from None
-        return load_program_file(Path(file))
+        return read_program_file(Path(file)), file
 
 
 def require_label(model: RegisteredModel, label: int) -> None:

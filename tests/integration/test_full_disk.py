@@ -196,7 +196,7 @@ def test_a_release(small):
     with filled(small), told("is full"):
         build()
     assert list(settings.synthetic_dir.iterdir()) == []
-    assert list((settings.state_dir / "scratch").iterdir()) == []
+    assert list((settings.state_dir / "releases").iterdir()) == []
     assert not build().existed
 
 

@@ -12,6 +12,7 @@ from typing import Self
 
 from gan.data.building.build import in_this_process
 from gan.data.building.encode import Job
+from gan.device.cores import cores
 from gan.errors import ResourcesError
 
 _AHEAD = 2  # jobs that each process has: one to do, and the next, so that it never waits
@@ -24,8 +25,8 @@ class Pool:
     """
 
     def __init__(self) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._workers = [_Worker() for _ in range(cores)] if cores > 1 else []
+        count = cores()
+        self._workers = [_Worker() for _ in range(count)] if count > 1 else []
 
     def __enter__(self) -> Self:
         """Return the pool."""

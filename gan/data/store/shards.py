@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ _SHARD_BYTES = 2**30
 _GROUP_ROWS = 1000
 _GROUP_BYTES = 2**26
 _IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_NAME = re.compile(r"(?P<split>[a-z]+)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
+_NAME = re.compile(r"[a-z]+-\d{5,}-of-\d{5,}\.[a-z]+")
 
 
 def write_shards(
@@ -72,9 +72,9 @@ def write_shards(
     return paths
 
 
-def shard_name(split: str, index: int, count: int) -> str:
+def shard_name(split: str, index: int, count: int, suffix: str = "parquet") -> str:
     """Return the name of a split's shard number `index` of `count`."""
-    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+    return f"{split}-{index:05d}-of-{count:05d}.{suffix}"
 
 
 def rows_of_shard(image_bytes: int, most: int = SHARD_ROWS) -> int:
@@ -97,7 +97,7 @@ def read_digests(path: Path) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
         DatasetError: the shard is missing or broken.
     """
     digests, labels = [], []
-    for group in _groups(path, ["sha256", "label"]):
+    for group in read_groups(path, ["sha256", "label"]):
         try:
             digests += [bytes.fromhex(text) for text in group.column("sha256").to_pylist()]
             labels.append(group.column("label").to_numpy().astype(np.int64))
@@ -128,8 +128,14 @@ def dataset_schema(class_names: Sequence[str], extra: Sequence[str] = ()) -> pa.
     return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}}, sort_keys=True)})
 
 
-def write_shard(path: Path, groups: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write one shard from tables that become its row groups; its bytes depend on them and the schema alone."""
+def write_shard(path: Path | BinaryIO, groups: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write one shard from tables that become its row groups; its bytes depend on them and the schema alone.
+
+    Args:
+        path: the file, by name or open.
+        groups: tables of that schema.
+        schema: from `dataset_schema`.
+    """
     with pq.ParquetWriter(
         path, schema, version="2.6", compression="none", use_dictionary=False, write_statistics=False
     ) as writer:
@@ -176,7 +182,7 @@ def read_split(folder: Path, split: str) -> Iterator[tuple[NDArray[np.uint8], ND
     """
     shape: tuple[int, int, int] | None = None
     for path in shard_paths(folder, split):
-        for group in _groups(path, ["image", "label", "sha256"]):
+        for group in read_groups(path, ["image", "label", "sha256"]):
             try:
                 encoded = [image["bytes"] for image in group.column("image").to_pylist()]
                 if shape is None:
@@ -199,7 +205,7 @@ def read_column(folder: Path, split: str, name: str) -> list[Any]:
     """
     values = []
     for path in shard_paths(folder, split):
-        for group in _groups(path, [name]):
+        for group in read_groups(path, [name]):
             try:
                 values += group.column(name).to_pylist()
             except Exception as error:  # a text that is none, a date before there were dates
@@ -207,23 +213,38 @@ def read_column(folder: Path, split: str, name: str) -> list[Any]:
     return values
 
 
-def shard_paths(folder: Path, split: str) -> list[Path]:
+def shard_paths(folder: Path, split: str, suffix: str = "parquet") -> list[Path]:
     """Return the shards of a split, in order.
 
     Raises:
         DatasetError: there are none, or one is missing.
     """
-    paths = sorted(folder.glob(f"{split}-*.parquet"))
+    again = "run `ganflow ingest` to make the dataset again" if suffix == "parquet" else "generate the release again"
+    paths = sorted(folder.glob(f"{split}-*.{suffix}"))
     if not paths:
-        raise DatasetError(f"{folder} has no {split}-*.parquet: run `ganflow ingest` to make the dataset again")
+        raise DatasetError(f"{folder} has no {split}-*.{suffix}: {again}")
     names = [_NAME.fullmatch(path.name) for path in paths]
-    wanted = [f"{split}-{index:05d}-of-{len(paths):05d}.parquet" for index in range(len(paths))]
+    wanted = [shard_name(split, index, len(paths), suffix) for index in range(len(paths))]
     if not all(names) or [path.name for path in paths] != wanted:
         raise DatasetError(
             f"the {split} shards in {folder} are no complete set ({len(paths)} files, the first {paths[0].name}): "
-            "run `ganflow ingest` to make the dataset again"
+            f"{again}"
         )
     return paths
+
+
+def read_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """Yield the row groups of one shard, with some of its columns.
+
+    Raises:
+        DatasetError: the shard is missing or broken, or has no such column, or two.
+    """
+    with _open(path) as file:
+        names = file.schema_arrow.names
+        if wrong := [name for name in columns if names.count(name) != 1]:
+            raise _broken(path, f"it has {'two columns' if wrong[0] in names else 'no column'} {wrong[0]}")
+        for index in range(file.num_row_groups):
+            yield file.read_row_group(index, columns=columns)
 
 
 def _encoded(images: Any, numbers: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
@@ -241,15 +262,6 @@ def _open(path: Path) -> Iterator[pq.ParquetFile]:
         raise
     except Exception as error:  # on damaged files pyarrow raises nearly any type
         raise _broken(path, error) from None
-
-
-def _groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
-    with _open(path) as file:
-        names = file.schema_arrow.names
-        if wrong := [name for name in columns if names.count(name) != 1]:
-            raise _broken(path, f"it has {'two columns' if wrong[0] in names else 'no column'} {wrong[0]}")
-        for index in range(file.num_row_groups):
-            yield file.read_row_group(index, columns=columns)
 
 
 def _rows_within(budget: int, image_bytes: int, most: int) -> int:

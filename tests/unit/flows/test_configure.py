@@ -2,10 +2,18 @@
 
 import pytest
 
-from flows.configure import evaluation_overrides, require_resolvable, resolve_config, resolve_data, resolve_own
+from flows.configure import (
+    evaluation_overrides,
+    quota_overrides,
+    release_overrides,
+    require_resolvable,
+    resolve_config,
+    resolve_data,
+    resolve_own,
+)
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.provenance import Configuration
-from gan.errors import ConfigError
+from gan.errors import ConfigError, InputError
 
 OWN = Configuration(origin="version", name="3", config=preset("cifar10"))
 
@@ -70,3 +78,43 @@ def test_options_of_a_protocol_are_overrides():
         "evaluation.resize=clean",
         "evaluation.seed=0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "overrides"),
+    [
+        ({}, []),
+        ({"n": 5, "balance": "real"}, ["release.num_images=5", "release.balance=real"]),
+        ({"n": 5, "balance": "equal"}, ["release.num_images=5", "release.balance=equal"]),
+        ({"fill": 7}, ["release.balance=fill", "release.fill=7"]),
+        ({"balance": "want.csv"}, []),
+        ({"format": "npz", "shard_images": 9}, ["release.format=npz", "release.shard_images=9"]),
+    ],
+)
+def test_what_a_release_is_asked_for_becomes_overrides(given, overrides):
+    assert release_overrides(**given) == overrides
+    resolve_config("debug", release_overrides(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"n": 5, "fill": 7}, "both --n 5 and --fill 7 say how many images: give one of them"),
+        ({"n": 5, "balance": "want.csv"}, "both --n 5 and --balance want.csv say how many images"),
+        ({"fill": 7, "balance": "real"}, "both --fill 7 and --balance real say how many of each class"),
+    ],
+)
+def test_one_option_says_how_many(given, sentence):
+    with pytest.raises(InputError, match=sentence):
+        release_overrides(**given)
+
+
+def test_a_file_of_quotas_becomes_overrides(tmp_path):
+    path = tmp_path / "want.csv"
+    path.write_text('class,count\né,3\n"a, b",0\n', "utf-8")
+    names = ("a, b", "é", "c")
+    overrides = quota_overrides(str(path), names)
+    assert resolve_config("debug", overrides).config.release.quotas == {"é": 3, "a, b": 0}
+    assert quota_overrides("equal", names) == quota_overrides("real", names) == quota_overrides(None, names) == []
+    with pytest.raises(InputError, match=r"want\.csv, line 2 names «é», which the model does not know"):
+        quota_overrides(str(path), ("a, b",))

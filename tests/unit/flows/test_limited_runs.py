@@ -3,6 +3,7 @@
 import pytest
 
 from flows.evaluate import evaluate
+from flows.generate import generate
 from flows.ingest import ingest
 from gan.errors import GanflowError, InputError
 
@@ -38,6 +39,12 @@ def test_ingest(parameters):
 def test_evaluate(parameters):
     with pytest.raises(InputError, match="may not read"):
         evaluate.fn(**parameters)
+
+
+@pytest.mark.parametrize("balance", ["/etc/passwd", "../want.csv", "~root/want.csv"])
+def test_generate(balance):
+    with pytest.raises(InputError, match="may not read"):
+        generate.fn(balance=balance)
 
 
 @pytest.mark.parametrize(("started", "parameter"), [(ingest, "source"), (evaluate, "model")])

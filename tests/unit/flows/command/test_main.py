@@ -24,9 +24,11 @@ VERBS = {
     "promote": {"--force", "--reason", "--json", "--help"},
     "rollback": {"--to", "--reason", "--json", "--help"},
     "history": {"--limit", "-n", "--json", "--help"},
-    "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "releases": {"--limit", "-n", "--json", "--help"},
     "recall": {"--reason", "--json", "--help"},
+    "generate": COMMON
+    | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
+    | {"--workers", "-w"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},

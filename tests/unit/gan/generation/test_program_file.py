@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 from gan.configuration.config import NetworkConfig
 from gan.errors import UnsafeModelError
 from gan.generation.export import SeededGenerator, export_program
-from gan.generation.program_file import forget_places, load_program_file, require_plain_program
+from gan.generation.program_file import (
+    forget_places,
+    load_program_bytes,
+    load_program_file,
+    read_program_file,
+    require_plain_program,
+)
 from gan.networks.build import build_generator
 
 GRAPH = "model/models/model.json"
@@ -212,3 +218,24 @@ def test_what_pytorch_cannot_read_is_a_sentence_and_no_traceback_in_a_log(good, 
         logger.removeHandler(handler)
     assert said == []
     assert not logger.disabled
+
+
+def test_bytes_are_judged_as_their_file_is(tmp_path):
+    file = tmp_path / "model.pt2"
+    export(*NETWORKS[2], file)
+    content = read_program_file(file)
+    program = load_program_bytes(content, "the program", torch.device("cpu"))
+    assert torch.equal(program(ROWS), load_program_file(file)(ROWS))
+    with pytest.raises(UnsafeModelError, match="the program was not loaded, for it is no plain program"):
+        load_program_bytes(content[:-100], "the program")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_a_program_draws_on_a_gpu(tmp_path):
+    file = tmp_path / "model.pt2"
+    export(*NETWORKS[2], file)
+    program = load_program_bytes(read_program_file(file), "the program", torch.device("cuda"))
+    images = program(ROWS.cuda())
+    assert images.is_cuda
+    assert (images.cpu().int() - load_program_file(file)(ROWS).int()).abs().max() <= 1

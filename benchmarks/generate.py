@@ -1,0 +1,207 @@
+"""A release drawn by ganflow against Ray Data, Pillow and Parquet on the same model and cores; prints one JSON object.
+
+  A  `tasks.generate.release.build_release`, as `ganflow generate` draws: rows mixed, images drawn and encoded, hashed,
+     copies looked up, Parquet shards written and kept on the disk, samples, card and manifest, every file read back
+  B  `ray.data.range(n).map_batches(…)` with an actor for each core, each of one thread, that loads the program once;
+     Pillow encodes PNG in the same call, `write_parquet` writes
+  G  the program alone, a thread for each core, on the batches that A draws
+  E  encoding alone, on as many threads: PNG files of images that G has made
+
+B's clock begins when its first actor has loaded the program, A's when it has started its threads. Claims: A makes 3
+times the images a second of B, and not less than 0.85 of the slower of G and E; on a CPU these share the cores with
+each other, so `both` says what would be left if nothing but G and E had to be done there. The generator has the shape
+of a preset and weights as they begin. Rounds alternate; for figures to be shown let nothing else run beside it.
+"""
+
+import argparse
+import io
+import json
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from gan.configuration.config import ReleaseConfig
+from gan.configuration.presets import preset
+from gan.data.pixels.png import encode_pngs
+from gan.device.cores import cores
+from gan.generation.export import SeededGenerator, export_program
+from gan.generation.program_file import load_program_bytes
+from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.protocol import Protocol
+from gan.networks.build import build_generator
+from tasks.generate.release import build_release
+from tasks.runtime.settings import THREADS_WAIT, Settings
+from tasks.tracking.versions import RegisteredModel
+
+CLASSES = tuple("0123456789")
+BATCH = 250
+LEAST_RATIO, LEAST_SHARE = 3.0, 0.85
+NO_DIGESTS: frozenset[str] = frozenset()
+
+
+def program_file(name: str) -> bytes:
+    """Return the exported generator of a preset's shape."""
+    torch.manual_seed(0)
+    config = preset(name)
+    channels = 1 if config.data.channels == "auto" else config.data.channels
+    file = io.BytesIO()
+    G = build_generator(config.network, channels=channels, num_classes=len(CLASSES))
+    torch.export.save(export_program(SeededGenerator(G)), file)
+    return file.getvalue()
+
+
+def ours(content: bytes, n: int, folder: Path) -> float:
+    """Draw a release; return images a second."""
+    protocol = Protocol(
+        num_generated=1000, num_reference=900, reference_split="train", resize="tf1", network="inception",
+        network_sha256="s", precision="fp32", dataset_md5="0" * 32, seed=0,
+    )  # fmt: skip
+    began: list[float] = []
+    build_release(
+        Settings(ganflow_home=folder),
+        RegisteredModel(1, "r", "0" * 32, CLASSES, "gan-generator"),
+        load_program_bytes(content, "the program"),
+        ReleaseConfig(num_images=n, batch_size=BATCH),
+        name="r",
+        evaluation=Evaluation(protocol=protocol, metrics={"kid1k": Metric(value=0.01)}),
+        training_digests=NO_DIGESTS,
+        configuration="of a benchmark",
+        on_progress=lambda done: began.append(time.time()),
+    )
+    return n / (time.time() - began[0])
+
+
+class Actor:
+    """Draws and encodes a batch of rows.
+
+    Args:
+        content: the program's file.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        torch.set_num_threads(1)
+        self.program = load_program_bytes(content, "the program")
+        self.began = time.time()
+
+    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Return PNG files, labels and seeds."""
+        seeds = batch["id"].astype(np.int64)
+        labels = seeds % len(CLASSES)
+        with torch.no_grad():
+            images = self.program(torch.from_numpy(np.stack([seeds, labels], axis=1))).numpy()
+        pngs = []
+        for image in images:
+            file = io.BytesIO()
+            Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(file, "PNG")
+            pngs.append(file.getvalue())
+        began = np.full(len(seeds), self.began)
+        return {"image": np.array(pngs, dtype=object), "label": labels, "seed": seeds, "began": began}
+
+
+def theirs(content: bytes, n: int, folder: Path) -> float:
+    """Draw as many images through Ray Data; return images a second."""
+    import ray
+    import ray.data
+
+    rows = ray.data.range(n, override_num_blocks=max(1, n // 2500))
+    drawn = rows.map_batches(
+        Actor, fn_constructor_args=(ray.put(content),), batch_size=BATCH, concurrency=cores(), num_cpus=1
+    )
+    drawn.write_parquet(str(folder))
+    ended = time.time()
+    tables = [pq.read_table(path, columns=["began", "seed"]) for path in folder.rglob("*.parquet")]
+    assert sum(len(table) for table in tables) == n
+    return n / (ended - min(min(table.column("began").to_pylist()) for table in tables))
+
+
+def on_threads(work: Callable[[Any], object], parts: Iterable[Any]) -> float:
+    """Return seconds that work on all parts takes, a thread for each core."""
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        started = time.perf_counter()
+        list(pool.map(work, parts))
+        seconds = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    return seconds
+
+
+def bare(content: bytes, n: int) -> tuple[float, float]:
+    """Return images a second of the program alone, and of encoding alone."""
+    program = load_program_bytes(content, "the program")
+    seeds = torch.arange(n)
+    rows = torch.stack([seeds, seeds % len(CLASSES)], dim=1).split(BATCH)
+
+    @torch.no_grad()
+    def draw(batch: torch.Tensor) -> torch.Tensor:
+        return program(batch)
+
+    made = [draw(batch).numpy() for batch in rows[:4]]
+    drawing = on_threads(draw, rows)
+    return n / drawing, n / on_threads(encode_pngs, [made[number % len(made)] for number in range(len(rows))])
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    """Return the values, their median and their ends."""
+    each = [float(f"{value:.4g}") for value in values]
+    return {"median": statistics.median(each), "min": min(each), "max": max(each), "each": each}
+
+
+def shown(rates: dict[str, list[float]]) -> dict[str, Any]:
+    """Return ratios and shares round by round, and whether the claims hold."""
+    together = list(zip(rates["ganflow"], rates["Ray Data"], rates["G"], rates["encoding"], strict=True))
+    ratio = spread([a / b for a, b, _, _ in together])
+    share = spread([a / min(g, e) for a, _, g, e in together])
+    both = spread([a * (1 / g + 1 / e) for a, _, g, e in together])
+    return {
+        "met": {
+            f"ratio >= {LEAST_RATIO}": ratio["median"] >= LEAST_RATIO,
+            f"share >= {LEAST_SHARE}": share["median"] >= LEAST_SHARE,
+        },
+        "ratio": ratio,
+        "share_of_the_slower": share,
+        "share_of_both": both,
+        "img_per_s": {name: spread(values) for name, values in rates.items()},
+    }
+
+
+def main() -> None:
+    """Alternate and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="each draws a release in both ways (default 3)")
+    parser.add_argument("--images", type=int, default=20_000, help="of a release (default 20,000)")
+    parser.add_argument("--preset", default="digits", help="whose generator (default digits)")
+    arguments = parser.parse_args()
+    load, n = os.getloadavg()[0], arguments.images
+    os.environ.update(THREADS_WAIT)
+    import ray
+
+    ray.init(num_cpus=cores() + 1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    content = program_file(arguments.preset)
+    rates: dict[str, list[float]] = {name: [] for name in ("ganflow", "Ray Data", "G", "encoding")}
+    for number in range(arguments.rounds):
+        for name in ("ganflow", "Ray Data")[:: -1 if number % 2 else 1]:
+            with tempfile.TemporaryDirectory() as folder:
+                rates[name].append((ours if name == "ganflow" else theirs)(content, n, Path(folder)))
+        for name, rate in zip(("G", "encoding"), bare(content, n), strict=True):
+            rates[name].append(rate)
+        done = ", ".join(f"{name} {each[-1]:.0f} img/s" for name, each in rates.items())
+        print(f"round {number + 1}: {done}", file=sys.stderr, flush=True)
+    facts = {"benchmark": "generate", **shown(rates), "images": n, "preset": arguments.preset, "batch": BATCH}
+    print(json.dumps({**facts, "cores": cores(), "load_before": round(load, 2), "torch": torch.__version__}))
+
+
+if __name__ == "__main__":
+    main()

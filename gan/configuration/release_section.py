@@ -1,0 +1,53 @@
+"""The section `release`: how many images of which class, and what they are written as."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from gan.configuration.sections import Frozen
+from gan.configuration.vocabulary import Balance, ReleaseFormat
+
+
+class ReleaseConfig(Frozen):
+    """What `generate` draws."""
+
+    num_images: Annotated[int, Field(ge=1, le=10**12)] = Field(
+        1000, description="images in a release; not looked at where release.balance is quotas or fill"
+    )
+    batch_size: Annotated[int, Field(ge=1, le=2**20)] = Field(250, description="images per call of the generator")
+    balance: Balance = Field(
+        "equal",
+        description="images of each class: equal; real, in the dataset's proportions; quotas; or fill, what rare ones "
+        "lack",
+    )
+    quotas: dict[str, Annotated[int, Field(ge=0, le=10**12)]] = Field(
+        {}, description="images by class where release.balance is quotas; classes that are not named get none"
+    )
+    fill: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        None, description="images that each class of data/ has together with the release where release.balance is fill"
+    )
+    format: ReleaseFormat = Field(
+        "parquet", description="of the files: parquet, webdataset, imagefolder or npz (NumPy's arrays)"
+    )
+    shard_images: Annotated[int, Field(ge=1, le=10**9)] = Field(
+        10_000, description="most images in a shard; fewer where they are so large that they would pass 256 MiB decoded"
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=10**6)] = Field(
+        20, description="how often an image is drawn that is rejected, before the release fails"
+    )
+
+    @model_validator(mode="after")
+    def _one_says_how_many(self) -> Self:
+        asked = any(self.quotas.values())
+        if (self.balance == "quotas") != asked or (self.quotas and not asked):
+            quotas = f"asks for {sum(self.quotas.values())} images" if self.quotas else "is empty"
+            raise ValueError(
+                f"release.balance is {self.balance} but release.quotas {quotas}: set release.balance to quotas and "
+                "name a class with images, or empty release.quotas"
+            )
+        if (self.balance == "fill") != (self.fill is not None):
+            raise ValueError(
+                f"release.balance is {self.balance} but release.fill is {'null' if self.fill is None else self.fill}: "
+                "set both, or release.fill to null"
+            )
+        return self

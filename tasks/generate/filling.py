@@ -1,0 +1,176 @@
+"""A partial release filled: missing blocks drawn, duplicates drawn again, and what all shards share written."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from threading import Lock
+
+import numpy as np
+
+from gan.data.files.atomic import replacing, write_whole
+from gan.data.files.digest import file_sha256
+from gan.generation.grids import COLUMNS, ROWS, class_grid_png
+from gan.release.formats.table import format_named
+from gan.release.recipe import Block, Drawn, Recipe
+from gan.release.rows import Rows, row_seeds
+from gan.release.shard import Images, Shard, pixel_digests
+from tasks.generate.packed import Drawer
+from tasks.generate.partial import Partial, ShardRecord
+
+
+class Filling:
+    """Fills the partial folder of a release.
+
+    Args:
+        partial: the folder.
+        recipe: of the release.
+        shape: (H, W, C) of an image.
+        labels: [N] int64 of all rows.
+        starts: the first row of each shard, and N.
+        drawer: draws the blocks.
+    """
+
+    def __init__(
+        self,
+        partial: Partial,
+        recipe: Recipe,
+        shape: tuple[int, int, int],
+        labels: Rows,
+        starts: Sequence[int],
+        drawer: Drawer,
+    ) -> None:
+        self.partial = partial
+        self.recipe = recipe
+        self.shape = shape
+        self.labels = labels
+        self.starts = starts
+        self.drawer = drawer
+        self.form = format_named(recipe.format)
+
+    @property
+    def records(self) -> list[ShardRecord]:
+        """Those of all shards, in order."""
+        return [self.partial.shards[index] for index in range(self.recipe.shards)]
+
+    def draw(self, training_digests: Collection[str], on_progress: Callable[[int], None]) -> None:
+        """Draw what is missing, and again what is a duplicate, until nothing is.
+
+        Args:
+            training_digests: sha256 of each training image's pixels.
+            on_progress: called with the rows that are there.
+
+        Raises:
+            ReleaseError: a quota cannot be met.
+        """
+        there = self.partial.shards
+        counter = _Counter(sum(len(record.attempts) for record in there.values()), on_progress)
+        missing = [index for index in range(self.recipe.shards) if index not in there]
+        fresh = (Block.fresh(index, self.starts[index], self.labels[self._slice(index)]) for index in missing)
+        if missing:
+            self._draw(fresh, training_digests, counter.add)
+        else:
+            counter.add(0)
+        if (find := self.recipe.selection.duplicates) is None:
+            return
+        while True:
+            for each in self.partial.redrawn:
+                self._redraw(each, training_digests)
+            rows = find(np.concatenate([np.asarray(record.fingerprints) for record in self.records]))
+            if not len(rows):
+                return
+            attempts = np.concatenate([record.attempts for record in self.records])
+            # Written down first: a kill amid it must not change which rows were meant.
+            self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
+
+    def finish(self, card: str) -> dict[str, str]:
+        """Write index, samples and card; return the sha256 of every file by its path.
+
+        Args:
+            card: Markdown.
+        """
+        folder = self.partial.files
+        files = {path: sha256 for record in self.records for path, sha256 in record.files.items()}
+        if self.form.INDEX_FILE:
+            path = folder / self.form.INDEX_FILE
+            with replacing(path) as draft, draft.open("wb") as file:
+                file.write(self.form.INDEX_HEADER)
+                for index in range(self.recipe.shards):
+                    file.write(self.partial.lines(index))
+            files[self.form.INDEX_FILE] = file_sha256(path)
+        rows = _sample_rows(self.labels)
+        write_whole(folder / "samples.png", class_grid_png(self._images(rows), self.labels[rows]))
+        write_whole(folder / "README.md", card)
+        files |= {name: file_sha256(folder / name) for name in ("samples.png", "README.md")}
+        return dict(sorted(files.items()))
+
+    def _draw(self, blocks: Iterable[Block], training_digests: Collection[str], on_rows: Callable[[int], None]) -> None:
+        with closing(self.drawer.draw(self.recipe, blocks, on_rows)) as parcels:
+            for packed in parcels:
+                self.partial.keep(packed, sum(digest.hex() in training_digests for digest in packed.digests))
+
+    def _redraw(self, rows: Sequence[tuple[int, int]], training_digests: Collection[str]) -> None:
+        """Draw rows again where they still are at the attempt that is not to be taken."""
+        found: dict[int, list[int]] = {}
+        for row, attempt in rows:
+            index = int(np.searchsorted(self.starts, row, side="right")) - 1
+            if self.partial.shards[index].attempts[row - self.starts[index]] == attempt:
+                found.setdefault(index, []).append(row - self.starts[index])
+        if found:
+            self._draw(self._again(found), training_digests, lambda count: None)
+
+    def _again(self, found: dict[int, list[int]]) -> Iterator[Block]:
+        for index, places in sorted(found.items()):
+            yield Block.again(self.starts[index], self._drawn(index), np.array(sorted(places), np.int64))
+
+    def _drawn(self, index: int) -> Drawn:
+        """Take a shard from the disk as it was when it was drawn."""
+        record, recipe = self.partial.shards[index], self.recipe
+        payloads = list(self.form.stored(self.partial.files, record.files))
+        rows = np.arange(self.starts[index], self.starts[index + 1])
+        shard = Shard(
+            index=index,
+            count=recipe.shards,
+            shape=self.shape,
+            class_names=recipe.class_names,
+            payloads=payloads,
+            digests=pixel_digests(self.form.pixels(payload, self.shape) for payload in payloads),
+            seeds=row_seeds(recipe.first_seed, recipe.num_images, rows, record.attempts),
+            labels=self.labels[self._slice(index)],
+            marks=recipe.marks,
+        )
+        return Drawn(shard, record.attempts, record.asked, record.rejected, record.fingerprints)
+
+    def _images(self, rows: Rows) -> Images:
+        """Decode single rows."""
+        found = {}
+        for index in np.unique(np.searchsorted(self.starts, rows, side="right") - 1).tolist():
+            wanted = set(rows.tolist())
+            stored = self.form.stored(self.partial.files, self.partial.shards[index].files)
+            for row, payload in enumerate(stored, self.starts[index]):
+                if row in wanted:
+                    found[row] = self.form.pixels(payload, self.shape)
+        return np.stack([found[row] for row in rows.tolist()])
+
+    def _slice(self, index: int) -> slice:
+        return slice(self.starts[index], self.starts[index + 1])
+
+
+class _Counter:
+    """Adds up rows from several threads."""
+
+    def __init__(self, done: int, show: Callable[[int], None]) -> None:
+        self.done = done
+        self.show = show
+        self._lock = Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self.done += count
+            self.show(self.done)
+
+
+def _sample_rows(labels: Rows) -> Rows:
+    """The first rows of each of the first classes, as many as the picture has room for."""
+    present = np.unique(labels)[:ROWS]
+    if len(present) == 1:
+        return np.arange(min(len(labels), ROWS * COLUMNS))
+    return np.concatenate([np.flatnonzero(labels == label)[:COLUMNS] for label in present])

@@ -1,0 +1,67 @@
+"""A small exported generator and a release of it, for tests in this process and in others that are killed.
+
+`python -m releasing HOME PROGRAM IMAGES SHARD FORMAT` draws one.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from gan.configuration.config import NetworkConfig, ReleaseConfig
+from gan.generation.export import SeededGenerator, export_program
+from gan.generation.program_file import load_program_bytes
+from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.protocol import Protocol
+from gan.networks.build import build_generator
+from tasks.generate.release import build_release
+from tasks.runtime.settings import Settings
+from tasks.tracking.versions import RegisteredModel
+
+CLASSES = ("zero", "one / eins", "zwei")
+MODEL = RegisteredModel(3, "r77", "0" * 32, CLASSES, "gan-generator")
+PROTOCOL = Protocol(
+    num_generated=1000, num_reference=900, reference_split="train", resize="tf1", network="inception",
+    network_sha256="s", precision="bf16", dataset_md5="0" * 32, seed=0,
+)  # fmt: skip
+
+
+def small_program() -> bytes:
+    """The file of a generator of 8x8 RGB images."""
+    import io
+
+    torch.manual_seed(0)
+    network = NetworkConfig(widths=(16, 16), latent_dim=8, embedding_dim=4, group_width=4, expansion=1)
+    G = build_generator(network, channels=3, num_classes=len(CLASSES))
+    for parameter in G.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    file = io.BytesIO()
+    torch.export.save(export_program(SeededGenerator(G)), file)
+    return file.getvalue()
+
+
+def release(home: Path, program: bytes, **others):
+    """Build the release `r`, with settings of `ReleaseConfig` and arguments of `build_release`."""
+    ours = {"name": "r", "training_digests": (), "configuration": "of version 3"}
+    given = {key: others.pop(key) for key in ("drawer", "selection", "quotas", "on_progress") if key in others}
+    return build_release(
+        Settings(ganflow_home=home),
+        MODEL,
+        load_program_bytes(program, "the program"),
+        ReleaseConfig(**others),
+        evaluation=Evaluation(protocol=PROTOCOL, metrics={"kid1k": Metric(value=0.01)}),
+        **ours,
+        **given,
+    )
+
+
+if __name__ == "__main__":
+    home, program, images, shard, form = sys.argv[1:]
+    release(
+        Path(home),
+        Path(program).read_bytes(),
+        num_images=int(images),
+        batch_size=32,
+        shard_images=int(shard),
+        format=form,
+    )

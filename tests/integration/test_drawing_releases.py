@@ -1,0 +1,149 @@
+"""Releases drawn by any number of workers and over any number of kills have the same bytes.
+
+`GANFLOW_DRILL_SEED` draws the moments.
+"""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ray.cloudpickle import register_pickle_by_value, unregister_pickle_by_value
+from releasing import release, small_program
+
+from gan.errors import ReleaseError
+from gan.release.recipe import Selection
+from tasks.generate.on_ray import OnRay
+from tasks.generate.release import verify_release
+from tasks.runtime.settings import Settings
+
+pytestmark = pytest.mark.integration
+SEED = int(os.environ.get("GANFLOW_DRILL_SEED", "0"))
+KILLS, IMAGES, SHARD = 3, 3000, 75
+SMALL = {"num_images": 500, "batch_size": 32, "shard_images": 90}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known_to_workers():
+    """Ray's processes do not import tests."""
+    here = sys.modules[__name__]
+    register_pickle_by_value(here)
+    yield
+    unregister_pickle_by_value(here)
+
+
+@pytest.fixture(scope="module")
+def program():
+    return small_program()
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_kills_change_no_byte(program, tmp_path):
+    (tmp_path / "program.pt2").write_bytes(program)
+    form = ("parquet", "webdataset", "imagefolder", "npz")[SEED % 4]
+    wanted = release(
+        tmp_path / "one", program, num_images=IMAGES, batch_size=32, shard_images=SHARD, format=form
+    ).folder
+    draws = random.Random(SEED)
+    home = tmp_path / "two"
+    folder, records = home / "synthetic" / "r", home / ".ganflow" / "releases" / "r" / "shards"
+    command = [sys.executable, "-m", "releasing", home, tmp_path / "program.pt2", str(IMAGES), str(SHARD), form]
+    here = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(here)}
+
+    def done():
+        return len(list(records.glob("*.json")))
+
+    for _ in range(KILLS):
+        goal, pause = done() + draws.randint(0, 9), draws.random() / 20
+        with subprocess.Popen(command, env=environment) as process:
+            while done() < goal and process.poll() is None:
+                time.sleep(0.001)
+            time.sleep(pause)
+            process.kill()
+        assert process.returncode == -9
+        assert not folder.exists()
+    assert done() > 0
+    subprocess.run(command, env=environment, check=True, timeout=200)
+    assert contents(folder) == contents(wanted)
+    assert [path for path in (home / ".ganflow").rglob("*") if path.is_file()] == []
+
+
+class Bright:
+    """Rejects images with a bright corner."""
+
+    reasons = ("bright",)
+
+    def __call__(self, images, labels):
+        return (images[:, 0, 0, 0] > 150).astype(np.int64)
+
+
+def prints(images):
+    return images[:, ::4, ::4, 0].reshape(len(images), -1) // 16
+
+
+def alike(found):
+    _, first = np.unique(found, axis=0, return_index=True)
+    return sorted(set(range(len(found))) - set(first.tolist()))
+
+
+SELECTION = Selection({"corner": 150}, Bright, prints, alike)
+
+
+def test_neither_does_the_number_of_workers(program, tmp_path):
+    own = {**SMALL, "max_attempts": 200, "selection": SELECTION}
+    wanted = release(tmp_path / "here", program, **own)
+    assert wanted.manifest["selection"]["corner"] == 150
+    assert 0 < wanted.manifest["selection"]["yield"] < 1
+    assert set(wanted.manifest["selection"]["rejected"]) == {"bright", "duplicate"}
+    done = []
+    for workers in (1, 2):
+        home = tmp_path / str(workers)
+        drawer = OnRay(Settings(ganflow_home=home), program, workers)
+        found = release(home, program, drawer=drawer, on_progress=done.append, **own)
+        assert contents(found.folder) == contents(wanted.folder)
+        assert (done[0], done[-1]) == (0, 500)
+        assert done == sorted(done)
+        done.clear()
+
+
+class Never:
+    """Rejects one class."""
+
+    reasons = ("too alike", "never")
+
+    def __call__(self, images, labels):
+        return 2 * (labels == 1)
+
+
+def test_what_an_actor_raises_is_the_same_sentence(program, tmp_path):
+    drawer = OnRay(Settings(ganflow_home=tmp_path), program, 2)
+    with pytest.raises(ReleaseError, match=r"class «one / eins» was rejected 20 times, mostly as never: select less"):
+        release(tmp_path, program, drawer=drawer, selection=Selection({}, Never), **SMALL)
+    assert list((tmp_path / "synthetic").iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["webdataset", "imagefolder", "npz"])
+def test_other_formats_are_checked_as_parquet_is(program, tmp_path, form):
+    found = release(tmp_path, program, format=form, **SMALL)
+    assert verify_release(found.folder) == found.manifest
+    again = release(tmp_path, program, format=form, **SMALL)
+    assert again.existed
+    with pytest.raises(ReleaseError, match=f"exists with format {form}, not parquet"):
+        release(tmp_path, program, **SMALL)
+    file = next(path for path in sorted(found.folder.rglob("*")) if path.suffix in (".tar", ".png", ".npz"))
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ReleaseError, match=r"is not as manifest\.json says"):
+        verify_release(found.folder)
