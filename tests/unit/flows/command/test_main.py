@@ -26,6 +26,7 @@ VERBS = {
     "history": {"--limit", "-n", "--json", "--help"},
     "generate": COMMON | {"--model", "-m", "--n", "-n", "--name", "--seed"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    "verify": {"--key", "--regenerate", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
     "reproduce": {"--json", "--help"},
