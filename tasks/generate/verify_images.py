@@ -12,14 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.data.pixels.png import decode_png
 from gan.data.store.dataset import MANIFEST
 from gan.errors import DatasetError
 from gan.keyed_random import MASK32, Purpose, threefry2x32
-from gan.release.marks import read_mark
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE, TRAINED_ALGORITHMIC_MEDIA, SourceMark
 from gan.text.shown import reason_of
-from tasks.generate.released_rows import ReleasedRow, row_files, rows
+from tasks.generate.released_rows import ReleasedRow, mark_of, pixels_of, row_files, rows
 from tasks.generate.verified import Findings, Stated, some
 
 Images = NDArray[np.uint8]
@@ -80,14 +78,13 @@ def verify_images(
     keys = _keys(seed)
     chosen: list[tuple[tuple[bool, int], Sampled]] = []  # a heap: the highest is on top
     whole = True
-    for path in row_files(folder, stated):
-        whole = whole and path.is_file()
-        as_made = path.relative_to(folder).as_posix() not in changed
-        for row in _readable(path, findings):
+    for name in row_files(stated):
+        whole = whole and (folder / name).is_file()
+        for row in _readable(folder, name, stated, findings):
             if row is None:
                 whole = False
                 break
-            key = (as_made, next(keys))
+            key = (row.file not in changed, next(keys))
             pixels = judge.look(row, looked.images)
             if pixels is not None and sample:
                 entry = ((not key[0], -key[1]), Sampled(key, looked.images, row.label, row.seed, pixels))
@@ -122,22 +119,23 @@ class _Judge:
     def look(self, row: ReleasedRow, index: int) -> Images | None:
         """Note what is wrong with a row; returns its pixels unless they cannot be decoded."""
         self.labels[row.label] += 1
-        self._look_at_mark(row.payload, index)
+        self._look_at_mark(row, index)
         try:
-            pixels = decode_png(row.payload, self.stated.image.shape)
+            pixels = pixels_of(row, self.stated)
         except ValueError:
             self.wrong["broken"].append(index)
             return None
-        if hashlib.sha256(pixels.tobytes()).hexdigest() != row.digest:
+        if row.digest is not None and hashlib.sha256(pixels.tobytes()).hexdigest() != row.digest:
             self.wrong["pixels"].append(index)
         return pixels
 
-    def _look_at_mark(self, png: bytes, index: int) -> None:
+    def _look_at_mark(self, row: ReleasedRow, index: int) -> None:
+        png = row.payload
         if self._beginning and png.startswith(self._beginning):
             self.marked += 1
             return
         try:
-            found = read_mark(png)
+            found = mark_of(row, self.stated)
         except ValueError:
             self.wrong["broken mark"].append(index)
             return
@@ -155,7 +153,7 @@ class _Judge:
         """Say what is wrong; images are counted where all files could be read."""
         told = self.wrong
         if told["broken"]:
-            findings.wrong("pixels", f"{_are(told['broken'])} no PNG of the release's size")
+            findings.wrong("pixels", f"{_are(told['broken'])} no image of the release's size")
         if told["pixels"]:
             findings.wrong("pixels", f"{_are(told['pixels'])} not as made: the pixels are not those of their sha256")
         self._tell_of_marks(findings, images)
@@ -192,12 +190,12 @@ def _are(indices: list[int]) -> str:
     return f"{len(indices)} images (row {some(indices)}) are" if len(indices) > 1 else f"1 image (row {indices[0]}) is"
 
 
-def _readable(path: Path, findings: Findings) -> Iterator[ReleasedRow | None]:
+def _readable(folder: Path, name: str, stated: Stated, findings: Findings) -> Iterator[ReleasedRow | None]:
     """The rows of a file, and None in place of those that cannot be read."""
-    if not path.is_file():
+    if not (folder / name).is_file():
         return  # told as missing
     try:
-        yield from rows(path)
+        yield from rows(folder, name, stated)
     except DatasetError as error:
         findings.wrong("rows", reason_of(error))
         yield None

@@ -10,12 +10,21 @@ from fuzzing.releases import MARK, drawn, release
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data.pixels.png import decode_png
 from gan.errors import DatasetError
-from gan.release.marks import read_mark
-from tasks.generate.released_rows import row_files, rows
+from tasks.generate.released_rows import mark_of, pixels_of, row_files, rows
+from tasks.generate.verified import Stated
 from tasks.generate.verify_files import read_stated
 
+STATED = Stated.model_validate(
+    {
+        "name": "v3-001",
+        "model": {"name": "gan-generator", "version": 3, "run_id": "r"},
+        "generation": {"num_images": 12, "batch_size": 8},
+        "image": {"height": 8, "width": 8, "channels": 1},
+        "counts": {"a": 12},
+        "files": {},
+    }
+)
 FIRST = "train-00000-of-00002.parquet"
 
 
@@ -26,14 +35,15 @@ def folder(tmp_path_factory):
 
 def test_the_rows_come_in_order_from_all_shards(folder):
     stated = read_stated((folder / "manifest.json").read_bytes())
-    paths = row_files(folder, stated)
-    assert [path.name for path in paths] == [FIRST, "train-00001-of-00002.parquet"]
-    found = [row for path in paths for row in rows(path)]
+    names = row_files(stated)
+    assert names == [FIRST, "train-00001-of-00002.parquet"]
+    found = [row for name in names for row in rows(folder, name, stated)]
+    assert [row.file for row in found] == [FIRST] * 12 + [names[1]] * 13
     images, labels, seeds = drawn()
     assert [row.seed for row in found] == seeds.tolist()
     assert [row.label for row in found] == labels.tolist()
-    assert all((decode_png(row.payload, (8, 8, 1)) == image).all() for row, image in zip(found, images, strict=True))
-    assert {read_mark(row.payload) for row in found} == {MARK.source}
+    assert all((pixels_of(row, stated) == image).all() for row, image in zip(found, images, strict=True))
+    assert {mark_of(row, stated) for row in found} == {MARK.source}
 
 
 @pytest.mark.parametrize("column", ["image", "label", "seed", "sha256"])
@@ -50,12 +60,12 @@ def test_columns_of_other_types(folder, tmp_path, column, what):
         )
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(DatasetError, match=r"^a\.parquet is broken \("):
-        list(rows(tmp_path / "a.parquet"))
+        list(rows(tmp_path, "a.parquet", STATED))
 
 
 def test_files_that_are_not_there(tmp_path):
     with pytest.raises(DatasetError, match="is broken"):
-        list(rows(tmp_path / "a.parquet"))
+        list(rows(tmp_path, "a.parquet", STATED))
 
 
 @given(st.data())
@@ -67,4 +77,4 @@ def test_damage_is_an_error_or_rows(folder, tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "a.parquet"
     path.write_bytes(content)
     with contextlib.suppress(DatasetError):
-        assert len(list(rows(path))) == 12
+        assert len(list(rows(path.parent, path.name, STATED))) == 12

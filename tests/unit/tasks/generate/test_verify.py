@@ -247,7 +247,7 @@ def test_counts_that_are_others(home, folder):
 def test_images_of_another_size(home, folder):
     seal(folder, image={"height": 8, "width": 9, "channels": 1})
     _, problems = told(home, folder)
-    assert problems == {"pixels": "25 images (row 0, 1, 2 and 22 more) are no PNG of the release's size"}
+    assert problems == {"pixels": "25 images (row 0, 1, 2 and 22 more) are no image of the release's size"}
 
 
 def test_a_shard_that_is_none(home, folder):
