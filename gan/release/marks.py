@@ -40,11 +40,14 @@ class Mark:
         """What `read_mark` finds in each image of the release."""
         return SourceMark(TRAINED_ALGORITHMIC_MEDIA, self.creator_tool)
 
+    def stated(self) -> dict[str, str]:
+        """What the manifest says of the mark, by the names of its standard."""
+        return {SOURCE_TYPE: TRAINED_ALGORITHMIC_MEDIA, CREATOR_TOOL: self.creator_tool}
+
     def fields(self) -> dict[str, str | int]:
         """The mark by the names of its standard, then by ours; a number is one."""
         return {
-            SOURCE_TYPE: TRAINED_ALGORITHMIC_MEDIA,
-            CREATOR_TOOL: self.creator_tool,
+            **self.stated(),
             "model": self.model,
             "model_version": self.version,
             "dataset_md5": self.dataset_md5,

@@ -15,7 +15,6 @@ from gan.generation.export import SeededGenerator
 from gan.generation.sampling import draw
 from gan.networks.build import build_generator
 from gan.release.marks import Mark, parquet_metadata, png_chunks
-from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE
 from tasks.generate.signature import SIGNATURE, SigningKey
 
 NAMES = ("zero", "one", "two")
@@ -72,7 +71,7 @@ def seal(folder, *, key=KEY, **changes):
         "generation": {"num_images": 25, "first_seed": FIRST_SEED, "batch_size": 8, "precision": "fp32"},
         "image": {"height": 8, "width": 8, "channels": 1},
         "counts": {name: labels.count(label) for label, name in enumerate(NAMES)},
-        "marks": {name: MARK.fields()[name] for name in (SOURCE_TYPE, CREATOR_TOOL)},
+        "marks": MARK.stated(),
         "files": files,
     }
     if key:
