@@ -21,6 +21,7 @@ from flows.command.run import run
 from flows.command.train import retrain, train
 from flows.command.tune import tune
 from flows.command.up import up
+from flows.command.verify import verify
 
 app = group(
     "ganflow",
@@ -28,7 +29,7 @@ app = group(
     "in MLflow and draw releases from the champion, all as Prefect flows.",
     (
         *(run, ingest, train, evaluate, register, retrain, promote, rollback, history),
-        *(generate, sample, releases, recall, lineage, reproduce, compare, tune, presets, doctor, prune, up),
+        *(generate, sample, verify, releases, recall, lineage, reproduce, compare, tune, presets, doctor, prune, up),
     ),
     [datasets],
 )

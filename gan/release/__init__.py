@@ -1,1 +1,1 @@
-"""Synthetic images that can be handed on: how many of which class, drawn block by block, written in a common format."""
+"""What makes a set of generated images a release that can be handed on."""

@@ -6,6 +6,7 @@ and one filter for all rows saves the search that makes other encoders slow.
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 import imagecodecs
 import numpy as np
@@ -22,8 +23,14 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return encoded
 
 
-def encode_pngs(images: NDArray[np.uint8]) -> list[bytes]:
-    """Encode each of `[N, H, W, C]` uint8 images, C 1 or 3, without loss."""
+def encode_pngs(images: NDArray[np.uint8], chunks: bytes = b"") -> list[bytes]:
+    """Encode each of `[N, H, W, C]` uint8 images, C 1 or 3, without loss.
+
+    Args:
+        images: the pixels.
+        chunks: whole chunks, as `png_chunk` makes them, that each file carries behind its header; they say something
+            about the image and change no pixel.
+    """
     count, height, width, channels = images.shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
     rows = np.empty((count, height, 1 + width * channels), np.uint8)
@@ -31,7 +38,7 @@ def encode_pngs(images: NDArray[np.uint8]) -> list[bytes]:
     flat = images.reshape(count, height, width * channels)
     rows[:, 0, 1:] = flat[:, 0]
     np.subtract(flat[:, 1:], flat[:, :-1], out=rows[:, 1:, 1:])  # modulo 256, as PNG wants
-    before, after = _SIGNATURE + b"".join(_chunk(b"IHDR", header)), b"".join(_chunk(b"IEND", b""))
+    before, after = _SIGNATURE + png_chunk(b"IHDR", header) + chunks, png_chunk(b"IEND", b"")
     packed = (imagecodecs.deflate_encode(each.tobytes(), level=1) for each in rows.reshape(count, -1))
     return [b"".join((before, *_chunk(b"IDAT", each), after)) for each in packed]
 
@@ -62,6 +69,36 @@ def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     if pixels.dtype != np.uint8 or pixels.size != np.prod(shape):
         raise ValueError(f"a PNG image of shape {pixels.shape} where {shape} was expected")
     return np.asarray(pixels, dtype=np.uint8).reshape(shape)
+
+
+def png_chunk(name: bytes, body: bytes) -> bytes:
+    """Return one chunk: its length, its name of four letters, its body and their checksum."""
+    return b"".join(_chunk(name, body))
+
+
+def read_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Read the name and body of each chunk of a PNG up to its end, in order; nothing is decoded or unpacked.
+
+    Raises:
+        ValueError: not a PNG, a chunk that is cut short or has another checksum, bytes behind the end, or no end.
+    """
+    if data[:8] != _SIGNATURE:
+        raise ValueError("not a PNG image")
+    at = 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        name, end = data[at + 4 : at + 8], at + 12 + length
+        if end > len(data):
+            break
+        if zlib.crc32(data[at + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            raise ValueError("a broken PNG image (a chunk's checksum is another)")
+        if name == b"IEND":
+            if end != len(data):
+                raise ValueError("a PNG image with bytes behind its end")
+            return
+        yield name, data[at + 8 : end - 4]
+        at = end
+    raise ValueError("a broken PNG image (it is cut short)")
 
 
 def _chunk(name: bytes, body: bytes | bytearray) -> tuple[bytes, ...]:

@@ -30,6 +30,7 @@ VERBS = {
     | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
     | {"--workers", "-w"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    "verify": {"--key", "--regenerate", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},
     "reproduce": {"--json", "--help"},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from gan.data.pixels.png import decode_png, encode_png, encode_pngs
+from gan.data.pixels.png import decode_png, encode_png, encode_pngs, png_chunk, read_chunks
 
 FROZEN = (
     "89504e470d0a1a0a0000000d4948445200000004000000040802000000269309290000001a49444154780163626064626661"
@@ -68,3 +68,24 @@ def test_another_shape_is_refused_before_decoding():
         decode_png(encode_png(np.zeros((8, 9, 1), np.uint8)), (8, 8, 1))
     with pytest.raises(ValueError, match="expected"):
         decode_png(encode_png(np.zeros((8, 8, 3), np.uint8)), (8, 8, 1))
+
+
+def test_chunks_stand_behind_the_header_and_change_nothing_else():
+    images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    said = png_chunk(b"tEXt", b"Title\0x") + png_chunk(b"iTXt", b"a\0\0\0\0\0b")
+    for with_it, without, pixels in zip(encode_pngs(images, said), encode_pngs(images), images, strict=True):
+        assert with_it == without[:33] + said + without[33:]
+        assert np.array_equal(decode_png(with_it, (4, 4, 3)), pixels)
+        assert [name for name, _ in read_chunks(with_it)] == [b"IHDR", b"tEXt", b"iTXt", b"IDAT"]
+        assert dict(read_chunks(with_it))[b"iTXt"] == b"a\0\0\0\0\0b"
+
+
+def test_a_change_of_any_byte_of_a_png_is_seen_in_its_chunks():
+    png = encode_png(np.zeros((2, 2, 1), np.uint8))
+    for place in range(len(png)):
+        for bit in (1, 128):
+            changed = png[:place] + bytes([png[place] ^ bit]) + png[place + 1 :]
+            with pytest.raises(ValueError, match="PNG"):
+                list(read_chunks(changed))
+    with pytest.raises(ValueError, match="behind its end"):
+        list(read_chunks(png + b"x"))

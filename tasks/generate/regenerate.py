@@ -1,0 +1,111 @@
+"""Images of a release drawn again from (version, seed, label), and held against those that are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan.errors import GanflowError
+from gan.generation.sampling import Program
+from tasks.generate.verified import Findings, Stated, some
+from tasks.generate.verify_images import Sampled
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import SQLITE
+from tasks.tracking.registry import load_program
+from tasks.tracking.versions import RegisteredModel, find_model
+
+_MOST_BATCH = 2**12
+"""A manifest may say anything: beyond this, batches have long stopped to change a bit."""
+
+
+class CannotRegenerateError(Exception):
+    """Why nothing can be drawn again, in words that follow «nothing was drawn again:»."""
+
+
+@dataclass(frozen=True)
+class Regenerated:
+    """How many images were drawn again, and how many of them are equal bit by bit, and within one grey level."""
+
+    drawn: int
+    equal: int
+    near: int
+
+
+def registered_program(settings: Settings, stated: Stated) -> tuple[RegisteredModel, Program]:
+    """Load the version that drew a release.
+
+    Raises:
+        CannotRegenerateError: there is no registry here, it is away, or it does not have that very version.
+    """
+    database = settings.tracking_uri.removeprefix(SQLITE)
+    if database != settings.tracking_uri and not Path(database).exists():
+        raise CannotRegenerateError(f"there is no registry at {settings.tracking_place}")
+    wanted = stated.model
+    own = settings.model_copy(update={"ganflow_model": wanted.name})
+    try:
+        found = find_model(own, str(wanted.version))
+        if found.run_id != wanted.run_id:
+            raise CannotRegenerateError(
+                f"version {wanted.version} of {wanted.name} in the registry at {settings.tracking_place} is of another "
+                "training run than the one that drew the release"
+            )
+        return found, load_program(own, found)
+    except GanflowError as error:
+        raise CannotRegenerateError(str(error)) from None
+
+
+def regenerate(
+    model: RegisteredModel, program: Program, stated: Stated, sample: Sequence[Sampled], findings: Findings
+) -> Regenerated:
+    """Draw images again, in batches of the size that they were drawn in, each at the place that its row has there.
+
+    Args:
+        model: the version.
+        program: the same, loaded, on the CPU.
+        stated: what the manifest says.
+        sample: the images that are there.
+        findings: where to say which are not what the generator makes.
+    """
+    known = [each for each in sample if -1 <= each.label < len(model.class_names)]
+    if unknown := [each.row for each in sample if not -1 <= each.label < len(model.class_names)]:
+        findings.wrong(
+            "generator", f"rows with labels that {model.name} version {model.version} has not: {some(unknown)}"
+        )
+    differences: dict[int, int] = {}
+    size = min(stated.generation.batch_size, _MOST_BATCH)
+    for batch in _batches(known, size):
+        filling = next(iter(batch.values()))
+        drawn = [batch.get(place, filling) for place in range(size)]
+        rows = torch.tensor([(each.seed, each.label) for each in drawn], dtype=torch.int64)
+        with torch.no_grad():
+            images = program(rows).cpu().numpy()
+        for place, each in batch.items():
+            same_size = images[place].shape == each.pixels.shape
+            differences[each.row] = (
+                int(np.abs(images[place].astype(np.int16) - each.pixels).max()) if same_size else 255
+            )
+    if others := sorted(row for row, difference in differences.items() if difference > 1):
+        findings.wrong(
+            "generator",
+            f"{len(others)} of {len(differences)} images that were drawn again are not what {model.name} version "
+            f"{model.version} makes of their seed and label (row {some(others)}), by up to "
+            f"{max(differences.values())} grey levels",
+        )
+    equal = sum(difference == 0 for difference in differences.values())
+    return Regenerated(len(differences), equal, len(differences) - equal - len(others))
+
+
+def _batches(sample: Sequence[Sampled], size: int) -> list[dict[int, Sampled]]:
+    """Put images into as few batches as may be: at the place of their row where it is free, else at the next."""
+    batches = []
+    for start in range(0, len(sample), size):
+        batch: dict[int, Sampled] = {}
+        for each in sample[start : start + size]:
+            place = each.row % size
+            while place in batch:
+                place = (place + 1) % size
+            batch[place] = each
+        batches.append(batch)
+    return batches

@@ -1,0 +1,150 @@
+"""What a verification reads in a manifest, and what it finds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+Kind = Literal[
+    "manifest", "signature", "key", "missing", "extra", "file", "rows", "pixels", "mark", "generator", "not checked"
+]
+MOST_PIXELS = 2**28  # of an image, decoded
+_SHOWN = 3
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class StatedModel(_Read):
+    """The registered version that drew the release."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    version: Annotated[int, Field(ge=0, lt=10**9)]
+    run_id: str
+
+
+class StatedGeneration(_Read):
+    """How it was drawn."""
+
+    num_images: Annotated[int, Field(ge=0)]
+    batch_size: Annotated[int, Field(ge=1)]
+    format: str = "parquet"
+
+
+class StatedImage(_Read):
+    """The size of an image."""
+
+    height: Annotated[int, Field(ge=1, le=2**16)]
+    width: Annotated[int, Field(ge=1, le=2**16)]
+    channels: Literal[1, 3]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        return self.height, self.width, self.channels
+
+
+class Stated(_Read):
+    """What a verification needs of a manifest, which says more.
+
+    Attributes:
+        name: of the release.
+        model: that drew it.
+        generation: how.
+        image: size of each.
+        counts: images by class, in the order of the labels.
+        files: sha256 by path.
+        marks: what each image's metadata says; None in releases of before there were marks.
+        signed_by: fingerprint of the key that signed; None where no key was given.
+    """
+
+    name: str
+    model: StatedModel
+    generation: StatedGeneration
+    image: StatedImage
+    counts: dict[str, int]
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    marks: dict[str, str] | None = None
+    signed_by: str | None = None
+
+
+class Problem(BaseModel):
+    """One way in which a release is not what it says, in a sentence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    sentence: str
+
+
+@dataclass
+class Findings:
+    """What has been found so far.
+
+    Attributes:
+        problems: what is wrong.
+        notes: what was not looked at, and why.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def wrong(self, kind: Kind, sentence: str) -> None:
+        """Add a problem."""
+        self.problems.append(Problem(kind=kind, sentence=sentence))
+
+    def note(self, sentence: str) -> None:
+        """Add what was not looked at."""
+        self.notes.append(sentence)
+
+
+class Verified(BaseModel):
+    """What a verification found.
+
+    Attributes:
+        name: of the release.
+        path: its folder.
+        model: the registered model that drew it; None where the manifest cannot be read, as the next.
+        version: its number.
+        files: files that were compared with their sha256.
+        images: images that were decoded.
+        marked: of these, those that carry the mark of the manifest.
+        signed_by: fingerprint of the key whose signature holds; None where none does.
+        key_compared: whether that key was compared with one that is trusted.
+        regenerated: images that were drawn again.
+        equal: of these, equal bit by bit.
+        near: of these, within one grey level.
+        notes: what was not looked at, and why.
+        problems: what is wrong; none in a release that is as it was made.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    path: str
+    model: str | None = None
+    version: int | None = None
+    files: int = 0
+    images: int = 0
+    marked: int = 0
+    signed_by: str | None = None
+    key_compared: bool = False
+    regenerated: int = 0
+    equal: int = 0
+    near: int = 0
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def some(names: Sequence[object]) -> str:
+    """Return the first few of some names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(map(str, names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,83 @@
+"""What `ganflow verify` says, and its exit status."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fuzzing.releases import KEY, OTHER_KEY, release
+
+from flows.command.verify import verified_lines
+from tasks.generate.verified import Problem, Verified
+
+
+def run(folder, *arguments):
+    environment = {**os.environ, "GANFLOW_HOME": str(folder / "home")}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "flows.command.entry", "verify", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def test_lines_say_what_was_looked_at():
+    found = Verified(
+        name="weekly",
+        path="/s/weekly",
+        model="gan-generator",
+        version=3,
+        files=4,
+        images=100,
+        marked=99,
+        signed_by="sha256:ab",
+        key_compared=True,
+        regenerated=64,
+        equal=63,
+        near=1,
+        notes=("a note",),
+        problems=(Problem(kind="mark", sentence="1 image (row 3) is without the mark"),),
+    )
+    assert verified_lines(found) == [
+        "release    weekly in /s/weekly, of gan-generator version 3",
+        "files      4 compared with their sha256",
+        "marks      99 of 100 images say that they are synthetic",
+        "signature  by sha256:ab, the key that you trust",
+        "again      64 images drawn: 63 equal bit by bit, 1 within one grey level",
+        "note       a note",
+        "wrong      1 image (row 3) is without the mark",
+        "verdict    not as it was made",
+    ]
+    assert verified_lines(Verified(name="r", path="/r"))[3:] == [
+        "signature  none that holds",
+        "again      no image drawn",
+        "verdict    as it was made",
+    ]
+
+
+def test_it_ends_with_one_where_something_is_wrong_and_makes_nothing(tmp_path):
+    folder = release(tmp_path / "v3-001")
+    (tmp_path / "key.pub.pem").write_bytes(
+        KEY._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    done = run(tmp_path, str(folder), "--key", str(tmp_path / "key.pub.pem"), "--json")
+    assert (done.returncode, json.loads(done.stdout)["sound"]) == (0, True), done.stderr
+    done = run(tmp_path, str(folder), "--key", OTHER_KEY.fingerprint)
+    assert done.returncode == 1
+    assert "wrong      signed by another key: sha256:" in done.stdout
+    assert done.stdout.splitlines()[-1] == "verdict    not as it was made"
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing"], "neither a folder with a manifest.json nor a release"),
+        (["nothing", "--key", "nowhere.pem"], "the public key nowhere.pem cannot be read"),
+    ],
+)
+def test_wrong_input_is_a_sentence(tmp_path, arguments, sentence):
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
