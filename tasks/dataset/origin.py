@@ -5,10 +5,13 @@ import contextlib
 from gan.data.origin import Origin
 from gan.data.store.dataset import INFO_FILE, DatasetInfo, read_dataset_info
 from gan.errors import DatasetError, InputError
+from gan.text.shown import inert
 from tasks.dataset.repository import current_md5
 from tasks.runtime.settings import Settings
 from tasks.tracking.ingest_runs import IngestRun, ingest_runs
 from tasks.tracking.runs import run_artifact
+
+MOST_CHARACTERS = 1000  # of a tag; what was checked is no longer
 
 
 class RecordedOrigin(Origin):
@@ -21,6 +24,11 @@ class RecordedOrigin(Origin):
 
     name: str | None = None
     source_kind: str | None = None
+
+    def tags(self) -> dict[str, str]:
+        """Return what a version of a model carries of it in the registry, so that it is known where no ingest is."""
+        told = {key: getattr(self, key) for key in ("licence", "source_url", "credit")}
+        return {key: inert(text) for key, text in told.items() if text and len(text) <= MOST_CHARACTERS}
 
 
 def recorded_origin(settings: Settings, md5: str) -> RecordedOrigin:

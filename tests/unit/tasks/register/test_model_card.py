@@ -113,3 +113,26 @@ def test_a_description_is_as_much_of_the_card_as_there_is_room_for(evaluation, c
     whole = "The whole card is the artifact `model_card.md` of the training run."
     assert (short == card) == (whole not in short) == (sections == 3)
     assert card.startswith(short.partition(f"\n{whole}")[0].rstrip("\n"))
+
+
+def test_the_card_says_whose_images_they_were(evaluation):
+    tags = {"dataset_md5": "abc123", "preset": "digits"}
+    found = CardFacts(
+        run_id="f00",
+        licence="CC-BY-4.0",
+        source_url="https://example.org/a|b",
+        credit="A. *Person*",
+        description="cats",
+    )
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=found)
+    for row in (
+        "| licence of the images | `CC-BY-4.0` |",
+        "| images published at | `https://example.org/a\\|b` |",
+        "| credit | `A. *Person*` |",
+        "| what they show | cats |",
+        "The licence is that of the images;",
+    ):
+        assert row in card
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
+    assert "Nobody said under which licence the images are" in card
+    assert "credit" not in card
