@@ -18,13 +18,16 @@ from gan.configuration.config import DataConfig
 from gan.data.origin import Origin
 from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import read_dataset_info
+from gan.errors import ReleaseError
 from tasks.dataset.catalogue import checkout, describe_version, diff_versions, versions
 from tasks.dataset.origin import recorded_origin
 from tasks.dataset.repository import current_md5, ensure_data
+from tasks.generate.licence import model_origin, require_license
 from tasks.ingest import ledger
 from tasks.ingest.run import ingest_dataset
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import DATASETS, client, run
+from tasks.tracking.client import DATASETS, TRAINING, client, run
+from tasks.tracking.versions import find_model
 
 pytestmark = pytest.mark.integration
 LOG = logging.getLogger(__name__)
@@ -116,6 +119,37 @@ def test_without_a_record_the_version_that_is_here_says_it(settings, tmp_path):
         CC.model_dump()
     )
     assert recorded_origin(settings, "f" * 32).model_dump(exclude_none=True) == {}
+
+
+def register(settings, md5, **tags):
+    """A version in the registry as it is found there, without a program."""
+    registry = client(settings)
+    with run(settings, TRAINING, "small", {"dataset_md5": md5}) as log:
+        pass
+    if not registry.search_registered_models():
+        registry.create_registered_model(settings.model)
+    made = registry.create_model_version(settings.model, f"runs:/{log.run_id}/model", log.run_id, tags=tags)
+    registry.set_model_version_tag(settings.model, str(made.version), "dataset_md5", md5)
+    return find_model(settings, str(made.version))
+
+
+def test_a_release_knows_whose_images_its_model_saw_or_is_refused(settings, tmp_path):
+    spec = photos(tmp_path / "pets", 40)
+    bare, _ = ingest(settings, spec)
+    told, _ = ingest(settings, spec, CC)
+    model = register(settings, told)
+    assert model_origin(settings, model) == require_license(settings, model) == recorded_origin(settings, told)
+    without = register(settings, bare)
+    assert model_origin(settings, without).licence is None
+    with pytest.raises(ReleaseError, match=f"of dataset {bare} are, on which version 2 .* leave --require-license out"):
+        require_license(settings, without)
+    client(settings).set_tag(next(each.run_id for each in versions(settings) if each.md5 == bare), "licence", "MIT")
+    assert require_license(settings, without).licence == "MIT"
+    # In a home where its ingest is not on record, a version says what was known when it was registered.
+    carried = register(settings, "f" * 32, licence="CC0-1.0", credit="A. Person")
+    assert require_license(settings, carried).model_dump(exclude_none=True) == {
+        "licence": "CC0-1.0", "credit": "A. Person",
+    }  # fmt: skip
 
 
 DRIVER = """
