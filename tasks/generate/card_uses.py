@@ -65,6 +65,8 @@ def _sentences(counts: Mapping[str, int], evaluation: Evaluation) -> Iterator[st
             yield f"- There is no image of {_listed(none)}."
         if few := [each for each, count in counts.items() if 0 < count < _SMALL]:
             yield f"- There are fewer than {_SMALL} images of {_listed(few)}."
+        if evaluation.per_class and (unknown := [each for each in counts if each not in evaluation.per_class]):
+            yield f"- How good images of {_listed(unknown)} are was not measured: there were too few for it."
 
 
 def _classes(evaluation: Evaluation) -> Iterator[tuple[str, str, str]]:

@@ -34,6 +34,7 @@ def test_limits_by_class_begin_with_the_worst(evaluation):
     ]
     assert "Nearly all images look alike in dog: they have less than 0.25" in said
     assert "There is no image of newt." in said
+    assert "How good images of newt are was not measured" in said
     assert "There are fewer than 50 images of dog." in said
 
 
