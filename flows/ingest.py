@@ -5,6 +5,7 @@ from prefect import flow
 from flows.configure import resolve_data
 from flows.parameters import Overrides, Plain
 from gan.configuration.provenance import DataConfiguration
+from gan.data.origin import Origin
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.ingest.step import Ingested, ingest_source
@@ -21,6 +22,10 @@ def ingest(
     labels: Plain | None = None,
     announce: bool = True,
     source_secret: str | None = None,
+    license: Plain | None = None,
+    source_url: Plain | None = None,
+    credit: Plain | None = None,
+    description: Plain | None = None,
 ) -> Ingested:
     """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
 
@@ -33,12 +38,18 @@ def ingest(
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         announce: emit the event; off where the caller retrains by itself.
         source_secret: name of the Secret block that holds the credential of a URL's server.
+        license: of the images: `CC-BY-4.0` or another SPDX expression, `LicenseRef-…` for one that SPDX does not list.
+            Without it, as without the next three, what was said of the version before stands; an empty text withdraws.
+        source_url: where the images are published.
+        credit: who is to be named.
+        description: what the images show and how they came about.
     """
+    origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
     if limits := limits_of_this_run(Settings()):
         source = limits.source(source, source_kind)
         labels = labels if labels in {None, NO_LABELS} else limits.path(labels)
     configuration = resolve_data(preset, overrides)
-    return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret)
+    return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret, origin)
 
 
 @flow(name="ingest", log_prints=False)
@@ -49,11 +60,13 @@ def ingest_configured(
     labels: Plain | None = None,
     announce: bool = True,
     source_secret: str | None = None,
+    origin: Origin | None = None,
 ) -> Ingested:
     """As `ingest`, for a caller that has resolved the configuration."""
     require_writable_home(Settings())
     config = configuration.config
     spec = SourceSpec(source, source_kind, labels, config.background_rgb)
     spec.require()
+    origin = None if origin is None else origin.checked()
     with said_if_stopped("the dataset is as it was or complete, and the same command goes on where it was"):
-        return ingest_source(spec, config, announce, source_secret)
+        return ingest_source(spec, config, announce, source_secret, origin)

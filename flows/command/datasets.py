@@ -1,4 +1,4 @@
-"""`ganflow dataset`: the versions of the dataset, what changed between two, and the way back to one."""
+"""`ganflow dataset`: the versions of the dataset, what one says, what changed between two, the way back to one."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from flows.command.options import Json
 from flows.command.table import table
 
 if TYPE_CHECKING:
-    from tasks.dataset.catalogue import CheckedOut, Version
+    from tasks.dataset.catalogue import CheckedOut, Described, Version
     from tasks.dataset.diff import VersionDiff
 
 SHOWN = 12  # characters of an md5
@@ -33,6 +33,23 @@ def log(as_json: Json = False) -> None:
 
     found = versions(settings)
     answer.give({"versions": [version.model_dump(mode="json") for version in found]}, log_lines(found), as_json)
+
+
+def show(
+    version: Annotated[str, typer.Argument(metavar="MD5", help=VERSION_HELP)] = "current",
+    as_json: Json = False,
+) -> None:
+    """Show what a version says of itself: images, licence, source, credit, settings.
+
+    It is read in DVC's cache, and fetched from the default remote where it
+    lacks it; nothing in data/ changes.
+    """
+    answer = Answer()
+    settings = prepare()
+    from tasks.dataset.catalogue import describe_version
+
+    result = describe_version(settings, version)
+    answer.give(result, show_lines(result), as_json)
 
 
 def diff(
@@ -75,14 +92,18 @@ def checkout(
     answer.give(result, checkout_lines(result), as_json)
 
 
-app = group("dataset", "List the versions of the dataset, compare two, go back to one.", (log, diff, checkout))
+app = group(
+    "dataset", "List the versions of the dataset, show one, compare two, go back to one.", (log, show, diff, checkout)
+)
 
 
 def log_lines(found: "Sequence[Version]") -> list[str]:
     """A table of versions."""
     if not found:
         return ["no versions yet: `ganflow ingest digits` makes the first"]
-    rows = [("", "version", "first made", "train", "test", "source")]
+    # A column of dashes would tell nobody anything.
+    licences = ["licence"] if any(version.licence for version in found) else []
+    rows = [("", "version", "first made", "train", "test", *licences, "source")]
     rows += [
         (
             "*" if version.current else "",
@@ -90,11 +111,23 @@ def log_lines(found: "Sequence[Version]") -> list[str]:
             version.first_made or "-",
             _number(version.num_train),
             _number(version.num_test),
+            *(version.licence or "-" for _ in licences),
             version.source or "-",
         )
         for version in found
     ]
     return table(rows, right={3, 4})
+
+
+def show_lines(result: "Described") -> list[str]:
+    """A line a fact: what is said of the images as a whole first, unknown where nobody said it, then the settings."""
+    info = result.info
+    state = ", the current version" if result.current else ""
+    known = {key: info.get(key) for key in ("name", "source_kind", "licence", "source_url", "credit", "description")}
+    rest = {key: value for key, value in info.items() if key not in known}
+    lines = [f"dataset           {result.md5}{state}, first made {result.first_made or 'elsewhere'}"]
+    lines += [f"{key.replace('_', ' '):<17} {'unknown' if value is None else value}" for key, value in known.items()]
+    return lines + [f"{key.replace('_', ' '):<17} {_value(value)}" for key, value in rest.items()]
 
 
 def diff_lines(result: "VersionDiff") -> list[str]:

@@ -17,13 +17,27 @@ def ingest(
     labels: Labels = None,
     max_reject_share: MaxRejectShare = None,
     source_secret: SourceSecret = None,
+    license: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPDX", help="Licence of the images: CC-BY-4.0, or LicenseRef-NAME for one that SPDX does not list."
+        ),
+    ] = None,
+    source_url: Annotated[str | None, typer.Option(help="Where the images are published.")] = None,
+    credit: Annotated[str | None, typer.Option(help="Who is to be named.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="What the images show and how they came about, in a line.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
 
     Images that cannot be used go to a list of rejects with their reasons.
     What is there already stays where it is, new images go behind.
-    `ganflow dataset log` shows the versions.
+    `ganflow dataset log` shows the versions. Licence, address, credit and
+    description go into dataset.json and from there into the card of every
+    model and release; one that is not given stays as it was said of the
+    version before, and '' withdraws it.
     """
     answer = Answer()
     changes = overrides if max_reject_share is None else [*overrides, f"data.max_reject_share={max_reject_share}"]
@@ -31,11 +45,14 @@ def ingest(
     from flows.configure import resolve_data
 
     configuration = resolve_data(preset, changes)
+    from gan.data.origin import Origin
+
+    origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
     begin_with_source(SourceSpec(source, source_kind, labels))
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.command.summary import dataset_lines
         from flows.ingest import ingest_configured as flow
-    result = flow(source, configuration, source_kind, labels, source_secret=source_secret)
+    result = flow(source, configuration, source_kind, labels, source_secret=source_secret, origin=origin)
     answer.give(result, dataset_lines(result), as_json)

@@ -25,7 +25,8 @@ def lineage(
     from it. An image file is found by its pixels among the releases that
     are here. Where a word may mean two things, dataset/X, run/X, version/X
     and release/X say which. What nobody recorded is called unknown: a
-    licence is the tag `licence` of the ingest's run in MLflow.
+    licence is what `ganflow ingest` was told, or the tag `licence` that a
+    person set at its run in MLflow.
     """
     answer = Answer()
     settings = prepare()

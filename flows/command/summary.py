@@ -1,12 +1,16 @@
 """The few lines that a verb prints for people."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+
+from gan.text.shown import inert
 
 if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from flows.pipeline import PipelineResult
     from flows.register import Registered
     from flows.retrain import Skipped
     from gan.configuration.provenance import Configuration
+    from gan.data.origin import Origin
     from gan.metrics.evaluation import Evaluation, Metric
     from tasks.evaluate.compare import Compared
     from tasks.evaluate.record import Measured
@@ -16,6 +20,7 @@ if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from tasks.train.step import Trained
 
 MOST_NOTES = 5
+LONGEST_TEXT = 100
 
 
 def dataset_lines(result: "Ingested") -> list[str]:
@@ -27,6 +32,7 @@ def dataset_lines(result: "Ingested") -> list[str]:
     lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
     if len(result.notes) > MOST_NOTES:
         lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
+    lines += [f"          {line}" for line in _origin_lines(result.origin, result.kept)]
     lines.append(f"          report {result.report}")
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
 
@@ -117,6 +123,14 @@ def pipeline_lines(result: "PipelineResult") -> list[str]:
     ]
     release = waits if result.release is None else release_lines(result.release)
     return [*dataset_lines(result.dataset), *model_lines(result.model), *release]
+
+
+def _origin_lines(origin: "Origin", kept: Sequence[str]) -> Iterator[str]:
+    """What is said of the images as a whole, and what of it stands since the version before."""
+    for field, text in origin.model_dump(exclude_none=True).items():
+        since = " (as said of the version before)" if field in kept else ""
+        told = inert(text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…")
+        yield f"{field.replace('_', ' ')} {told}{since}"
 
 
 def _score(metric: "Metric") -> str:

@@ -5,7 +5,7 @@ versions leaves `data/` as it is.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -40,7 +40,20 @@ class Version(BaseModel):
     num_test: int | None = None
     source: str | None = None
     licence: str | None = None
+    source_url: str | None = None
+    credit: str | None = None
     run_id: str | None = None
+
+
+class Described(BaseModel):
+    """A version with what its `dataset.json` says; `first_made` is as in `Version`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    md5: str
+    current: bool
+    first_made: str | None
+    info: dict[str, Any]
 
 
 class CheckedOut(BaseModel):
@@ -77,6 +90,8 @@ def versions(settings: Settings) -> list[Version]:
             num_test=run.num_test,
             source=run.source,
             licence=run.licence,
+            source_url=run.source_url,
+            credit=run.credit,
             run_id=run.run_id,
         )
         for md5, run in sorted(newest.items(), key=lambda item: first[item[0]], reverse=True)
@@ -102,6 +117,20 @@ def find_version(settings: Settings, name: str) -> Version:
         many = f"{len(found)} dataset versions begin with" if found else "no dataset version is called"
         raise DatasetError(f"{many} «{name}»: see `ganflow dataset log`")
     return found[0]
+
+
+def describe_version(settings: Settings, name: str) -> Described:
+    """Read what a version, given as `find_version` takes it, says of itself.
+
+    Raises:
+        DatasetError: the version is not known, not to be had, or broken.
+    """
+    from tasks.dataset.contents import read_info
+
+    version = find_version(settings, name)
+    files = version_files(settings, version.md5, _pointer_text(settings, version))
+    info = read_info(version.md5, files)
+    return Described(md5=version.md5, current=version.current, first_made=version.first_made, info=info)
 
 
 def diff_versions(settings: Settings, before: str, after: str) -> "VersionDiff":

@@ -34,7 +34,7 @@ def read_version(md5: str, files: dict[str, Path], places: dict[Place, int]) -> 
     Raises:
         DatasetError: a file of the version is missing or broken.
     """
-    info = _read_info(md5, files)
+    info = read_info(md5, files)
     digests, numbers = [np.empty((0, 4), np.uint64)], [np.empty(0, np.int64)]
     for name, path in files.items():
         if (shard := _SHARD.fullmatch(name)) is None:
@@ -57,7 +57,12 @@ def read_version(md5: str, files: dict[str, Path], places: dict[Place, int]) -> 
     return VersionImages(md5, info, np.concatenate(digests), np.concatenate(numbers))
 
 
-def _read_info(md5: str, files: dict[str, Path]) -> dict[str, Any]:
+def read_info(md5: str, files: dict[str, Path]) -> dict[str, Any]:
+    """Read a version's `dataset.json`, of whatever format.
+
+    Raises:
+        DatasetError: it is missing or broken.
+    """
     if INFO_FILE not in files:
         raise DatasetError(f"version {md5} has no {INFO_FILE}, so it is no dataset of ganflow's: choose another")
     try:

@@ -20,6 +20,7 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import DATASETS, run
 
 DATASET_VERSIONED = "dataset.versioned"
+_TAGS = ("licence", "source_url", "credit")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def _send(event_id: str, md5: str, payload: dict[str, Any]) -> None:
 def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: IngestFiles | None) -> bytes:
     """Log a version as a run with its statistics, pointer, page and a grid of samples; return the grid."""
     png = _grid(settings.data_dir)
-    with run(settings, DATASETS, md5[:12], {"dataset_md5": md5, "source": source}) as log:
+    tags = {"dataset_md5": md5, "source": source} | {key: text for key in _TAGS if (text := getattr(info, key))}
+    with run(settings, DATASETS, md5[:12], tags) as log:
         log.metrics({"num_train": info.num_train, "num_test": info.num_test, "rejects": info.num_rejects}, step=0)
         log.bytes(png, "samples.png")
         log.file(settings.data_dir / "dataset.json")

@@ -122,6 +122,7 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     """Yield what is to be said of a dataset: term, values, remark."""
     info = built.info
     yield "Source", [_KINDS.get(info.source_kind, info.source_kind)], ""
+    yield from _origin(info)
     yield "Shorter side in the source", *_sides(built.sides, info.resolution)
     yield "Images", [f"{info.resolution} × {info.resolution} pixels", "grey" if info.channels == 1 else "RGB"], ""
     yield "Crop", [info.crop], {"pad": f"with bars of {info.background}"}.get(info.crop, "")
@@ -139,6 +140,15 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     names = ("",) if info.channels == 1 else ("R ", "G ", "B ")
     moments = [f"{name}{mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, info.mean, info.std, strict=True)]
     yield "Mean ± standard deviation", moments, "of the training images, on a scale of 0 to 1"
+
+
+def _origin(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
+    """Yield what was said of the images as a whole; that nobody said a licence is said."""
+    licence = (info.licence, "") if info.licence else ("not said", "ganflow ingest --license says it")
+    yield "Licence", [licence[0]], licence[1]
+    for term, text in (("Published at", info.source_url), ("Credit", info.credit), ("Description", info.description)):
+        if text:
+            yield term, [text], ""
 
 
 def _sides(sides: tuple[int, int, int], resolution: int) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ from filelock import Timeout
 from gan.configuration.config import DataConfig
 from gan.data.building.build import Built, RunJobs, build_dataset
 from gan.data.files.fetch import is_url
+from gan.data.origin import Origin
 from gan.data.records import Source
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
@@ -37,12 +38,14 @@ class IngestResult:
         version: its version.
         source: what it is called after.
         change: a sentence on the version before, or nothing.
+        kept: fields of the images' origin that were said of the version before and not now.
     """
 
     built: Built
     version: DatasetVersion
     source: str
     change: str
+    kept: tuple[str, ...] = ()
 
 
 def files_of(settings: Settings) -> ledger.IngestFiles:
@@ -59,11 +62,13 @@ def ingest_dataset(
     *,
     announce: bool,
     source_secret: str | None = None,
+    origin: Origin | None = None,
 ) -> IngestResult:
     """Read a source and make it the current version; announce it, if it is a new one.
 
     Finished parts, and what was fetched or unpacked, wait in the state folder until this succeeds. `source_secret`
-    names the Secret block with the credential of a URL's server.
+    names the Secret block with the credential of a URL's server. What `origin` leaves unsaid stays as it was said of
+    the version before, if that was of the same source.
 
     Raises:
         DatasetError: the source or too many of its files cannot be used; the dataset stays as it was.
@@ -85,7 +90,8 @@ def ingest_dataset(
             ensure_data(settings)
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
-        built = _build(settings, source, config, staged, earlier, run_jobs, logger)
+        told, stands = origin or Origin(), _standing_origin(settings, source)
+        built = _build(settings, source, config, staged, earlier, told.over(stands), run_jobs, logger)
         outbox.put(settings, announce=announce)
         version = version_dataset(settings, staged)
     ledger.announce(settings, logger.warning)
@@ -96,7 +102,7 @@ def ingest_dataset(
         logger.warning(version.push_error)
     shutil.rmtree(work, ignore_errors=True)
     change = f"The version before, {before}." if before and version.changed else ""
-    return IngestResult(built, version, source.name, change)
+    return IngestResult(built, version, source.name, change, told.kept(stands))
 
 
 @contextlib.contextmanager
@@ -118,6 +124,15 @@ def _sizes(settings: Settings) -> str:
     return ""
 
 
+def _standing_origin(settings: Settings, source: Source) -> Origin:
+    """What the version before says of the same source: of another's images it would be untrue."""
+    with contextlib.suppress(DatasetError):
+        info = read_dataset_info(settings.data_dir)
+        if (info.name, info.source_kind) == (source.name, source.kind):
+            return info.origin
+    return Origin()
+
+
 def _open(spec: SourceSpec, scratch: Path, authorization: str | None, logger: AnyLogger) -> Source:
     if not is_url(spec.spec):
         return open_source(spec, scratch)
@@ -131,6 +146,7 @@ def _build(
     config: DataConfig,
     staged: Path,
     earlier: Path | None,
+    origin: Origin,
     run_jobs: RunJobs,
     logger: AnyLogger,
 ) -> Built:
@@ -144,6 +160,7 @@ def _build(
             work=settings.state_dir / "ingest" / "parts",
             quarantine=quarantine,
             previous=earlier,
+            origin=origin,
             run_jobs=run_jobs,
             on_progress=lambda done, total: update(done),
         )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import DataConfig
 from gan.data.building.rejects import count_reasons
+from gan.data.origin import Origin
 from gan.data.sources.spec import SourceSpec
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
@@ -34,6 +35,8 @@ class Ingested(BaseModel):
         report: the page about this ingest.
         quarantine: the list of rejects.
         push_error: a sentence where the remote failed.
+        origin: what stands in `dataset.json` of the images as a whole.
+        kept: its fields that were not given now, and stand since the version before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,26 +51,42 @@ class Ingested(BaseModel):
     report: str
     quarantine: str
     push_error: str | None
+    origin: Origin = Origin()
+    kept: tuple[str, ...] = ()
 
 
 @step(cache_policy=NO_CACHE)
-def ingest_source(spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None = None) -> Ingested:
+def ingest_source(
+    spec: SourceSpec,
+    config: DataConfig,
+    announce: bool,
+    source_secret: str | None = None,
+    origin: Origin | None = None,
+) -> Ingested:
     """Build a dataset from a source, make it the current version, announce it. Buys a retry and artifacts.
 
-    `source_secret` names the Secret block with the credential of the source's server.
+    `source_secret` names the Secret block with the credential of the source's server. What `origin` leaves unsaid
+    stays as it was said of the version before.
     """
     settings, logger = Settings(), get_run_logger()
     with one_ingest_at_a_time(settings, logger):
-        return _ingest(settings, spec, config, announce, source_secret)
+        return _ingest(settings, spec, config, announce, source_secret, origin)
 
 
 def _ingest(
-    settings: Settings, spec: SourceSpec, config: DataConfig, announce: bool, source_secret: str | None
+    settings: Settings,
+    spec: SourceSpec,
+    config: DataConfig,
+    announce: bool,
+    source_secret: str | None,
+    origin: Origin | None,
 ) -> Ingested:
     logger, files = get_run_logger(), files_of(settings)
     files.quarantine.unlink(missing_ok=True)
     try:
-        done = ingest_dataset(settings, spec, config, logger, announce=announce, source_secret=source_secret)
+        done = ingest_dataset(
+            settings, spec, config, logger, announce=announce, source_secret=source_secret, origin=origin
+        )
     except DatasetError as error:
         if files.quarantine.exists():  # images were looked at, and too many refused
             try:
@@ -94,6 +113,8 @@ def _ingest(
         report=str(files.report),
         quarantine=str(files.quarantine),
         push_error=version.push_error,
+        origin=info.origin,
+        kept=done.kept,
     )
 
 

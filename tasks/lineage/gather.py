@@ -47,6 +47,8 @@ class Gathering:
             current=known.current,
             source=known.source,
             licence=known.licence,
+            source_url=known.source_url,
+            credit=known.credit,
             num_train=known.num_train,
             num_test=known.num_test,
             first_made=known.first_made,

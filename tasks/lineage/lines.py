@@ -93,11 +93,15 @@ def _dataset(dataset: Dataset, lineage: Lineage) -> Link:
         if dataset.num_train is not None and dataset.num_test is not None
         else "number of images unknown"
     )
-    said = (
+    said: tuple[str, ...] = (
         f"source {dataset.source or UNKNOWN}, {images}{current}",
         f"licence {dataset.licence or UNKNOWN}; first made {dataset.first_made or UNKNOWN}, "
         f"ingest run {dataset.ingest_run or UNKNOWN}",
     )
+    if dataset.source_url:
+        said += (f"published at {dataset.source_url}",)
+    if dataset.credit:
+        said += (f"credit: {dataset.credit}",)
     return Link(0, "dataset", dataset.md5 or UNKNOWN, said, dataset.again, lineage.name == dataset.md5)
 
 

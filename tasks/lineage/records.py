@@ -18,7 +18,9 @@ class Dataset(_Record):
     Attributes:
         md5: its name.
         source: what it was read from.
-        licence: of that; the tag `licence` of the ingest's run.
+        licence: of that; the tag `licence` of the ingest's run, which has it from `dataset.json`.
+        source_url: where its images are published.
+        credit: who is to be named.
         first_made: UTC, to the minute.
         ingest_run: the newest run that gave it.
         again: the command that brings it back.
@@ -28,6 +30,8 @@ class Dataset(_Record):
     current: bool = False
     source: str | None = None
     licence: str | None = None
+    source_url: str | None = None
+    credit: str | None = None
     num_train: int | None = None
     num_test: int | None = None
     first_made: str | None = None

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.text.shown import inert
 from gan.training.header import Header
+from tasks.dataset.origin import RecordedOrigin, recorded_origin
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
 from tasks.tracking.ingest_runs import ingest_runs
@@ -23,6 +24,9 @@ class CardFacts(BaseModel):
         run_id: the run.
         source: what the dataset was read from.
         licence: of that.
+        source_url: where its images are published.
+        credit: who is to be named.
+        description: what its images show.
         num_train: images that were trained on.
         minutes: of steps, those after a resume too.
         device: that computed them.
@@ -38,6 +42,9 @@ class CardFacts(BaseModel):
     run_id: str
     source: str | None = None
     licence: str | None = None
+    source_url: str | None = None
+    credit: str | None = None
+    description: str | None = None
     num_train: int | None = None
     minutes: float | None = None
     device: str | None = None
@@ -48,21 +55,31 @@ class CardFacts(BaseModel):
     samples: str | None = None
 
 
-def card_facts(settings: Settings, run_id: str, header: Header) -> CardFacts:
+def card_facts(settings: Settings, run_id: str, header: Header, origin: RecordedOrigin | None = None) -> CardFacts:
     """Gather them from the run, its checkpoint, and the newest ingest of its dataset.
+
+    Args:
+        settings: where all of them are.
+        run_id: the run.
+        header: of its checkpoint.
+        origin: of its dataset, where that has been read.
 
     Raises:
         ServiceError: MLflow does not answer.
     """
     mlflow_client = client(settings)
+    origin = origin or recorded_origin(settings, header.dataset_md5)
     run = mlflow_client.get_run(run_id).data
     ingest = next((each for each in ingest_runs(settings) if each.md5 == header.dataset_md5), None)
     speeds = mlflow_client.get_metric_history(run_id, "images_per_second")
     grids = [file.path for file in mlflow_client.list_artifacts(run_id, SAMPLES) if _GRID.fullmatch(file.path)]
     return CardFacts(
         run_id=run_id,
-        source=ingest and ingest.source,
-        licence=ingest and ingest.licence,
+        source=origin.name if ingest is None else ingest.source,
+        licence=origin.licence,
+        source_url=origin.source_url,
+        credit=origin.credit,
+        description=origin.description,
         num_train=ingest and ingest.num_train,
         minutes=minutes_of_steps([(int(each.step), float(each.value)) for each in speeds]),
         device=_of(header, "device", str),

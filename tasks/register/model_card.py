@@ -1,6 +1,6 @@
 """The model card of a registered version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gan.metrics.evaluation import Evaluation
 from gan.training.header import WarmStartRecord
@@ -12,6 +12,8 @@ from tasks.reports.metrics_markdown import metrics_table
 UNKNOWN = "unknown"
 LONGEST = 5000  # characters of a version's description, in MLflow's tables
 _WHOLE = "The whole card is the artifact `model_card.md` of the training run."
+_LICENCE = "The licence is that of the images; whether it binds weights and what they draw is not for this card to say."
+_NO_LICENCE = "Nobody said under which licence the images are: ask where they come from before handing the model on."
 _LIMITS = """- What was measured is how near its images are to those of one dataset, as one network sees them.
   Nothing says that they serve another task, other classes, or images from elsewhere.
 - It draws what its training images show, with their gaps and their biases; whether people or groups are shown fairly
@@ -60,6 +62,8 @@ Give seeds as an int64 array or as JSON: a DataFrame is cast to float32, which c
 
 {_table(found)}
 
+{_LICENCE if found.licence else _NO_LICENCE}
+
 ## Scores
 
 {metrics_table(evaluation)}
@@ -91,6 +95,7 @@ def _table(found: CardFacts) -> str:
     rows = {
         "images from": UNKNOWN if found.source is None else cell(found.source),
         "licence of the images": UNKNOWN if found.licence is None else cell(found.licence),
+        **{key: cell(text) for key, text in _said(found) if text},
         "training images": UNKNOWN if found.num_train is None else str(found.num_train),
         "time": f"{minutes}{workers}",
         "device": UNKNOWN if found.device is None else cell(found.device),
@@ -100,6 +105,13 @@ def _table(found: CardFacts) -> str:
         "sample grid": "none" if found.samples is None else f"artifact {cell(found.samples)} of that run",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {key} | {said} |" for key, said in rows.items())])
+
+
+def _said(found: CardFacts) -> Iterator[tuple[str, str | None]]:
+    """Yield what a person said of the images, each in a row of its own where it was said."""
+    yield "images published at", found.source_url
+    yield "credit", found.credit
+    yield "what they show", found.description
 
 
 def _energy(found: CardFacts) -> str:

@@ -15,8 +15,10 @@ from gan.evaluation.gate import Decision
 from gan.evaluation.reason import Reason
 from gan.training.checkpoint import HASHES, load_header
 from tasks.champion.changing import Wish, promote, settle
+from tasks.dataset.origin import recorded_origin
 from tasks.evaluate.record import Measured
 from tasks.register.card_facts import card_facts
+from tasks.register.front_matter import model_front_matter
 from tasks.register.model_card import description, model_card
 from tasks.register.program_check import same_to_others
 from tasks.reports import artifacts
@@ -53,13 +55,15 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     size = Size(parse_network(header.config).resolution, header.channels)
     tags = run_tags(settings, run_id)
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
+    origin = recorded_origin(settings, header.dataset_md5)
+    found = card_facts(settings, run_id, header, origin)
     card = model_card(
         model=settings.model,
         class_names=header.label_names,
         tags=facts,
         evaluation=evaluation,
         kimg=header.cur_nimg / 1000,
-        found=card_facts(settings, run_id, header),
+        found=found,
         warm_start=header.warm_start,
     )
     with local_scratch("evaluation") as folder:
@@ -69,7 +73,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         log.file(Path(measured.report))
     how = {"configuration": str(configuration)}
     log.tags({"evaluation_run": measured.evaluation_run} | how)
-    log.text(card, "model_card.md")
+    log.text(f"{model_front_matter(found, header.label_names)}\n\n{card}", "model_card.md")
     scores = {key: f"{value:.6g}" for key, value in evaluation.values.items()}
     model = register_version(
         settings,
@@ -77,7 +81,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         load_generator(checkpoint),
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
-        tags=facts | size.tags() | scores | how,
+        tags=facts | size.tags() | scores | how | origin.tags(),
         card=description(card),
     )
     dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)

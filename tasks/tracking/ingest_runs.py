@@ -27,7 +27,8 @@ _PAGE = 1000
 class IngestRun(BaseModel):
     """A finished run of `ganflow-datasets`; `started` is in milliseconds since 1970, UTC.
 
-    `licence` is a tag that a person sets: no source says its own.
+    `licence`, `source_url` and `credit` are those of the version's `dataset.json`; for one that says none, a person may
+    set these tags.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,8 @@ class IngestRun(BaseModel):
     num_test: int | None
     source: str | None
     licence: str | None
+    source_url: str | None
+    credit: str | None
 
 
 class _Copy(BaseModel):
@@ -117,7 +120,6 @@ def _record(run: "Run") -> IngestRun:
         run_id=run.info.run_id,
         md5=run.data.tags["dataset_md5"],
         started=run.info.start_time,
-        source=run.data.tags.get("source"),
-        licence=run.data.tags.get("licence"),
+        **{key: run.data.tags.get(key) for key in ("source", "licence", "source_url", "credit")},
         **{key: int(value) if value is not None and math.isfinite(value) else None for key, value in numbers.items()},
     )

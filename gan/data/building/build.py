@@ -15,6 +15,7 @@ from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan, make_plan
 from gan.data.building.recipe import Recipe
 from gan.data.building.rejects import count_rejects, write_rejects
+from gan.data.origin import Origin
 from gan.data.records import Source
 from gan.data.store.dataset import DatasetInfo, write_dataset_info
 from gan.errors import DatasetError
@@ -55,6 +56,7 @@ def build_dataset(
     work: Path,
     quarantine: Path,
     previous: Path | None = None,
+    origin: Origin | None = None,
     run_jobs: RunJobs = in_this_process,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Built:
@@ -69,6 +71,7 @@ def build_dataset(
         work: folder for finished parts; what a killed call left there is not done again.
         quarantine: file for the list of rejects, written whether this succeeds or not.
         previous: an earlier dataset; images that it has too stay in their shards, new ones go behind.
+        origin: what is said of the images as a whole; it stands in `dataset.json` and changes nothing else.
         run_jobs: does jobs, in any order and anywhere; yields the number of each and its result, or None where it
             wrote it.
         on_progress: called with (records done, records in all).
@@ -90,7 +93,7 @@ def build_dataset(
     _refuse_small(source, config, plan)
     for split in ("train", "test"):
         write_split(store, plan, split, out, config.resolution, previous)
-    info = describe(source, config, store, plan, rejects)
+    info = describe(source, config, store, plan, rejects, origin or Origin())
     # Last, so that a folder with a dataset.json is complete.
     write_dataset_info(info, out)
     remarks = tuple(map(inert, (*source.notes, *notes(plan, info))))

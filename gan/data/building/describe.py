@@ -9,6 +9,7 @@ from gan.configuration.config import DataConfig
 from gan.data.building.assemble import images_of
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan
+from gan.data.origin import Origin
 from gan.data.pixels.png import decode_png
 from gan.data.records import Source
 from gan.data.store.dataset import UNLABELLED_NAME, DatasetInfo
@@ -17,7 +18,9 @@ SAMPLES_PER_CLASS = 10
 _FEW = 50  # training images of a class below which a person should know of it
 
 
-def describe(source: Source, config: DataConfig, store: PartStore, plan: Plan, rejects: dict[str, int]) -> DatasetInfo:
+def describe(
+    source: Source, config: DataConfig, store: PartStore, plan: Plan, rejects: dict[str, int], origin: Origin
+) -> DatasetInfo:
     """Return what `dataset.json` will say."""
     counts = {}
     for split in ("train", "test"):
@@ -29,6 +32,7 @@ def describe(source: Source, config: DataConfig, store: PartStore, plan: Plan, r
     return DatasetInfo(
         name=source.name,
         source_kind=source.kind,
+        **origin.model_dump(),
         resolution=config.resolution,
         channels=plan.channels,
         class_names=plan.class_names,

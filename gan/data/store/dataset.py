@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gan.configuration.config import Crop, Filter
 from gan.configuration.vocabulary import SourceKind
+from gan.data.origin import FIELDS, Origin
 from gan.errors import DatasetError
 
 INFO_FILE = "dataset.json"
@@ -22,6 +23,10 @@ class DatasetInfo(BaseModel):
         format_version: of the folder; another is refused.
         name: of the source.
         source_kind: which sort of source it was.
+        licence: an SPDX expression; null, and not written, where nobody said one; so with the next three.
+        source_url: where the images are published.
+        credit: who is to be named.
+        description: what the images show.
         resolution: side of the square images, in pixels.
         channels: 1 grey, 3 RGB.
         class_names: by label; empty where images have no labels.
@@ -44,6 +49,10 @@ class DatasetInfo(BaseModel):
     format_version: Literal[2] = 2
     name: str
     source_kind: SourceKind
+    licence: str | None = None
+    source_url: str | None = None
+    credit: str | None = None
+    description: str | None = None
     resolution: int
     channels: Literal[1, 3]
     class_names: tuple[str, ...]
@@ -64,6 +73,11 @@ class DatasetInfo(BaseModel):
     def num_classes(self) -> int:
         """Number of classes; 0 where images have no labels."""
         return len(self.class_names)
+
+    @property
+    def origin(self) -> Origin:
+        """What was said of the images as a whole."""
+        return Origin(**{field: getattr(self, field) for field in FIELDS})
 
     @property
     def num_rejects(self) -> int:
@@ -89,6 +103,7 @@ def read_dataset_info(folder: Path) -> DatasetInfo:
 
 
 def write_dataset_info(info: DatasetInfo, folder: Path) -> None:
-    """Write `dataset.json`."""
-    text = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    """Write `dataset.json`; where nothing is said of an origin, with the bytes that it had before one could be."""
+    unsaid = {field for field in FIELDS if getattr(info, field) is None}
+    text = json.dumps(info.model_dump(mode="json", exclude=unsaid), indent=2, ensure_ascii=False) + "\n"
     (folder / INFO_FILE).write_text(text, "utf-8")

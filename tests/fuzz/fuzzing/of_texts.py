@@ -30,6 +30,7 @@ from fuzzing.target import target
 from fuzzing.trees import EDITS, edited_json
 from gan.configuration.arguments import require_no_credentials
 from gan.data.files.fetch import is_url
+from gan.data.origin import FIELDS, Origin
 from gan.data.sources.hub.source import parse_hub_name
 from gan.data.sources.spec import SourceSpec
 from gan.errors import GanflowError
@@ -40,6 +41,7 @@ from tasks.dataset.session import tracked_md5
 from tasks.ingest.allowed_sources import AllowedSources
 from tasks.ingest.credentials import find_authorization
 from tasks.reports import markdown
+from tasks.reports.hugging_face import licence_words, source_words
 from tasks.runtime.settings import Settings
 from tasks.tracking.ingest_runs import ingest_runs
 from tasks.tracking.own_configuration import kind_of
@@ -51,6 +53,10 @@ PARAMETERS = {
         "preset": "digits",
         "overrides": ["data.resolution=16"],
         "labels": "x",
+        "license": "CC-BY-4.0",
+        "source_url": "https://host/set",
+        "credit": "A. Person",
+        "description": "cats and dogs",
     },
     "retrain": {"preset": "digits", "overrides": ["train.seed=3"], "workers": 2, "warm_start": "champion"},
     "evaluate": {"model": "champion", "overrides": [], "data": None, "network": None},
@@ -140,6 +146,25 @@ def addresses(name, data, folder):
         for check in checks:
             with contextlib.suppress(GanflowError):
                 check()
+
+
+@target(
+    lambda: {
+        "licence": b"MIT OR (GPL-2.0-only WITH Classpath-exception-2.0) AND LicenseRef-Acme.1",
+        "source_url": b"https://host.example:8443/sets/a%20b?version=2#part",
+        "credit": "Ä. Person & Sons, 2024".encode(),
+        "description": b"cats, dogs",
+    }
+)
+def origins(name, data, folder):
+    checked = Origin(**{name: _typed(data)}).checked()
+    assert checked.checked() == checked
+    assert checked.over(Origin()).over(checked) == checked.over(Origin())
+    for field in FIELDS:
+        assert (getattr(checked, field) or "").isprintable()
+    licence = checked.licence if name == "licence" else _typed(data)
+    assert all(word.isprintable() for word in licence_words(licence, checked.source_url).values())
+    assert all(word.isprintable() for word in source_words(_typed(data), checked.source_url))
 
 
 @target(

@@ -18,7 +18,7 @@ def errors(flow, **parameters):
     return validate(parameters, schema)
 
 
-@pytest.mark.parametrize("name", ["source", "labels"])
+@pytest.mark.parametrize("name", ["source", "labels", "license", "source_url", "credit", "description"])
 def test_a_source_with_a_credential_is_refused(name):
     assert errors(ingest, **{name: SECRET})
     assert errors(ingest, **{name: "https://host/a.zip?X-Amz-Signature=abc"})

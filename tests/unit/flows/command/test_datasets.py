@@ -4,12 +4,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.command.datasets import app, checkout_lines, diff_lines, log_lines
-from tasks.dataset.catalogue import CheckedOut, Version
+from flows.command.datasets import app, checkout_lines, diff_lines, log_lines, show_lines
+from tasks.dataset.catalogue import CheckedOut, Described, Version
 from tasks.dataset.diff import Moved, VersionDiff
 
 OLD, NEW = "a" * 32, "b" * 32
-VERBS = {"log": {"--json"}, "diff": {"--json"}, "checkout": {"--json"}}
+VERBS = {"log": {"--json"}, "show": {"--json"}, "diff": {"--json"}, "checkout": {"--json"}}
 
 
 def changes(**fields):
@@ -110,3 +110,28 @@ def test_help_says_what_a_verb_does_and_how_to_name_a_version(verb):
             assert parameter.help, parameter.name
     if verb != "log":
         assert "ganflow dataset log" in result.output
+
+
+def test_a_licence_has_a_column_where_there_is_one():
+    some = [Version(md5=NEW, current=True, licence="CC0-1.0"), Version(md5=OLD, current=False)]
+    assert log_lines(some) == [
+        "   version       first made  train  test  licence  source",
+        "*  bbbbbbbbbbbb  -               -     -  CC0-1.0  -",
+        "   aaaaaaaaaaaa  -               -     -  -        -",
+    ]
+
+
+def test_a_version_says_what_is_known_of_it():
+    info = {"format_version": 2, "name": "pets", "licence": "CC0-1.0", "resolution": 8}
+    lines = show_lines(Described(md5=OLD, current=True, first_made=None, info=info))
+    assert lines == [
+        f"dataset           {OLD}, the current version, first made elsewhere",
+        "name              pets",
+        "source kind       unknown",
+        "licence           CC0-1.0",
+        "source url        unknown",
+        "credit            unknown",
+        "description       unknown",
+        "format version    2",
+        "resolution        8",
+    ]

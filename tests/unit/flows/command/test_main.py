@@ -14,7 +14,9 @@ COMMON = {"--preset", "-p", "--set", "--json", "--help"}
 MEASURE = {"--n", "-n", "--split", "--resize", "--precision", "--network"}
 VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"},
-    "ingest": COMMON | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"},
+    "ingest": COMMON
+    | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"}
+    | {"--license", "--source-url", "--credit", "--description"},
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run", "--max-minutes"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},

@@ -2,8 +2,9 @@
 
 from types import SimpleNamespace
 
-from flows.command.summary import pipeline_lines, retraining_lines
+from flows.command.summary import dataset_lines, pipeline_lines, retraining_lines
 from flows.retrain import Skipped
+from gan.data.origin import Origin
 from gan.metrics.evaluation import Metric
 
 
@@ -15,8 +16,9 @@ def test_where_nothing_is_in_use_the_lines_say_who_decides():
     verdict = SimpleNamespace(reason="its coverage is too low")
     model = SimpleNamespace(version=3, alias="challenger", verdict=verdict, evaluation=evaluation, report="r.html")
     dataset = SimpleNamespace(
-        md5="d", changed=True, num_train=4, num_test=1, classes=0, rejects=0, notes=[], report="i.html", push_error=None
-    )
+        md5="d", changed=True, num_train=4, num_test=1, classes=0, rejects=0, notes=[],
+        report="i.html", push_error=None, origin=Origin(), kept=(),
+    )  # fmt: skip
     lines = pipeline_lines(SimpleNamespace(dataset=dataset, model=model, release=None))
     assert lines[-3:] == [
         "model     version 3 is challenger: its coverage is too low",
@@ -28,3 +30,16 @@ def test_where_nothing_is_in_use_the_lines_say_who_decides():
 def test_a_retraining_that_was_skipped_says_why_in_a_line():
     result = Skipped(skipped="all is as it was", run_id="1a2b", version=3, verdict="champion: better")
     assert retraining_lines(result) == ["skipped   all is as it was"]
+
+
+def test_an_ingest_says_what_stands_of_the_images_and_since_when():
+    told = Origin(licence="CC-BY-4.0", source_url="https://a.example", description="x" * 200 + "\x1b[2J")
+    result = SimpleNamespace(
+        md5="d", changed=True, num_train=4, num_test=1, classes=0, rejects=0, notes=[],
+        report="i.html", push_error=None, origin=told, kept=("source_url",),
+    )  # fmt: skip
+    assert dataset_lines(result)[1:4] == [
+        "          licence CC-BY-4.0",
+        "          source url https://a.example (as said of the version before)",
+        f"          description {'x' * 99}…",
+    ]

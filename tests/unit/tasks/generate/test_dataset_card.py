@@ -1,11 +1,15 @@
 """The card of a release, as a Markdown parser and a YAML parser read it."""
 
+import json
+
 import pytest
 import yaml
+from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from gan.metrics.evaluation import Metric
 from gan.text.shown import inert
 from tasks.generate.dataset_card import dataset_card
 
@@ -76,7 +80,7 @@ def test_no_name_breaks_the_card_of_a_release(evaluation, counts, odd):
         text.strip() for name, count in counts.items() for text in (inert(name), str(count))
     ]
     assert [token for token in tokens if token.type.startswith("html")] == []
-    assert sum(token.type == "heading_open" for token in tokens) == 1
+    assert sum(token.type == "heading_open" for token in tokens) == 9
 
 
 def test_without_classes(evaluation):
@@ -106,3 +110,73 @@ def test_any_name_gives_valid_front_matter(evaluation, name):
 )
 def test_size_categories_are_the_hubs(evaluation, count, category):
     assert front_matter(dataset_card(manifest(evaluation, count=count), ("a", "b")))[0]["size_categories"] == [category]
+
+
+def whole(evaluation, odd="pets", **changes):
+    """A manifest with all that one may say, a wild text wherever one can stand."""
+    measured = evaluation.model_copy(
+        update={"per_class": {odd: Metric(value=0.1)}, "variety": {odd: Metric(value=0.1)}, "warnings": [odd]}
+    )
+    return manifest(
+        evaluation,
+        name=odd,
+        model={"name": odd, "version": 3, "run_id": odd},
+        dataset_md5=odd,
+        configuration=odd,
+        counts={odd: 1, "other": 0},
+        quality=measured.model_dump(mode="json"),
+        privacy={"exact_copies_of_training_images": 0, odd: 1.0},
+        dataset=dict.fromkeys(("name", "source_kind", "licence", "source_url", "credit", "description"), odd),
+        selection={"asked": 30, "kept": 20, "rejected": {odd: {odd: 10}}},
+        checks=[{"check": odd, "passed": True, "said": odd}],
+        marks={odd: odd},
+        signed_by=odd,
+        **changes,
+    )
+
+
+@given(names, st.sampled_from([None, "parquet", "webdataset", "imagefolder", "npz", "\n# other"]))
+def test_no_text_breaks_any_section(evaluation, odd, format):
+    told = whole(evaluation, odd)
+    told["generation"] |= {"format": format}
+    card = dataset_card(told, (odd, "other"))
+    assert card.replace("\n", "").isprintable()
+    front, body = front_matter(card)
+    assert front["pretty_name"] == f"Synthetic images {odd}"
+    tokens = MarkdownIt("commonmark").enable("table").parse(body)
+    kinds = [child.type for token in tokens for child in token.children or ()] + [token.type for token in tokens]
+    assert not [kind for kind in kinds if kind.startswith(("html", "link"))]
+    assert kinds.count("image") == 1
+    assert kinds.count("heading_open") == 12
+    assert kinds.count("fence") == (0 if format == "\n# other" else 1)
+    assert kinds.count("ordered_list_open") == 1
+    read = DatasetCard(card, ignore_metadata_errors=False)
+    assert read.data.to_dict() == {key: value for key, value in front.items() if value is not None}
+
+
+def test_what_hugging_face_is_told(evaluation):
+    dataset = {"name": "pets", "licence": "ODbL-1.0", "source_url": "https://huggingface.co/datasets/org/pets"}
+    front, body = front_matter(dataset_card(manifest(evaluation, dataset=dataset), ("a", "b")))
+    assert {key: front[key] for key in ("license", "source_datasets", "annotations_creators", "tags")} == {
+        "license": "odbl",
+        "source_datasets": ["extended|org/pets"],
+        "annotations_creators": ["machine-generated"],
+        "tags": ["synthetic", "gan"],
+    }
+    assert "| licence | `ODbL-1.0` |" in body
+    front, body = front_matter(dataset_card(manifest(evaluation), ()))
+    assert (front["license"], front["annotations_creators"]) == ("unknown", ["no-annotation"])
+    assert "Nobody said under which licence" in body
+
+
+def test_the_sections_come_in_the_order_of_questions(evaluation):
+    card = dataset_card(whole(evaluation), ("pets", "other"))
+    assert [line for line in card.splitlines() if line.startswith("## ")] == [
+        "## Intended use", "## Out of scope", "## Known limits", "## Privacy", "## Source and licence", "## Lineage",
+        "## How the images were chosen", "## Checks", "## Quality", "## Marks and signature", "## How to load it",
+    ]  # fmt: skip
+
+
+def test_a_card_has_no_time_and_no_place(evaluation):
+    told = whole(evaluation)
+    assert dataset_card(told, ("pets", "other")) == dataset_card(json.loads(json.dumps(told)), ("pets", "other"))

@@ -389,3 +389,22 @@ def test_the_artifact_of_rejects(shown, tmp_path):
 def test_no_reason_leaves_its_cell(shown, tmp_path, reason, cell):
     artifacts.rejects({reason: 3}, quarantine(tmp_path, []))
     assert shown["dataset-rejects"]["markdown"].split("\n")[2] == f"| {cell} | 3 |"
+
+
+def test_whose_images_they_are_is_a_fact(tmp_path):
+    told = {
+        "licence": "CC-BY-4.0",
+        "source_url": "https://a.example/?b&c",
+        "credit": HOSTILE[0],
+        "description": "x\x1b",
+    }
+    page = Page(report_html(built(**told), "abc", tmp_path / "none"))
+    assert "CC-BY-4.0" in page.text
+    assert "https://a.example/?b&c" in page.text
+    assert HOSTILE[0] in page.text
+    assert r"x\x1b" in page.text
+    assert not page.all("script")
+    assert not page.all("a")
+    nothing = Page(report_html(built(), "abc", tmp_path / "none")).text
+    assert re.search(r"Licence\s*not said\s*ganflow ingest --license says it", nothing)
+    assert "Published at" not in nothing

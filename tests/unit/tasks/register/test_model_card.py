@@ -21,7 +21,8 @@ def test_no_name_breaks_the_card_of_a_model(evaluation, classes, odd):
         model="pets", class_names=classes, tags={"dataset_md5": odd, "preset": odd}, evaluation=evaluation, kimg=1,
         warm_start=WarmStartRecord(version=4, run_id=odd, dataset_md5=odd),
         found=CardFacts(
-            run_id=odd, source=odd, licence=odd, device=odd, energy_of=odd, watt_hours=1.0, code=odd, samples=odd
+            run_id=odd, source=odd, licence=odd, device=odd, energy_of=odd, watt_hours=1.0, code=odd, samples=odd,
+            source_url=odd, credit=odd, description=odd,
         ),
     )  # fmt: skip
     assert card.replace("\n", "").isprintable()
@@ -29,7 +30,7 @@ def test_no_name_breaks_the_card_of_a_model(evaluation, classes, odd):
     kinds = {child.type for token in tokens for child in token.children or ()} | {token.type for token in tokens}
     assert not [kind for kind in kinds if kind.startswith(("html", "link", "image"))]
     assert sum(token.type == "heading_open" for token in tokens) == 4
-    assert sum(token.type == "tr_open" for token in tokens) == 10 + 3
+    assert sum(token.type == "tr_open" for token in tokens) == 10 + 3 + (3 if odd else 0)
     assert sum(token.type == "fence" for token in tokens) == 1
 
 
@@ -113,3 +114,26 @@ def test_a_description_is_as_much_of_the_card_as_there_is_room_for(evaluation, c
     whole = "The whole card is the artifact `model_card.md` of the training run."
     assert (short == card) == (whole not in short) == (sections == 3)
     assert card.startswith(short.partition(f"\n{whole}")[0].rstrip("\n"))
+
+
+def test_the_card_says_whose_images_they_were(evaluation):
+    tags = {"dataset_md5": "abc123", "preset": "digits"}
+    found = CardFacts(
+        run_id="f00",
+        licence="CC-BY-4.0",
+        source_url="https://example.org/a|b",
+        credit="A. *Person*",
+        description="cats",
+    )
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=found)
+    for row in (
+        "| licence of the images | `CC-BY-4.0` |",
+        "| images published at | `https://example.org/a\\|b` |",
+        "| credit | `A. *Person*` |",
+        "| what they show | cats |",
+        "The licence is that of the images;",
+    ):
+        assert row in card
+    card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
+    assert "Nobody said under which licence the images are" in card
+    assert "credit" not in card

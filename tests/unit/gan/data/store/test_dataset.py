@@ -59,3 +59,13 @@ def test_another_format_is_refused(tmp_path, change):
 def test_it_cannot_be_changed():
     with pytest.raises(ValidationError):
         INFO.name = "other"
+
+
+def test_what_is_said_of_the_images_is_written_and_nothing_where_nothing_is(tmp_path):
+    told = {"licence": "CC-BY-4.0", "source_url": "https://a", "credit": "Ä", "description": "cats"}
+    write_dataset_info(INFO.model_copy(update=told), tmp_path)
+    assert read_dataset_info(tmp_path).origin.model_dump() == told
+    assert list(json.loads((tmp_path / INFO_FILE).read_text("utf-8")))[3:7] == list(told)
+    write_dataset_info(INFO, tmp_path)
+    assert not json.loads((tmp_path / INFO_FILE).read_text("utf-8")).keys() & told.keys(), "the bytes of before"
+    assert set(read_dataset_info(tmp_path).origin.model_dump().values()) == {None}
