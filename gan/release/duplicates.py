@@ -167,9 +167,9 @@ class _Search:
         return Duplicates(rows, self.reasons[rows], self.releases[rows], self.others[rows], self.distances[rows])
 
     def exact_earlier(self, earlier: Fingerprints, release: int) -> None:
-        kept, theirs = self.kept, _words(earlier.digests)
+        kept, theirs = self.kept, earlier.words
         order = theirs.argsort(kind="stable")
-        ours = _words(self.fingerprints.digests[kept])
+        ours = self.fingerprints.words[kept]
         places = np.searchsorted(theirs[order], ours).clip(max=max(0, len(theirs) - 1))
         if len(theirs):
             equal = theirs[order[places]] == ours
@@ -177,7 +177,7 @@ class _Search:
 
     def exact_inside(self) -> None:
         kept = self.kept
-        words = _words(self.fingerprints.digests[kept])
+        words = self.fingerprints.words[kept]
         _, first, inverse = np.unique(words, return_index=True, return_inverse=True)
         firsts = first[inverse]
         again = np.flatnonzero(firsts != np.arange(len(kept)))
@@ -219,8 +219,3 @@ def _first_of_each(rows: Rows, distances: Array, others: Rows) -> Rows:
     new = np.ones(len(order), np.bool_)
     new[1:] = rows[order][1:] != rows[order][:-1]
     return order[new]
-
-
-def _words(digests: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
-    # [N] of 16 bytes, which NumPy sorts as one thing
-    return np.ascontiguousarray(digests).view("S16").ravel()

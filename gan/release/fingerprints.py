@@ -66,6 +66,11 @@ class Fingerprints:
         """Return N."""
         return len(self.digests)
 
+    @property
+    def words(self) -> npt.NDArray[np.bytes_]:
+        """The digests as [N] of 16 bytes, which NumPy sorts and compares as one thing."""
+        return np.ascontiguousarray(self.digests).view("S16").ravel()
+
     def take(self, rows: Rows) -> "Fingerprints":
         """Return those of these rows [n] int64."""
         return Fingerprints(self.digests[rows], self.pictures[rows])
