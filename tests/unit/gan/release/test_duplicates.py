@@ -1,0 +1,165 @@
+"""Duplicates that were planted are found, and honest images are not called so."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gan.release.duplicates import (
+    EXACT,
+    EXACT_EARLIER,
+    LEVEL,
+    NEAR,
+    NEAR_EARLIER,
+    REASONS,
+    find_duplicates,
+    near_threshold,
+    nearest_distances,
+)
+from gan.release.fingerprints import Fingerprints
+
+
+@pytest.fixture(scope="module")
+def prints(digits):
+    return Fingerprints.of(digits[0])
+
+
+def reasons(found):
+    return {row: REASONS[reason] for row, reason in zip(found.rows.tolist(), found.reasons.tolist(), strict=True)}
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.lists(st.integers(0, 5), max_size=10))
+def test_exact_duplicates_are_those_of_a_loop(kinds, before):
+    palette = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1), dtype=np.uint8)
+    given_, earlier = (Fingerprints.of(palette[np.array(each, dtype=np.int64)]) for each in (kinds, before))
+    found = find_duplicates(given_, [earlier] if before else [])
+    expected = {}
+    for row, kind in enumerate(kinds):
+        if kind in before:
+            expected[row] = EXACT_EARLIER
+        elif kind in kinds[:row]:
+            expected[row] = EXACT
+    assert reasons(found) == expected
+    for row, release, other in zip(found.rows, found.releases, found.others, strict=True):
+        assert (before if release == 0 else kinds)[other] == kinds[row]
+        assert release == 0 or other < row
+
+
+@settings(max_examples=20)
+@given(st.permutations(range(30)))
+def test_how_many_equal_images_go_does_not_depend_on_their_order(order):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), dtype=np.uint8)
+    images[20:] = images[:10]
+    found = find_duplicates(Fingerprints.of(images[list(order)]), threshold=1.0)
+    assert len(found) == 10
+    kinds = np.arange(30) % 20
+    assert len(set(kinds[np.delete(order, found.rows)].tolist())) == 20
+    assert find_duplicates(Fingerprints.of(images[list(order)]), threshold=1.0).rows.tolist() == found.rows.tolist()
+
+
+def test_pairs_do_not_depend_on_the_order(prints):
+    order = np.random.default_rng(1).permutation(len(prints))
+    shuffled = prints.take(order)
+    pairs = []
+    for each, names in ((prints, np.arange(len(prints))), (shuffled, order)):
+        found = find_duplicates(each, threshold=16.0)
+        pairs.append(
+            {frozenset(pair) for pair in zip(names[found.rows].tolist(), names[found.others].tolist(), strict=True)}
+        )
+    assert len(pairs[0]) == 3
+    assert pairs[0] == pairs[1]
+
+
+@pytest.mark.parametrize("name", ["shifted", "recompressed", "noised", "brighter", "shifted and recompressed"])
+def test_altered_copies_go_and_the_earlier_row_stays(digits, prints, alterations, name):
+    images = digits[0]
+    copies = np.arange(40, 76)
+    drawn = np.concatenate([images, alterations[name](images[copies])])
+    threshold = near_threshold(prints, len(drawn))
+    found = find_duplicates(Fingerprints.of(drawn), threshold=threshold)
+    others = dict(zip(found.rows.tolist(), found.others.tolist(), strict=True))
+    assert {row: others.get(row) for row in range(1797, 1833)} == dict(zip(range(1797, 1833), copies, strict=True))
+    assert found.counts == {EXACT: 0, NEAR: len(found), EXACT_EARLIER: 0, NEAR_EARLIER: 0}
+    assert len(found) == 36
+    assert found.distances.max() <= threshold
+
+
+def test_what_an_earlier_release_holds_goes(digits, alterations):
+    images = digits[0]
+    drawn, before, other = images[:800].copy(), images[800:1200].copy(), images[1200:1600].copy()
+    drawn[[10, 700]] = before[[3, 399]]
+    drawn[[20, 600]] = alterations["shifted and recompressed"](other[[5, 6]])
+    drawn[30] = drawn[29]
+    threshold = near_threshold(Fingerprints.of(images), 1600)
+    found = find_duplicates(*_prints(drawn, before, other), threshold=threshold)
+    assert reasons(found) == {10: EXACT_EARLIER, 700: EXACT_EARLIER, 20: NEAR_EARLIER, 600: NEAR_EARLIER, 30: EXACT}
+    assert found.releases.tolist() == [0, 1, -1, 1, 0]
+    assert found.others.tolist() == [3, 5, 29, 6, 399]
+
+
+def _prints(drawn, *earlier):
+    return Fingerprints.of(drawn), [Fingerprints.of(each) for each in earlier]
+
+
+def test_pictures_of_another_size_are_compared_by_digests_alone(digits):
+    drawn = digits[0][:50]
+    other = np.zeros((5, 8, 8, 1), np.uint8)
+    assert len(find_duplicates(*_prints(drawn, other, drawn[:2]), threshold=10.0)) == 2
+
+
+def test_a_collapsed_class_leaves_one_image():
+    """All in one bucket, of which a window alone is looked at: what is left is looked at again."""
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 256, (16, 16, 1))
+    drawn = (one + rng.integers(-1, 2, (400, 16, 16, 1))).clip(0, 255).astype(np.uint8)
+    found = find_duplicates(Fingerprints.of(drawn), threshold=8.0)
+    assert found.rows.tolist() == list(range(1, 400))
+
+
+def test_honest_digits_are_no_duplicates(prints):
+    """Real digits all differ. Half of them sets the threshold, the other half is looked at, 50 times."""
+    false, drawn = 0, 0
+    for seed in range(50):
+        order = np.random.default_rng(seed).permutation(1797)
+        threshold = near_threshold(prints.take(order[:898]), 899)
+        found = find_duplicates(prints.take(order[898:]), threshold=threshold)
+        assert found.counts[EXACT] == 0
+        false, drawn = false + len(found), drawn + 899
+    print(f"of {drawn:,} honest images {false} were called duplicates: {false / drawn:.3%}, level {LEVEL:.1%}")  # noqa: T201
+    assert false / drawn <= LEVEL
+
+
+def test_the_threshold_falls_with_the_number_of_images(prints):
+    found = [near_threshold(prints, count) for count in (100, 1797, 10_000, 1_000_000)]
+    assert found[0] == found[1] > found[2] > found[3] > 0
+    assert near_threshold(prints, 1797, level=0.0001) < found[1] < near_threshold(prints, 1797, level=0.01)
+
+
+def test_repeats_among_real_images_do_not_lower_it(prints):
+    rows = np.concatenate([np.arange(1797), np.arange(3)])  # 0.33 % of 1,800
+    assert near_threshold(prints.take(rows), 1797) == pytest.approx(near_threshold(prints, 1797), rel=0.2)
+
+
+def test_few_or_equal_real_images_find_exact_duplicates_alone(prints):
+    assert near_threshold(prints.take(np.arange(199)), 1000) == 0.0
+    assert near_threshold(prints.take(np.repeat(np.arange(200), 2)), 1000) == 0.0
+
+
+def test_nearest_distances_are_to_others():
+    pictures = np.zeros((3, 6, 6), np.uint8)
+    pictures[1:, 2, 2] = 32, 96
+    found = nearest_distances(Fingerprints(np.zeros((3, 2), np.uint64), pictures))
+    # a pixel of 32 among 16, less the mean: 32 sqrt(1/16 - 1/256)
+    unit = np.sqrt(1 / 16 - 1 / 256)
+    assert found == pytest.approx([32 * unit, 32 * unit, 64 * unit], rel=1e-4)
+
+
+def test_wrong_input(prints):
+    for threshold in (-1.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match="threshold"):
+            find_duplicates(prints, threshold=threshold)
+    for count, level in ((0, 0.1), (1, 0.0), (1, 0.2)):
+        with pytest.raises(ValueError, match="level"):
+            near_threshold(prints, count, level=level)
+    assert len(find_duplicates(prints.take(np.arange(0)), [prints], threshold=3.0)) == 0
+    assert len(find_duplicates(prints, [prints.take(np.arange(0))], threshold=3.0)) == 0

@@ -1,0 +1,76 @@
+"""Copies of training images are rejected, and no more held out ones than the level says."""
+
+import numpy as np
+import pytest
+
+from gan.evaluation.copy_shares import LEVEL
+from gan.metrics.copies import find_pixel_copies
+from gan.release.near_copies import EXACT_COPY, NEAR_COPY, SHIFTED_COPY, CopyLook
+
+NONE = np.zeros(0, np.int64)
+
+
+@pytest.fixture(scope="module")
+def sets(digits):
+    order = np.random.default_rng(0).permutation(1797)
+    return tuple(digits[0][part] for part in np.split(order, [900, 1350]))
+
+
+@pytest.fixture(scope="module")
+def look(sets):
+    return CopyLook(sets[0], sets[1])
+
+
+def words(look, images):
+    return [("kept", *look.reasons)[verdict] for verdict in look(images, NONE)]
+
+
+@pytest.mark.parametrize("name", ["shifted", "recompressed", "noised", "brighter", "shifted and recompressed"])
+def test_altered_copies(sets, look, alterations, name):
+    assert words(look, alterations[name](sets[0][:40])) == [SHIFTED_COPY] * 40
+
+
+def test_exact_and_mirrored_copies(sets, look):
+    assert words(look, sets[0][:40]) == [EXACT_COPY] * 40
+    assert set(words(look, sets[0][:40, :, ::-1])) <= {NEAR_COPY, SHIFTED_COPY}
+
+
+def test_scores_are_those_of_the_metric(sets, look):
+    training, holdout, drawn = sets
+    found = find_pixel_copies(drawn, training, holdout, level=LEVEL / 2, pairs=len(drawn))
+    scores = {pair.generated: pair.score for pair in found.pairs}
+    assert look.scores(drawn) == pytest.approx([scores[row] for row in range(len(drawn))], rel=1e-6)
+    assert look.thresholds.score == found.threshold
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_honest_images_are_rejected_as_rarely_as_the_level_says(digits, times):
+    """Real digits in three parts, of which the third is looked at."""
+    rejected = drawn = 0
+    for seed in range(times):
+        parts = np.split(np.random.default_rng(seed).permutation(1797), [600, 1200])
+        training, holdout, honest = (digits[0][part] for part in parts)
+        look = CopyLook(training, holdout)
+        assert look.thresholds.holdout_share <= 2 * LEVEL
+        rejected, drawn = rejected + int((look(honest, NONE) > 0).sum()), drawn + len(honest)
+    print(f"of {drawn:,} honest images {rejected} were called copies: {rejected / drawn:.3%}, level {LEVEL:.1%}")  # noqa: T201
+    assert rejected / drawn <= 1.5 * LEVEL
+
+
+def test_without_a_holdout_there_is_no_score_and_no_control(sets):
+    for holdout in (None, sets[1][:19]):
+        look = CopyLook(sets[0], holdout)
+        assert look.thresholds.score is look.thresholds.holdout_share is None
+        assert words(look, sets[0][:3]) == [EXACT_COPY] * 3
+
+
+def test_a_holdout_that_repeats_the_training_set_does_not_hide_copies(sets, alterations):
+    holdout = sets[1].copy()
+    holdout[:30] = sets[0][:30]
+    look = CopyLook(sets[0], holdout)
+    assert words(look, alterations["shifted"](sets[0][40:60])) == [SHIFTED_COPY] * 20
+
+
+def test_images_of_another_size_are_refused(sets):
+    with pytest.raises(ValueError, match="held out"):
+        CopyLook(sets[0], sets[1][:, :8, :8])
