@@ -33,8 +33,9 @@ def generate(
     format: ReleaseFormat | None = None,
     shard_images: Annotated[int, Field(ge=1)] | None = None,
     workers: Annotated[int, Field(ge=1)] | None = None,
+    require_license: bool = False,
 ) -> Released:
-    """Draw a release.
+    """Draw a release; it is signed where `GANFLOW_SIGNING_KEY` names a key.
 
     Args:
         model: an alias or version of the registered model.
@@ -48,6 +49,7 @@ def generate(
         format: of the files.
         shard_images: most images in a shard.
         workers: processes that draw; without a number this one, or all of a cluster.
+        require_license: refuse where nobody said under which licence the images are that the model was trained on.
     """
     settings = Settings()
     changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
@@ -56,7 +58,10 @@ def generate(
     found = find_in_use(settings, model)
     changes = [*overrides, *changes, *quota_overrides(balance, found.class_names)]
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
-    return generate_configured.fn(str(found.version), configuration, name, seed, workers)
+    key = settings.ganflow_signing_key
+    return generate_configured.fn(
+        str(found.version), configuration, name, seed, workers, str(key) if key else None, require_license
+    )
 
 
 @flow(name="generate")
@@ -66,6 +71,8 @@ def generate_configured(
     name: str | None = None,
     seed: int | None = None,
     workers: int | None = None,
+    sign: str | None = None,
+    licence_required: bool = False,
 ) -> Released:
     """As `generate`, for a caller that has resolved the configuration."""
     settings = Settings()
@@ -73,8 +80,9 @@ def generate_configured(
     version = find_in_use(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
     name = name or next_name(settings, version)
-    again = command_line("generate", configuration=configuration, model=version, name=name, seed=seed, workers=workers)
+    given = {"name": name, "seed": seed, "workers": workers, "sign": sign}
+    again = command_line("generate", configuration=configuration, model=version, **given)
     with said_if_stopped(f"{again} goes on from the shards that are done"):
-        released = draw_release(version, name, configuration, seed, workers)
+        released = draw_release(version, name, configuration, seed, workers, sign, licence_required)
         show_lineage(settings, f"release/{name}")
         return released

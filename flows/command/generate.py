@@ -10,41 +10,55 @@ from flows.command.options import Json, Model, Overrides, OwnPreset
 from gan.configuration.vocabulary import ReleaseFormat
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
+Count = Annotated[
+    int | None, typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given.")
+]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        metavar="equal|real|FILE.csv",
+        help="Images of each class: as many (equal), in the proportions of the data that the model was trained on "
+        "(real), or as a CSV file says with the columns class,count.",
+    ),
+]
+Fill = Annotated[
+    int | None,
+    typer.Option(min=1, help="Bring every class of data/ up to so many images; classes that have them get none."),
+]
+Format = Annotated[ReleaseFormat | None, typer.Option(help="Of the files; parquet if not given.")]
+ShardImages = Annotated[
+    int | None, typer.Option(min=1, help="Most images in a file; 10,000 if not given, fewer of large images.")
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", "-w", min=1, help="Processes that draw, on this machine or, with RAY_ADDRESS, a cluster."
+    ),
+]
+Sign = Annotated[
+    Path | None,
+    typer.Option(metavar="KEY.pem", help="Sign the manifest by this Ed25519 key; GANFLOW_SIGNING_KEY names one."),
+]
+RequireLicense = Annotated[
+    bool, typer.Option("--require-license", help="Refuse where the licence of the training images is not known.")
+]
 
 
 def generate(
     model: Model = "champion",
-    n: Annotated[
-        int | None,
-        typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given."),
-    ] = None,
-    balance: Annotated[
-        str | None,
-        typer.Option(
-            metavar="equal|real|FILE.csv",
-            help="Images of each class: as many (equal), in the proportions of the data that the model was trained on "
-            "(real), or as a CSV file says with the columns class,count.",
-        ),
-    ] = None,
-    fill: Annotated[
-        int | None,
-        typer.Option(min=1, help="Bring every class of data/ up to so many images; classes that have them get none."),
-    ] = None,
-    format: Annotated[ReleaseFormat | None, typer.Option(help="Of the files; parquet if not given.")] = None,
-    shard_images: Annotated[
-        int | None, typer.Option(min=1, help="Most images in a file; 10,000 if not given, fewer of large images.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", "-w", min=1, help="Processes that draw, on this machine or, with RAY_ADDRESS, a cluster."
-        ),
-    ] = None,
+    n: Count = None,
+    balance: Balance = None,
+    fill: Fill = None,
+    format: Format = None,
+    shard_images: ShardImages = None,
+    workers: Processes = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=LAST_FIRST_SEED, help="First seed; derived from version and name if not given."),
     ] = None,
+    sign: Sign = None,
+    require_license: RequireLicense = False,
     preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -80,6 +94,11 @@ def generate(
     from tasks.champion.changing import find_in_use
     from tasks.tracking.own_configuration import version_configuration
 
+    key = sign or settings.ganflow_signing_key
+    if key:
+        from tasks.generate.signature import load_signing_key
+
+        load_signing_key(key)  # before anything is started
     found = find_in_use(settings, model)
     changes += quota_overrides(balance, found.class_names)
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
@@ -88,7 +107,8 @@ def generate(
     with starting_prefect():
         from flows.command.summary import configuration_line, release_lines
         from flows.generate import generate_configured as flow
-    result = flow(str(found.version), configuration, name, seed, workers)
+    signed = str(key.absolute()) if key else None
+    result = flow(str(found.version), configuration, name, seed, workers, signed, require_license)
     answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
 
 

@@ -107,10 +107,14 @@ def retraining_lines(result: "Registered | Skipped | Paused") -> list[str]:
 
 def release_lines(result: "Released") -> list[str]:
     """Path and contents of a release."""
+    from tasks.generate.licence import unsaid_line
+
     state = " (there already, checked)" if result.existed else ""
+    notes = (result.signed_by and f"signed by {result.signed_by}", unsaid_line(result.licence), result.push_error)
     return [
         f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
         f"seeds from {result.first_seed}",
+        *(f"          {note}" for note in notes if note),
     ]
 
 

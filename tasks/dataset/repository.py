@@ -6,7 +6,6 @@ says how far a killed command came.
 """
 
 import contextlib
-import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -37,7 +36,6 @@ _CONFIG = """[core]
     url = ../.ganflow/remote
 """
 _IGNORED = "# Folders that DVC need not search for its files; syntax as in .gitignore.\n.ganflow\nmlartifacts\nmlruns\n"
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -215,10 +213,11 @@ def checkout_version(settings: Settings, md5: str, pointer_text: str) -> bool:
         return True
 
 
-def track_release(settings: Settings, folder: Path) -> str:
-    """Add a finished release to DVC, which writes `<release>.dvc` beside it, and push it; return its md5.
+def track_release(settings: Settings, folder: Path) -> tuple[str, str | None]:
+    """Add a finished release to DVC, which writes `<release>.dvc` beside it, and push it.
 
-    A remote that fails is a warning in the log.
+    Returns:
+        Its md5, and a sentence where the remote fails.
 
     Raises:
         GanflowError: DVC refuses.
@@ -231,11 +230,9 @@ def track_release(settings: Settings, folder: Path) -> str:
             repo.add([str(folder)])
             git_ignore(settings.home, folder)
             _, push_error = push(repo, pointer)
-    if push_error:
-        _log.warning(push_error)
     md5 = tracked_md5(pointer)
     assert md5 is not None
-    return md5
+    return md5, push_error
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from gan.data.store.shards import read_split, split_rows
 from gan.errors import DatasetError, ReleaseError
 from gan.release.formats.table import format_named
 from tasks.generate.partial import ShardRecord
+from tasks.generate.signature import SIGNATURE
 
 FORMAT_VERSION = 2
 _AGAIN = "remove the folder and generate the release again"
@@ -65,7 +66,7 @@ def require_files(folder: Path, files: Mapping[str, Any]) -> None:
     Raises:
         ReleaseError: a file is missing, extra or changed.
     """
-    wrong = sorted(_files_in(folder) - {MANIFEST} ^ set(files))
+    wrong = sorted(_files_in(folder) - {MANIFEST, SIGNATURE} ^ set(files))
     for name in wrong or files:
         if wrong or file_sha256(folder / name) != files[name]:
             raise ReleaseError(f"{folder / name} is not as {MANIFEST} says: {_AGAIN}")

@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gan.configuration.config import ReleaseConfig
+from gan.data.files.digest import file_sha256
 from gan.errors import ReleaseError
 from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation
@@ -20,6 +21,7 @@ from gan.release.quotas import equal_quotas
 from gan.release.recipe import Recipe, Selection
 from gan.release.rows import LAST_SEED, has_room, row_labels, shard_starts
 from gan.release.shard import Marks
+from tasks.dataset.origin import RecordedOrigin
 from tasks.generate.dataset_card import dataset_card
 from tasks.generate.filling import Filling
 from tasks.generate.here import Here
@@ -31,8 +33,10 @@ from tasks.generate.manifest import (
     verify_release,
     write_manifest,
 )
+from tasks.generate.marking import stated_marks, write_croissant
 from tasks.generate.packed import Drawer
 from tasks.generate.partial import Partial, forget_partial, partial_release
+from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
@@ -42,6 +46,29 @@ __all__ = ["Release", "build_release", "first_seed", "next_name", "verify_releas
 _SHARD_BYTES = 2**28  # decoded: what a process holds of a release is about a shard or two
 _SOFTWARE = ("torch", "pyarrow", "imagecodecs", "numpy")
 """With others of these the rest of a release might differ from what is there of it."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a release says of where it is from.
+
+    Attributes:
+        marks: that the images are synthetic.
+        origin: what is said of the images that the model was trained on; None: nothing is known.
+        key: signs the manifest; None: it is not signed.
+    """
+
+    marks: Marks = field(default_factory=Marks)
+    origin: RecordedOrigin | None = None
+    key: SigningKey | None = None
+
+    def stated(self) -> dict[str, Any]:
+        """Return what a manifest says of it."""
+        return {
+            "dataset": self.origin.model_dump(mode="json") if self.origin else None,
+            "marks": stated_marks(self.marks) or None,
+            "signed_by": self.key.fingerprint if self.key else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -86,7 +113,7 @@ def build_release(
     seed: int | None = None,
     quotas: Sequence[int] | None = None,
     selection: Selection | None = None,
-    marks: Marks | None = None,
+    proof: Proof | None = None,
     drawer: Drawer | None = None,
     on_progress: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] = lambda sentence: None,
@@ -107,7 +134,7 @@ def build_release(
         seed: first seed; derived from version and name without one.
         quotas: images by label; equal ones without them.
         selection: which images are kept; all without one.
-        marks: what says that the images are synthetic; none without them.
+        proof: marks, origin and signature; none of them without it.
         drawer: draws the blocks; this process without one.
         on_progress: called with the images done.
         on_warning: called with a sentence where an unfinished release of other settings is thrown away.
@@ -119,14 +146,14 @@ def build_release(
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
-    selection, classes = selection or Selection(), len(model.class_names)
+    selection, proof, classes = selection or Selection(), proof or Proof(), len(model.class_names)
     quotas = quotas or (equal_quotas(config.num_images, classes) if classes else [config.num_images])
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
     folder = settings.synthetic_dir / name
     counts = counts_by_class(quotas, model.class_names)
     if folder.exists():
         manifest = verify_release(folder)
-        _require_same(name, manifest, model, wanted, counts)
+        _require_same(name, manifest, model, wanted, counts, proof.key)
         forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
     settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
@@ -139,25 +166,37 @@ def build_release(
         "image": dict(zip(("height", "width", "channels"), shape, strict=True)),
         "counts": counts,
     }
-    recipe, starts = _recipe(model, wanted, shape, selection, marks or Marks())
+    recipe, starts = _recipe(model, wanted, shape, selection, proof.marks)
     with partial_release(settings, name, _identity(wanted, about, recipe), recipe.shards) as partial:
         if partial.other:
-            key, found, now = partial.other
-            on_warning(f"the unfinished release {name} had {key} {found}, not {now}: it is begun anew")
+            setting, found, now = partial.other
+            on_warning(f"the unfinished release {name} had {setting} {found}, not {now}: it is begun anew")
         labels = row_labels(recipe.first_seed, quotas) - (0 if classes else 1)
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
         filling.draw(training_digests, on_progress or (lambda done: None))
-        manifest = {"format_version": FORMAT_VERSION, "name": name, **about}
+        manifest = {"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()}
         manifest |= {
             "selection": selection_facts(filling.records, model.class_names, selection.described),
             "quality": evaluation.model_dump(mode="json"),
             "privacy": {"exact_copies_of_training_images": sum(record.copies for record in filling.records)},
         }
-        manifest["files"] = filling.finish(dataset_card(manifest, model.class_names))
-        write_manifest(partial.files, manifest)
-        require_files(partial.files, manifest["files"])
+        _finish(partial, filling, manifest, model.class_names, proof.key)
         _publish(partial, folder)
     return Release(folder, manifest, existed=False)
+
+
+def _finish(
+    partial: Partial, filling: Filling, manifest: dict[str, Any], class_names: Sequence[str], key: SigningKey | None
+) -> None:
+    """Write what all shards share, the manifest last, and look at it all once more."""
+    folder = partial.files
+    files = filling.finish(dataset_card(manifest, class_names))
+    described = write_croissant(folder, manifest, class_names, files)
+    manifest["files"] = dict(sorted((files | {described.name: file_sha256(described)}).items()))
+    write_manifest(folder, manifest)
+    if key:
+        sign_manifest(folder, key)
+    require_files(folder, manifest["files"])
 
 
 def _wanted(
@@ -209,15 +248,26 @@ def _identity(wanted: Mapping[str, Any], about: Mapping[str, Any], recipe: Recip
 
 
 def _require_same(
-    name: str, manifest: Mapping[str, Any], model: RegisteredModel, wanted: Mapping[str, Any], counts: Mapping[str, int]
+    name: str,
+    manifest: Mapping[str, Any],
+    model: RegisteredModel,
+    wanted: Mapping[str, Any],
+    counts: Mapping[str, int],
+    key: SigningKey | None,
 ) -> None:
     found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
-    for key, value in {"model_version": model.version, **wanted}.items():
-        if found.get(key, value) != value:  # a release of an older ganflow lacks some
-            raise ReleaseError(f"release {name} exists with {key} {found[key]}, not {value}: give another --name")
+    for setting, value in {"model_version": model.version, **wanted}.items():
+        if found.get(setting, value) != value:  # a release of an older ganflow lacks some
+            raise ReleaseError(
+                f"release {name} exists with {setting} {found[setting]}, not {value}: give another --name"
+            )
     there = manifest.get("counts")
     if there != counts:
         raise ReleaseError(f"release {name} exists with other images by class: give another --name")
+    signer = manifest.get("signed_by")
+    if key and signer != key.fingerprint:
+        by = f"signed by {signer}" if signer else "without a signature"
+        raise ReleaseError(f"release {name} exists {by}, not signed by {key.fingerprint}: give another --name")
 
 
 @torch.no_grad()

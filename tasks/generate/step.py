@@ -1,6 +1,7 @@
 """The step `generate`: a release."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from prefect import get_run_logger
@@ -14,9 +15,12 @@ from tasks.champion.store import read_history
 from tasks.dataset.repository import recover, track_release
 from tasks.generate.asked import asked_quotas
 from tasks.generate.here import Here
+from tasks.generate.licence import model_origin, require_license
+from tasks.generate.marking import release_marks
 from tasks.generate.on_ray import OnRay
 from tasks.generate.packed import Drawer
-from tasks.generate.release import Release, build_release
+from tasks.generate.release import Proof, Release, build_release
+from tasks.generate.signature import load_signing_key
 from tasks.releases.states import recall_releases
 from tasks.reports import artifacts
 from tasks.runtime.progress import progress
@@ -33,7 +37,20 @@ _MOST_WORDS = 2000  # in a tag, of quotas by class for instance; the manifest ha
 
 
 class Released(BaseModel):
-    """What `draw_release` made."""
+    """What `draw_release` made.
+
+    Attributes:
+        name: of the release.
+        path: its folder.
+        md5: DVC's name of its bytes.
+        num_images: in it.
+        model_version: that they were drawn from.
+        first_seed: of the first image.
+        existed: it was complete before, and was checked instead of drawn.
+        licence: of the images that the model was trained on, as an SPDX expression; None where nobody said it.
+        signed_by: fingerprint of the key that signed; None without one.
+        push_error: why the release is not in DVC's remote; None where it is.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,16 +61,27 @@ class Released(BaseModel):
     model_version: int
     first_seed: int
     existed: bool
+    licence: str | None = None
+    signed_by: str | None = None
+    push_error: str | None = None
 
 
 @step(cache_policy=NO_CACHE)
 def draw_release(
-    version: int, name: str, configuration: Configuration, seed: int | None, workers: int | None = None
+    version: int,
+    name: str,
+    configuration: Configuration,
+    seed: int | None,
+    workers: int | None = None,
+    sign: str | None = None,
+    licence_required: bool = False,
 ) -> Released:
     """Draw, check and track a release. Buys a retry, which goes on with the same release, and a picture."""
     settings, logger = Settings(), get_run_logger()
     recover(settings)
     model = find_model(settings, str(version))
+    key = load_signing_key(Path(sign)) if sign else None
+    origin = (require_license if licence_required else model_origin)(settings, model)
     evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
     digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text("utf-8", "replace").split())
     config = configuration.config.release
@@ -71,11 +99,14 @@ def draw_release(
             configuration=str(configuration),
             seed=seed,
             quotas=quotas,
+            proof=Proof(release_marks(model, name), origin, key),
             drawer=_drawer(settings, content, file, workers, logger.warning),
             on_progress=update,
             on_warning=logger.warning,
         )
-    md5 = track_release(settings, release.folder)
+    md5, push_error = track_release(settings, release.folder)
+    if push_error:
+        logger.warning(push_error)
     log_release(settings, model, release, md5)
     if version in read_history(settings).withdrawn:  # looked at last: whoever withdraws it later finds the release
         recall_releases(settings, version, "it was drawn from a version that had been withdrawn")
@@ -89,6 +120,9 @@ def draw_release(
         model_version=version,
         first_seed=release.manifest["generation"]["first_seed"],
         existed=release.existed,
+        licence=(release.manifest.get("dataset") or {}).get("licence"),
+        signed_by=release.manifest.get("signed_by"),
+        push_error=push_error,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from gan.configuration.vocabulary import ReleaseFormat
+
 Kind = Literal[
     "manifest", "signature", "key", "missing", "extra", "file", "rows", "pixels", "mark", "generator", "not checked"
 ]
@@ -30,7 +32,7 @@ class StatedGeneration(_Read):
 
     num_images: Annotated[int, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=1)]
-    format: str = "parquet"
+    format: ReleaseFormat = "parquet"
 
 
 class StatedImage(_Read):

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     ganflow_price_per_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     ganflow_model: Annotated[str, Field(pattern=_MODEL_NAME)] = "gan-generator"
     ganflow_user: str | None = None
+    ganflow_signing_key: Path | None = None
     ganflow_mlflow_page: str | None = None
     ganflow_sources: str | None = None
     ganflow_source_token: SecretStr | None = None

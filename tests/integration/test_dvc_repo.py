@@ -201,7 +201,7 @@ def test_releases_are_tracked_beside_each_other(with_old):
         folder.mkdir(parents=True)
         (folder / "manifest.json").write_text(name)
         (with_old.synthetic_dir / f"{name}.dvc").touch()  # as a kill while DVC writes it leaves it
-        pointers[name] = track_release(with_old, folder)
+        pointers[name], _ = track_release(with_old, folder)
     assert pointers["a"] != pointers["b"]
     assert "up to date" in dvc(with_old.home, "status")
     assert "in sync" in dvc(with_old.home, "status", "--cloud")

@@ -87,7 +87,7 @@ def release(settings, model, name):
         training_digests=(),
         configuration="of version 1",
     )
-    log_release(settings, model, made, track_release(settings, made.folder))
+    log_release(settings, model, made, track_release(settings, made.folder)[0])
     return made.folder
 
 
