@@ -116,9 +116,7 @@ def theirs(content: bytes, n: int, folder: Path) -> float:
     import ray.data
 
     rows = ray.data.range(n, override_num_blocks=max(1, n // 2500))
-    drawn = rows.map_batches(
-        Actor, fn_constructor_args=(ray.put(content),), batch_size=BATCH, concurrency=cores(), num_cpus=1
-    )
+    drawn = rows.map_batches(Actor, fn_constructor_args=(content,), batch_size=BATCH, concurrency=cores(), num_cpus=1)
     drawn.write_parquet(str(folder))
     ended = time.time()
     tables = [pq.read_table(path, columns=["began", "seed"]) for path in folder.rglob("*.parquet")]

@@ -122,11 +122,11 @@ class Artist:
         kept = np.flatnonzero(verdicts == 0)
         if not len(kept):
             return Made(batch, verdicts, [], [], None)
-        images, seeds, labels = np.ascontiguousarray(images[kept]), batch.seeds[kept], batch.labels[kept]
+        images = np.ascontiguousarray(images[kept])
         return Made(
             batch,
             verdicts,
-            self.format.payloads(images, seeds, labels, self.recipe.marks),
+            self.format.payloads(images, self.recipe.marks),
             pixel_digests(images),
             fingerprint(images) if (fingerprint := self.recipe.selection.fingerprint) else None,
         )

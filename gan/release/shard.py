@@ -1,7 +1,7 @@
 """A shard of a release before it is written: its images as they will lie in it, and what stands beside each."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,24 +18,21 @@ Images = npt.NDArray[np.uint8]
 _BEFORE_CHUNKS = 33  # of a PNG: its signature and IHDR
 
 
-def no_chunks(seed: int, label: int) -> bytes:
-    """Mark no image."""
-    return b""
-
-
 @dataclass(frozen=True)
 class Marks:
     """What says of images and files that they are synthetic, outside the pixels.
 
     Attributes:
-        chunks: PNG chunks of the image with that seed and label, which are put behind IHDR.
+        chunks: whole PNG chunks that each image carries behind its header.
         metadata: texts by key, for a shard's own metadata.
         fields: facts by key, for what stands beside each image.
+        stated: what the manifest says of them; empty where there are none.
     """
 
-    chunks: Callable[[int, int], bytes] = no_chunks
+    chunks: bytes = b""
     metadata: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, object] = field(default_factory=dict)
+    stated: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Format(Protocol):
     INDEX_FILE: str | None
     INDEX_HEADER: bytes
 
-    def payloads(self, images: Images, seeds: Rows, labels: Rows, marks: Marks) -> list[bytes]:
+    def payloads(self, images: Images, marks: Marks) -> list[bytes]:
         """Encode images [n, H, W, C]; called from several threads at once."""
 
     def pixels(self, payload: bytes, shape: tuple[int, int, int]) -> Images:
@@ -107,15 +104,12 @@ class Format(Protocol):
         """Yield the images that one of these files names, in order, or raise DatasetError."""
 
 
-def png_payloads(images: Images, seeds: Rows, labels: Rows, marks: Marks) -> list[bytes]:
+def png_payloads(images: Images, marks: Marks) -> list[bytes]:
     """`Format.payloads` as PNG files with their marks."""
     pngs = encode_pngs(images)
-    if marks.chunks is no_chunks:
+    if not marks.chunks:
         return pngs
-    own = (marks.chunks(int(seed), int(label)) for seed, label in zip(seeds, labels, strict=True))
-    return [
-        b"".join((png[:_BEFORE_CHUNKS], chunks, png[_BEFORE_CHUNKS:])) for png, chunks in zip(pngs, own, strict=True)
-    ]
+    return [b"".join((png[:_BEFORE_CHUNKS], marks.chunks, png[_BEFORE_CHUNKS:])) for png in pngs]
 
 
 def png_pixels(payload: bytes, shape: tuple[int, int, int]) -> Images:

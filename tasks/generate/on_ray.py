@@ -66,7 +66,7 @@ class OnRay:
             if self.workers and share.actors < self.workers:
                 self.on_warning(f"there is room for {share.actors} of {self.workers} workers, so as many draw")
             given = ray.put((self.program, recipe))
-            actors = [_actor(share).remote(given, share.cpus, bool(share.gpus)) for _ in range(share.actors)]
+            actors = [_actor(share).remote([given], share.cpus, bool(share.gpus)) for _ in range(share.actors)]
             try:
                 _told(actors)  # they have loaded the program: from here on images are made
                 on_rows(0)
@@ -144,18 +144,19 @@ class Painter:
     """An actor that draws blocks.
 
     Args:
-        given: the program's file, and the recipe.
+        given: a reference to the program's file and the recipe, which an actor that begins anew gets again.
         threads: that it may use.
         on_gpu: whether it has a GPU.
     """
 
-    def __init__(self, given: tuple[bytes, Recipe], threads: int, on_gpu: bool) -> None:
+    def __init__(self, given: Sequence[Any], threads: int, on_gpu: bool) -> None:
+        import ray
         import torch
 
         from gan.generation.program_file import load_program_bytes
         from gan.release.blocks import Artist
 
-        content, self.recipe = given
+        content, self.recipe = ray.get(given[0])
         device = torch.device("cuda" if on_gpu else "cpu")
         program = load_program_bytes(content, "the program", device)
         self.artist = Artist(program, self.recipe, device=device, threads=threads).__enter__()

@@ -178,6 +178,7 @@ def build_release(
         manifest |= {
             "selection": selection_facts(filling.records, model.class_names, selection.described),
             "quality": evaluation.model_dump(mode="json"),
+            **({"marks": dict(recipe.marks.stated)} if recipe.marks.stated else {}),
             "privacy": {"exact_copies_of_training_images": sum(record.copies for record in filling.records)},
         }
         _finish(partial, filling, manifest, model.class_names, proof.key)
@@ -242,9 +243,10 @@ def _recipe(
 
 def _identity(wanted: Mapping[str, Any], about: Mapping[str, Any], recipe: Recipe) -> dict[str, Any]:
     """All that the bytes of a shard depend on; what a person sets comes first, to be named where it differs."""
-    marks = {"metadata": dict(recipe.marks.metadata), "fields": dict(recipe.marks.fields)}
+    marks = recipe.marks
+    marked = {"chunks": marks.chunks.hex(), "metadata": dict(marks.metadata), "fields": dict(marks.fields)}
     software = {package: version_of(package) for package in _SOFTWARE}
-    return {**wanted, **about, "selection": recipe.selection.described, "marks": marks, "software": software}
+    return {**wanted, **about, "selection": recipe.selection.described, "marks": marked, "software": software}
 
 
 def _require_same(

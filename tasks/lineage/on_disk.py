@@ -3,17 +3,20 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.configuration.vocabulary import ReleaseFormat
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels.decode import decode_image
 from gan.data.store.dataset import MANIFEST
-from gan.data.store.shards import read_column, shard_paths
+from gan.data.store.shards import read_column, rows_of_file, shard_paths
 from gan.errors import DatasetError, InputError
+from gan.release.formats.table import format_named
 from tasks.dataset.session import tracked_md5
 from tasks.lineage.commands import image_command
 from tasks.lineage.records import Image, Release
@@ -67,20 +70,21 @@ def image_of_row(settings: Settings, name: str, row: int) -> Image:
         InputError: the release is not here, or has fewer images.
         DatasetError: a shard is broken.
     """
-    folder = _require_folder(settings, name)
-    digests = read_column(folder, "train", "sha256")
-    if not 0 <= row < len(digests):
-        raise InputError(f"release {name} has the rows 0 to {len(digests) - 1}, and no row {row}: give one of them")
-    return _image(folder, row, digests)
+    table = _read_table(_require_folder(settings, name))
+    if not 0 <= row < len(table.digests):
+        raise InputError(
+            f"release {name} has the rows 0 to {len(table.digests) - 1}, and no row {row}: give one of them"
+        )
+    return table.image(row)
 
 
 def image_of_seed(settings: Settings, name: str, seed: int) -> Image:
     """One image of a release by its seed; errors as of `image_of_row`."""
-    folder = _require_folder(settings, name)
-    seeds = read_column(folder, "train", "seed")
+    table = _read_table(_require_folder(settings, name))
+    seeds = table.seeds
     if seed not in seeds:
         raise InputError(f"release {name} has no image with seed {seed}: its seeds are {min(seeds)} to {max(seeds)}")
-    return _image(folder, seeds.index(seed), read_column(folder, "train", "sha256"))
+    return table.image(seeds.index(seed))
 
 
 def find_images(settings: Settings, file: Path) -> list[Image]:
@@ -99,8 +103,8 @@ def find_images(settings: Settings, file: Path) -> list[Image]:
     wanted = set(_digests(pixels))
     found = []
     for folder in folders(settings).values():
-        digests = read_column(folder, "train", "sha256")
-        found += [_image(folder, row, digests) for row, digest in enumerate(digests) if digest in wanted]
+        table = _read_table(folder)
+        found += [table.image(row) for row, digest in enumerate(table.digests) if digest in wanted]
     return found
 
 
@@ -118,35 +122,66 @@ def _require_folder(settings: Settings, name: str) -> Path:
     return path
 
 
-def _image(folder: Path, row: int, digests: list[Any]) -> Image:
-    label = read_column(folder, "train", "label")[row]
-    seed = read_column(folder, "train", "seed")[row]
-    file, row_of_file = _place(folder, row)
-    manifest = _manifest(folder)
-    names = list(_tree(manifest, "counts"))
-    version = _of(_tree(manifest, "model"), "version", int)
-    return Image(
-        release=folder.name,
-        row=row,
-        file=file,
-        row_of_file=row_of_file,
-        seed=seed,
-        label=label,
-        class_name=names[label] if 0 <= label < len(names) else None,
-        sha256=str(digests[row]),
-        look=None if version is None else image_command(version, seed, label),
-    )
+@dataclass(frozen=True)
+class _Table:
+    """What stands beside the images of a release, in order, and how many each file holds or names."""
 
+    folder: Path
+    digests: list[str]
+    seeds: list[int]
+    labels: list[int]
+    files: list[tuple[str, int]]
 
-def _place(folder: Path, row: int) -> tuple[str, int]:
-    import pyarrow.parquet as pq
+    def image(self, row: int) -> Image:
+        """Return what is known of one image."""
+        seed, label = self.seeds[row], self.labels[row]
+        manifest = _manifest(self.folder)
+        names = list(_tree(manifest, "counts"))
+        version = _of(_tree(manifest, "model"), "version", int)
+        file, row_of_file = self._place(row)
+        return Image(
+            release=self.folder.name,
+            row=row,
+            file=file,
+            row_of_file=row_of_file,
+            seed=seed,
+            label=label,
+            class_name=names[label] if 0 <= label < len(names) else None,
+            sha256=self.digests[row],
+            look=None if version is None else image_command(version, seed, label),
+        )
 
-    for path in shard_paths(folder, "train"):
-        with pq.ParquetFile(path) as file:
-            if row < (count := file.metadata.num_rows):
-                return path.name, row
+    def _place(self, row: int) -> tuple[str, int]:
+        for name, count in self.files:
+            if row < count:
+                return name, row
             row -= count
-    raise AssertionError("the columns are as long as the shards")
+        raise AssertionError("the columns are as long as the shards")
+
+
+def _read_table(folder: Path) -> _Table:
+    """Read what stands beside the images; where no sha256 of the pixels does, they are decoded for it."""
+    manifest = _manifest(folder)
+    name = _of(_tree(manifest, "generation"), "format", str)
+    if name is None or name == "parquet" or name not in get_args(ReleaseFormat):
+        digests, seeds, labels = (read_column(folder, "train", each) for each in ("sha256", "seed", "label"))
+        files = [(path.name, rows_of_file(path)) for path in shard_paths(folder, "train")]
+        return _Table(folder, [str(digest) for digest in digests], seeds, labels, files)
+    form, image = format_named(cast(ReleaseFormat, name)), _tree(manifest, "image")
+    shape = tuple(_of(image, side, int) or 0 for side in ("height", "width", "channels"))
+    table = _Table(folder, [], [], [], [])
+    for path in form.shards(folder):
+        before = len(table.seeds)
+        for row in form.rows(path):
+            try:
+                pixels = form.pixels(row.payload, cast(tuple[int, int, int], shape))
+            except ValueError as error:
+                raise DatasetError(f"{path} is broken ({error}): restore it with `dvc pull`") from None
+            table.digests.append(hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest())
+            table.seeds.append(row.seed)
+            table.labels.append(row.label)
+        table.files.append((path.relative_to(folder).as_posix(), len(table.seeds) - before))
+    return table
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -164,11 +164,18 @@ def split_rows(folder: Path, split: str) -> int:
     Raises:
         DatasetError: the split or one of its shards is missing or broken.
     """
-    total = 0
-    for path in shard_paths(folder, split):
-        with _open(path) as file:
-            total += file.metadata.num_rows
-    return total
+    return sum(rows_of_file(path) for path in shard_paths(folder, split))
+
+
+def rows_of_file(path: Path) -> int:
+    """Return how many images one shard has, from its footer.
+
+    Raises:
+        DatasetError: it is missing or broken.
+    """
+    with _open(path) as file:
+        rows: int = file.metadata.num_rows
+    return rows
 
 
 def read_split(folder: Path, split: str) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.data.store.shards import shard_name, shard_paths
-from gan.release.rows import Rows
 from gan.release.shard import Images, Marks, Row, Shard, broken, no_lines
 
 INDEX_FILE = None
@@ -23,7 +22,7 @@ _MOST_HEADER = 1000
 _BROKEN = (OSError, ValueError, LookupError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
 
 
-def payloads(images: Images, seeds: Rows, labels: Rows, marks: Marks) -> list[bytes]:
+def payloads(images: Images, marks: Marks) -> list[bytes]:
     """Return the pixels as they are; a mark has no place among them."""
     return [image.tobytes() for image in images]
 

@@ -3,25 +3,29 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from benchmarks import generate
+
+@pytest.fixture(scope="session")
+def bench(benchmark_module):
+    return benchmark_module("generate")
 
 
-def test_ratios_are_taken_round_by_round():
+def test_ratios_are_taken_round_by_round(bench):
     rates = {"ganflow": [90.0, 40.0], "Ray Data": [30.0, 10.0], "G": [100.0, 50.0], "encoding": [900.0, 450.0]}
-    found = generate.shown(rates)
+    found = bench.shown(rates)
     assert found["ratio"] == {"median": 3.5, "min": 3.0, "max": 4.0, "each": [3.0, 4.0]}
     assert found["share_of_the_slower"]["each"] == [0.9, 0.8]
     assert found["share_of_both"]["each"] == [1.0, 0.8889]
     assert found["met"] == {"ratio >= 3.0": True, "share >= 0.85": True}
 
 
-def test_both_ways_draw_the_same_images(tmp_path):
-    content = generate.program_file("debug")
-    assert generate.ours(content, 20, tmp_path) > 0
-    drawn = generate.Actor(content)({"id": np.arange(5)})
+def test_both_ways_draw_the_same_images(bench, tmp_path):
+    content = bench.program_file("debug")
+    assert bench.ours(content, 20, tmp_path) > 0
+    drawn = bench.Actor(content)({"id": np.arange(5)})
     pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in drawn["image"]]
     assert [picture.shape for picture in pictures] == [(16, 16)] * 5
     assert drawn["label"].tolist() == drawn["seed"].tolist() == list(range(5))
-    assert min(generate.bare(content, 500)) > 0
+    assert min(bench.bare(content, 500)) > 0

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from gan.generation.export import SeededGenerator
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
+from gan.release.shard import Marks
 from tasks.generate.release import build_release, first_seed, next_name, verify_release
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
@@ -276,6 +278,55 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
     built = build(settings)
     assert verify_release(built.folder) == built.manifest
     assert [path.name for path in settings.synthetic_dir.iterdir()] == ["v3-001"]
+
+
+def test_marks_are_in_every_image_and_the_manifest_says_so(settings):
+    body = b"tEXtSoftware\0ganflow"
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    plain = build(settings, name="plain", seed=5)
+    marked = build(
+        settings, name="marked", seed=5, marks=Marks(chunk, {"ganflow.release": "r"}, {}, {"tool": "ganflow"})
+    )
+    assert marked.manifest["marks"] == {"tool": "ganflow"}
+    assert "marks" not in plain.manifest
+    images = [read_column(each.folder, "train", "image") for each in (plain, marked)]
+    assert all(
+        after["bytes"] == before["bytes"][:33] + chunk + before["bytes"][33:]
+        for before, after in zip(*images, strict=True)
+    )
+    assert len({tuple(read_column(each.folder, "train", "sha256")) for each in (plain, marked)}) == 1
+
+
+def test_an_unfinished_release_of_other_settings_is_begun_anew(settings):
+    def killed(rows):
+        if len(rows) > 1 and int(rows[0, 0]) >= 16:
+            raise RuntimeError("killed")
+        return PROGRAM(rows)
+
+    few = CONFIG.model_copy(update={"shard_images": 7})
+    with pytest.raises(RuntimeError, match="killed"):
+        build(settings, program=killed, config=few, seed=0)
+    told = []
+    found = build(settings, config=few.model_copy(update={"num_images": 24}), seed=0, on_warning=told.append)
+    assert told == ["the unfinished release v3-001 had num_images 25, not 24: it is begun anew"]
+    assert found.manifest["generation"]["num_images"] == 24
+    assert len(list(found.folder.glob("*.parquet"))) == 4
+
+
+def test_a_release_that_exists_with_other_quotas_is_refused(settings):
+    build(settings, quotas=[20, 5, 0])
+    assert build(settings, quotas=[20, 5, 0]).existed
+    with pytest.raises(ReleaseError, match="v3-001 exists with other images by class: give another --name"):
+        build(settings, quotas=[5, 20, 0])
+
+
+def test_what_a_kill_left_of_a_release_that_has_its_name_goes(settings):
+    build(settings)
+    left = settings.state_dir / "releases" / "v3-001" / "shards"
+    left.mkdir(parents=True)
+    (left / "00000.json").touch()
+    assert build(settings).existed
+    assert not left.exists()
 
 
 def test_without_classes(settings):

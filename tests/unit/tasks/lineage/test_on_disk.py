@@ -9,6 +9,8 @@ from PIL import Image as Picture
 
 from gan.data.store.shards import read_split, write_shards
 from gan.errors import InputError
+from gan.release.formats.table import format_named
+from gan.release.shard import Marks, Shard, pixel_digests
 from tasks.lineage.on_disk import absent, described, find_images, folders, image_of_row, image_of_seed
 from tasks.runtime.settings import Settings
 
@@ -71,6 +73,30 @@ def test_an_image_is_found_by_row_and_by_seed(settings):
         image_of_seed(settings, "r", 5)
     with pytest.raises(InputError, match="release other is not in"):
         image_of_row(settings, "other", 0)
+
+
+@pytest.mark.parametrize("form", ["webdataset", "imagefolder", "npz"])
+def test_so_it_is_in_other_formats(settings, tmp_path, form):
+    folder = settings.synthetic_dir / "r"
+    module, names = format_named(form), ("cat", "dog\x1b")
+    payloads = module.payloads(IMAGES, Marks())
+    shard = Shard(0, 1, (4, 5, 3), names, payloads, pixel_digests(IMAGES), np.arange(100, 107), LABELS)
+    for path, data in module.files(shard):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    if module.INDEX_FILE:
+        (folder / module.INDEX_FILE).write_bytes(module.INDEX_HEADER + module.index_lines(shard))
+    size = {"height": 4, "width": 5, "channels": 3}
+    generation = MANIFEST["generation"] | {"format": form}
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST | {"generation": generation, "image": size}))
+    image = image_of_row(settings, "r", 4)
+    assert image == image_of_seed(settings, "r", 104)
+    assert (image.row_of_file, image.label, image.class_name) == (4, 0, "cat")
+    assert (folder / image.file).is_file()
+    assert image.sha256 == hashlib.sha256(IMAGES[4].tobytes()).hexdigest()
+    file = tmp_path / "any.png"
+    Picture.fromarray(IMAGES[6]).save(file)
+    assert find_images(settings, file) == [image_of_row(settings, "r", 6)]
 
 
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif"])

@@ -20,7 +20,7 @@ def shard_of(request):
         seeds = np.arange(2**62, 2**62 + 25)[rows]
         labels = np.arange(25)[rows] % 3 if class_names else np.full(25, -1)[rows]
         some = np.ascontiguousarray(images[rows])
-        payloads = format_named(name).payloads(some, seeds, labels, marks)
+        payloads = format_named(name).payloads(some, marks)
         shape = images.shape[1:]
         return some, Shard(index, count, shape, class_names, payloads, pixel_digests(some), seeds, labels, marks)
 
