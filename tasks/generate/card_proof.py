@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tasks.generate.card_loading import NPZ, PARQUET, WEBDATASET, format_of
+from tasks.generate.card_privacy import number_of
 from tasks.reports.markdown import cell, code, prose
 
 _MARK = "`DigitalSourceType` = `trainedAlgorithmicMedia`"
@@ -30,9 +31,27 @@ def selection_section(manifest: Mapping[str, Any]) -> str:
         number = sum(count.values()) if isinstance(count, Mapping) else count
         rows.append(f"| {cell(str(reason))} | {number} | {100 * number / asked:.2f} % |")
     table = ["", "| rejected because | images | share of those drawn |", "|---|---|---|", *rows] if rows else []
+    table += _coverage(found)
     told = f"""{kept} of {asked} images that were drawn are here ({100 * kept / asked:.1f} %).
 Choosing moves what is left away from the whole: rare looks may be rarer here than the model draws them."""
     return heading + "\n".join([told, *table])
+
+
+def _coverage(found: Mapping[str, Any]) -> list[str]:
+    """Say what choosing cost: how much of the real images those drawn and those kept reach, where that was measured."""
+    lost = found.get("coverage_lost")
+    if not isinstance(lost, Mapping):
+        return []
+    rows = []
+    for key in ("coverage", "recall"):
+        drawn, kept = (number_of(lost.get(f"{key}_{which}")) for which in ("drawn", "kept"))
+        if drawn is not None and kept is not None:
+            rows.append(f"| {key} | {drawn:.4g} | {kept:.4g} |")
+    return (
+        ["", "| share of the real images reached | by those drawn | by those kept |", "|---|---|---|", *rows]
+        if rows
+        else []
+    )
 
 
 def checks_section(manifest: Mapping[str, Any]) -> str:

@@ -91,7 +91,9 @@ def ingest_dataset(
         earlier = settings.data_dir if (settings.data_dir / INFO_FILE).exists() else None
         before = _sizes(settings)
         told, stands = origin or Origin(), _standing_origin(settings, source)
-        built = _build(settings, source, config, staged, earlier, told.over(stands), run_jobs, logger)
+        # Few sources know whose images they are.
+        whole = told.over(stands.over(getattr(source, "origin", Origin())))
+        built = _build(settings, source, config, staged, earlier, whole, run_jobs, logger)
         outbox.put(settings, announce=announce)
         version = version_dataset(settings, staged)
     ledger.announce(settings, logger.warning)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from gan.configuration.config import DataConfig
-from gan.data.origin import Origin
+from gan.data.origin import FIELDS, Origin
 from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import read_dataset_info
 from gan.errors import ReleaseError
@@ -156,7 +156,7 @@ DRIVER = """
 import logging, sys
 from pathlib import Path
 from gan.configuration.config import DataConfig
-from gan.data.origin import Origin
+from gan.data.origin import FIELDS, Origin
 from gan.data.sources.spec import SourceSpec
 from tasks.ingest.run import ingest_dataset
 from tasks.runtime.settings import Settings
@@ -201,3 +201,14 @@ def test_a_kill_leaves_the_old_words_or_the_new_ones(tmp_path, moments):
         md5 = ensure_data(killed)
         assert md5 in held, seen
         assert read_dataset_info(killed.data_dir).origin == held[md5], seen
+
+
+def test_the_digits_know_whose_they_are_and_a_person_may_say_otherwise(settings):
+    md5, kept = ingest(settings, SourceSpec("digits"))
+    origin = recorded_origin(settings, md5)
+    assert (origin.licence, kept) == ("CC-BY-4.0", ())
+    assert Origin(**origin.model_dump(include=set(FIELDS))).checked().credit == origin.credit
+    other, kept = ingest(settings, SourceSpec("digits"), Origin(licence="LicenseRef-Mine", description=""))
+    assert kept == ("source_url", "credit")
+    origin = recorded_origin(settings, other)
+    assert (origin.licence, origin.description) == ("LicenseRef-Mine", None)

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan.configuration.vocabulary import SourceKind
+from gan.data.origin import Origin
 from gan.data.records import SourceImage
 
 _GREY_LEVELS = 16
 _COUNT = 1797
+_ORIGIN = Origin(
+    licence="CC-BY-4.0",
+    source_url="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
+    credit="E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI ML Repository, 1998",
+    description="handwritten digits of 13 people, 8x8 pixels: the test set of the UCI repository",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class DigitsSource:
     class_names: tuple[str, ...] = tuple("0123456789")
     has_split: bool = False
     notes: tuple[str, ...] = ()
+    origin: Origin = _ORIGIN
 
     def __len__(self) -> int:
         """Return 1797."""

@@ -39,18 +39,32 @@ def test_no_count_meets_a_claim_that_it_contradicts(exact, near):
     assert not [claim for claim in CLAIMS if claim in said]
 
 
-def test_figures_have_their_intervals_and_an_attack_its_control():
+def audit(*shown, name="dcr_share", warnings=()):
+    figures = [{"name": name, "said": f"figure {index} | *said*", "shown": each} for index, each in enumerate(shown)]
+    return {"figures": figures, "warnings": list(warnings)}
+
+
+def test_an_audit_is_said_in_its_own_sentences():
+    said = section(**{EXACT: 0}, audit=audit(False, False))
+    assert "None of 2 figures shows more than chance and its control explain." in said
+    assert "- figure 0 &#124; &#42;said&#42;\n- figure 1" in said
+    assert "Whether others come near to one was not looked at" in said, "distances are no look at near copies"
+    said = section(**{EXACT: 0}, audit=audit(False, True, name="pixel_copies", warnings=["too <few>"]))
+    assert "1 of 2 figures show more than chance and their controls explain: look at the pairs" in said
+    assert "Whether others come near" not in said
+    assert "> too &#60;few&#62;" in said
+
+
+def test_further_figures_have_their_intervals():
     said = section(
-        **{EXACT: 0}, dcr_share={"value": 0.5123, "low": 0.49, "high": 0.53}, membership_auc={"value": 0.7},
-        membership_control_auc=0.51, audit={"pairs | of": 3, "deeper": {"value": 1.5}}, nothing=None, bad=math.nan,
+        **{EXACT: 0}, share={"value": 0.5123, "low": 0.49, "high": 0.53}, deep={"pairs | of": 3, "er": {"value": 1.5}},
+        nothing=None, bad=math.nan, audit="none",
     )  # fmt: skip
-    assert "to one held out (0.5: nothing is learnt by heart) | 0.5123 (0.49 to 0.53) |" in said
-    assert "| `audit: pairs \\| of` | 3 |" in said
-    assert "| `audit: deeper` | 1.5 |" in said
-    assert "An attack above its control has found something" in said
+    assert "| share | 0.5123 (0.49 to 0.53) |" in said
+    assert "| `deep: pairs \\| of` | 3 |" in said
+    assert "| `deep: er` | 1.5 |" in said
     assert "nan" not in said
-    assert "The control is as high" in section(**{EXACT: 0}, membership_auc=0.7, membership_control_auc=0.7)
-    assert "attack" not in section(**{EXACT: 0}, membership_auc=0.7).replace("attack that guesses", "")
+    assert "chance" not in said
 
 
 def test_trees_of_any_depth_end():

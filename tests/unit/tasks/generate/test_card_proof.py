@@ -20,6 +20,14 @@ def test_what_was_rejected_is_counted_by_reason():
     assert "80 of 100 images that were drawn are here (80.0 %)." in said
     assert "| near a training image | 15 | 15.00 % |\n| `odd \\| one` | 5 | 5.00 % |" in said
     assert "Choosing moves what is left" in said
+    assert "reached" not in said
+
+
+def test_what_choosing_cost_is_said_where_it_was_measured():
+    lost = {"coverage_drawn": {"value": 0.8}, "coverage_kept": {"value": 0.75}, "recall_drawn": 0.9}
+    found = {"asked": 100, "kept": 80, "rejected": {"odd": {"a": 20}}, "coverage_lost": lost}
+    said = selection_section(MADE | {"selection": found})
+    assert said.endswith("| by those drawn | by those kept |\n|---|---|---|\n| coverage | 0.8 | 0.75 |")
 
 
 def test_checks_are_rows_however_they_are_kept():

@@ -125,7 +125,11 @@ def whole(evaluation, odd="pets", **changes):
         configuration=odd,
         counts={odd: 1, "other": 0},
         quality=measured.model_dump(mode="json"),
-        privacy={"exact_copies_of_training_images": 0, odd: 1.0},
+        privacy={
+            "exact_copies_of_training_images": 0,
+            odd: 1.0,
+            "audit": {"figures": [{"name": odd, "said": odd, "shown": True}], "warnings": [odd]},
+        },
         dataset=dict.fromkeys(("name", "source_kind", "licence", "source_url", "credit", "description"), odd),
         selection={"asked": 30, "kept": 20, "rejected": {odd: {odd: 10}}},
         checks=[{"check": odd, "passed": True, "said": odd}],
