@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2}  # channels to PNG's numbers: grey, RGB
 _FILTER_UP = 2
+_HEADER_BYTES = 33  # signature and IHDR
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -56,7 +57,7 @@ def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     Raises:
         ValueError: not a PNG, broken, or of another shape.
     """
-    if len(data) < 33 or data[:8] != _SIGNATURE or data[12:16] != b"IHDR":
+    if len(data) < _HEADER_BYTES or data[:8] != _SIGNATURE or data[12:16] != b"IHDR":
         raise ValueError("not a PNG image")
     # Read before decoding: a header may claim more pixels than there is memory.
     width, height = struct.unpack(">II", data[16:24])
@@ -74,6 +75,12 @@ def decode_png(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 def png_chunk(name: bytes, body: bytes) -> bytes:
     """Return one chunk: its length, its name of four letters, its body and their checksum."""
     return b"".join(_chunk(name, body))
+
+
+def with_chunks(png: bytes, chunks: bytes) -> bytes:
+    """Return a PNG that carries further chunks behind its header, as those of `encode_pngs` do."""
+    assert png[:8] == _SIGNATURE
+    return png[:_HEADER_BYTES] + chunks + png[_HEADER_BYTES:]
 
 
 def read_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from gan.data.pixels.png import decode_png, encode_png, encode_pngs, png_chunk, read_chunks
+from gan.data.pixels.png import decode_png, encode_png, encode_pngs, png_chunk, read_chunks, with_chunks
 
 FROZEN = (
     "89504e470d0a1a0a0000000d4948445200000004000000040802000000269309290000001a49444154780163626064626661"
@@ -74,7 +74,7 @@ def test_chunks_stand_behind_the_header_and_change_nothing_else():
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     said = png_chunk(b"tEXt", b"Title\0x") + png_chunk(b"iTXt", b"a\0\0\0\0\0b")
     for with_it, without, pixels in zip(encode_pngs(images, said), encode_pngs(images), images, strict=True):
-        assert with_it == without[:33] + said + without[33:]
+        assert with_it == without[:33] + said + without[33:] == with_chunks(without, said)
         assert np.array_equal(decode_png(with_it, (4, 4, 3)), pixels)
         assert [name for name, _ in read_chunks(with_it)] == [b"IHDR", b"tEXt", b"iTXt", b"IDAT"]
         assert dict(read_chunks(with_it))[b"iTXt"] == b"a\0\0\0\0\0b"
