@@ -13,6 +13,7 @@ from gan.metrics.evaluation import HOLDOUT, Evaluation, Metric
 from gan.privacy.audit import PrivacyAudit
 from gan.release.duplicates import EXACT, EXACT_EARLIER, LEVEL, NEAR, NEAR_EARLIER, Duplicates
 from gan.release.labels import Mistaken, told
+from gan.release.near_copies import EXACT_COPY, NEAR_COPY, SHIFTED_COPY, CopyLook, CopyThresholds
 
 BALANCE, LABELS, DUPLICATES = "balance", "labels", "duplicates"
 SCORE_TOLERANCE = 0.1
@@ -143,6 +144,35 @@ def duplicate_checks(found: Duplicates, count: int) -> list[Check]:
     return checks
 
 
+def copy_check(rejected: Mapping[str, int], count: int, thresholds: CopyThresholds) -> Check:
+    """Say whether more of the drawn images are copies of training images than chance and a holdout explain.
+
+    What was drawn is judged, not what was kept: a generator that copies is not made fit by throwing its copies away.
+    One copy to the bit is too many; of each kind of near copies there may be as many as the level of `CopyLook` or
+    the share of held out images make likely.
+
+    Args:
+        rejected: how many of the drawn images `CopyLook` rejects, by its reasons.
+        count: images that were drawn.
+        thresholds: of that look.
+    """
+    control = thresholds.holdout_shares or {}
+    most = {
+        reason: _most_by_chance(count * max(thresholds.level, control.get(reason, 0.0)), CHANCE / 2)
+        for reason in (SHIFTED_COPY, NEAR_COPY)
+    }
+    equal = rejected.get(EXACT_COPY, 0)
+    told_of = [f"{rejected.get(reason, 0):,} a {reason} (up to {each:,} by chance)" for reason, each in most.items()]
+    return Check(
+        check="copies of training images",
+        passed=not equal and all(rejected.get(reason, 0) <= each for reason, each in most.items()),
+        said=f"of {count:,} drawn images {equal:,} equal a training image, {' and '.join(told_of)}",
+        value=sum(rejected.get(reason, 0) for reason in CopyLook.reasons) / max(1, count),
+        registered=thresholds.holdout_share,
+        tolerance=thresholds.level,
+    )
+
+
 def privacy_checks(audit: PrivacyAudit) -> list[Check]:
     """Take over what the audit shows: each of its figures stands against the release where it shows something."""
     return [
@@ -199,13 +229,13 @@ def _nothing_to_compare(release: Evaluation, registered: Evaluation) -> str:
     )
 
 
-def _most_by_chance(expected: float) -> int:
-    # the smallest number that a Poisson variable exceeds with a chance of at most CHANCE
+def _most_by_chance(expected: float, chance: float = CHANCE) -> int:
+    # the smallest number that a Poisson variable exceeds with that chance at most
     if expected > 500.0:  # there it is as good as normal, and its first terms are no numbers any more
-        return math.ceil(expected + _quantile(CHANCE) * math.sqrt(expected) + 1.0)
+        return math.ceil(expected + _quantile(chance) * math.sqrt(expected) + 1.0)
     count, term = 0, math.exp(-expected)
     below = term
-    while below < 1.0 - CHANCE:
+    while below < 1.0 - chance:
         count += 1
         term *= expected / count
         below += term

@@ -10,6 +10,7 @@ from gan.release.checks import (
     Check,
     ReleaseLook,
     balance_check,
+    copy_check,
     duplicate_checks,
     figure_checks,
     label_check,
@@ -18,6 +19,8 @@ from gan.release.checks import (
 from gan.release.duplicates import find_duplicates, near_threshold
 from gan.release.fingerprints import Fingerprints
 from gan.release.labels import Mistaken
+from gan.release.near_copies import CopyLook
+from gan.release.selection import Tally
 
 
 def failed(checks):
@@ -140,6 +143,30 @@ def test_so_many_near_duplicates_are_chance(count, most):
     for alike, passes in ((most, True), (most + 1, False)):
         object.__setattr__(found, "reasons", np.ones(alike, np.int64))
         assert duplicate_checks(found, count)[0].passed == passes
+
+
+@pytest.mark.parametrize("alter", ["shifted and recompressed", "shifted", "recompressed"])
+def test_one_percent_of_altered_copies_of_training_images(digits, alterations, alter):
+    """Of 600 digits 6 are copies: found by the look, and too many for chance."""
+    images = digits[0][np.random.default_rng(0).permutation(1797)]
+    training, holdout, drawn = images[:600], images[600:1200], images[1200:1797].copy()
+    look = CopyLook(training, holdout)
+
+    def check():
+        tally = Tally.of(look(drawn, LABELS), LABELS, look.reasons)
+        return copy_check(tally.num_rejected, len(drawn), look.thresholds)
+
+    assert check().passed
+    drawn[100:106] = alterations[alter](training[:6])
+    assert (look(drawn, LABELS)[100:106] == 2).all()
+    assert not check().passed
+    drawn[100:106] = images[1300:1306]
+    drawn[7] = training[3]
+    assert "of 597 drawn images 1 equal a training image" in check().said
+    assert not check().passed
+
+
+LABELS = np.zeros(597, np.int64)
 
 
 def test_what_an_audit_shows_stands_against_the_release():
