@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.release.fingerprints import Fingerprints
-from gan.release.near_index import OFFSETS, SHIFT, NearIndex
+from gan.release.near_index import OFFSETS, SHIFT, Near, NearIndex
 
 Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
@@ -191,26 +191,44 @@ class _Search:
             self._go(kept[near.queries[one]], NEAR_EARLIER, release, near.rows[one], near.distances[one])
 
     def near_inside(self, threshold: float) -> None:
-        again = True
-        while again:
-            kept = self.kept
-            if len(kept) < 2:
-                return
-            pictures = self.fingerprints.pictures[kept]
-            parts = list(NearIndex(pictures, threshold).near(pictures))
-            queries, found, apart = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:3])
-            crowded = np.concatenate([near.crowded for near in parts])
-            other = queries != found
-            rows, others = np.maximum(queries, found)[other], np.minimum(queries, found)[other]
-            apart = apart[other]
-            one = _first_of_each(rows, apart, others)
-            self._go(kept[rows[one]], NEAR, _INSIDE, kept[others[one]], apart[one])
-            # in a bucket that was not looked through, what is left may be near one another still
-            again = bool(crowded[rows[one]].any())
+        rows = self.kept
+        while len(rows) > 1:
+            pairs = _Pairs(len(rows))
+            pictures = self.fingerprints.pictures[rows]
+            for near in NearIndex(pictures, threshold).near(pictures):
+                pairs.add(near)
+            later = np.flatnonzero(np.isfinite(pairs.distances))
+            self._go(rows[later], NEAR, _INSIDE, rows[pairs.sooner[later]], pairs.distances[later])
+            # of a bucket that was not looked through, what is left may be near one another still
+            left = pairs.linked & ~np.isfinite(pairs.distances)
+            rows = rows[left] if pairs.crowded[later].any() and len(later) else rows[:0]
 
     def _go(self, rows: Rows, reason: str, release: int, others: Rows, distances: Array) -> None:
         self.reasons[rows], self.releases[rows] = REASONS.index(reason), release
         self.others[rows], self.distances[rows] = others, distances
+
+
+class _Pairs:
+    """Of each row of a set the nearest one before it, and which rows have any near one at all."""
+
+    def __init__(self, count: int) -> None:
+        self.distances, self.sooner = np.full(count, np.inf), np.zeros(count, np.int64)
+        self.linked, self.crowded = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+        self._looked_up = 0
+
+    def add(self, near: Near) -> None:
+        """Add what a block found, whose pairs may be many in a class that has collapsed."""
+        self.crowded[self._looked_up : self._looked_up + len(near.crowded)] = near.crowded
+        self._looked_up += len(near.crowded)
+        other = near.queries != near.rows
+        later, sooner = (pick(near.queries, near.rows)[other] for pick in (np.maximum, np.minimum))
+        distances = near.distances[other]
+        self.linked[later] = self.linked[sooner] = True
+        one = _first_of_each(later, distances, sooner)
+        later, sooner, distances = later[one], sooner[one], distances[one]
+        known, known_sooner = self.distances[later], self.sooner[later]
+        better = (distances < known) | ((distances == known) & (sooner < known_sooner))
+        self.distances[later[better]], self.sooner[later[better]] = distances[better], sooner[better]
 
 
 def _first_of_each(rows: Rows, distances: Array, others: Rows) -> Rows:

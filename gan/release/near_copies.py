@@ -32,12 +32,19 @@ class CopyThresholds(NamedTuple):
     Attributes:
         distance: grey levels between small pictures; 0 finds equal pixels alone.
         score: of `find_pixel_copies`; None without a holdout.
-        holdout_share: of held out images that would be rejected: the control; None without a holdout.
+        level: share of honest images that each of the two may reject.
+        holdout_shares: of held out images that are rejected, by reason: the control; None without a holdout.
     """
 
     distance: float
     score: float | None
-    holdout_share: float | None
+    level: float
+    holdout_shares: dict[str, float] | None = None
+
+    @property
+    def holdout_share(self) -> float | None:
+        """Of held out images that are rejected, for whatever reason."""
+        return None if self.holdout_shares is None else sum(self.holdout_shares.values())
 
 
 class CopyLook:
@@ -84,10 +91,12 @@ class CopyLook:
         if scores and held is not None:
             score = find_pixel_copies(held[:1], training, held, level=share, pairs=0, device=device).threshold
             self._vectors = PixelVectors.of(training, device=device)
-        self.thresholds = CopyThresholds(distance, score, None)
+        self.thresholds = CopyThresholds(distance, score, share)
         if held is not None:
-            blocks = [self._verdicts(np.asarray(held[i : i + _BLOCK])) > 0 for i in range(0, len(held), _BLOCK)]
-            self.thresholds = CopyThresholds(distance, score, float(np.concatenate(blocks).mean()))
+            blocks = [self._verdicts(np.asarray(held[i : i + _BLOCK])) for i in range(0, len(held), _BLOCK)]
+            counts = np.bincount(np.concatenate(blocks), minlength=1 + len(self.reasons))[1:] / len(held)
+            shares = dict(zip(self.reasons, counts.tolist(), strict=True))
+            self.thresholds = self.thresholds._replace(holdout_shares=shares)
 
     def __call__(self, images: Images, labels: Labels) -> Verdicts:
         """As `Look`."""

@@ -60,7 +60,7 @@ def test_honest_images_are_rejected_as_rarely_as_the_level_says(digits, times):
 def test_without_a_holdout_there_is_no_score_and_no_control(sets):
     for holdout in (None, sets[1][:19]):
         look = CopyLook(sets[0], holdout)
-        assert look.thresholds.score is look.thresholds.holdout_share is None
+        assert look.thresholds.score is look.thresholds.holdout_share is look.thresholds.holdout_shares is None
         assert words(look, sets[0][:3]) == [EXACT_COPY] * 3
 
 
