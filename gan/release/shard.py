@@ -15,7 +15,6 @@ from gan.release.rows import Rows
 from gan.text.shown import reason_of
 
 Images = npt.NDArray[np.uint8]
-_BEFORE_CHUNKS = 33  # of a PNG: its signature and IHDR
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,7 @@ class Format(Protocol):
 
 def png_payloads(images: Images, marks: Marks) -> list[bytes]:
     """`Format.payloads` as PNG files with their marks."""
-    pngs = encode_pngs(images)
-    if not marks.chunks:
-        return pngs
-    return [b"".join((png[:_BEFORE_CHUNKS], marks.chunks, png[_BEFORE_CHUNKS:])) for png in pngs]
+    return encode_pngs(images, marks.chunks)
 
 
 def png_pixels(payload: bytes, shape: tuple[int, int, int]) -> Images:

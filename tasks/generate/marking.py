@@ -1,7 +1,6 @@
 """How a release is marked, described for machines, and signed: what is put into its files beside the images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,12 @@ from tasks.tracking.versions import RegisteredModel
 _NO_DATA = {"README.md", "samples.png", MANIFEST}
 
 
-@dataclass(frozen=True)
-class SameChunks:
-    """The same PNG chunks for every image; a class, so that it can be sent to other processes."""
-
-    chunks: bytes
-
-    def __call__(self, seed: int, label: int) -> bytes:
-        """As `gan.release.shard.Marks.chunks`."""
-        return self.chunks
-
-
 def release_marks(model: RegisteredModel, name: str) -> Marks:
-    """Return what says of the images and files of a release that they are synthetic."""
+    """Return what says of the images and files of a release that they are synthetic; the manifest says what to find."""
     mark = Mark(model.name, model.version, model.dataset_md5, name)
-    return Marks(SameChunks(png_chunks(mark)), parquet_metadata(mark), json_fields(mark))
-
-
-def stated_marks(marks: Marks) -> dict[str, str]:
-    """Return what a manifest says of the mark in each image: `ganflow verify` looks for exactly this."""
-    return {key: str(marks.fields[key]) for key in (SOURCE_TYPE, CREATOR_TOOL) if key in marks.fields}
+    fields = json_fields(mark)
+    stated = {key: fields[key] for key in (SOURCE_TYPE, CREATOR_TOOL)}
+    return Marks(png_chunks(mark), parquet_metadata(mark), fields, stated)
 
 
 def write_croissant(

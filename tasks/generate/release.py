@@ -33,7 +33,7 @@ from tasks.generate.manifest import (
     verify_release,
     write_manifest,
 )
-from tasks.generate.marking import stated_marks, write_croissant
+from tasks.generate.marking import write_croissant
 from tasks.generate.packed import Drawer
 from tasks.generate.partial import Partial, forget_partial, partial_release
 from tasks.generate.signature import SigningKey, sign_manifest
@@ -66,7 +66,7 @@ class Proof:
         """Return what a manifest says of it."""
         return {
             "dataset": self.origin.model_dump(mode="json") if self.origin else None,
-            "marks": stated_marks(self.marks) or None,
+            "marks": dict(self.marks.stated) or None,
             "signed_by": self.key.fingerprint if self.key else None,
         }
 
@@ -178,7 +178,6 @@ def build_release(
         manifest |= {
             "selection": selection_facts(filling.records, model.class_names, selection.described),
             "quality": evaluation.model_dump(mode="json"),
-            **({"marks": dict(recipe.marks.stated)} if recipe.marks.stated else {}),
             "privacy": {"exact_copies_of_training_images": sum(record.copies for record in filling.records)},
         }
         _finish(partial, filling, manifest, model.class_names, proof.key)

@@ -17,7 +17,7 @@ from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
 from gan.release.shard import Marks
-from tasks.generate.release import build_release, first_seed, next_name, verify_release
+from tasks.generate.release import Proof, build_release, first_seed, next_name, verify_release
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 
@@ -104,7 +104,7 @@ def test_a_release_says_what_it_is(settings):
     assert done == [0, 8, 16, 24, 25]
     assert release.folder == settings.home / "synthetic" / "v3-001"
     assert not release.existed
-    files = {"README.md", "samples.png", "train-00000-of-00001.parquet"}
+    files = {"README.md", "croissant.json", "samples.png", "train-00000-of-00001.parquet"}
     assert {path.name for path in release.folder.iterdir()} == files | {"manifest.json"}
     manifest = json.loads((release.folder / "manifest.json").read_text())
     assert manifest == release.manifest == verify_release(release.folder)
@@ -284,11 +284,10 @@ def test_marks_are_in_every_image_and_the_manifest_says_so(settings):
     body = b"tEXtSoftware\0ganflow"
     chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
     plain = build(settings, name="plain", seed=5)
-    marked = build(
-        settings, name="marked", seed=5, marks=Marks(chunk, {"ganflow.release": "r"}, {}, {"tool": "ganflow"})
-    )
+    marks = Marks(chunk, {"ganflow.release": "r"}, {}, {"tool": "ganflow"})
+    marked = build(settings, name="marked", seed=5, proof=Proof(marks))
     assert marked.manifest["marks"] == {"tool": "ganflow"}
-    assert "marks" not in plain.manifest
+    assert plain.manifest["marks"] is None
     images = [read_column(each.folder, "train", "image") for each in (plain, marked)]
     assert all(
         after["bytes"] == before["bytes"][:33] + chunk + before["bytes"][33:]
