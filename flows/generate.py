@@ -11,8 +11,9 @@ from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.configuration.vocabulary import ReleaseFormat
 from tasks.champion.changing import find_in_use
-from tasks.generate.release import next_name
-from tasks.generate.step import Released, draw_release
+from tasks.generate.names import next_name
+from tasks.generate.publishing import Released
+from tasks.generate.step import draw_release
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.lineage.artifact import show_lineage
 from tasks.runtime.settings import Settings, require_writable_home

@@ -11,7 +11,7 @@ from flows.retrain import retrain_configured
 from gan.configuration.provenance import Configuration
 from gan.data.sources.spec import AUTO
 from tasks.champion.changing import champion
-from tasks.generate.step import Released
+from tasks.generate.publishing import Released
 from tasks.ingest.step import Ingested
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import CHAMPION

@@ -86,6 +86,10 @@ class ReleaseError(InputError):
     """A release that exists with other settings, or whose files do not match its manifest."""
 
 
+class ReleaseRefusedError(GanflowError):
+    """A release that its checks found unfit to be handed on; it lies in quarantine, and was not published."""
+
+
 class ProtocolMismatchError(InputError):
     """Two evaluations that were made under different protocols and so cannot be compared."""
 

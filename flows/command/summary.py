@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from gan.metrics.evaluation import Evaluation, Metric
     from tasks.evaluate.compare import Compared
     from tasks.evaluate.record import Measured
-    from tasks.generate.step import Released
+    from tasks.generate.publishing import Released
     from tasks.ingest.step import Ingested
     from tasks.train.budget import Paused
     from tasks.train.step import Trained
@@ -110,7 +110,8 @@ def release_lines(result: "Released") -> list[str]:
     from tasks.generate.licence import unsaid_line
 
     state = " (there already, checked)" if result.existed else ""
-    notes = (result.signed_by and f"signed by {result.signed_by}", unsaid_line(result.licence), result.push_error)
+    signer = f"signed by {result.signed_by}" if result.signed_by else None
+    notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error)
     return [
         f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
         f"seeds from {result.first_seed}",

@@ -35,6 +35,11 @@ class ReleaseConfig(Frozen):
     max_attempts: Annotated[int, Field(ge=1, le=10**6)] = Field(
         20, description="how often an image is drawn that is rejected, before the release fails"
     )
+    reject_copies: bool = Field(True, description="draw what is a copy of a training image, or nearly one, again")
+    reject_duplicates: bool = Field(True, description="draw what repeats an image of this or an earlier release again")
+    check_images: Annotated[int, Field(ge=0, le=10**6)] = Field(
+        1000, description="images that are scored and audited before a release is published; 0: none is"
+    )
 
     @model_validator(mode="after")
     def _one_says_how_many(self) -> Self:

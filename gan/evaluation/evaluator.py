@@ -173,9 +173,7 @@ class Evaluator:
         )
 
     def _real(self, split: str, count: int) -> EvaluationSet:
-        features = self.features.of(split, count, self._counting("real images"))
-        rows, images = self.features.rows(split, count), self.real.splits[split]
-        return EvaluationSet(images.images, rows, np.asarray(images.labels)[rows], features)
+        return self.features.set_of(split, count, self._counting("real images"))
 
     def _draw(self, program: Program, labels: npt.NDArray[np.int64]) -> EvaluationSet:
         count = len(labels)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gan.data.files.atomic import replacing
 from gan.data.store.resident import Resident
+from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import Extraction, OnProgress
 from gan.keyed_random import epoch_order
 from gan.metrics.feature_set import KEPT, FeatureSet, collect
@@ -83,6 +84,12 @@ class RealFeatures:
         self._keep(self.folder / self._name(split, len(rows)), features)
         shutil.rmtree(self._part_path(split, 0, 0).parent, ignore_errors=True)
         return features
+
+    def set_of(self, split: str, count: int, on_progress: OnProgress) -> EvaluationSet:
+        """Return at most `count` images of a split, with labels and features."""
+        features = self.of(split, count, on_progress)
+        rows, images = self.rows(split, count), self.real.splits[split]
+        return EvaluationSet(images.images, rows, np.asarray(images.labels)[rows], features)
 
     def _pieces(self, split: str, rows: Rows, on_progress: OnProgress) -> Iterator[Features]:
         beginning = self._beginning(split, len(rows))

@@ -2,29 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from gan.configuration.vocabulary import ReleaseFormat
 from gan.release.rows import Rows
+from gan.release.selection import Look
 from gan.release.shard import Images, Marks, Shard
 
 Fingerprints = npt.NDArray[np.generic]
-
-
-class Look(Protocol):
-    """Judges images; the same images in the same order always get the same verdicts, whichever thread asks.
-
-    Attributes:
-        reasons: why an image may be rejected.
-    """
-
-    reasons: tuple[str, ...]
-
-    def __call__(self, images: Images, labels: Rows) -> Rows:
-        """Return for each of images [n, H, W, C] 0 to keep it, or 1 + the index of the reason, [n] int64."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ class Filling:
         """Those of all shards, in order."""
         return [self.partial.shards[index] for index in range(self.recipe.shards)]
 
+    @property
+    def exact_copies(self) -> int:
+        """Images that equal a training image."""
+        return sum(record.copies for record in self.records)
+
     def draw(self, training_digests: Collection[str], on_progress: Callable[[int], None]) -> None:
         """Draw what is missing, and again what is a duplicate, until nothing is.
 
@@ -97,7 +102,7 @@ class Filling:
                     file.write(self.partial.lines(index))
             files[self.form.INDEX_FILE] = file_sha256(path)
         rows = _sample_rows(self.labels)
-        write_whole(folder / "samples.png", class_grid_png(self._images(rows), self.labels[rows]))
+        write_whole(folder / "samples.png", class_grid_png(self.images(rows), self.labels[rows]))
         write_whole(folder / "README.md", card)
         files |= {name: file_sha256(folder / name) for name in ("samples.png", "README.md")}
         return dict(sorted(files.items()))
@@ -139,8 +144,8 @@ class Filling:
         )
         return Drawn(shard, record.attempts, record.asked, record.rejected, record.fingerprints)
 
-    def _images(self, rows: Rows) -> Images:
-        """Decode single rows."""
+    def images(self, rows: Rows) -> Images:
+        """Decode single rows [n] int64 to [n, H, W, C] uint8, in that order."""
         found = {}
         for index in np.unique(np.searchsorted(self.starts, rows, side="right") - 1).tolist():
             wanted = set(rows.tolist())

@@ -19,6 +19,7 @@ from tasks.generate.partial import ShardRecord
 from tasks.generate.signature import SIGNATURE
 
 FORMAT_VERSION = 2
+EXACT_COPIES, NEAR_COPIES = "exact_copies_of_training_images", "near_copies_of_training_images"
 _AGAIN = "remove the folder and generate the release again"
 _MOST_PIXELS = 2**28  # of an image
 

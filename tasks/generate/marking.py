@@ -1,6 +1,7 @@
 """How a release is marked, described for machines, and signed: what is put into its files beside the images."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,34 @@ from gan.release.croissant import FILE, Described, DescribedFile, DescribedGener
 from gan.release.marks import Mark, json_fields, parquet_metadata, png_chunks
 from gan.release.shard import Marks
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE
+from tasks.dataset.origin import RecordedOrigin
+from tasks.generate.signature import SigningKey
 from tasks.tracking.versions import RegisteredModel
 
 _NO_DATA = {"README.md", "samples.png", MANIFEST}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a release says of where it is from.
+
+    Attributes:
+        marks: that the images are synthetic.
+        origin: what is said of the images that the model was trained on; None: nothing is known.
+        key: signs the manifest; None: it is not signed.
+    """
+
+    marks: Marks = field(default_factory=Marks)
+    origin: RecordedOrigin | None = None
+    key: SigningKey | None = None
+
+    def stated(self) -> dict[str, Any]:
+        """Return what a manifest says of it."""
+        return {
+            "dataset": self.origin.model_dump(mode="json") if self.origin else None,
+            "marks": dict(self.marks.stated) or None,
+            "signed_by": self.key.fingerprint if self.key else None,
+        }
 
 
 def release_marks(model: RegisteredModel, name: str) -> Marks:

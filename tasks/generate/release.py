@@ -1,11 +1,10 @@
 """The release folder: a synthetic dataset, complete and checked before it gets its name."""
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from gan.release.quotas import equal_quotas
 from gan.release.recipe import Recipe, Selection
 from gan.release.rows import LAST_SEED, has_room, row_labels, shard_starts
 from gan.release.shard import Marks
-from tasks.dataset.origin import RecordedOrigin
 from tasks.generate.dataset_card import dataset_card
 from tasks.generate.filling import Filling
 from tasks.generate.here import Here
+from tasks.generate.judging import Judge, Judgement
 from tasks.generate.manifest import (
+    EXACT_COPIES,
     FORMAT_VERSION,
     counts_by_class,
     require_files,
@@ -33,7 +33,8 @@ from tasks.generate.manifest import (
     verify_release,
     write_manifest,
 )
-from tasks.generate.marking import write_croissant
+from tasks.generate.marking import Proof, write_croissant
+from tasks.generate.names import first_seed, quarantine, require_free
 from tasks.generate.packed import Drawer
 from tasks.generate.partial import Partial, forget_partial, partial_release
 from tasks.generate.signature import SigningKey, sign_manifest
@@ -41,34 +42,9 @@ from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 
-__all__ = ["Release", "build_release", "first_seed", "next_name", "verify_release"]
-
 _SHARD_BYTES = 2**28  # decoded: what a process holds of a release is about a shard or two
 _SOFTWARE = ("torch", "pyarrow", "imagecodecs", "numpy")
 """With others of these the rest of a release might differ from what is there of it."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a release says of where it is from.
-
-    Attributes:
-        marks: that the images are synthetic.
-        origin: what is said of the images that the model was trained on; None: nothing is known.
-        key: signs the manifest; None: it is not signed.
-    """
-
-    marks: Marks = field(default_factory=Marks)
-    origin: RecordedOrigin | None = None
-    key: SigningKey | None = None
-
-    def stated(self) -> dict[str, Any]:
-        """Return what a manifest says of it."""
-        return {
-            "dataset": self.origin.model_dump(mode="json") if self.origin else None,
-            "marks": dict(self.marks.stated) or None,
-            "signed_by": self.key.fingerprint if self.key else None,
-        }
 
 
 @dataclass(frozen=True)
@@ -76,28 +52,21 @@ class Release:
     """A finished release.
 
     Attributes:
-        folder: `synthetic/<name>`.
+        folder: `synthetic/<name>`; in quarantine where something stands against it.
         manifest: what `manifest.json` says.
         existed: it was complete before, and was checked instead of made.
+        judgement: what was found of it; None where nobody judged.
     """
 
     folder: Path
     manifest: dict[str, Any]
     existed: bool
+    judgement: Judgement | None = None
 
-
-def first_seed(model: str, version: int, name: str) -> int:
-    """Where a release's seeds start: a number in [0, 2**62) derived from model, version and release name."""
-    digest = hashlib.sha256(f"{model}/{version}/{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 2
-
-
-def next_name(settings: Settings, version: int) -> str:
-    """The first of `v<version>-001`, `-002`, … that is not tracked yet; one that was killed gets its name again."""
-    number = 1
-    while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists():
-        number += 1
-    return f"v{version}-{number:03d}"
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """What stands against it, in sentences; none of one that is published."""
+        return self.judgement.look.against if self.judgement else ()
 
 
 def build_release(
@@ -112,8 +81,8 @@ def build_release(
     configuration: str,
     seed: int | None = None,
     quotas: Sequence[int] | None = None,
-    selection: Selection | None = None,
     proof: Proof | None = None,
+    judge: Judge | None = None,
     drawer: Drawer | None = None,
     on_progress: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] = lambda sentence: None,
@@ -133,20 +102,20 @@ def build_release(
         configuration: where `config` comes from, in words, for the manifest.
         seed: first seed; derived from version and name without one.
         quotas: images by label; equal ones without them.
-        selection: which images are kept; all without one.
         proof: marks, origin and signature; none of them without it.
+        judge: chooses images, and says whether the release is fit to be handed on; all are kept without one.
         drawer: draws the blocks; this process without one.
         on_progress: called with the images done.
         on_warning: called with a sentence where an unfinished release of other settings is thrown away.
 
     Raises:
-        ReleaseError: the name cannot be a folder's, a release of that name exists with other settings, or its files
-            do not match its manifest; or a quota cannot be met.
+        ReleaseError: the name cannot be a folder's, a release of that name exists with other settings or lies in
+            quarantine, or its files do not match its manifest; or a quota cannot be met.
         OutOfPatienceError: another process draws it.
     """
-    if not name or name != Path(name).name or name.startswith("."):
-        raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
-    selection, proof, classes = selection or Selection(), proof or Proof(), len(model.class_names)
+    require_free(settings, name)
+    selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
+    classes = len(model.class_names)
     quotas = quotas or (equal_quotas(config.num_images, classes) if classes else [config.num_images])
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
     folder = settings.synthetic_dir / name
@@ -156,7 +125,6 @@ def build_release(
         _require_same(name, manifest, model, wanted, counts, proof.key)
         forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
-    settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
     shape = _shape_of(program)
     about = {
         "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
@@ -174,15 +142,20 @@ def build_release(
         labels = row_labels(recipe.first_seed, quotas) - (0 if classes else 1)
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
         filling.draw(training_digests, on_progress or (lambda done: None))
-        manifest = {"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()}
-        manifest |= {
+        judgement = judge(filling, quotas) if judge else None
+        manifest = {
+            **{"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()},
             "selection": selection_facts(filling.records, model.class_names, selection.described),
             "quality": evaluation.model_dump(mode="json"),
-            "privacy": {"exact_copies_of_training_images": sum(record.copies for record in filling.records)},
+            **(judgement.stated() if judgement else {"privacy": {EXACT_COPIES: filling.exact_copies}}),
         }
         _finish(partial, filling, manifest, model.class_names, proof.key)
+        if judgement and not judgement.look.fit:
+            folder = quarantine(settings) / name
+        elif judge:
+            judge.keep(filling)
         _publish(partial, folder)
-    return Release(folder, manifest, existed=False)
+    return Release(folder, manifest, existed=False, judgement=judgement)
 
 
 def _finish(
@@ -278,6 +251,7 @@ def _shape_of(program: Program) -> tuple[int, int, int]:
 
 
 def _publish(partial: Partial, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.replace(partial.files, folder)
     except OSError as error:

@@ -102,6 +102,11 @@ def releases(settings: Settings) -> list[ReleaseRecord]:
     return [record for name, record in found.items() if name]
 
 
+def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
+    """Return the release that a run of `ganflow-releases` recorded."""
+    return ReleaseRecord.of(client(settings).get_run(run_id))
+
+
 def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
     """Mark a release as one that should not be used any more; done again, the newer reason stands.
 
@@ -116,7 +121,7 @@ def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
         raise InputError(f"release {name} is quarantined and was never published: there is nothing to recall")
     for run in runs:
         _mark(settings, run, State.RECALLED, why)
-    return ReleaseRecord.of(client(settings).get_run(runs[0].info.run_id))
+    return release_of_run(settings, runs[0].info.run_id)
 
 
 def recall_releases(settings: Settings, version: int, why: str) -> None:

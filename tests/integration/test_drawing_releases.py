@@ -19,8 +19,8 @@ from releasing import release, small_program
 
 from gan.errors import ReleaseError
 from gan.release.recipe import Selection
+from tasks.generate.manifest import verify_release
 from tasks.generate.on_ray import OnRay
-from tasks.generate.release import verify_release
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration

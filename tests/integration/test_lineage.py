@@ -18,8 +18,8 @@ from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
 from tasks.champion.changing import Wish, promote_whatever
 from tasks.dataset.repository import track_release, version_dataset
+from tasks.generate.publishing import log_release
 from tasks.generate.release import build_release
-from tasks.generate.step import log_release
 from tasks.lineage.find import find_lineage
 from tasks.lineage.gather import Gathering
 from tasks.lineage.lines import lineage_lines

@@ -25,7 +25,7 @@ from gan.metrics.evaluation import Evaluation
 from tasks.dataset.contents import read_version
 from tasks.dataset.in_storage import md5_of, read_list, written_list
 from tasks.evaluate.compare import comparing_config
-from tasks.generate.release import verify_release
+from tasks.generate.manifest import verify_release
 from tasks.ingest.outbox import pending
 from tasks.runtime.settings import Settings
 

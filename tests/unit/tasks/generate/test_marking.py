@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gan.errors import ReleaseError
 from gan.release.croissant import FILE
 from tasks.dataset.origin import RecordedOrigin
-from tasks.generate.marking import release_marks
-from tasks.generate.release import Proof, verify_release
+from tasks.generate.manifest import verify_release
+from tasks.generate.marking import Proof, release_marks
 from tasks.generate.signature import SIGNATURE, SigningKey
 from tasks.generate.verify import verify
 from tests.unit.tasks.generate.test_release import CONFIG, MODEL, build, home

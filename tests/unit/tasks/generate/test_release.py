@@ -17,7 +17,10 @@ from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
 from gan.release.shard import Marks
-from tasks.generate.release import Proof, build_release, first_seed, next_name, verify_release
+from tasks.generate.manifest import verify_release
+from tasks.generate.marking import Proof
+from tasks.generate.names import first_seed, next_name
+from tasks.generate.release import build_release
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 

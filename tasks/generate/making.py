@@ -1,0 +1,142 @@
+"""A release made from what the registry and the dataset say: everything is looked up here, and drawn by `release`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from gan.configuration.config import Config
+from gan.configuration.provenance import Configuration
+from gan.errors import DatasetError
+from gan.evaluation.real import RealFeatures, RealImages
+from gan.generation.program_file import load_program_bytes
+from gan.generation.sampling import Program
+from gan.metrics.evaluation import Evaluation
+from tasks.evaluate.extraction import open_extraction
+from tasks.evaluate.references import dataset_version
+from tasks.generate.asked import asked_quotas
+from tasks.generate.here import Here
+from tasks.generate.judging import Judge
+from tasks.generate.licence import model_origin, require_license
+from tasks.generate.marking import Proof, release_marks
+from tasks.generate.on_ray import OnRay
+from tasks.generate.packed import Drawer
+from tasks.generate.release import Release, build_release
+from tasks.generate.selecting import select
+from tasks.generate.signature import load_signing_key
+from tasks.runtime.progress import Reporter
+from tasks.runtime.settings import Settings
+from tasks.tracking.registry import read_program
+from tasks.tracking.runs import run_artifact
+from tasks.tracking.versions import RegisteredModel
+from tasks.train.step import TRAINING_DIGESTS
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What release is asked for.
+
+    Attributes:
+        name: of it.
+        configuration: its section `release` says how many images.
+        seed: first seed; None: derived from version and name.
+        workers: processes that draw; None: this one, or all of a cluster.
+        sign: path of the key that signs; None: none does.
+        licence_required: whether the licence of the training images has to be known.
+    """
+
+    name: str
+    configuration: Configuration
+    seed: int | None = None
+    workers: int | None = None
+    sign: str | None = None
+    licence_required: bool = False
+
+
+def make_release(
+    settings: Settings, model: RegisteredModel, wanted: Wanted, reporter: Reporter, on_warning: Say
+) -> Release:
+    """Draw and judge a release.
+
+    Raises:
+        GanflowError: see `build_release`; or key, licence, dataset or program are not to be had.
+    """
+    key = load_signing_key(Path(wanted.sign)) if wanted.sign else None
+    origin = (require_license if wanted.licence_required else model_origin)(settings, model)
+    evaluation = Evaluation.from_json(run_artifact(settings, model.run_id, "evaluation.json"))
+    digests = frozenset(run_artifact(settings, model.run_id, TRAINING_DIGESTS).read_text("utf-8", "replace").split())
+    config = wanted.configuration.config
+    quotas = asked_quotas(settings, model, config.release)
+    content, file = read_program(settings, model)
+    program = load_program_bytes(content, file)
+    reporter.begin("generating", sum(quotas))
+    return build_release(
+        settings,
+        model,
+        program,
+        config.release,
+        name=wanted.name,
+        evaluation=evaluation,
+        training_digests=digests,
+        configuration=str(wanted.configuration),
+        seed=wanted.seed,
+        quotas=quotas,
+        proof=Proof(release_marks(model, wanted.name), origin, key),
+        judge=_judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), reporter, on_warning),
+        drawer=_drawer(settings, content, file, wanted.workers, on_warning),
+        on_progress=reporter,
+        on_warning=on_warning,
+    )
+
+
+def _judge(
+    settings: Settings,
+    model: RegisteredModel,
+    config: Config,
+    evaluation: Evaluation,
+    program: Program,
+    name: str,
+    count: int,
+    reporter: Reporter,
+    on_warning: Say,
+) -> Judge:
+    wanted, notes, real = config.release, list[str](), None
+    if wanted.reject_copies or wanted.reject_duplicates or wanted.check_images:
+        try:
+            real = dataset_version(settings, model.dataset_md5, model.class_names)
+        except DatasetError as error:
+            notes.append(f"the images were not held against those that were trained on: {error}")
+            on_warning(notes[0])
+    with torch.no_grad():
+        height, width, channels = program(torch.zeros(1, 2, dtype=torch.int64)).shape[1:]
+    shape = (int(height), int(width), int(channels))
+    selecting = select(settings, wanted, real, name=name, count=count, shape=shape)
+    features = partial(_features, settings, config, evaluation, on_warning)
+
+    def counting(what: str, total: int) -> Callable[[int], None]:
+        reporter.begin(what, total)
+        return reporter
+
+    return Judge(model, config, evaluation, selecting, real, features, counting, notes)
+
+
+def _features(
+    settings: Settings, config: Config, evaluation: Evaluation, on_warning: Say, real: RealImages
+) -> RealFeatures:
+    """Open the network of the registered evaluation, under its protocol."""
+    protocol = evaluation.protocol
+    same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
+    extraction = open_extraction(settings, config.evaluation.model_copy(update=same), on_warning=on_warning)
+    return RealFeatures(real, extraction, settings.cache_dir, protocol.seed)
+
+
+def _drawer(settings: Settings, content: bytes, file: str, workers: int | None, on_warning: Say) -> Drawer:
+    """What draws: a cluster where one is named, several processes where they are asked for, else this one."""
+    if settings.on_cluster or (workers or 1) > 1:
+        return OnRay(settings, content, workers, on_warning)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Here(load_program_bytes(content, file, device), device)

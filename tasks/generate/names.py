@@ -1,0 +1,45 @@
+"""What a release is called, where its seeds start, and where it lies while it is not fit to be handed on."""
+
+import hashlib
+from pathlib import Path
+
+from gan.errors import ReleaseError
+from tasks.runtime.settings import Settings
+
+
+def first_seed(model: str, version: int, name: str) -> int:
+    """Where a release's seeds start: a number in [0, 2**62) derived from model, version and release name."""
+    digest = hashlib.sha256(f"{model}/{version}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 2
+
+
+def next_name(settings: Settings, version: int) -> str:
+    """The first of `v<version>-001`, `-002`, … that is not tracked yet; one that was killed gets its name again."""
+    number = 1
+    while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists() or is_quarantined(
+        settings, f"v{version}-{number:03d}"
+    ):
+        number += 1
+    return f"v{version}-{number:03d}"
+
+
+def quarantine(settings: Settings) -> Path:
+    """Where releases lie that are not fit to be handed on."""
+    return settings.state_dir / "quarantine"
+
+
+def is_quarantined(settings: Settings, name: str) -> bool:
+    """Whether a release of that name was refused."""
+    return (quarantine(settings) / name).exists()
+
+
+def require_free(settings: Settings, name: str) -> None:
+    """Refuse a name that can be no folder's, or that a release in quarantine has.
+
+    Raises:
+        ReleaseError: it is one of these.
+    """
+    if not name or name != Path(name).name or name.startswith("."):
+        raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+    if is_quarantined(settings, name):
+        raise ReleaseError(f"release {name} lies in quarantine ({quarantine(settings) / name}): give another --name")

@@ -1,0 +1,121 @@
+"""What a release is selected by: no copies of training images, nothing that it or an earlier release holds already."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.configuration.config import ReleaseConfig
+from gan.data.store.resident import Resident
+from gan.evaluation.real import RealImages
+from gan.release.duplicates import Duplicates, find_duplicates, near_threshold
+from gan.release.fingerprints import Fingerprints
+from gan.release.near_copies import CopyLook
+from gan.release.recipe import Selection
+from gan.release.selection import Look
+from tasks.runtime.settings import Settings
+
+Packed = npt.NDArray[np.uint8]
+_DIGEST_BYTES = 16
+_BLOCK = 1024
+_MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
+
+
+@dataclass(frozen=True, eq=False)
+class Selecting:
+    """How images are chosen, and what is left to look at when all are there.
+
+    Attributes:
+        selection: for the drawing.
+        copies: the look at copies, whose thresholds are its control; None where nobody looks.
+        find: maps packed fingerprints [N, B] of all rows to the duplicates among them; None where nobody looks.
+        keep: keeps packed fingerprints, so that later releases do not repeat these images.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    copies: CopyLook | None = None
+    find: Callable[[Packed], Duplicates] | None = None
+    keep: Callable[[Packed], None] = lambda packed: None
+
+
+def select(
+    settings: Settings,
+    config: ReleaseConfig,
+    real: RealImages | None,
+    *,
+    name: str,
+    count: int,
+    shape: tuple[int, int, int],
+) -> Selecting:
+    """Return what the images of a release are chosen by.
+
+    Args:
+        settings: where fingerprints of earlier releases are.
+        config: what is to be rejected.
+        real: what the model was trained on; None where it is not to be had, and then copies are not looked for.
+        name: of the release.
+        count: its images.
+        shape: (H, W, C) of an image.
+    """
+    training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
+    look = None
+    if config.reject_copies and training is not None:
+        look = CopyLook(_pixels(training), _pixels(holdout) if holdout is not None else None)
+    if not config.reject_duplicates:
+        return Selecting(_selection(look, {}), look)
+    side = Fingerprints.of(np.zeros((1, *shape), np.uint8)).pictures.shape[1:]
+    folder = settings.state_dir / "fingerprints"
+    earlier = {path.stem: Fingerprints.read(path) for path in sorted(folder.glob("*.npz")) if path.stem != name}
+    threshold = 0.0
+    if training is not None:
+        threshold = near_threshold(_fingerprints(training), count + sum(map(len, earlier.values())))
+
+    def find(packed: Packed) -> Duplicates:
+        return find_duplicates(unpack(packed, side), list(earlier.values()), threshold=threshold)
+
+    described = {"duplicates": {"distance": threshold, "earlier_releases": sorted(earlier)}}
+    return Selecting(
+        _selection(look, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
+        look,
+        find,
+        lambda packed: _keep(folder / f"{name}.npz", unpack(packed, side)),
+    )
+
+
+def pack(images: npt.NDArray[np.uint8]) -> Packed:
+    """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
+    found = Fingerprints.of(images)
+    digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
+    return np.concatenate([digests, found.pictures.reshape(len(images), -1)], axis=1)
+
+
+def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
+    """Return the fingerprints of `pack`, whose pictures are `side` = (h, w)."""
+    digests = np.ascontiguousarray(packed[:, :_DIGEST_BYTES]).view("<u8").astype(np.uint64)
+    return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
+
+
+def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> Selection:
+    if look is not None:
+        found = look.thresholds
+        described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
+    make_look: Callable[[], Look] | None = None if look is None else lambda: look
+    return Selection(described=described, make_look=make_look, **by)
+
+
+def _pixels(split: Resident) -> npt.NDArray[np.uint8]:
+    return np.asarray(split.images[:_MOST_TRAINING])
+
+
+def _fingerprints(split: Resident) -> Fingerprints:
+    images = split.images
+    parts = [Fingerprints.of(np.asarray(images[start : start + _BLOCK])) for start in range(0, len(images), _BLOCK)]
+    return Fingerprints.join(parts)
+
+
+def _keep(path: Path, fingerprints: Fingerprints) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fingerprints.write(path)

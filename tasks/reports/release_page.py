@@ -1,0 +1,51 @@
+"""The page about one release: whether it is fit, what was looked at, samples, suspected copies; one file by itself.
+
+It may show training images, beside what may be copies of them: it is for whoever makes releases, and is no part of one.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gan.data.store.dataset import UNLABELLED_NAME
+from gan.evaluation.pictures import Pair
+from tasks.reports.page import data_uris, render
+
+_SIDE = 96
+
+
+def release_html(manifest: Mapping[str, Any], samples: bytes, pairs: Sequence[Pair], against: Sequence[str]) -> str:
+    """Describe a release; nothing of the time or place goes in.
+
+    Args:
+        manifest: what `manifest.json` says.
+        samples: the PNG of its samples.
+        pairs: generated images with the training images that they may be copies of.
+        against: why it is not fit to be handed on; nothing where it is.
+    """
+    selection = manifest.get("selection") or {}
+    asked = selection.get("asked") or manifest["generation"]["num_images"]
+    rejected = [
+        (reason, sum(by_class.values()), f"{sum(by_class.values()) / asked:.2%}")
+        for reason, by_class in (selection.get("rejected") or {}).items()
+    ]
+    return render(
+        "release.html",
+        manifest=manifest,
+        samples="data:image/png;base64," + base64.b64encode(samples).decode(),
+        against=list(against),
+        checks=manifest.get("checks") or [],
+        notes=list(manifest.get("unchecked") or []),
+        counts=[(name, count) for name, count in manifest["counts"].items() if name != UNLABELLED_NAME],
+        asked=asked,
+        rejected=rejected,
+        figures=(manifest["privacy"].get("audit") or {}).get("figures") or [],
+        pairs=[_pair(each) for each in pairs],
+    )
+
+
+def _pair(pair: Pair) -> dict[str, str]:
+    ours, theirs = (data_uris(np.asarray(image)[np.newaxis], _SIDE)[0] for image in (pair.generated, pair.training))
+    return {"label": pair.label, "generated": ours, "training": theirs, "score": f"{pair.score:.3g}"}
