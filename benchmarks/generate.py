@@ -7,10 +7,12 @@
   G  the program alone, a thread for each core, on the batches that A draws
   E  encoding alone, on as many threads: PNG files of images that G has made
 
-B's clock begins when its first actor has loaded the program, A's when it has started its threads. Claims: A makes 3
-times the images a second of B, and not less than 0.85 of the slower of G and E; on a CPU these share the cores with
-each other, so `both` says what would be left if nothing but G and E had to be done there. The generator has the shape
-of a preset and weights as they begin. Rounds alternate; for figures to be shown let nothing else run beside it.
+With a GPU the program runs there, and B has one actor. B's clock begins when its first actor has loaded the program,
+A's when it has started its threads. Claims: A makes 3 times the images a second of B, and not less than 0.85 of the
+slower of G and E. On a CPU these two share the cores, so `share_of_both` compares A with what would be left if nothing
+but G and E had to be done there; and where G takes nearly all of it, no way of encoding makes A 3 times as fast as B.
+The generator has the shape of a preset and weights as they begin. Rounds alternate; for figures to be shown let nothing
+else run beside it.
 """
 
 import argparse
@@ -41,6 +43,7 @@ from gan.generation.program_file import load_program_bytes
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
+from tasks.generate.here import Here
 from tasks.generate.release import build_release
 from tasks.runtime.settings import THREADS_WAIT, Settings
 from tasks.tracking.versions import RegisteredModel
@@ -49,6 +52,10 @@ CLASSES = tuple("0123456789")
 BATCH = 250
 LEAST_RATIO, LEAST_SHARE = 3.0, 0.85
 NO_DIGESTS: frozenset[str] = frozenset()
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+ACTORS: dict[str, Any] = (
+    {"concurrency": 1, "num_gpus": 1} if DEVICE.type == "cuda" else {"concurrency": cores(), "num_cpus": 1}
+)
 
 
 def program_file(name: str) -> bytes:
@@ -78,6 +85,7 @@ def ours(content: bytes, n: int, folder: Path) -> float:
         evaluation=Evaluation(protocol=protocol, metrics={"kid1k": Metric(value=0.01)}),
         training_digests=NO_DIGESTS,
         configuration="of a benchmark",
+        drawer=Here(load_program_bytes(content, "the program", DEVICE), DEVICE),
         on_progress=lambda done: began.append(time.time()),
     )
     return n / (time.time() - began[0])
@@ -92,7 +100,7 @@ class Actor:
 
     def __init__(self, content: bytes) -> None:
         torch.set_num_threads(1)
-        self.program = load_program_bytes(content, "the program")
+        self.program = load_program_bytes(content, "the program", DEVICE)
         self.began = time.time()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -100,7 +108,7 @@ class Actor:
         seeds = batch["id"].astype(np.int64)
         labels = seeds % len(CLASSES)
         with torch.no_grad():
-            images = self.program(torch.from_numpy(np.stack([seeds, labels], axis=1))).numpy()
+            images = self.program(torch.from_numpy(np.stack([seeds, labels], axis=1)).to(DEVICE)).cpu().numpy()
         pngs = []
         for image in images:
             file = io.BytesIO()
@@ -116,7 +124,7 @@ def theirs(content: bytes, n: int, folder: Path) -> float:
     import ray.data
 
     rows = ray.data.range(n, override_num_blocks=max(1, n // 2500))
-    drawn = rows.map_batches(Actor, fn_constructor_args=(content,), batch_size=BATCH, concurrency=cores(), num_cpus=1)
+    drawn = rows.map_batches(Actor, fn_constructor_args=(content,), batch_size=BATCH, **ACTORS)
     drawn.write_parquet(str(folder))
     ended = time.time()
     tables = [pq.read_table(path, columns=["began", "seed"]) for path in folder.rglob("*.parquet")]
@@ -124,10 +132,10 @@ def theirs(content: bytes, n: int, folder: Path) -> float:
     return n / (ended - min(min(table.column("began").to_pylist()) for table in tables))
 
 
-def on_threads(work: Callable[[Any], object], parts: Iterable[Any]) -> float:
-    """Return seconds that work on all parts takes, a thread for each core."""
+def on_threads(work: Callable[[Any], object], parts: Iterable[Any], count: int) -> float:
+    """Return seconds that work on all parts takes on so many threads."""
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         started = time.perf_counter()
         list(pool.map(work, parts))
         seconds = time.perf_counter() - started
@@ -137,17 +145,18 @@ def on_threads(work: Callable[[Any], object], parts: Iterable[Any]) -> float:
 
 def bare(content: bytes, n: int) -> tuple[float, float]:
     """Return images a second of the program alone, and of encoding alone."""
-    program = load_program_bytes(content, "the program")
+    program = load_program_bytes(content, "the program", DEVICE)
     seeds = torch.arange(n)
     rows = torch.stack([seeds, seeds % len(CLASSES)], dim=1).split(BATCH)
 
     @torch.no_grad()
-    def draw(batch: torch.Tensor) -> torch.Tensor:
-        return program(batch)
+    def draw(batch: torch.Tensor) -> np.ndarray:
+        return program(batch.to(DEVICE)).cpu().numpy()
 
-    made = [draw(batch).numpy() for batch in rows[:4]]
-    drawing = on_threads(draw, rows)
-    return n / drawing, n / on_threads(encode_pngs, [made[number % len(made)] for number in range(len(rows))])
+    made = [draw(batch) for batch in rows[:4]]
+    drawing = on_threads(draw, rows, 1 if DEVICE.type == "cuda" else cores())
+    encoding = on_threads(encode_pngs, [made[number % len(made)] for number in range(len(rows))], cores())
+    return n / drawing, n / encoding
 
 
 def spread(values: list[float]) -> dict[str, Any]:
@@ -198,7 +207,17 @@ def main() -> None:
         done = ", ".join(f"{name} {each[-1]:.0f} img/s" for name, each in rates.items())
         print(f"round {number + 1}: {done}", file=sys.stderr, flush=True)
     facts = {"benchmark": "generate", **shown(rates), "images": n, "preset": arguments.preset, "batch": BATCH}
-    print(json.dumps({**facts, "cores": cores(), "load_before": round(load, 2), "torch": torch.__version__}))
+    print(
+        json.dumps(
+            {
+                **facts,
+                "device": DEVICE.type,
+                "cores": cores(),
+                "load_before": round(load, 2),
+                "torch": torch.__version__,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

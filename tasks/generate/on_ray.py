@@ -16,6 +16,7 @@ from tasks.runtime.settings import THREADS_WAIT, Settings
 
 _AHEAD = 2  # blocks that each actor has: one to draw, and the next, so that it never waits
 _LOOK_SECONDS = 1.0
+_PATIENCE_SECONDS = 60.0
 _WHAT = "draw the release"
 
 
@@ -68,14 +69,29 @@ class OnRay:
             given = ray.put((self.program, recipe))
             actors = [_actor(share).remote([given], share.cpus, bool(share.gpus)) for _ in range(share.actors)]
             try:
-                _told(actors)  # they have loaded the program: from here on images are made
+                ready = self._started(actors)  # they have loaded the program: from here on images are made
                 on_rows(0)
-                yield from self._drawn(actors, iter(blocks), on_rows)
+                yield from self._drawn(ready, iter(blocks), on_rows)
             except RayError as error:
                 raise as_sentence(error, _WHAT) from None
             finally:
                 for actor in actors:
                     ray.kill(actor)
+
+    def _started(self, actors: Sequence[Any]) -> list[Any]:
+        """Return those that have started: all, or where others fill the cluster, those that had room soon."""
+        import ray
+
+        asked = {actor.told.options(concurrency_group="tell").remote(): actor for actor in actors}
+        done, waiting = ray.wait(list(asked), num_returns=len(asked), timeout=_PATIENCE_SECONDS)
+        if waiting:
+            self.on_warning(
+                f"after {_PATIENCE_SECONDS:g} s {len(done)} of {len(asked)} workers have room on the Ray cluster: the "
+                "release goes on without the others as soon as there is one"
+            )
+            done = done or ray.wait(list(asked), num_returns=1)[0]
+        ray.get(done)
+        return [asked[reference] for reference in done]
 
     def _drawn(
         self, actors: Sequence[Any], blocks: Iterator[Block], on_rows: Callable[[int], None]

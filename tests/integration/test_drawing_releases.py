@@ -158,6 +158,20 @@ def test_a_worker_that_dies_begins_its_block_anew(program, tmp_path):
     assert done[-1] == 6000
 
 
+@pytest.mark.slow
+def test_the_nodes_of_a_cluster_draw_what_one_process_does(program, cluster, monkeypatch, tmp_path):
+    own = {**SMALL, "num_images": 3000}
+    wanted = release(tmp_path / "here", program, **own)
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    warnings = []
+    settings = Settings(ganflow_home=tmp_path / "cluster", ray_address=cluster.address)
+    found = release(settings.home, program, drawer=OnRay(settings, program, 7, warnings.append), **own)
+    assert contents(found.folder) == contents(wanted.folder)
+    assert warnings == ["there is room for 3 of 7 workers, so as many draw"]
+
+
 @pytest.mark.parametrize("form", ["webdataset", "imagefolder", "npz"])
 def test_other_formats_are_checked_as_parquet_is(program, tmp_path, form):
     found = release(tmp_path, program, format=form, **SMALL)

@@ -18,7 +18,7 @@ from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
 from tasks.dataset.repository import current_md5, ensure_data, version_dataset
-from tasks.generate.release import build_release
+from tasks.generate.release import build_release, verify_release
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.client import TRAINING, client, create_run, ending, run
@@ -164,8 +164,7 @@ def generator():
     return SeededGenerator(build_generator(network, channels=3, num_classes=3))
 
 
-def test_a_release(small):
-    settings = home(small)
+def release(settings, **others):
     protocol = Protocol(
         num_generated=1000,
         num_reference=900,
@@ -179,25 +178,48 @@ def test_a_release(small):
     )
     evaluation = Evaluation(protocol=protocol, metrics={"kid1k": Metric(value=0.01)})
     model = RegisteredModel(3, "r77", "0" * 32, ("a", "b", "c"), "gan-generator")
+    own = {key: others.pop(key) for key in ("on_progress",) if key in others}
+    return build_release(
+        settings,
+        model,
+        generator(),
+        ReleaseConfig(num_images=50, batch_size=10, **others),
+        name="r",
+        evaluation=evaluation,
+        training_digests=frozenset(),
+        configuration="of version 3",
+        **own,
+    )
 
-    def build():
-        config = ReleaseConfig(num_images=50, batch_size=10)
-        return build_release(
-            settings,
-            model,
-            generator(),
-            config,
-            name="r",
-            evaluation=evaluation,
-            training_digests=frozenset(),
-            configuration="of version 3",
-        )
 
+def test_a_release(small):
+    settings = home(small)
     with filled(small), told("is full"):
-        build()
+        release(settings)
     assert list(settings.synthetic_dir.iterdir()) == []
     assert list((settings.state_dir / "releases").iterdir()) == []
-    assert not build().existed
+    assert not release(settings).existed
+
+
+def test_a_release_that_a_full_disk_cut_short_goes_on_from_its_shards(small):
+    settings, done = home(small), []
+
+    def fill_amid(now):
+        if now >= 24 and not (small / "ballast").exists():
+            done.append(now)
+            with (small / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+
+    with told("is full"):
+        release(settings, shard_images=6, on_progress=fill_amid)
+    assert list(settings.synthetic_dir.iterdir()) == []
+    (small / "ballast").unlink()
+    shards = len(list((settings.state_dir / "releases" / "r" / "shards").glob("*.json")))
+    assert 0 < shards < 9
+    found = release(settings, shard_images=6, on_progress=done.append)
+    assert done[1] >= 5 * shards  # equal within one: of five or six images
+    assert verify_release(found.folder)["generation"]["num_images"] == 50
 
 
 def test_mlflow(small):

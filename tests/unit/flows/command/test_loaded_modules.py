@@ -62,6 +62,8 @@ def test_a_wrong_option_is_answered_by_typer_alone(arguments):
         (["train", "--preset", "digit"], "2"),
         (["run", "--set", "train.epochs=3"], "2"),
         (["generate", "--set", "train.batch_size=1"], "2"),
+        (["generate", "--n", "5", "--fill", "3"], "2"),
+        (["generate", "--format", "parquet", "--set", "release.balance=most"], "2"),
         (["ingest", "/nowhere"], "2"),
         (["ingest", "digits", "--source-kind", "photos"], "2"),
         (["ingest", "digits", "--license", "CC BY 4.0"], "2"),
