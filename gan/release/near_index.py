@@ -38,6 +38,31 @@ class Near(NamedTuple):
     crowded: npt.NDArray[np.bool_]
 
 
+class Chosen:
+    """Some pictures of many, read where they are looked at.
+
+    Args:
+        pictures: [N, h, w] uint8, possibly mapped from a file.
+        rows: [n] int64, which.
+    """
+
+    def __init__(self, pictures: Pictures, rows: Rows) -> None:
+        self.pictures, self.rows = pictures, rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, h, w)."""
+        return (len(self.rows), *self.pictures.shape[1:])
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | Rows) -> Pictures:
+        """Read some of them."""
+        return self.pictures[self.rows[which]]
+
+
 class NearIndex:
     """Pictures [N, h, w] uint8, h and w from 4 to 32, in which nearly equal ones are looked up.
 
@@ -48,7 +73,7 @@ class NearIndex:
     in one of 30 coefficients. What shares a bucket, a window of it, is compared first by coefficients, which no near
     pair fails, and then by pixels. All in whole numbers, so that every machine finds the same.
 
-    About 220 bytes are kept of each picture beside itself, and the pictures may be mapped from a file.
+    About 170 bytes are kept of each picture beside itself, and the pictures may be mapped from a file.
 
     Args:
         pictures: as above.
@@ -58,7 +83,7 @@ class NearIndex:
     Stolfo, The Merge/Purge Problem for Large Databases, 1995, for the window.
     """
 
-    def __init__(self, pictures: Pictures, threshold: float) -> None:
+    def __init__(self, pictures: Pictures | Chosen, threshold: float) -> None:
         self.pictures, self.threshold = pictures, threshold
         self._basis = _basis(pictures.shape[1] - 2 * SHIFT, pictures.shape[2] - 2 * SHIFT)
         pixels, count = self._basis.shape
@@ -76,7 +101,7 @@ class NearIndex:
             self._orders.append(order.astype(np.int32 if len(order) < 2**31 else np.int64))
             self._keys.append(keys[order])
 
-    def near(self, pictures: Pictures) -> Iterator[Near]:
+    def near(self, pictures: Pictures | Chosen) -> Iterator[Near]:
         """Yield what is nearly equal to pictures [Q, h, w] uint8, in blocks of these; of a set itself, itself, too."""
         for start in range(0, len(pictures), _ROWS):
             found = self._near(pictures[start : start + _ROWS])

@@ -188,3 +188,52 @@ def test_what_an_audit_shows_stands_against_the_release():
 def test_no_checks_are_fit():
     assert ReleaseLook(checks=()).fit
     assert ReleaseLook(checks=(Check(check="a", passed=True, said="b"),)).fit
+
+
+def planted_copies(made, alter):
+    """Verdicts on copies in an honest release, and in one of which 1 % are altered copies of training images."""
+    (training, _), (holdout, _), (drawn, labels) = (made.part(place) for place in range(3))
+    look = CopyLook(training, holdout)
+    for count in (0, round(0.01 * len(drawn))):
+        drawn[:count] = alter(training[: max(1, count)])[:count]
+        tally = Tally.of(look(drawn, labels), labels, look.reasons)
+        yield copy_check(tally.num_rejected, len(drawn), look.thresholds).passed
+
+
+def planted_duplicates(made, alter):
+    """Likewise of altered copies of an earlier release's images."""
+    (real, _), (earlier, _), (drawn, _) = (made.part(place) for place in range(3))
+    threshold = near_threshold(Fingerprints.of(real), len(earlier) + len(drawn))
+    for count in (0, round(0.01 * len(drawn))):
+        drawn[:count] = alter(earlier[: max(1, count)])[:count]
+        found = find_duplicates(Fingerprints.of(drawn), [Fingerprints.of(earlier)], threshold=threshold)
+        yield not failed(duplicate_checks(found, len(drawn)))
+
+
+def planted_collapse(made, alter):
+    """Likewise of a class whose images are all alike."""
+    images, labels = made.part(2)
+    yield not failed(figure_checks(made.evaluate(images, labels), made.registered))
+    images[labels == 5] = images[labels == 5][0]
+    yield "variety" not in failed(figure_checks(made.evaluate(images, labels), made.registered))
+
+
+def planted_swap(made, alter):
+    """Likewise of two classes that changed their labels."""
+    images, labels = made.part(2)
+    yield not failed(figure_checks(made.evaluate(images, labels), made.registered))
+    swapped = np.where(labels == 3, 8, np.where(labels == 8, 3, labels))
+    yield "classes" not in failed(figure_checks(made.evaluate(images, swapped), made.registered))
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])])
+@pytest.mark.parametrize("plant", [planted_copies, planted_duplicates, planted_collapse, planted_swap])
+def test_what_is_planted_is_found_and_honest_releases_pass(score_digits, alterations, plant, times):
+    alarms = missed = 0
+    for seed in range(times):
+        honest, planted = plant(score_digits(seed), alterations["shifted and recompressed"])
+        alarms, missed = alarms + (not honest), missed + planted
+    print(f"{plant.__name__}: of {times} honest releases {alarms} fail, of {times} planted ones {missed} pass")  # noqa: T201
+    # 3.5 % of honest ones may fail by the levels: of 50 more than 5 once in a hundred times
+    assert alarms <= max(0, 5 * times // 50)
+    assert missed == 0
