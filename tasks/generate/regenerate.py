@@ -1,6 +1,7 @@
 """Images of a release drawn again from (version, seed, label), and held against those that are there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def regenerate(
         filling = next(iter(batch.values()))
         drawn = [batch.get(place, filling) for place in range(size)]
         rows = torch.tensor([(each.seed, each.label) for each in drawn], dtype=torch.int64)
-        with torch.no_grad():
+        with torch.no_grad(), _one_thread():
             images = program(rows).cpu().numpy()
         for place, each in batch.items():
             same_size = images[place].shape == each.pixels.shape
@@ -95,6 +96,17 @@ def regenerate(
         )
     equal = sum(difference == 0 for difference in differences.values())
     return Regenerated(len(differences), equal, len(differences) - equal - len(others))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Each batch of a release is drawn on one thread: several add up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _batches(sample: Sequence[Sampled], size: int) -> list[dict[int, Sampled]]:

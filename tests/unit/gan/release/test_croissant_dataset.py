@@ -1,10 +1,12 @@
 """What `croissant.json` says of a dataset of real images."""
 
+import hashlib
+
 import mlcroissant as mlc
 import pytest
 
 from gan.data.store.dataset import DatasetInfo
-from gan.release.croissant import DescribedFile, croissant
+from gan.release.croissant import DescribedFile, croissant, croissant_json
 from gan.release.croissant_dataset import dataset_described
 
 INFO = DatasetInfo(
@@ -26,6 +28,7 @@ INFO = DatasetInfo(
     std=(0.2,),
     rejects={"copy": 2, "broken": 1},
 )
+FROZEN = "149be345b821edbc21fc56596ba3f601534054f944f7c571969763a757b242bf"
 FILES = [DescribedFile("train-00000-of-00001.parquet", "0" * 64, 5)]
 
 
@@ -41,6 +44,12 @@ def test_it_says_what_was_done_to_the_images():
     assert "rai:hasSyntheticData" not in told
     (classes,) = [each for each in told["recordSet"] if each["@id"] == "classes"]
     assert classes["data"][1] == {"classes/label": 1, "classes/name": "1", "classes/train": 4, "classes/test": 0}
+
+
+def test_the_bytes_are_frozen():
+    # In a dataset's folder they are part of its md5: another wording would make new versions of what did not change.
+    text = croissant_json(dataset_described(INFO, FILES, licence="MIT", source_url="https://example.org", credit="N"))
+    assert hashlib.sha256(text.encode()).hexdigest() == FROZEN
 
 
 @pytest.mark.parametrize("changes", [{}, {"holdout_fraction": None, "split": "source", "rejects": {}}])
