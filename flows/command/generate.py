@@ -102,6 +102,10 @@ def generate(
     found = find_in_use(settings, model)
     changes += quota_overrides(balance, found.class_names)
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
+    if require_license:
+        from tasks.generate.licence import require_license as refuse_unlicensed
+
+        refuse_unlicensed(settings, found)
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():

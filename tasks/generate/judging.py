@@ -31,11 +31,12 @@ from gan.release.labels import mistaken_classes, recognise
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
-from tasks.generate.selecting import Packed, Selecting
+from tasks.generate.selecting import Packed, Selecting, copies_among
 from tasks.tracking.versions import RegisteredModel
 
 Counting = Callable[[str, int], Callable[[int], None]]
 _MOST_PAIRS = 12
+_MOST_COPIES = 2_000  # images among which copies are counted where they stay
 _MOST_REAL = 20_000  # real images from which a classifier learns what the classes look like
 
 
@@ -95,7 +96,7 @@ class Judge:
             *self._copied(filling),
         ]
         privacy: dict[str, Any] = {EXACT_COPIES: filling.exact_copies}
-        if self.selecting.copies is not None:
+        if self.selecting.copies is not None and not self.selecting.copies_stay:
             privacy[NEAR_COPIES] = 0  # each that was found was drawn again
         closely, pairs = self._closely(filling, privacy)
         return Judgement(ReleaseLook(checks=(*checks, *closely)), privacy, tuple(self.notes), pairs)
@@ -114,6 +115,9 @@ class Judge:
     def _copied(self, filling: Filling) -> list[Check]:
         if (look := self.selecting.copies) is None:
             return []
+        if self.selecting.copies_stay:
+            rows = np.arange(min(len(filling.labels), _MOST_COPIES))
+            return [copies_among(look, filling.images(rows), filling.labels[rows])]
         drawn = selection_facts(filling.records, self.model.class_names, {})
         rejected = {reason: sum(by_class.values()) for reason, by_class in drawn["rejected"].items()}
         return [copy_check(rejected, drawn["asked"], look.thresholds)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from gan.configuration.config import Config
@@ -12,7 +13,7 @@ from gan.configuration.provenance import Configuration
 from gan.errors import DatasetError
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.generation.program_file import load_program_bytes
-from gan.generation.sampling import Program
+from gan.generation.sampling import Program, draw
 from gan.metrics.evaluation import Evaluation
 from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
@@ -21,6 +22,7 @@ from tasks.generate.here import Here
 from tasks.generate.judging import Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
+from tasks.generate.names import first_seed
 from tasks.generate.on_ray import OnRay
 from tasks.generate.packed import Drawer
 from tasks.generate.release import Release, build_release
@@ -34,6 +36,7 @@ from tasks.tracking.versions import RegisteredModel
 from tasks.train.step import TRAINING_DIGESTS
 
 Say = Callable[[str], None]
+_PROBED = 256  # images by which it is told, before anything is drawn, whether the model copies
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,12 @@ def _judge(
         except DatasetError as error:
             notes.append(f"the images were not held against those that were trained on: {error}")
             on_warning(notes[0])
-    with torch.no_grad():
-        height, width, channels = program(torch.zeros(1, 2, dtype=torch.int64)).shape[1:]
-    shape = (int(height), int(width), int(channels))
-    selecting = select(settings, wanted, real, name=name, count=count, shape=shape)
+    labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
+    seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
+    first = np.concatenate(list(draw(program, seeds, labels)))
+    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels)
+    if selecting.copies_stay:
+        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     features = partial(_features, settings, config, evaluation, on_warning)
 
     def counting(what: str, total: int) -> Callable[[int], None]:

@@ -115,8 +115,7 @@ def build_release(
     """
     require_free(settings, name)
     selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
-    classes = len(model.class_names)
-    quotas = quotas or (equal_quotas(config.num_images, classes) if classes else [config.num_images])
+    quotas = quotas or equal_quotas(config.num_images, max(1, len(model.class_names)))
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
     folder = settings.synthetic_dir / name
     counts = counts_by_class(quotas, model.class_names)
@@ -139,7 +138,7 @@ def build_release(
         if partial.other:
             setting, found, now = partial.other
             on_warning(f"the unfinished release {name} had {setting} {found}, not {now}: it is begun anew")
-        labels = row_labels(recipe.first_seed, quotas) - (0 if classes else 1)
+        labels = row_labels(recipe.first_seed, quotas) - (0 if model.class_names else 1)
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
         filling.draw(training_digests, on_progress or (lambda done: None))
         judgement = judge(filling, quotas) if judge else None

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gan.configuration.config import ReleaseConfig
 from gan.data.store.resident import Resident
 from gan.evaluation.real import RealImages
+from gan.release.checks import Check, copy_check
 from gan.release.duplicates import Duplicates, find_duplicates, near_threshold
 from gan.release.fingerprints import Fingerprints
 from gan.release.near_copies import CopyLook
@@ -19,6 +20,8 @@ from gan.release.selection import Look
 from tasks.runtime.settings import Settings
 
 Packed = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
 _DIGEST_BYTES = 16
 _BLOCK = 1024
 _MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
@@ -31,12 +34,15 @@ class Selecting:
     Attributes:
         selection: for the drawing.
         copies: the look at copies, whose thresholds are its control; None where nobody looks.
+        copies_stay: the generator copies, so nothing is gained by drawing again: the release is drawn as it comes, and
+            refused.
         find: maps packed fingerprints [N, B] of all rows to the duplicates among them; None where nobody looks.
         keep: keeps packed fingerprints, so that later releases do not repeat these images.
     """
 
     selection: Selection = field(default_factory=Selection)
     copies: CopyLook | None = None
+    copies_stay: bool = False
     find: Callable[[Packed], Duplicates] | None = None
     keep: Callable[[Packed], None] = lambda packed: None
 
@@ -48,7 +54,8 @@ def select(
     *,
     name: str,
     count: int,
-    shape: tuple[int, int, int],
+    first: Images,
+    labels: Rows,
 ) -> Selecting:
     """Return what the images of a release are chosen by.
 
@@ -58,15 +65,17 @@ def select(
         real: what the model was trained on; None where it is not to be had, and then copies are not looked for.
         name: of the release.
         count: its images.
-        shape: (H, W, C) of an image.
+        first: some images [n, H, W, C] uint8 that the model draws, by which it is told whether it copies.
+        labels: [n] int64 of these.
     """
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
     if config.reject_copies and training is not None:
         look = CopyLook(_pixels(training), _pixels(holdout) if holdout is not None else None)
-    if not config.reject_duplicates:
-        return Selecting(_selection(look, {}), look)
-    side = Fingerprints.of(np.zeros((1, *shape), np.uint8)).pictures.shape[1:]
+    stay = look is not None and not copies_among(look, first, labels).passed
+    if not config.reject_duplicates or stay:
+        return Selecting(_selection(None if stay else look, {}), look, stay)
+    side = Fingerprints.of(first[:1]).pictures.shape[1:]
     folder = settings.state_dir / "fingerprints"
     earlier = {path.stem: Fingerprints.read(path) for path in sorted(folder.glob("*.npz")) if path.stem != name}
     threshold = 0.0
@@ -80,12 +89,20 @@ def select(
     return Selecting(
         _selection(look, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
         look,
+        stay,
         find,
         lambda packed: _keep(folder / f"{name}.npz", unpack(packed, side)),
     )
 
 
-def pack(images: npt.NDArray[np.uint8]) -> Packed:
+def copies_among(look: CopyLook, images: Images, labels: Rows) -> Check:
+    """Say whether more of images [n, H, W, C] are copies of training images than chance and the holdout explain."""
+    counts = np.bincount(look(images, labels), minlength=1 + len(look.reasons))[1:]
+    rejected = dict(zip(look.reasons, counts.tolist(), strict=True))
+    return copy_check(rejected, len(images), look.thresholds)
+
+
+def pack(images: Images) -> Packed:
     """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
     found = Fingerprints.of(images)
     digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
@@ -106,7 +123,7 @@ def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> S
     return Selection(described=described, make_look=make_look, **by)
 
 
-def _pixels(split: Resident) -> npt.NDArray[np.uint8]:
+def _pixels(split: Resident) -> Images:
     return np.asarray(split.images[:_MOST_TRAINING])
 
 

@@ -1,0 +1,149 @@
+"""Releases of generators that are planted: an honest one is published, one that copies or repeats itself is not.
+
+The generators look images of real digits up: held out ones, training ones, ever the same.
+"""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from gan.configuration.config import ReleaseConfig
+from gan.configuration.presets import digits
+from gan.data.store.resident import Resident
+from gan.errors import ReleaseError
+from gan.evaluation.real import RealImages
+from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.protocol import Protocol
+from tasks.generate.judging import Judge
+from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES
+from tasks.generate.names import next_name, quarantine
+from tasks.generate.release import build_release
+from tasks.generate.selecting import pack, select, unpack
+from tasks.reports.release_page import release_html
+from tasks.runtime.settings import Settings
+from tasks.tracking.versions import RegisteredModel
+
+NAMES = tuple(map(str, range(10)))
+MODEL = RegisteredModel(3, "r77", "0" * 32, NAMES, "gan-generator")
+CONFIG = ReleaseConfig(num_images=200, batch_size=50, shard_images=120, check_images=0, max_attempts=40)
+PROTOCOL = Protocol(
+    num_generated=1000, num_reference=1000, reference_split="train", resize="tf1", network="n", network_sha256="s",
+    precision="fp32", dataset_md5="0" * 32, seed=0,
+)  # fmt: skip
+EVALUATION = Evaluation(protocol=PROTOCOL, metrics={"kid1k": Metric(value=0.01)})
+
+
+@pytest.fixture(scope="module")
+def real():
+    """Digits of 16 px: a third to train on, a ninth held out; the rest is for honest generators."""
+    found = load_digits()
+    images = np.kron(found.images, np.ones((2, 2))) * 255 / 16
+    images = images.round().astype(np.uint8)[..., np.newaxis]
+    splits = [Resident(images[rows], found.target[rows]) for rows in (slice(600), slice(600, 800), slice(800, None))]
+    return RealImages("0" * 32, dict(zip(("train", "test"), splits[:2], strict=True)), NAMES), splits[2]
+
+
+def looking_up(images, labels):
+    """A program that draws images of each class, as the seed says."""
+    of_class = [torch.from_numpy(images[labels == label]) for label in range(10)]
+
+    def program(rows):
+        chosen = [(of_class[int(label) % 10], seed * 2654435761 >> 16) for seed, label in rows.tolist()]
+        return torch.stack([there[place % len(there)] for there, place in chosen])
+
+    return program
+
+
+def made(path, real, program, config=CONFIG, name="r"):
+    settings = Settings(ganflow_home=path)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    rows = torch.tensor([[seed, seed % 10] for seed in range(256)])
+    first = program(rows).numpy()
+    labels = rows[:, 1].numpy()
+    selecting = select(settings, config, real, name=name, count=config.num_images, first=first, labels=labels)
+    judge = Judge(MODEL, digits().model_copy(update={"release": config}), EVALUATION, selecting, real, pytest.fail)
+    options = {"evaluation": EVALUATION, "training_digests": (), "configuration": "preset digits", "seed": 0}
+    return build_release(settings, MODEL, program, config, name=name, judge=judge, **options)
+
+
+def test_an_honest_generator_is_published_and_each_look_is_in_the_manifest(tmp_path, real):
+    dataset, others = real
+    release = made(tmp_path, dataset, looking_up(others.images, others.labels))
+    assert release.refused == ()
+    assert release.folder == tmp_path / "synthetic" / "r"
+    checks = {check["check"]: check["passed"] for check in release.manifest["checks"]}
+    assert checks == {
+        "balance": True, "duplicates": True, "duplicates of earlier releases": True, "copies of training images": True,
+    }  # fmt: skip
+    assert release.manifest["privacy"] == {EXACT_COPIES: 0, NEAR_COPIES: 0}
+    assert "is fit to be handed on" in page(release)
+
+
+def page(release):
+    samples = (release.folder / "samples.png").read_bytes()
+    return release_html(release.manifest, samples, release.judgement.pairs, release.refused)
+
+
+def test_images_that_repeat_others_are_drawn_again_and_so_are_those_of_earlier_releases(tmp_path, real):
+    dataset, others = real
+    few = np.concatenate([np.flatnonzero(others.labels == label)[:80] for label in range(10)])
+    program = looking_up(others.images[few], others.labels[few])
+    first = made(tmp_path, dataset, program, name="first")
+    assert first.manifest["selection"]["yield"] < 1
+    second = made(tmp_path, dataset, program, name="second")
+    assert second.manifest["selection"]["duplicates"]["earlier_releases"] == ["first"]
+    digests = [{bytes(row) for row in pack(images_of(release))[:, :16]} for release in (first, second)]
+    assert [len(each) for each in digests] == [200, 200]
+    assert not digests[0] & digests[1]
+
+
+def images_of(release):
+    from gan.data.store.shards import read_split
+
+    return np.concatenate([images for images, _ in read_split(release.folder, "train")])
+
+
+def test_a_generator_that_has_too_few_images_fails_with_the_class_and_the_reason(tmp_path, real):
+    dataset, others = real
+    some = np.concatenate([np.flatnonzero(others.labels == label)[:5] for label in range(10)])
+    with pytest.raises(ReleaseError, match="duplicate"):
+        made(tmp_path, dataset, looking_up(others.images[some], others.labels[some]))
+    assert not (tmp_path / "synthetic" / "r").exists()
+
+
+def test_a_generator_that_copies_is_quarantined_and_its_name_is_not_given_again(tmp_path, real):
+    dataset, _ = real
+    training = dataset.splits["train"]
+    shifted = np.roll(training.images, 1, axis=2).astype(int) + np.random.default_rng(0).integers(
+        -2, 3, training.images.shape
+    )
+    program = looking_up(shifted.clip(0, 255).astype(np.uint8), training.labels)
+    release = made(tmp_path, dataset, program, name="v3-001")
+    assert release.folder == quarantine(Settings(ganflow_home=tmp_path)) / "v3-001"
+    (said,) = release.refused
+    assert "a shifted or recompressed copy of a training image" in said
+    assert not (tmp_path / "synthetic" / "v3-001").exists()
+    assert json.loads((release.folder / "manifest.json").read_text())["checks"]
+    assert "is in quarantine" in page(release)
+    settings = Settings(ganflow_home=tmp_path)
+    assert next_name(settings, 3) == "v3-002"
+    with pytest.raises(ReleaseError, match=r"release v3-001 lies in quarantine .* give another --name"):
+        made(tmp_path, dataset, program, name="v3-001")
+
+
+def test_without_the_training_images_copies_are_not_said_to_be_none(tmp_path, real):
+    _, others = real
+    release = made(tmp_path, None, looking_up(others.images, others.labels))
+    assert NEAR_COPIES not in release.manifest["privacy"]
+    assert "Whether others come near to one was not looked at" in (release.folder / "README.md").read_text()
+
+
+def test_fingerprints_are_the_same_unpacked(real):
+    images = real[1].images[:20]
+    packed = pack(images)
+    found = unpack(packed, (16, 16))
+    assert len(set(found.words)) == len({image.tobytes() for image in images})
+    assert np.array_equal(found.pictures, images[..., 0])
