@@ -63,11 +63,21 @@ class Shard:
 
 @dataclass(frozen=True)
 class Row:
-    """An image that lies in a shard: its payload, its seed, its label."""
+    """An image that lies in a shard.
+
+    Attributes:
+        payload: as `Format.payloads` made it.
+        seed: that it was drawn from.
+        label: its class, -1 for none.
+        digest: sha256 of its pixels in hexadecimal, where the format keeps it.
+        file: its own, where each image has one.
+    """
 
     payload: bytes
     seed: int
     label: int
+    digest: str | None = None
+    file: Path | None = None
 
 
 class Format(Protocol):

@@ -8,6 +8,7 @@ import numpy as np
 
 from gan.data.files.atomic import replacing, write_whole
 from gan.data.files.digest import file_sha256
+from gan.data.pixels.png import with_chunks
 from gan.generation.grids import COLUMNS, ROWS, class_grid_png
 from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Recipe
@@ -102,7 +103,8 @@ class Filling:
                     file.write(self.partial.lines(index))
             files[self.form.INDEX_FILE] = file_sha256(path)
         rows = _sample_rows(self.labels)
-        write_whole(folder / "samples.png", class_grid_png(self.images(rows), self.labels[rows]))
+        grid = class_grid_png(self.images(rows), self.labels[rows])
+        write_whole(folder / "samples.png", with_chunks(grid, self.recipe.marks.chunks))
         write_whole(folder / "README.md", card)
         files |= {name: file_sha256(folder / name) for name in ("samples.png", "README.md")}
         return dict(sorted(files.items()))

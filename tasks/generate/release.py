@@ -124,6 +124,7 @@ def build_release(
         _require_same(name, manifest, model, wanted, counts, proof.key)
         forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
+    settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
     shape = _shape_of(program)
     about = {
         "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
@@ -136,8 +137,7 @@ def build_release(
     recipe, starts = _recipe(model, wanted, shape, selection, proof.marks)
     with partial_release(settings, name, _identity(wanted, about, recipe), recipe.shards) as partial:
         if partial.other:
-            setting, found, now = partial.other
-            on_warning(f"the unfinished release {name} had {setting} {found}, not {now}: it is begun anew")
+            on_warning("the unfinished release {} had {} {}, not {}: it is begun anew".format(name, *partial.other))
         labels = row_labels(recipe.first_seed, quotas) - (0 if model.class_names else 1)
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
         filling.draw(training_digests, on_progress or (lambda done: None))

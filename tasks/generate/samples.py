@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.data.pixels.png import with_chunks
 from gan.errors import InputError
 from gan.generation.grids import grid_png
 from gan.generation.sampling import draw
+from gan.release.marks import Mark, png_chunks
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import load_program, require_label
 from tasks.tracking.versions import find_model
@@ -25,7 +27,8 @@ def write_samples(settings: Settings, model: str, output: Path, *, label: int, c
     require_label(found, label)
     seeds = np.arange(seed, seed + count, dtype=np.int64)
     batches = draw(load_program(settings, found), seeds, np.full(count, label, dtype=np.int64))
-    png = grid_png(np.concatenate(list(batches)), columns=int(np.ceil(np.sqrt(count))))
+    grid = grid_png(np.concatenate(list(batches)), columns=int(np.ceil(np.sqrt(count))))
+    png = with_chunks(grid, png_chunks(Mark(found.name, found.version, found.dataset_md5, "")))
     try:
         output.write_bytes(png)
     except OSError as error:

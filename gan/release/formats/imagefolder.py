@@ -95,7 +95,7 @@ def rows(path: Path) -> Iterator[Row]:
                 picture = path.parent / inside
                 if picture.stat().st_size > _MOST_IMAGE_BYTES:
                     raise ValueError("it names a file that is no picture")
-                yield Row(picture.read_bytes(), int(seed), int(label))
+                yield Row(picture.read_bytes(), int(seed), int(label), file=picture)
     except (OSError, ValueError, csv.Error) as error:
         raise broken(path, error) from None
 

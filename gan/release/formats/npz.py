@@ -19,7 +19,6 @@ index_lines = no_lines
 _SUFFIX = "npz"
 _DAY = (1980, 1, 1, 0, 0, 0)  # the first that a zip knows
 _MOST_HEADER = 1000
-_BROKEN = (OSError, ValueError, LookupError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError)
 
 
 def payloads(images: Images, marks: Marks) -> list[bytes]:
@@ -78,28 +77,10 @@ def rows(path: Path) -> Iterator[Row]:
         numbers = labels.dtype == seeds.dtype == np.int64 and labels.shape == seeds.shape == images.shape[:1]
         if not numbers or images.dtype != np.uint8 or images.ndim != 4:
             raise ValueError("its arrays are not those of a release")
-    except _BROKEN as error:
+    except (OSError, ValueError, LookupError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise broken(path, error) from None
     for image, seed, label in zip(images, seeds.tolist(), labels.tolist(), strict=True):
         yield Row(image.tobytes(), seed, label)
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """Return the texts about a file, by key; none where it has none.
-
-    Raises:
-        DatasetError: it is broken.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if "metadata.npy" not in archive.namelist():
-                return {}
-            found = json.loads(str(_loaded(archive, "metadata")[()]))
-    except (*_BROKEN, RecursionError) as error:
-        raise broken(path, error) from None
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-        raise broken(path, "its metadata are no texts")
-    return found
 
 
 def _head(shape: tuple[int, ...], dtype: np.dtype) -> bytes:

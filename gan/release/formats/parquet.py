@@ -17,6 +17,7 @@ from gan.release.shard import Row, Shard, broken, no_lines, png_payloads, png_pi
 
 INDEX_FILE = None
 INDEX_HEADER = b""
+_COLUMNS = ("image", "label", "seed", "sha256")
 payloads = png_payloads
 pixels = png_pixels
 index_lines = no_lines
@@ -63,10 +64,12 @@ def rows(path: Path) -> Iterator[Row]:
     Raises:
         DatasetError: it is broken.
     """
-    for group in read_groups(path, ["image", "label", "seed"]):
+    for group in read_groups(path, list(_COLUMNS)):
         try:
-            images, labels, seeds = (group.column(name).to_pylist() for name in ("image", "label", "seed"))
-            found = [Row(image["bytes"], seed, label) for image, seed, label in zip(images, seeds, labels, strict=True)]
+            columns = (group.column(name).to_pylist() for name in _COLUMNS)
+            found = [
+                Row(image["bytes"], seed, label, digest) for image, label, seed, digest in zip(*columns, strict=True)
+            ]
         except Exception as error:  # columns of other types
             raise broken(path, error) from None
         yield from found

@@ -71,10 +71,11 @@ def rows(path: Path) -> Iterator[Row]:
                 members = {name: _member(file, size, name) for name in ("cls", "json")}
                 if any(other != key for other, _ in members.values()):
                     raise ValueError("the parts of an image do not lie together")
-                yield Row(payload, int(key), int(members["cls"][1]))
+                digest = json.loads(members["json"][1])["sha256"]
+                yield Row(payload, int(key), int(members["cls"][1]), digest)
             if file.read() != bytes(2 * _BLOCK):
                 raise ValueError("it does not end as a tar does")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise broken(path, error) from None
 
 
