@@ -102,7 +102,9 @@ def near_threshold(real: Fingerprints, count: int, *, level: float = LEVEL) -> f
     ones that are looked at. Many images need far smaller shares than few real ones show, so the lower tail of the
     distances to the nearest other real image is taken for a power law through its 1 % and 10 % points; where the real
     images are nearer to one another than it says, they decide. What lies below a third of the 1 % point is no chance:
-    there the real images repeat themselves, which lowers no threshold while it is less than 1 %.
+    there the real images repeat themselves, which lowers no threshold while it is less than 1 %. Repeats are found all
+    the same: of 60,000 images of Fashion-MNIST 62 go at the threshold for so many (9.1), 33 of these at less than 6
+    grey levels.
 
     Args:
         real: of real images; 4,000 of them, evenly spread over the rows, are compared with one another.
