@@ -58,7 +58,11 @@ class Duplicates:
 
 
 def find_duplicates(
-    fingerprints: Fingerprints, earlier: Sequence[Fingerprints] = (), *, threshold: float = 0.0
+    fingerprints: Fingerprints,
+    earlier: Sequence[Fingerprints] = (),
+    *,
+    threshold: float = 0.0,
+    drawn_again: Rows | None = None,
 ) -> Duplicates:
     """Find images that repeat one of an earlier release or an earlier row of their own.
 
@@ -70,13 +74,15 @@ def find_duplicates(
         fingerprints: of the whole release, in the order of its rows.
         earlier: of earlier releases, each looked at by itself; of pictures of another size only the digests.
         threshold: of `near_threshold`; 0 finds exact duplicates alone.
+        drawn_again: rows [n] int64 that alone are new since the last search found the others to be none; near
+            duplicates are looked for among these alone, which takes a fraction of the time. None looks at all.
 
     Raises:
         ValueError: the threshold is below 0 or not finite.
     """
     if not 0.0 <= threshold < float("inf"):
         raise ValueError(f"threshold = {threshold}, but it is a distance in grey levels from 0 up")
-    search = _Search(fingerprints)
+    search = _Search(fingerprints, drawn_again)
     for release, each in enumerate(earlier):
         search.exact_earlier(each, release)
     search.exact_inside()
@@ -96,7 +102,9 @@ def near_threshold(real: Fingerprints, count: int, *, level: float = LEVEL) -> f
     ones that are looked at. Many images need far smaller shares than few real ones show, so the lower tail of the
     distances to the nearest other real image is taken for a power law through its 1 % and 10 % points; where the real
     images are nearer to one another than it says, they decide. What lies below a third of the 1 % point is no chance:
-    there the real images repeat themselves, which lowers no threshold while it is less than 1 %.
+    there the real images repeat themselves, which lowers no threshold while it is less than 1 %. Repeats are found all
+    the same: of 60,000 images of Fashion-MNIST 62 go at the threshold for so many (9.1), 33 of these at less than 6
+    grey levels.
 
     Args:
         real: of real images; 4,000 of them, evenly spread over the rows, are compared with one another.
@@ -151,8 +159,10 @@ def nearest_distances(fingerprints: Fingerprints) -> Array:
 class _Search:
     """The rows of a release that are still kept, and what is known of those that go."""
 
-    def __init__(self, fingerprints: Fingerprints) -> None:
+    def __init__(self, fingerprints: Fingerprints, drawn_again: Rows | None) -> None:
         count = len(fingerprints)
+        self.new = np.full(count, drawn_again is None)
+        self.new[[] if drawn_again is None else drawn_again] = True
         self.fingerprints = fingerprints
         self.reasons = np.full(count, -1, np.int64)
         self.releases, self.others = np.full(count, _INSIDE, np.int64), np.zeros(count, np.int64)
@@ -185,6 +195,7 @@ class _Search:
 
     def near_earlier(self, earlier: Fingerprints, release: int, threshold: float) -> None:
         kept = self.kept
+        kept = kept[self.new[kept]]
         index = NearIndex(earlier.pictures, threshold)
         for near in index.near(Chosen(self.fingerprints.pictures, kept)):
             one = _first_of_each(near.queries, near.distances, near.rows)
@@ -192,16 +203,18 @@ class _Search:
 
     def near_inside(self, threshold: float) -> None:
         rows = self.kept
-        while len(rows) > 1:
+        new = np.flatnonzero(self.new[rows])
+        while len(rows) > 1 and len(new):
             pairs = _Pairs(len(rows))
-            pictures = Chosen(self.fingerprints.pictures, rows)
-            for near in NearIndex(pictures, threshold).near(pictures):
-                pairs.add(near)
+            index = NearIndex(Chosen(self.fingerprints.pictures, rows), threshold)
+            for near in index.near(Chosen(self.fingerprints.pictures, rows[new])):
+                pairs.add(near, new)
             later = np.flatnonzero(np.isfinite(pairs.distances))
             self._go(rows[later], NEAR, _INSIDE, rows[pairs.sooner[later]], pairs.distances[later])
             # of a bucket that was not looked through, what is left may be near one another still
             left = pairs.linked & ~np.isfinite(pairs.distances)
-            rows = rows[left] if pairs.crowded[later].any() and len(later) else rows[:0]
+            rows = rows[left] if pairs.crowded.any() and len(later) else rows[:0]
+            new = np.arange(len(rows))
 
     def _go(self, rows: Rows, reason: str, release: int, others: Rows, distances: Array) -> None:
         self.reasons[rows], self.releases[rows] = REASONS.index(reason), release
@@ -214,14 +227,15 @@ class _Pairs:
     def __init__(self, count: int) -> None:
         self.distances, self.sooner = np.full(count, np.inf), np.zeros(count, np.int64)
         self.linked, self.crowded = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-        self._looked_up = 0
+        self._done = 0
 
-    def add(self, near: Near) -> None:
-        """Add what a block found, whose pairs may be many in a class that has collapsed."""
-        self.crowded[self._looked_up : self._looked_up + len(near.crowded)] = near.crowded
-        self._looked_up += len(near.crowded)
-        other = near.queries != near.rows
-        later, sooner = (pick(near.queries, near.rows)[other] for pick in (np.maximum, np.minimum))
+    def add(self, near: Near, looked_up: Rows) -> None:
+        """Add what a block of the rows that are looked up found; in a class that has collapsed it is much."""
+        self.crowded[looked_up[self._done : self._done + len(near.crowded)]] = near.crowded
+        self._done += len(near.crowded)
+        queries = looked_up[near.queries]
+        other = queries != near.rows
+        later, sooner = (pick(queries, near.rows)[other] for pick in (np.maximum, np.minimum))
         distances = near.distances[other]
         self.linked[later] = self.linked[sooner] = True
         one = _first_of_each(later, distances, sooner)

@@ -101,6 +101,24 @@ def _prints(drawn, *earlier):
     return Fingerprints.of(drawn), [Fingerprints.of(each) for each in earlier]
 
 
+def test_after_a_redraw_the_new_rows_alone_are_looked_at(digits, prints, alterations):
+    """What is drawn instead of a duplicate may repeat a row before it or behind it, or an earlier release."""
+    images, threshold = digits[0], near_threshold(prints, 1797)
+    drawn, before = images[:900].copy(), images[900:1200].copy()
+    assert len(find_duplicates(*_prints(drawn, before), threshold=threshold)) == 0
+    again = np.array([30, 40, 50, 60])
+    drawn[again] = np.concatenate(
+        [alterations["shifted"](drawn[[7, 800]]), alterations["shifted"](before[:1]), images[1300:1301]]
+    )
+    whole, part = (
+        find_duplicates(*_prints(drawn, before), threshold=threshold, drawn_again=rows) for rows in (None, again)
+    )
+    assert reasons(part) == reasons(whole) == {30: NEAR, 800: NEAR, 50: NEAR_EARLIER}
+    assert part.others.tolist() == whole.others.tolist() == [7, 0, 40]
+    nothing = find_duplicates(*_prints(drawn, before), threshold=threshold, drawn_again=again[:0])
+    assert len(nothing) == 0
+
+
 def test_pictures_of_another_size_are_compared_by_digests_alone(digits):
     drawn = digits[0][:50]
     other = np.zeros((5, 8, 8, 1), np.uint8)
