@@ -51,6 +51,7 @@ def selection_facts(
         "asked": total,
         "kept": kept,
         "yield": round(kept / total, 6),
+        "asked_by_class": named(asked),
         "rejected": {reason: named(by_label) for reason, by_label in sorted(rejected.items())},
         "most_attempts": most,
     }

@@ -6,7 +6,8 @@ does not depend on who draws it, nor on how many do.
 
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gan.release.recipe import Block, Recipe
@@ -66,7 +67,9 @@ class OnRay:
             share = shared_out(nodes, self.workers)
             if self.workers and share.actors < self.workers:
                 self.on_warning(f"there is room for {share.actors} of {self.workers} workers, so as many draw")
-            given = ray.put((self.program, recipe))
+            # What finds duplicates holds the fingerprints of earlier releases, and is the driver's alone.
+            selection = replace(recipe.selection, duplicates=None)
+            given = ray.put((self.program, replace(recipe, selection=selection)))
             actors = [_actor(share).remote([given], share.cpus, bool(share.gpus)) for _ in range(share.actors)]
             try:
                 ready = self._started(actors)  # they have loaded the program: from here on images are made
@@ -97,27 +100,73 @@ class OnRay:
         self, actors: Sequence[Any], blocks: Iterator[Block], on_rows: Callable[[int], None]
     ) -> Generator[Packed]:
         import ray
+        from ray.exceptions import RayActorError
 
-        idle = list(range(len(actors))) * _AHEAD
-        running: dict[Any, tuple[int, int]] = {}  # which actor has it, and its rows
-        told = finished = 0
+        crew = [_Hand(actor) for actor in actors]
+        given_back: list[Block] = []
+        finished = told = 0
         while True:
-            while idle and (block := next(blocks, None)) is not None:
-                place = idle.pop(0)
-                running[actors[place].draw.options(concurrency_group="draw").remote(block)] = place, len(block.pending)
+            for hand in crew * _AHEAD:  # one block for each, then the next for each
+                if len(hand.blocks) < _AHEAD:
+                    block = given_back.pop() if given_back else next(blocks, None)
+                    if block is not None:
+                        hand.give(block)
+            running = {reference: hand for hand in crew for reference in hand.blocks}
             if not running:
                 return
             done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
             for reference in done:
-                place, rows = running.pop(reference)
-                idle.append(place)
+                hand = running[reference]
+                try:
+                    packed = ray.get(reference)
+                except RayActorError:
+                    if hand in crew:
+                        crew.remove(hand)
+                        given_back += hand.blocks.values()
+                        if not crew:
+                            raise
+                        self.on_warning(f"a worker is gone, and the other {len(crew)} draw what it had")
+                    continue
+                rows = len(hand.blocks.pop(reference).pending)
+                hand.finished += rows
                 finished += rows
-                yield ray.get(reference)
-            # An actor's rows count while it draws them, but those of one that began anew never twice.
-            under_way = sum(rows for _, rows in running.values())
-            now = max(told, min(sum(_told(actors)), finished + under_way), finished)
+                yield packed
+            _listen(crew)
+            now = max(told, finished + sum(hand.under_way for hand in crew))
             on_rows(now - told)
             told = now
+
+
+class _Hand:
+    """An actor and what it has been given.
+
+    Args:
+        actor: of `Painter`.
+    """
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.blocks: dict[Any, Block] = {}
+        self.finished = self.told = 0
+
+    def give(self, block: Block) -> None:
+        self.blocks[self.actor.draw.options(concurrency_group="draw").remote(block)] = block
+
+    @property
+    def under_way(self) -> int:
+        """Rows of the blocks that it has not handed back."""
+        return max(0, min(self.told - self.finished, sum(len(block.pending) for block in self.blocks.values())))
+
+
+def _listen(crew: Sequence[_Hand]) -> None:
+    """Ask each how many rows it has drawn; who does not answer soon is asked again the next time."""
+    import ray
+    from ray.exceptions import RayActorError
+
+    asked = {hand.actor.told.options(concurrency_group="tell").remote(): hand for hand in crew}
+    for reference in ray.wait(list(asked), num_returns=len(asked), timeout=_LOOK_SECONDS)[0]:
+        with suppress(RayActorError):  # which its blocks will tell
+            asked[reference].told = ray.get(reference)
 
 
 def shared_out(nodes: Sequence[dict[str, float]], workers: int | None) -> Share:
@@ -149,8 +198,6 @@ def _actor(share: Share) -> Any:
     return remote(
         num_cpus=share.cpus,
         num_gpus=share.gpus,
-        max_restarts=3,
-        max_task_retries=3,
         concurrency_groups={"draw": 1, "tell": 1},
         runtime_env={"env_vars": THREADS_WAIT | hidden},
     )(Painter)
@@ -190,10 +237,3 @@ class Painter:
     def _count(self, rows: int) -> None:
         with self._lock:
             self.rows += rows
-
-
-def _told(actors: Sequence[Any]) -> list[int]:
-    import ray
-
-    rows: list[int] = ray.get([actor.told.options(concurrency_group="tell").remote() for actor in actors])
-    return rows

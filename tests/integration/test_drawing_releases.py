@@ -17,7 +17,7 @@ import pytest
 from ray.cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 from releasing import release, small_program
 
-from gan.errors import ReleaseError
+from gan.errors import ReleaseError, ServiceError
 from gan.release.recipe import Selection
 from tasks.generate.manifest import verify_release
 from tasks.generate.on_ray import OnRay
@@ -138,7 +138,7 @@ def test_what_an_actor_raises_is_the_same_sentence(program, tmp_path):
     assert list((tmp_path / "synthetic").iterdir()) == []
 
 
-def test_a_worker_that_dies_begins_its_block_anew(program, tmp_path):
+def test_what_a_worker_had_that_dies_another_one_draws(program, tmp_path):
     own = {**SMALL, "num_images": 6000, "shard_images": 500}
     wanted = release(tmp_path / "here", program, **own)
     home, killed, done = tmp_path / "ray", [], []
@@ -150,12 +150,33 @@ def test_a_worker_that_dies_begins_its_block_anew(program, tmp_path):
             painters[0].kill()
             killed.append(painters[0].pid)
 
-    drawer = OnRay(Settings(ganflow_home=home), program, 2)
+    warnings = []
+    drawer = OnRay(Settings(ganflow_home=home), program, 2, warnings.append)
     found = release(home, program, drawer=drawer, on_progress=kill_one, **own)
     assert killed
+    assert warnings == ["a worker is gone, and the other 1 draw what it had"]
     assert contents(found.folder) == contents(wanted.folder)
     assert done == sorted(done)
     assert done[-1] == 6000
+
+
+def test_where_no_worker_is_left_it_may_be_tried_again_and_goes_on(program, tmp_path):
+    own = {**SMALL, "num_images": 3000, "shard_images": 100}
+    wanted = release(tmp_path / "here", program, **own)
+    home, done = tmp_path / "ray", []
+
+    def kill_all(now):
+        done.append(now)
+        if now > 600:
+            for each in psutil.Process().children(recursive=True):
+                if "ray::Painter" in each.name():
+                    each.kill()
+
+    with pytest.raises(ServiceError, match="Ray"):
+        release(home, program, drawer=OnRay(Settings(ganflow_home=home), program), on_progress=kill_all, **own)
+    found = release(home, program, on_progress=done.append, **own)
+    assert contents(found.folder) == contents(wanted.folder)
+    assert next(now for place, now in enumerate(done) if place and now <= done[place - 1]) >= 300
 
 
 @pytest.mark.slow

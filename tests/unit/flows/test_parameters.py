@@ -33,5 +33,22 @@ def test_so_is_an_override(flow):
 
 
 def test_so_are_other_texts():
+    assert errors(generate, balance=SECRET)
     for name in ("data", "network", "model"):
         assert errors(evaluate, **{name: SECRET})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"n": 0}, {"n": 5}),
+        ({"fill": 0}, {"fill": 500}),
+        ({"format": "zip"}, {"format": "webdataset"}),
+        ({"shard_images": -1}, {"shard_images": 1}),
+        ({"workers": 0}, {"workers": 2}),
+    ],
+)
+def test_a_release_is_asked_for_in_words_that_a_form_can_check(wrong, right):
+    assert errors(generate, **wrong)
+    assert not errors(generate, **right)
+    assert not errors(generate, balance="real")

@@ -27,6 +27,7 @@ def test_what_was_rejected_is_added_up_by_reason_and_class():
         "asked": 12,
         "kept": 7,
         "yield": round(7 / 12, 6),
+        "asked_by_class": {"a": 5, "b": 7},
         "rejected": {"blurred": {"a": 1}, "copy": {"a": 1, "b": 3}},
         "most_attempts": 3,
     }

@@ -124,7 +124,15 @@ def test_a_release_says_what_it_is(settings):
         "max_attempts": 1,
         "precision": "fp32",
     }
-    assert manifest["selection"] == {"asked": 25, "kept": 25, "yield": 1.0, "rejected": {}, "most_attempts": 1}
+    classes = {"asked_by_class": {"zero": 9, "one": 8, "two": 8}}
+    assert manifest["selection"] == {
+        "asked": 25,
+        "kept": 25,
+        "yield": 1.0,
+        **classes,
+        "rejected": {},
+        "most_attempts": 1,
+    }
     assert manifest["configuration"] == "of version 3"
     assert manifest["counts"] == {"zero": 9, "one": 8, "two": 8}
     assert manifest["image"] == {"height": 8, "width": 8, "channels": 1}
