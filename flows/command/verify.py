@@ -9,7 +9,7 @@ from flows.command.console import Answer, read_settings
 from flows.command.options import Json
 
 if TYPE_CHECKING:
-    from tasks.generate.verified import Verified
+    from tasks.verify.record import Verified
 
 
 def verify(
@@ -44,9 +44,9 @@ def verify(
 
     trusted = None if key is None else trusted_fingerprint(key)
     os.environ.update(THREADS_WAIT)
-    from tasks.generate.verify import find_release
-    from tasks.generate.verify import verify as verify_release
     from tasks.runtime.progress import progress
+    from tasks.verify.verify import find_release
+    from tasks.verify.verify import verify as verify_release
 
     folder = find_release(settings, release)
     with progress("verifying", 0) as update:

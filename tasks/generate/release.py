@@ -20,7 +20,7 @@ from gan.release.quotas import equal_quotas
 from gan.release.recipe import Recipe, Selection
 from gan.release.rows import LAST_SEED, has_room, row_labels, shard_starts
 from gan.release.shard import Marks
-from tasks.generate.dataset_card import dataset_card
+from tasks.generate.card.dataset_card import dataset_card
 from tasks.generate.filling import Filling
 from tasks.generate.here import Here
 from tasks.generate.judging import Judge, Judgement

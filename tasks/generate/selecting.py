@@ -24,6 +24,7 @@ Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 _DIGEST_BYTES = 16
 _BLOCK = 1024
+_MOST_SCORED = 100_000  # images of a release that is also looked at for mirrored copies, which takes ten times as long
 _MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
 
 
@@ -71,7 +72,8 @@ def select(
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
     if config.reject_copies and training is not None:
-        look = CopyLook(_pixels(training), _pixels(holdout) if holdout is not None else None)
+        held_out = _pixels(holdout) if holdout is not None else None
+        look = CopyLook(_pixels(training), held_out, scores=count <= _MOST_SCORED)
     stay = look is not None and not copies_among(look, first, labels).passed
     if not config.reject_duplicates or stay:
         return Selecting(_selection(None if stay else look, {}), look, stay)

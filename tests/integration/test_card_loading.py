@@ -11,7 +11,7 @@ import pytest
 
 from gan.data.pixels.png import encode_pngs
 from gan.data.store.shards import write_shards
-from tasks.generate.card_loading import IMAGEFOLDER, NPZ, PARQUET, WEBDATASET, loading_section
+from tasks.generate.card.loading import IMAGEFOLDER, NPZ, PARQUET, WEBDATASET, loading_section
 
 pytestmark = pytest.mark.integration
 CLASSES = ("cat", "dog")

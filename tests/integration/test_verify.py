@@ -16,10 +16,10 @@ from PIL import Image
 from gan.data.pixels.png import decode_png
 from gan.release.marks import read_mark
 from tasks.dataset.repository import track_release
-from tasks.generate.verify import verify
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, run
 from tasks.tracking.registry import register_version
+from tasks.verify.verify import verify
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ import pytest
 from flows.command.verify import verified_lines
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE, TRAINED_ALGORITHMIC_MEDIA
 from tasks.generate.signature import PASSPHRASE, Signature
-from tasks.generate.verified import Problem, Verified
+from tasks.verify.record import Problem, Verified
 
 PAGE = (Path(__file__).parents[2] / "docs/releases.md").read_text("utf-8")
 KEY = "sha256:b6a83801849f3f127a0543765c9e903b0b126ef3744d4fb466fd98fdf81e4e86"

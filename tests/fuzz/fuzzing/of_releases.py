@@ -14,8 +14,8 @@ from gan.data.pixels.png import encode_pngs
 from gan.release.marks import png_chunks, read_mark
 from gan.release.xmp import TRAINED_ALGORITHMIC_MEDIA, read_packet, xmp_packet
 from tasks.generate.signature import SIGNATURE, Signature
-from tasks.generate.verify import verify
 from tasks.runtime.settings import Settings
+from tasks.verify.verify import verify
 
 
 @cache

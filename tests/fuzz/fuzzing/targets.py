@@ -9,7 +9,9 @@ are. Of the Inception file only that any other is refused is to be seen, for not
 right.
 """
 
-from fuzzing import of_models, of_records, of_releases, of_shards, of_sources, of_texts
+from fuzzing import of_fingerprints, of_models, of_records, of_releases, of_shards, of_sources, of_texts
 from fuzzing.target import TARGETS
 
-__all__ = ["TARGETS", "of_models", "of_records", "of_releases", "of_shards", "of_sources", "of_texts"]
+__all__ = [
+    "TARGETS", "of_fingerprints", "of_models", "of_records", "of_releases", "of_shards", "of_sources", "of_texts",
+]  # fmt: skip

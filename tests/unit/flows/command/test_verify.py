@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fuzzing.releases import KEY, OTHER_KEY, release
 
 from flows.command.verify import verified_lines
-from tasks.generate.verified import Problem, Verified
+from tasks.verify.record import Problem, Verified
 
 
 def run(folder, *arguments):

@@ -12,7 +12,7 @@ from tasks.dataset.origin import RecordedOrigin
 from tasks.generate.manifest import verify_release
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.signature import SIGNATURE, SigningKey
-from tasks.generate.verify import verify
+from tasks.verify.verify import verify
 from tests.unit.tasks.generate.test_release import CONFIG, MODEL, build, home
 
 FORMATS = ("parquet", "webdataset", "imagefolder", "npz")

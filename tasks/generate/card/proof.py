@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tasks.generate.card_loading import NPZ, PARQUET, WEBDATASET, format_of
-from tasks.generate.card_privacy import number_of
+from tasks.generate.card.loading import NPZ, PARQUET, WEBDATASET, format_of
+from tasks.generate.card.privacy import number_of
 from tasks.reports.markdown import cell, code, prose
 
 _MARK = "`DigitalSourceType` = `trainedAlgorithmicMedia`"

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from tasks.generate.verified import Findings, StatedModel, Verified, some
+from tasks.verify.record import Findings, StatedModel, Verified, some
 
 
 def test_some_names_stand_for_all():

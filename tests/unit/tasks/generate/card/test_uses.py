@@ -1,7 +1,7 @@
 """What a card says a release is for, is not for, and is known to get wrong."""
 
 from gan.metrics.evaluation import Metric
-from tasks.generate.card_uses import limits_section, uses_sections
+from tasks.generate.card.uses import limits_section, uses_sections
 
 COUNTS = {"cat": 100, "dog": 100}
 

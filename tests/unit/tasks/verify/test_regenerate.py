@@ -7,12 +7,12 @@ from fuzzing.releases import FIRST_SEED, MARK, NAMES, RUN, drawn, program, relea
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.generate.regenerate import CannotRegenerateError, _batches, regenerate, registered_program
-from tasks.generate.verified import Findings
-from tasks.generate.verify_files import read_stated
-from tasks.generate.verify_images import Sampled
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
+from tasks.verify.files import read_stated
+from tasks.verify.images import Sampled
+from tasks.verify.record import Findings
+from tasks.verify.regenerate import CannotRegenerateError, _batches, regenerate, registered_program
 
 MODEL = RegisteredModel(MARK.version, RUN, MARK.dataset_md5, NAMES, MARK.model)
 

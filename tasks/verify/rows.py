@@ -16,7 +16,7 @@ from gan.release.formats.table import format_named
 from gan.release.marks import read_mark
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE, SourceMark
 from gan.text.shown import reason_of
-from tasks.generate.verified import Stated
+from tasks.verify.record import Stated
 
 _SUFFIXES = {"parquet": ".parquet", "webdataset": ".tar", "npz": ".npz"}
 _LIMIT = 2**63

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gan.errors import InputError
 from gan.release.marks import Mark, png_chunks
 from tasks.generate.signature import SIGNATURE
-from tasks.generate.verify import find_release, verify
 from tasks.runtime.settings import Settings
+from tasks.verify.verify import find_release, verify
 
 FIRST, SECOND = "train-00000-of-00002.parquet", "train-00001-of-00002.parquet"
 

@@ -17,8 +17,8 @@ from gan.errors import DatasetError
 from gan.keyed_random import MASK32, Purpose, threefry2x32
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE, TRAINED_ALGORITHMIC_MEDIA, SourceMark
 from gan.text.shown import reason_of
-from tasks.generate.released_rows import ReleasedRow, mark_of, pixels_of, row_files, rows
-from tasks.generate.verified import Findings, Stated, some
+from tasks.verify.record import Findings, Stated, some
+from tasks.verify.rows import ReleasedRow, mark_of, pixels_of, row_files, rows
 
 Images = NDArray[np.uint8]
 _KEYS = 2**12  # drawn at once

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from tasks.generate.card_loading import (
+from tasks.generate.card.loading import (
     IMAGEFOLDER,
     NPZ,
     PARQUET,

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from gan.metrics.evaluation import Metric
 from gan.text.shown import inert
-from tasks.generate.dataset_card import dataset_card
+from tasks.generate.card.dataset_card import dataset_card
 
 
 def manifest(evaluation, count=20, copies=0, **changes):

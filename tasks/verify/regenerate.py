@@ -10,12 +10,12 @@ import torch
 
 from gan.errors import GanflowError
 from gan.generation.sampling import Program
-from tasks.generate.verified import Findings, Stated, some
-from tasks.generate.verify_images import Sampled
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import SQLITE
 from tasks.tracking.registry import load_program
 from tasks.tracking.versions import RegisteredModel, find_model
+from tasks.verify.images import Sampled
+from tasks.verify.record import Findings, Stated, some
 
 _MOST_BATCH = 2**12
 """A manifest may say anything: beyond this, batches have long stopped to change a bit."""

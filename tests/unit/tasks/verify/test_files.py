@@ -7,8 +7,8 @@ from fuzzing.releases import KEY, OTHER_KEY, release
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.generate.verified import Findings
-from tasks.generate.verify_files import read_stated, verify_files, verify_signature
+from tasks.verify.files import read_stated, verify_files, verify_signature
+from tasks.verify.record import Findings
 
 TREES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
-from tasks.generate.regenerate import CannotRegenerateError, Regenerated, regenerate, registered_program
-from tasks.generate.verified import Findings, Stated, Verified
-from tasks.generate.verify_files import read_stated, verify_files, verify_signature
-from tasks.generate.verify_images import ImagesLooked, verify_images
 from tasks.runtime.settings import Settings
+from tasks.verify.files import read_stated, verify_files, verify_signature
+from tasks.verify.images import ImagesLooked, verify_images
+from tasks.verify.record import Findings, Stated, Verified
+from tasks.verify.regenerate import CannotRegenerateError, Regenerated, regenerate, registered_program
 
 SAMPLE = 64
 

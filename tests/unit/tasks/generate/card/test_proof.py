@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.generate.card_proof import checks_section, marks_section, selection_section
+from tasks.generate.card.proof import checks_section, marks_section, selection_section
 
 MADE = {"generation": {"num_images": 80}}
 

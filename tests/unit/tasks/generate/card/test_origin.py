@@ -1,6 +1,6 @@
 """Whose images a release stems from, and the chain to it, on its card."""
 
-from tasks.generate.card_origin import UNSAID, lineage_section, origin_section
+from tasks.generate.card.origin import UNSAID, lineage_section, origin_section
 
 
 def test_what_was_said_is_a_row_each_and_the_licence_a_sentence():

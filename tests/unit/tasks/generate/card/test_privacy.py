@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.generate.card_privacy import EXACT, NEAR, privacy_section
+from tasks.generate.card.privacy import EXACT, NEAR, privacy_section
 
 CLAIMS = ("no copies", "safe", "anonym", "privacy-preserving", "cannot be", "does not contain", "free of", "protects")
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.errors import DatasetError
-from tasks.generate.released_rows import mark_of, pixels_of, row_files, rows
-from tasks.generate.verified import Stated
-from tasks.generate.verify_files import read_stated
+from tasks.verify.files import read_stated
+from tasks.verify.record import Stated
+from tasks.verify.rows import mark_of, pixels_of, row_files, rows
 
 STATED = Stated.model_validate(
     {

@@ -12,7 +12,7 @@ from gan.errors import DatasetError
 from tasks.dataset.in_storage import md5_of, written_list
 from tasks.dataset.session import tracked_md5
 from tasks.generate.signature import SIGNATURE, read_signature
-from tasks.generate.verified import MOST_PIXELS, Findings, Stated, some
+from tasks.verify.record import MOST_PIXELS, Findings, Stated, some
 
 _BLOCK_BYTES = 2**20
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gan.metrics.evaluation import Evaluation
-from tasks.generate.card_loading import configurations, loading_section
-from tasks.generate.card_origin import lineage_section, origin_section
-from tasks.generate.card_privacy import privacy_section
-from tasks.generate.card_proof import checks_section, marks_section, selection_section
-from tasks.generate.card_uses import limits_section, uses_sections
+from tasks.generate.card.loading import configurations, loading_section
+from tasks.generate.card.origin import lineage_section, origin_section
+from tasks.generate.card.privacy import privacy_section
+from tasks.generate.card.proof import checks_section, marks_section, selection_section
+from tasks.generate.card.uses import limits_section, uses_sections
 from tasks.reports.hugging_face import licence_words, size_category, source_words
 from tasks.reports.markdown import cell, code, front_matter, name
 from tasks.reports.metrics_markdown import metrics_table

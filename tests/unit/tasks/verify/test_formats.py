@@ -12,11 +12,11 @@ from gan.data.pixels.png import encode_pngs
 from gan.release.formats.table import format_named
 from gan.release.marks import png_chunks
 from gan.release.shard import Marks
-from tasks.generate import verify as verifying
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.release import build_release
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
+from tasks.verify import verify as verifying
 
 FORMATS = ("parquet", "webdataset", "imagefolder", "npz")
 MODEL = RegisteredModel(MARK.version, RUN, MARK.dataset_md5, NAMES, MARK.model)

@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from fuzzing.releases import release
 
-from tasks.generate.verified import Findings
-from tasks.generate.verify_files import read_stated
-from tasks.generate.verify_images import _keys, verify_images
+from tasks.verify.files import read_stated
+from tasks.verify.images import _keys, verify_images
+from tasks.verify.record import Findings
 
 FIRST, SECOND = "train-00000-of-00002.parquet", "train-00001-of-00002.parquet"
 

@@ -1,0 +1,1 @@
+"""Releases held against what they say of themselves; they are only read."""
