@@ -24,6 +24,7 @@ EXPECTED_ARTIFACTS = {
     "evaluation-report",
     "decision",
     "lineage-picture",
+    "release-checks",
     "release-samples",
     "lineage",
 }

@@ -1,0 +1,88 @@
+"""Releases published or kept apart, in a real registry (SQLite) and a real DVC repository."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow.artifacts import download_artifacts
+
+from gan.configuration.config import NetworkConfig
+from gan.errors import ReleaseRefusedError
+from gan.generation.export import SeededGenerator
+from gan.networks.build import build_generator
+from tasks.generate import publishing
+from tasks.generate.publishing import PAGE, publish, refuse
+from tasks.generate.release import build_release
+from tasks.releases.states import recall, releases
+from tasks.runtime.settings import Settings
+from tasks.tracking.client import TRAINING, run
+from tasks.tracking.registry import register_version
+from tests.unit.tasks.generate.test_judging import CONFIG, EVALUATION
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
+NETWORK = NetworkConfig(widths=(8,), latent_dim=4, embedding_dim=2, group_width=4, expansion=1, patch=2)
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Settings(ganflow_home=tmp_path / "home", ganflow_user="anna")
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    events = []
+    monkeypatch.setattr("tasks.releases.step.send_event", lambda event, **facts: events.append((event, facts)))
+    monkeypatch.setattr("tasks.releases.step.get_run_logger", pytest.fail)
+    return events
+
+
+@pytest.fixture
+def version(settings):
+    tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b", "c"])}
+    with run(settings, TRAINING, "small", tags) as log:
+        return register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="# card")
+
+
+def generator():
+    return SeededGenerator(build_generator(NETWORK, channels=1, num_classes=3))
+
+
+def drawn(settings, version, name):
+    options = {"evaluation": EVALUATION, "training_digests": (), "configuration": "preset debug"}
+    return build_release(settings, version, generator(), CONFIG, name=name, **options)
+
+
+def test_a_release_is_tracked_recorded_and_announced_and_told_where_the_remote_is_away(settings, version, sent):
+    warnings = []
+    released = publish(settings, version, drawn(settings, version, "v1-001"), warnings.append)
+    assert (released.name, released.num_images, released.push_error, warnings) == ("v1-001", 200, None, [])
+    (record,) = releases(settings)
+    assert (record.name, str(record.state), record.md5) == ("v1-001", "published", released.md5)
+    assert [event for event, _ in sent] == ["release.published"]
+    assert sent[0][1]["payload"]["name"] == "v1-001"
+    page = download_artifacts(f"runs:/{record.run_id}/{PAGE}", tracking_uri=settings.tracking_uri)
+    assert "is fit to be handed on" in Path(page).read_text()
+    shutil.rmtree(settings.state_dir / "remote")
+    (settings.state_dir / "remote").write_text("a file where the remote was")
+    released = publish(settings, version, drawn(settings, version, "v1-002"), warnings.append)
+    assert released.push_error
+    assert warnings == [released.push_error]
+    recall(settings, "v1-001", "stripes")
+    assert {each.name: str(each.state) for each in releases(settings)} == {"v1-001": "recalled", "v1-002": "published"}
+
+
+def test_what_is_not_fit_is_recorded_with_the_reason_and_never_tracked(settings, version, sent, monkeypatch):
+    release = drawn(settings, version, "v1-001")
+    monkeypatch.setattr(publishing, "track_release", pytest.fail)
+    monkeypatch.setattr(type(release), "refused", ("its images copy", "class b has collapsed"))
+    error = refuse(settings, version, release)
+    assert isinstance(error, ReleaseRefusedError)
+    assert "release v1-001 is not fit to be handed on" in str(error)
+    assert "its images copy; class b has collapsed" in str(error)
+    (record,) = releases(settings)
+    assert (str(record.state), record.reason, record.md5) == (
+        "quarantined", "its images copy; class b has collapsed", None,
+    )  # fmt: skip
+    assert [event for event, _ in sent] == ["release.quarantined"]
