@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from prefect import flow
+from prefect import State, flow
+from prefect.states import Completed
 from pydantic import Field
 
 from flows.configure import quota_overrides, release_overrides, resolve_own
@@ -16,6 +17,7 @@ from tasks.generate.publishing import Released
 from tasks.generate.step import draw_release
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.lineage.artifact import show_lineage
+from tasks.runtime.due import SKIPPED, later_run_due
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
 from tasks.tracking.own_configuration import version_configuration
@@ -35,8 +37,10 @@ def generate(
     shard_images: Annotated[int, Field(ge=1)] | None = None,
     workers: Annotated[int, Field(ge=1)] | None = None,
     require_license: bool = False,
-) -> Released:
+) -> Released | State:
     """Draw a release; it is signed where `GANFLOW_SIGNING_KEY` names a key.
+
+    Of several runs of a schedule that are due at once, after the worker was away, the last one draws.
 
     Args:
         model: an alias or version of the registered model.
@@ -52,6 +56,8 @@ def generate(
         workers: processes that draw; without a number this one, or all of a cluster.
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
     """
+    if later := later_run_due():
+        return Completed(name=SKIPPED, message=f"run {later} of the same schedule is due as well: one draws for all")
     settings = Settings()
     changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect import flow, get_run_logger
+from prefect import State, flow, get_run_logger
+from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict
 
 from flows.configure import resolve_config
@@ -12,6 +13,7 @@ from flows.register import Registered, register
 from flows.train import train
 from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import require_version
+from tasks.runtime.due import SKIPPED, later_run_due
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.tracking.runs import next_seed
 from tasks.train.budget import Paused, deadline, minutes_left
@@ -50,10 +52,11 @@ def retrain(
     skip_unchanged: bool = False,
     trials: Trials = 1,
     max_minutes: Minutes = None,
-) -> Registered | Skipped | Paused:
+) -> Registered | Skipped | Paused | State:
     """Train on the current dataset and let the result compete with the champion.
 
-    The same configuration, data and seed would give the same model again, so each retraining takes the next seed.
+    Of several runs of a schedule that are due at once, after the worker was away, the last one trains. The same
+    configuration, data and seed would give the same model again, so each retraining takes the next seed.
 
     Args:
         preset: name of the configuration to begin with.
@@ -66,6 +69,8 @@ def retrain(
         max_minutes: after so many minutes of training it pauses with a checkpoint, and the next retraining of this
             recipe and dataset goes on from there; what is trained to its end is measured however long that takes.
     """
+    if later := later_run_due():
+        return Completed(name=SKIPPED, message=f"run {later} of the same schedule is due as well: one trains for all")
     configuration = resolve_config(preset, overrides)
     return retrain_configured.fn(configuration, dataset_md5, workers, warm_start, skip_unchanged, trials, max_minutes)
 

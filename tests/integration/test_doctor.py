@@ -14,6 +14,7 @@ pytestmark = pytest.mark.integration
 OF_A_NODE = {"versions", "processor", "GPUs", "memory", "disk", "clock", "storage"}
 
 
+@pytest.mark.slow
 def test_each_node_is_looked_at_and_sums_with_the_others(cluster, tmp_path):
     cluster.add_node(num_cpus=1)
     settings = Settings(

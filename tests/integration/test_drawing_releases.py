@@ -131,6 +131,7 @@ class Never:
         return 2 * (labels == 1)
 
 
+@pytest.mark.slow
 def test_what_an_actor_raises_is_the_same_sentence(program, tmp_path):
     drawer = OnRay(Settings(ganflow_home=tmp_path), program, 2)
     with pytest.raises(ReleaseError, match=r"class «one / eins» was rejected 20 times, mostly as never: select less"):
@@ -138,6 +139,7 @@ def test_what_an_actor_raises_is_the_same_sentence(program, tmp_path):
     assert list((tmp_path / "synthetic").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_what_a_worker_had_that_dies_another_one_draws(program, tmp_path):
     own = {**SMALL, "num_images": 6000, "shard_images": 500}
     wanted = release(tmp_path / "here", program, **own)
@@ -160,6 +162,7 @@ def test_what_a_worker_had_that_dies_another_one_draws(program, tmp_path):
     assert done[-1] == 6000
 
 
+@pytest.mark.slow
 def test_where_no_worker_is_left_it_may_be_tried_again_and_goes_on(program, tmp_path):
     own = {**SMALL, "num_images": 3000, "shard_images": 100}
     wanted = release(tmp_path / "here", program, **own)

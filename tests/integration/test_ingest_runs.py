@@ -69,6 +69,7 @@ def test_a_copy_that_cannot_be_read_is_made_anew(settings):
         assert copy.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_another_database_has_a_list_of_its_own(settings, tmp_path):
     ingest(settings, "a")
     assert len(ingest_runs(settings)) == 1

@@ -52,6 +52,7 @@ def train(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_images_four_times_larger_than_the_memory_of_the_worker(images):
     done = train(images, MORE)
     assert done.returncode == 0, done.stderr

@@ -72,7 +72,7 @@ def check_rest(consumer, client_of_it):
             check_images(np.array(json.loads(answer.stdout)["predictions"]))
 
 
-@pytest.mark.parametrize("heading", [PYFUNC, pytest.param(PYTORCH, marks=pytest.mark.slow), ONNX])
+@pytest.mark.parametrize("heading", [PYFUNC, *(pytest.param(each, marks=pytest.mark.slow) for each in (PYTORCH, ONNX))])
 def test_an_example_draws_the_registered_images(consumer, heading):
     (program,) = blocks(heading, "python")
     check_images(consumer.draw(program))
@@ -103,6 +103,7 @@ class Touch:
         return Path.touch, (self.path,)
 
 
+@pytest.mark.slow
 def test_an_example_refuses_a_version_in_which_somebody_put_a_pickle(settings, consumer, tmp_path):
     mark, folder = tmp_path / "ran", tmp_path / "model"
     shutil.copytree(next(settings.home.rglob("model.pt2")).parent.parent, folder)

@@ -16,6 +16,7 @@ from tasks.runtime.settings import Settings
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.slow
 def test_a_temporary_server_that_is_not_up_in_time_is_one_sentence(tmp_path):
     drop = ("GANFLOW_", "PREFECT_", "MLFLOW_", "RAY_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(drop)}

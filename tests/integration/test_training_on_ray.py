@@ -100,6 +100,7 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, tmp_p
     assert torch.equal(parameters(result.checkpoint), parameters(tmp_path / "whole")), "resumed to the bit"
 
 
+@pytest.mark.slow
 def test_images_that_a_worker_may_not_hold_make_the_same_network(settings, whole, tmp_path):
     records = []
     little = settings.model_copy(update={"ganflow_feed_memory": 1000})

@@ -246,6 +246,7 @@ def test_a_step_from_one_checkpoint_is_the_same_on_two_workers_and_in_pieces(tmp
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_so_it_is_in_float32_and_nearly_with_gradients_sent_in_bf16(tmp_path, checkpoint):
     (alone,) = gone_on(tmp_path, "one", checkpoint, world_size=1)
     workers = gone_on(tmp_path, "two", checkpoint, world_size=2)

@@ -134,6 +134,7 @@ def test_a_collapsed_class_leaves_one_image():
     assert found.rows.tolist() == list(range(1, 400))
 
 
+@pytest.mark.slow
 def test_honest_digits_are_no_duplicates(prints):
     """Real digits all differ. Half of them sets the threshold, the other half is looked at, 50 times."""
     false, drawn = 0, 0

@@ -109,8 +109,9 @@ def images_of(release):
 def test_a_generator_that_has_too_few_images_fails_with_the_class_and_the_reason(tmp_path, real):
     dataset, others = real
     some = np.concatenate([np.flatnonzero(others.labels == label)[:5] for label in range(10)])
+    few = CONFIG.model_copy(update={"max_attempts": 3})
     with pytest.raises(ReleaseError, match="duplicate"):
-        made(tmp_path, dataset, looking_up(others.images[some], others.labels[some]))
+        made(tmp_path, dataset, looking_up(others.images[some], others.labels[some]), few)
     assert not (tmp_path / "synthetic" / "r").exists()
 
 
