@@ -56,12 +56,12 @@ def generate(
         workers: processes that draw; without a number this one, or all of a cluster.
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
     """
-    if later := later_run_due():
-        return Completed(name=SKIPPED, message=f"run {later} of the same schedule is due as well: one draws for all")
     settings = Settings()
     changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
+    if later := later_run_due():
+        return Completed(name=SKIPPED, message=f"run {later} of the same schedule is due as well: one draws for all")
     found = find_in_use(settings, model)
     changes = [*overrides, *changes, *quota_overrides(balance, found.class_names)]
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))

@@ -175,7 +175,7 @@ def start(settings, spec):
     return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, env=environment)
 
 
-@pytest.mark.parametrize("moments", [pytest.param(2, id="2"), pytest.param(20, id="20", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moments", [pytest.param(1, id="1"), pytest.param(20, id="20", marks=pytest.mark.slow)])
 def test_a_kill_leaves_the_old_words_or_the_new_ones(tmp_path, moments):
     spec = photos(tmp_path / "pets", 40)
     template = home(tmp_path / "template")
