@@ -42,6 +42,7 @@ def test_a_home_without_a_database_gets_none(settings):
     assert list(settings.home.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_list_is_kept_until_the_database_changes(settings):
     first = ingest(settings, "a")
     (only,) = ingest_runs(settings)

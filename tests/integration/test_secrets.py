@@ -180,6 +180,7 @@ def test_an_mlflow_that_is_away_is_named_without_its_password(ganflow, tmp_path,
     assert found_in(tmp_path, err) == []
 
 
+@pytest.mark.slow
 def test_a_secret_block_of_prefect_is_taken_by_its_name(tmp_path):
     from prefect.blocks.system import Secret
     from prefect.testing.utilities import prefect_test_harness

@@ -133,6 +133,7 @@ def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(s
         train(settings, tmp_path / "again", "ruined")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_a_kill_cut_rays_own_list_short(settings, whole, tmp_path):
     storage = RunStorage(settings.storage, "listless")
     (snapshot,) = copy_of_whole(settings, "listless").glob("*.json")

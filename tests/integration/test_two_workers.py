@@ -263,6 +263,7 @@ def test_so_it_is_in_float32_and_nearly_with_gradients_sent_in_bf16(tmp_path, ch
 
 
 @pytest.mark.integration
+@pytest.mark.slow
 def test_a_layer_that_one_worker_does_not_use_has_the_gradient_of_the_others(tmp_path):
     (alone,) = run(tmp_path / "one", world_size=1, batch_size=7, rare=True)
     workers = run(tmp_path / "two", world_size=2, batch_size=7, rare=True)

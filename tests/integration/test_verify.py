@@ -98,6 +98,7 @@ def test_a_tracked_release_is_held_against_what_dvc_wrote(settings, folder):
     assert kinds(verify(settings, folder, sample=0)) == {"manifest"}
 
 
+@pytest.mark.slow
 def test_the_verb_draws_again_and_says_so(settings, folder):
     environment = {**os.environ, "GANFLOW_HOME": str(settings.home)}
     environment.pop("MLFLOW_TRACKING_URI", None)
