@@ -10,7 +10,6 @@ from gan.data.store.dataset import MANIFEST
 from gan.release.croissant import FILE, Described, DescribedFile, DescribedGenerator, croissant_json
 from gan.release.marks import Mark, json_fields, parquet_metadata, png_chunks
 from gan.release.shard import Marks
-from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE
 from tasks.dataset.origin import RecordedOrigin
 from tasks.generate.signature import SigningKey
 from tasks.tracking.versions import RegisteredModel
@@ -44,9 +43,7 @@ class Proof:
 def release_marks(model: RegisteredModel, name: str) -> Marks:
     """Return what says of the images and files of a release that they are synthetic; the manifest says what to find."""
     mark = Mark(model.name, model.version, model.dataset_md5, name)
-    fields = json_fields(mark)
-    stated = {key: fields[key] for key in (SOURCE_TYPE, CREATOR_TOOL)}
-    return Marks(png_chunks(mark), parquet_metadata(mark), fields, stated)
+    return Marks(png_chunks(mark), parquet_metadata(mark), json_fields(mark), mark.stated())
 
 
 def write_croissant(

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tasks.generate.manifest import EXACT_COPIES as EXACT
+from tasks.generate.manifest import NEAR_COPIES as NEAR
 from tasks.reports.markdown import cell, prose
 
-EXACT, NEAR = "exact_copies_of_training_images", "near_copies_of_training_images"
 _MOST = 40  # figures, and sentences
 _DEEPEST = 4
 _COPIED = """Copies show what real images show: treat the whole release as you have to treat the dataset that the
