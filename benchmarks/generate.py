@@ -4,7 +4,7 @@
      copies looked up, Parquet shards written and kept on the disk, samples, card and manifest, every file read back
   B  `ray.data.range(n).map_batches(…)` with an actor for each core, each of one thread, that loads the program once;
      Pillow encodes PNG in the same call, `write_parquet` writes
-  G  the program alone, a thread for each core, on the batches that A draws
+  G  the program alone in the precision that A chooses, a thread for each core, on the batches that A draws
   E  encoding alone, on as many threads: PNG files of images that G has made
 
 With a GPU the program runs there, and B has one actor. B's clock begins when its first actor has loaded the program,
@@ -36,6 +36,7 @@ from PIL import Image
 
 from gan.configuration.config import ReleaseConfig
 from gan.configuration.presets import preset
+from gan.configuration.vocabulary import Precision
 from gan.data.pixels.png import encode_pngs
 from gan.device.cores import cores
 from gan.generation.export import SeededGenerator, export_program
@@ -43,7 +44,7 @@ from gan.generation.program_file import load_program_bytes
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from gan.networks.build import build_generator
-from tasks.generate.here import Here
+from tasks.generate.drawing import Probe, choose_precision, find_drawer
 from tasks.generate.release import build_release
 from tasks.runtime.settings import THREADS_WAIT, Settings
 from tasks.tracking.versions import RegisteredModel
@@ -69,15 +70,16 @@ def program_file(name: str) -> bytes:
     return file.getvalue()
 
 
-def ours(content: bytes, n: int, folder: Path) -> float:
+def ours(content: bytes, precision: Precision, n: int, folder: Path) -> float:
     """Draw a release; return images a second."""
     protocol = Protocol(
         num_generated=1000, num_reference=900, reference_split="train", resize="tf1", network="inception",
         network_sha256="s", precision="fp32", dataset_md5="0" * 32, seed=0,
     )  # fmt: skip
     began: list[float] = []
+    settings = Settings(ganflow_home=folder)
     build_release(
-        Settings(ganflow_home=folder),
+        settings,
         RegisteredModel(1, "r", "0" * 32, CLASSES, "gan-generator"),
         load_program_bytes(content, "the program"),
         ReleaseConfig(num_images=n, batch_size=BATCH),
@@ -85,7 +87,8 @@ def ours(content: bytes, n: int, folder: Path) -> float:
         evaluation=Evaluation(protocol=protocol, metrics={"kid1k": Metric(value=0.01)}),
         training_digests=NO_DIGESTS,
         configuration="of a benchmark",
-        drawer=Here(load_program_bytes(content, "the program", DEVICE), DEVICE),
+        drawer=find_drawer(settings, content, "the program", None, precision, lambda sentence: None),
+        precision=precision,
         on_progress=lambda done: began.append(time.time()),
     )
     return n / (time.time() - began[0])
@@ -118,6 +121,13 @@ class Actor:
         return {"image": np.array(pngs, dtype=object), "label": labels, "seed": seeds, "began": began}
 
 
+def own_precision(content: bytes) -> Precision:
+    """Return what `ganflow generate` would draw in here."""
+    labels = np.arange(BATCH) % len(CLASSES)
+    probe = Probe.of(load_program_bytes(content, "the program"), np.arange(BATCH), labels)
+    return choose_precision(Settings(), "auto", content, "the program", probe, lambda sentence: None)
+
+
 def theirs(content: bytes, n: int, folder: Path) -> float:
     """Draw as many images through Ray Data; return images a second."""
     import ray
@@ -143,9 +153,9 @@ def on_threads(work: Callable[[Any], object], parts: Iterable[Any], count: int) 
     return seconds
 
 
-def bare(content: bytes, n: int) -> tuple[float, float]:
+def bare(content: bytes, precision: Precision, n: int) -> tuple[float, float]:
     """Return images a second of the program alone, and of encoding alone."""
-    program = load_program_bytes(content, "the program", DEVICE)
+    program = load_program_bytes(content, "the program", DEVICE, precision)
     seeds = torch.arange(n)
     rows = torch.stack([seeds, seeds % len(CLASSES)], dim=1).split(BATCH)
 
@@ -197,16 +207,20 @@ def main() -> None:
     ray.init(num_cpus=cores() + 1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False
     content = program_file(arguments.preset)
+    precision = own_precision(content)
     rates: dict[str, list[float]] = {name: [] for name in ("ganflow", "Ray Data", "G", "encoding")}
     for number in range(arguments.rounds):
         for name in ("ganflow", "Ray Data")[:: -1 if number % 2 else 1]:
             with tempfile.TemporaryDirectory() as folder:
-                rates[name].append((ours if name == "ganflow" else theirs)(content, n, Path(folder)))
-        for name, rate in zip(("G", "encoding"), bare(content, n), strict=True):
+                place = Path(folder)
+                rate = ours(content, precision, n, place) if name == "ganflow" else theirs(content, n, place)
+                rates[name].append(rate)
+        for name, rate in zip(("G", "encoding"), bare(content, precision, n), strict=True):
             rates[name].append(rate)
         done = ", ".join(f"{name} {each[-1]:.0f} img/s" for name, each in rates.items())
         print(f"round {number + 1}: {done}", file=sys.stderr, flush=True)
     facts = {"benchmark": "generate", **shown(rates), "images": n, "preset": arguments.preset, "batch": BATCH}
+    facts["precision"] = precision
     print(
         json.dumps(
             {

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from gan.configuration.sections import Frozen
-from gan.configuration.vocabulary import Balance, ReleaseFormat
+from gan.configuration.vocabulary import AskedPrecision, Balance, ReleaseFormat
 
 
 class ReleaseConfig(Frozen):
@@ -15,6 +15,11 @@ class ReleaseConfig(Frozen):
         1000, description="images in a release; not looked at where release.balance is quotas or fill"
     )
     batch_size: Annotated[int, Field(ge=1, le=2**20)] = Field(250, description="images per call of the generator")
+    precision: AskedPrecision = Field(
+        "auto",
+        description="of the generator's convolutions; auto: bf16 where what draws has instructions for it and 999 of "
+        "1000 values are within one grey level of fp32's",
+    )
     balance: Balance = Field(
         "equal",
         description="images of each class: equal; real, in the dataset's proportions; quotas; or fill, what rare ones "

@@ -17,12 +17,12 @@ class SeededGenerator(nn.Module):
     """A generator that draws its own noise: what is exported, registered and served.
 
     Args:
-        G: a trained generator, usually G_ema; it is copied to the CPU in evaluation mode.
+        G: a trained generator, usually G_ema; a copy of it on the CPU, in the form for drawing, takes its place.
     """
 
     def __init__(self, G: Generator) -> None:
         super().__init__()
-        self.G = copy.deepcopy(G).cpu().eval().requires_grad_(False)
+        self.G = copy.deepcopy(G).cpu().eval().for_drawing().eval().requires_grad_(False)
         for parameter in self.G.parameters():
             parameter.data = parameter.data.contiguous()  # torch.export.save warns of any other memory order
 

@@ -19,7 +19,9 @@ from typing import Any
 import torch
 from torch.export.passes import move_to_device_pass
 
+from gan.configuration.vocabulary import Precision
 from gan.errors import UnsafeModelError
+from gan.generation.precision import in_bf16
 from gan.generation.sampling import Program
 
 MAX_GRAPH_BYTES = 64 * 2**20
@@ -64,13 +66,16 @@ def load_program_file(path: Path) -> Program:
     return load_program_bytes(read_program_file(path), str(path))
 
 
-def load_program_bytes(content: bytes, name: str, device: torch.device | None = None) -> Program:
+def load_program_bytes(
+    content: bytes, name: str, device: torch.device | None = None, precision: Precision = "fp32"
+) -> Program:
     """As `load_program_file`, from the bytes of the file.
 
     Args:
         content: of the `.pt2` file.
         name: what the file is called in a sentence.
         device: where the program is to run; the CPU if not given.
+        precision: of its convolutions and matrix products.
 
     Raises:
         UnsafeModelError: as of `load_program_file`.
@@ -83,6 +88,8 @@ def load_program_bytes(content: bytes, name: str, device: torch.device | None = 
         raise _refusal(name, f"PyTorch cannot read it: {type(error).__name__}") from None
     if device is not None and device.type != "cpu":
         exported = move_to_device_pass(exported, device)
+    if precision == "bf16":
+        return in_bf16(exported, device or torch.device("cpu"))
     program: Program = exported.module()
     return program
 

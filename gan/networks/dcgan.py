@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.configuration.vocabulary import Normalisation
 from gan.keyed_random import Purpose, uniform
+from gan.networks.folded import FoldedDCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, small_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.r3gan import project
@@ -56,6 +57,10 @@ class DCGenerator(Generator):
             z = torch.cat([z, self.embedding(labels)], dim=1)
         x: Tensor = self.layers(z[:, :, None, None].contiguous(memory_format=torch.channels_last))
         return x.tanh()
+
+    def for_drawing(self) -> Generator:
+        """As `Generator.for_drawing`."""
+        return FoldedDCGenerator(self)
 
 
 class DCDiscriminator(Discriminator):

@@ -28,6 +28,13 @@ class Generator(nn.Module):
             [N, C, H, W] float32, trained towards [-1, 1]; not clamped, unless the architecture ends in tanh.
         """
 
+    def for_drawing(self) -> "Generator":
+        """Return a generator that computes the same up to rounding, in evaluation mode and without gradients.
+
+        This one, where nothing of it can be saved.
+        """
+        return self
+
 
 class Discriminator(nn.Module):
     """Maps an image and its class to one logit; larger means more like a real image.

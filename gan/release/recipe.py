@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from gan.configuration.vocabulary import ReleaseFormat
+from gan.configuration.vocabulary import Precision, ReleaseFormat
 from gan.release.rows import Rows
 from gan.release.selection import Look
 from gan.release.shard import Images, Marks, Shard
@@ -51,6 +51,7 @@ class Recipe:
         max_attempts: how often a row is drawn before it is given up.
         marks: what says that the images are synthetic.
         selection: which images are kept.
+        precision: of the generator's convolutions and matrix products.
     """
 
     num_images: int
@@ -62,6 +63,7 @@ class Recipe:
     max_attempts: int = 1
     marks: Marks = field(default_factory=Marks)
     selection: Selection = field(default_factory=Selection)
+    precision: Precision = "fp32"
 
     def class_name(self, label: int) -> str:
         """Return what to call a class in a sentence."""

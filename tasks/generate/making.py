@@ -6,25 +6,22 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from gan.configuration.config import Config
 from gan.configuration.provenance import Configuration
 from gan.errors import DatasetError
 from gan.evaluation.real import RealFeatures, RealImages
 from gan.generation.program_file import load_program_bytes
-from gan.generation.sampling import Program, draw
+from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation
 from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
 from tasks.generate.asked import asked_quotas
-from tasks.generate.here import Here
+from tasks.generate.drawing import Probe, choose_precision, find_drawer
 from tasks.generate.judging import Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
-from tasks.generate.on_ray import OnRay
-from tasks.generate.packed import Drawer
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
@@ -36,7 +33,7 @@ from tasks.tracking.versions import RegisteredModel
 from tasks.train.step import TRAINING_DIGESTS
 
 Say = Callable[[str], None]
-_PROBED = 256  # images by which it is told, before anything is drawn, whether the model copies
+_PROBED = 256  # images by which it is told whether the model copies, and whether bf16 draws the same
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,9 @@ def make_release(
     quotas = asked_quotas(settings, model, config.release)
     content, file = read_program(settings, model)
     program = load_program_bytes(content, file)
+    probe = _probe(model, program, wanted.name)
+    precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)
+    judge = _judge(settings, model, config, evaluation, wanted.name, sum(quotas), probe, reporter, on_warning)
     reporter.begin("generating", sum(quotas))
     return build_release(
         settings,
@@ -89,8 +89,9 @@ def make_release(
         seed=wanted.seed,
         quotas=quotas,
         proof=Proof(release_marks(model, wanted.name), origin, key),
-        judge=_judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), reporter, on_warning),
-        drawer=_drawer(settings, content, file, wanted.workers, on_warning),
+        judge=judge,
+        drawer=find_drawer(settings, content, file, wanted.workers, precision, on_warning),
+        precision=precision,
         on_progress=reporter,
         on_warning=on_warning,
     )
@@ -101,9 +102,9 @@ def _judge(
     model: RegisteredModel,
     config: Config,
     evaluation: Evaluation,
-    program: Program,
     name: str,
     count: int,
+    probe: Probe,
     reporter: Reporter,
     on_warning: Say,
 ) -> Judge:
@@ -114,10 +115,7 @@ def _judge(
         except DatasetError as error:
             notes.append(f"the images were not held against those that were trained on: {error}")
             on_warning(notes[0])
-    labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
-    seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
-    first = np.concatenate(list(draw(program, seeds, labels)))
-    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels)
+    selecting = select(settings, wanted, real, name=name, count=count, first=probe.images, labels=probe.labels)
     if selecting.copies_stay:
         on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     features = partial(_features, settings, config, evaluation, on_warning)
@@ -129,6 +127,12 @@ def _judge(
     return Judge(model, config, evaluation, selecting, real, features, counting, notes)
 
 
+def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:
+    labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
+    seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
+    return Probe.of(program, seeds, labels)
+
+
 def _features(
     settings: Settings, config: Config, evaluation: Evaluation, on_warning: Say, real: RealImages
 ) -> RealFeatures:
@@ -137,11 +141,3 @@ def _features(
     same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
     extraction = open_extraction(settings, config.evaluation.model_copy(update=same), on_warning=on_warning)
     return RealFeatures(real, extraction, settings.cache_dir, protocol.seed)
-
-
-def _drawer(settings: Settings, content: bytes, file: str, workers: int | None, on_warning: Say) -> Drawer:
-    """What draws: a cluster where one is named, several processes where they are asked for, else this one."""
-    if settings.on_cluster or (workers or 1) > 1:
-        return OnRay(settings, content, workers, on_warning)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Here(load_program_bytes(content, file, device), device)

@@ -221,7 +221,7 @@ class Painter:
 
         content, self.recipe = ray.get(given[0])
         device = torch.device("cuda" if on_gpu else "cpu")
-        program = load_program_bytes(content, "the program", device)
+        program = load_program_bytes(content, "the program", device, self.recipe.precision)
         self.artist = Artist(program, self.recipe, device=device, threads=threads).__enter__()
         self.rows = 0
         self._lock = threading.Lock()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gan.configuration.config import ReleaseConfig
+from gan.configuration.vocabulary import Precision
 from gan.data.files.digest import file_sha256
 from gan.errors import ReleaseError
 from gan.generation.sampling import Program
@@ -84,6 +85,7 @@ def build_release(
     proof: Proof | None = None,
     judge: Judge | None = None,
     drawer: Drawer | None = None,
+    precision: Precision = "fp32",
     on_progress: Callable[[int], None] | None = None,
     on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Release:
@@ -105,6 +107,7 @@ def build_release(
         proof: marks, origin and signature; none of them without it.
         judge: chooses images, and says whether the release is fit to be handed on; all are kept without one.
         drawer: draws the blocks; this process without one.
+        precision: that it draws in.
         on_progress: called with the images done.
         on_warning: called with a sentence where an unfinished release of other settings is thrown away.
 
@@ -121,20 +124,19 @@ def build_release(
     counts = counts_by_class(quotas, model.class_names)
     if folder.exists():
         manifest = verify_release(folder)
-        _require_same(name, manifest, model, wanted, counts, proof.key)
+        _require_same(name, manifest, model, wanted | _asked(config), counts, proof.key)
         forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
-    settings.synthetic_dir.mkdir(parents=True, exist_ok=True)
     shape = _shape_of(program)
-    about = {
+    about: dict[str, Any] = {
         "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
         "dataset_md5": model.dataset_md5,
-        "generation": {**wanted, "precision": "fp32"},
+        "generation": {**wanted, "precision": precision},
         "configuration": configuration,
         "image": dict(zip(("height", "width", "channels"), shape, strict=True)),
         "counts": counts,
     }
-    recipe, starts = _recipe(model, wanted, shape, selection, proof.marks)
+    recipe, starts = _recipe(model, about["generation"], shape, selection, proof.marks)
     with partial_release(settings, name, _identity(wanted, about, recipe), recipe.shards) as partial:
         if partial.other:
             on_warning("the unfinished release {} had {} {}, not {}: it is begun anew".format(name, *partial.other))
@@ -192,6 +194,11 @@ def _wanted(
     }
 
 
+def _asked(config: ReleaseConfig) -> dict[str, str]:
+    """The precision, where a person names one; else a release that is there may have any."""
+    return {} if config.precision == "auto" else {"precision": config.precision}
+
+
 def _recipe(
     model: RegisteredModel, wanted: Mapping[str, Any], shape: tuple[int, int, int], selection: Selection, marks: Marks
 ) -> tuple[Recipe, list[int]]:
@@ -208,6 +215,7 @@ def _recipe(
         max_attempts=wanted["max_attempts"],
         marks=marks,
         selection=selection,
+        precision=wanted["precision"],
     )
     return recipe, starts
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gan.configuration.parsing import parse_network
+from gan.configuration.vocabulary import Precision
 from gan.errors import CheckpointError, ConfigError, LabelError, UnsafeModelError
 from gan.generation.export import SeededGenerator
 from gan.generation.program_file import load_program_bytes, read_program_file
@@ -66,14 +67,19 @@ def _sizes(state: Any) -> dict[str, Any]:
     return {name: getattr(value, "shape", None) for name, value in state.items()} if isinstance(state, dict) else {}
 
 
-def load_program(settings: Settings, model: RegisteredModel) -> Program:
+def load_program(settings: Settings, model: RegisteredModel, precision: Precision = "fp32") -> Program:
     """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
+
+    Args:
+        settings: say which registry.
+        model: the version.
+        precision: of the generator's convolutions and matrix products.
 
     Raises:
         UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
         ServiceError: MLflow or its artifact store is away.
     """
-    return load_program_bytes(*read_program(settings, model))
+    return load_program_bytes(*read_program(settings, model), precision=precision)
 
 
 def read_program(settings: Settings, model: RegisteredModel) -> tuple[bytes, str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from gan.configuration.vocabulary import ReleaseFormat
+from gan.configuration.vocabulary import Precision, ReleaseFormat
 
 Kind = Literal[
     "manifest", "signature", "key", "missing", "extra", "file", "rows", "pixels", "mark", "generator", "not checked"
@@ -33,6 +33,7 @@ class StatedGeneration(_Read):
     num_images: Annotated[int, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=1)]
     format: ReleaseFormat = "parquet"
+    precision: Precision = "fp32"
 
 
 class StatedImage(_Read):
@@ -117,7 +118,7 @@ class Verified(BaseModel):
         key_compared: whether that key was compared with one that is trusted.
         regenerated: images that were drawn again.
         equal: of these, equal bit by bit.
-        near: of these, within one grey level.
+        near: of these, as near as another kind of processor comes: `gan.generation.precision.same_image`.
         notes: what was not looked at, and why.
         problems: what is wrong; none in a release that is as it was made.
     """

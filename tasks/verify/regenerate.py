@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from gan.errors import GanflowError
+from gan.generation.precision import same_image
 from gan.generation.sampling import Program
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import SQLITE
@@ -27,7 +28,7 @@ class CannotRegenerateError(Exception):
 
 @dataclass(frozen=True)
 class Regenerated:
-    """How many images were drawn again, and how many of them are equal bit by bit, and within one grey level."""
+    """How many images were drawn again, how many of them are equal bit by bit, and how many nearly so."""
 
     drawn: int
     equal: int
@@ -52,7 +53,7 @@ def registered_program(settings: Settings, stated: Stated) -> tuple[RegisteredMo
                 f"version {wanted.version} of {wanted.name} in the registry at {settings.tracking_place} is of another "
                 "training run than the one that drew the release"
             )
-        return found, load_program(own, found)
+        return found, load_program(own, found, stated.generation.precision)
     except GanflowError as error:
         raise CannotRegenerateError(str(error)) from None
 
@@ -74,7 +75,8 @@ def regenerate(
         findings.wrong(
             "generator", f"rows with labels that {model.name} version {model.version} has not: {some(unknown)}"
         )
-    differences: dict[int, int] = {}
+    others: dict[int, int] = {}
+    equal, bf16 = 0, stated.generation.precision == "bf16"
     size = min(stated.generation.batch_size, _MOST_BATCH)
     for batch in _batches(known, size):
         filling = next(iter(batch.values()))
@@ -83,19 +85,21 @@ def regenerate(
         with torch.no_grad(), _one_thread():
             images = program(rows).cpu().numpy()
         for place, each in batch.items():
-            same_size = images[place].shape == each.pixels.shape
-            differences[each.row] = (
-                int(np.abs(images[place].astype(np.int16) - each.pixels).max()) if same_size else 255
-            )
-    if others := sorted(row for row, difference in differences.items() if difference > 1):
+            again = images[place]
+            if again.shape != each.pixels.shape:
+                others[each.row] = 255
+            elif np.array_equal(again, each.pixels):
+                equal += 1
+            elif not same_image(again, each.pixels, bf16=bf16):
+                others[each.row] = int(np.abs(again.astype(np.int16) - each.pixels).max())
+    if others:
         findings.wrong(
             "generator",
-            f"{len(others)} of {len(differences)} images that were drawn again are not what {model.name} version "
-            f"{model.version} makes of their seed and label (row {some(others)}), by up to "
-            f"{max(differences.values())} grey levels",
+            f"{len(others)} of {len(known)} images that were drawn again are not what {model.name} version "
+            f"{model.version} makes of their seed and label (row {some(sorted(others))}), by up to "
+            f"{max(others.values())} grey levels",
         )
-    equal = sum(difference == 0 for difference in differences.values())
-    return Regenerated(len(differences), equal, len(differences) - equal - len(others))
+    return Regenerated(len(known), equal, len(known) - equal - len(others))
 
 
 @contextmanager

@@ -270,8 +270,7 @@ def test_a_program_that_fails_leaves_nothing(settings):
 
     with pytest.raises(RuntimeError, match="out of memory"):
         build(settings, program=broken)
-    assert list(settings.synthetic_dir.iterdir()) == []
-    assert [path for path in settings.state_dir.rglob("*") if path.is_file()] == []
+    assert [path for path in settings.ganflow_home.rglob("*") if path.is_file()] == []
 
 
 def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(settings, monkeypatch):

@@ -22,6 +22,7 @@ SMALL = {"widths": (8, 8), "latent_dim": 4, "embedding_dim": 4}
 # by name: network, channels, classes
 MODELS = {
     "dcgan-1": (NetworkConfig(architecture="dcgan", **SMALL), 1, 3),
+    "dcgan-2": (NetworkConfig(architecture="dcgan", **SMALL), 1, 3),
     "r3gan-1": (NetworkConfig(group_width=4, expansion=1, **SMALL), 3, 0),
 }
 
@@ -52,4 +53,5 @@ def make(name: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     for each in MODELS:
-        make(each, HERE)
+        if not (HERE / f"{each}.npz").exists():
+            make(each, HERE)
