@@ -13,11 +13,12 @@ from gan.configuration.vocabulary import Precision
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.scores import distribution_scores, kid_metric
 from gan.generation.sampling import sample_uint8
-from gan.metrics.copies import find_copies, find_pixel_copies
+from gan.metrics.copies import find_copies
 from gan.metrics.feature_set import FeatureSet, collect
 from gan.metrics.features import FeatureExtractor
 from gan.metrics.kid import kid
 from gan.metrics.network import inception
+from gan.metrics.pixel_copies import find_pixel_copies
 from gan.metrics.protocol import METRICS_VERSION
 from gan.metrics.weights import find_inception_weights
 from gan.networks.interface import Generator

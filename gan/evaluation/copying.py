@@ -10,9 +10,11 @@ from gan.evaluation.copy_shares import FEATURES, LEVEL, PIXELS, beyond_chance
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
 from gan.evaluation.pictures import Pair
-from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies, find_pixel_copies
+from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import KEPT
+from gan.metrics.fingerprints import LEAST_SIDE
+from gan.metrics.pixel_copies import find_pixel_copies
 
 Rows = npt.NDArray[np.int64]
 Names = Callable[[int], str]
@@ -39,8 +41,9 @@ def look_for_copies(
 ) -> Copying:
     """Count generated images that are nearer to a training image than held out images are.
 
-    Features are looked at as far as there are any; pixels of all training images, up to 50,000. Without a holdout of
-    at least 20 images there is nothing to count by: authenticity and the nearest pairs are left.
+    Features are looked at as far as there are any; pixels as a release looks at them, of all training images, up to
+    50,000. Without a holdout of at least 20 images there is nothing to count by: authenticity and the nearest pairs
+    are left.
 
     Args:
         generated: what is judged.
@@ -72,6 +75,9 @@ def look_for_copies(
     sizes = {given.images.shape[1:] for given in (generated, training, holdout) if given}
     if len(sizes) > 1:
         warnings.append(f"pixels are not compared: there are images of {' and '.join(map(_size, sorted(sizes)))}")
+        return Copying(metrics, warnings, feature_pairs, of_holdout=of_holdout)
+    if min(training.images.shape[1:3]) < LEAST_SIDE:
+        warnings.append(f"pixels are not compared: images of {_size(training.images.shape[1:])} are too small")
         return Copying(metrics, warnings, feature_pairs, of_holdout=of_holdout)
     images, originals = generated.images[generated.kept(KEPT_BYTES)[:KEPT]], _most(training)
     by_pixels = find_pixel_copies(images, originals, _most(holdout) if holdout else None, level=LEVEL, device=device)

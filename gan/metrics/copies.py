@@ -1,6 +1,6 @@
 """How many generated images are copies of training images, told by what chance does on a holdout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import torch
 
 from gan.metrics.estimate import Estimate
 from gan.metrics.neighbours import nearest
-from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels
+from gan.metrics.pixel_vectors import PixelVectors
 
 Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating[Any]]
@@ -42,14 +42,11 @@ class CopiesResult:
     """What was found; the first four are None without a holdout.
 
     Attributes:
-        share: of generated images with a score below the threshold, in [0, 1]; the interval is for drawing generated
-            images and holdout anew.
+        share: of generated images that are called copies, in [0, 1]; the interval is for drawing generated images and
+            holdout anew.
         expected: the share that chance flags, the level: there are copies where `share.low` lies above it.
-        holdout_share: of holdout images below the threshold; far above `expected`, the holdout itself has copies.
-        threshold: of the score.
-        authenticity: share of generated images that are farther from the nearest training image than that one is from
-            its own nearest other, about 0.6 to 0.9 for new real images; copies of images that the training set holds
-            twice pass for authentic. The interval is for drawing generated images anew.
+        holdout_share: of holdout images that are called copies; far above `expected`, the holdout itself has copies.
+        threshold: of the score, below which an image is a copy.
         pairs: the most suspicious first.
     """
 
@@ -57,8 +54,20 @@ class CopiesResult:
     expected: float | None
     holdout_share: float | None
     threshold: float | None
-    authenticity: Estimate
     pairs: tuple[CopyPair, ...]
+
+
+@dataclass(frozen=True)
+class FeatureCopiesResult(CopiesResult):
+    """What was found by features.
+
+    Attributes:
+        authenticity: share of generated images that are farther from the nearest training image than that one is from
+            its own nearest other, about 0.6 to 0.9 for new real images; copies of images that the training set holds
+            twice pass for authentic. The interval is for drawing generated images anew.
+    """
+
+    authenticity: Estimate
 
 
 def find_copies(
@@ -69,7 +78,7 @@ def find_copies(
     level: float = 0.005,
     pairs: int = 20,
     device: str | torch.device = "cpu",
-) -> CopiesResult:
+) -> FeatureCopiesResult:
     """Find generated images whose features lie nearer to a training image than chance brings them.
 
     The score of an image is its distance to the nearest training image divided by its mean distance to the 10 next
@@ -99,45 +108,35 @@ def find_copies(
     Reference: Carlini et al., Extracting Training Data from Diffusion Models, 2023, for the score; Alaa et al., How
     Faithful is your Synthetic Data?, 2022, for authenticity.
     """
-    held = None if holdout is None else _unit(holdout)
-    return _find(_unit(generated), _unit(training), held, partial(nearest, device=device), level, pairs)
+    require_enough(generated, training, holdout, level, pairs)
+    search = partial(nearest, device=device)
+    originals = _unit(training)
+    scores, distances, indices = copy_scores(search, _unit(generated), originals)
+    share = expected = holdout_share = threshold = None
+    if holdout is not None:
+        chance = copy_scores(search, _unit(holdout), originals)[0]
+        threshold = score_threshold(chance, level)
+        hits = [int((scores < score_threshold(chance[rows], level)).sum()) for rows in redrawn(len(chance))]
+        share = share_of(int((scores < threshold).sum()), hits, len(scores))
+        expected, holdout_share = level, float((chance < threshold).mean())
+    authentic = int((distances > _to_nearest_other(search, originals, indices)).sum())
+    suspicious = scores.argsort(kind="stable")[:pairs]
+    return FeatureCopiesResult(
+        share=share,
+        expected=expected,
+        holdout_share=holdout_share,
+        threshold=threshold,
+        pairs=tuple(CopyPair(int(i), int(indices[i]), float(scores[i])) for i in suspicious),
+        authenticity=share_of(authentic, [authentic] * _RESAMPLES, len(scores)),
+    )
 
 
-def find_pixel_copies(
-    generated: Images,
-    training: Images,
-    holdout: Images | None,
-    *,
-    level: float = 0.005,
-    pairs: int = 20,
-    device: str | torch.device = "cpu",
-) -> CopiesResult:
-    """Find copies by their pixels, also if they are shifted by 2 pixels, mirrored, recompressed, noised or brighter.
-
-    Score and threshold are those of `find_copies`, with the distance of `nearest_pixels`.
-
-    Args:
-        generated: [N, H, W, C] uint8, C = 1 or 3.
-        training: images of the same size.
-        holdout: likewise, or None.
-        level: see `find_copies`.
-        pairs: see `find_copies`.
-        device: where distances are taken.
+def require_enough(generated: Sized, training: Sized, holdout: Sized | None, level: float, pairs: int) -> None:
+    """Return if there is enough to look for copies in.
 
     Raises:
-        ValueError: a set is too small, of another shape or dtype, or level or pairs are out of range.
+        ValueError: a set is too small, or level or pairs are out of range.
     """
-    shapes = {each.shape[1:] for each in (generated, training, holdout) if each is not None}
-    if len(shapes) > 1:
-        raise ValueError(f"images of one size are needed, but there are {sorted(shapes)}")
-    vectors = partial(PixelVectors.of, device=device)
-    held = None if holdout is None else vectors(holdout)
-    return _find(vectors(generated), vectors(training), held, partial(nearest_pixels, device=device), level, pairs)
-
-
-def _find(
-    generated: Vectors, training: Vectors, holdout: Vectors | None, search: Search[Vectors], level: float, pairs: int
-) -> CopiesResult:
     held = MIN_HOLDOUT if holdout is None else len(holdout)
     if len(generated) < 1 or len(training) < 2 or held < MIN_HOLDOUT:
         raise ValueError(
@@ -146,31 +145,60 @@ def _find(
         )
     if not 0.0 < level <= 0.1 or pairs < 0:
         raise ValueError(f"level = {level} and pairs = {pairs}, but level is in (0, 0.1] and pairs from 0 up")
-    scores, distances, indices = _scores(search, generated, training)
-    share = expected = holdout_share = threshold = None
-    if holdout is not None:
-        chance = _scores(search, holdout, training)[0]
-        threshold = _threshold(chance, level)
-        share, expected, holdout_share = _share(scores, chance, level), level, float((chance < threshold).mean())
-    authentic = int((distances > _to_nearest_other(search, training, indices)).sum())
-    suspicious = scores.argsort(kind="stable")[:pairs]
-    return CopiesResult(
-        share=share,
-        expected=expected,
-        holdout_share=holdout_share,
-        threshold=threshold,
-        authenticity=_estimate(authentic, np.full(_RESAMPLES, authentic), len(scores)),
-        pairs=tuple(CopyPair(int(i), int(indices[i]), float(scores[i])) for i in suspicious),
-    )
 
 
-def _scores(search: Search[Vectors], queries: Vectors, training: Vectors) -> tuple[Array, Array, Indices]:
-    # scores, distances to the nearest training image, and its index, each [N]
+def copy_scores(search: Search[Vectors], queries: Vectors, training: Vectors) -> tuple[Array, Array, Indices]:
+    """Return the scores [N] of images, their distances [N] to the nearest training image, and its index [N].
+
+    Args:
+        search: returns the k nearest of the second for each of the first: distances [N, k] and indices [N, k].
+        queries: N of them.
+        training: from 2 up.
+    """
     distances, indices = search(queries, training, min(_NEIGHBOURS + 1, len(training)))
     nearest_one, others = distances[:, 0].astype(np.float64), distances[:, 1:].mean(axis=1, dtype=np.float64)
     # an image that equals more training images than were looked at is a copy too
     scores = np.divide(nearest_one, others, out=np.zeros_like(others), where=others > 0)
     return scores, nearest_one, indices[:, 0]
+
+
+def score_threshold(chance: Array, level: float) -> float:
+    """Return below which score an image is a copy, as `find_copies` says.
+
+    Args:
+        chance: scores [H] of held out images.
+        level: share of honest images that may be flagged, in (0, 0.1].
+    """
+    model = _model_quantile(chance, level)
+    explained = chance[chance >= _model_quantile(chance, _BEYOND_CHANCE)]
+    if not len(explained):  # all of them are copies themselves: chance cannot be told from them
+        return model
+    # below what so few images resolve, the model's slope goes on from the smallest score
+    resolved = max(level, 1.0 / (len(explained) + 1))
+    at_resolved = float(np.quantile(explained, resolved, method="lower"))
+    return min(model, at_resolved * model / _model_quantile(chance, resolved))
+
+
+def redrawn(count: int) -> Iterator[Indices]:
+    """Yield the rows [count] int64 of a holdout of so many images that is drawn anew, always the same draws."""
+    rng = np.random.default_rng(0)
+    for _ in range(_RESAMPLES):
+        yield rng.integers(count, size=count)
+
+
+def share_of(hits: int, redrawn_hits: Sequence[int], total: int) -> Estimate:
+    """Return the share of `hits` in `total`, with what is left possible if generated images are drawn anew, too.
+
+    Args:
+        hits: from 0 up to total.
+        redrawn_hits: with each holdout that was drawn anew.
+        total: generated images.
+    """
+    # what hits of total leave possible, by Jeffreys' prior
+    found = np.asarray(redrawn_hits)
+    shares = np.random.default_rng(1).beta(found + 0.5, total - found + 0.5)
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return Estimate(hits / total, min(hits / total, float(low)), max(hits / total, float(high)))
 
 
 def _to_nearest_other(search: Search[Vectors], training: Vectors, indices: Indices) -> Array:
@@ -182,36 +210,11 @@ def _to_nearest_other(search: Search[Vectors], training: Vectors, indices: Indic
     return result
 
 
-def _threshold(chance: Array, level: float) -> float:
-    model = _model_quantile(chance, level)
-    explained = chance[chance >= _model_quantile(chance, _BEYOND_CHANCE)]
-    if not len(explained):  # all of them are copies themselves: chance cannot be told from them
-        return model
-    # below what so few images resolve, the model's slope goes on from the smallest score
-    resolved = max(level, 1.0 / (len(explained) + 1))
-    at_resolved = float(np.quantile(explained, resolved, method="lower"))
-    return min(model, at_resolved * model / _model_quantile(chance, resolved))
-
-
 def _model_quantile(scores: Array, level: float) -> float:
     # in a Weibull distribution, log score is a line over log(-log(1 - level))
     low, middle, at = np.log(-np.log1p(-np.array([0.1, 0.5, level])))
     log_low, log_middle = np.log(np.quantile(scores, [0.1, 0.5]).clip(min=_LEAST_SCORE))
     return float(np.exp(log_low + (at - low) * (log_middle - log_low) / (middle - low)))
-
-
-def _share(scores: Array, chance: Array, level: float) -> Estimate:
-    rng = np.random.default_rng(0)
-    redrawn = (chance[rng.integers(len(chance), size=len(chance))] for _ in range(_RESAMPLES))
-    flagged = np.array([(scores < _threshold(each, level)).sum() for each in redrawn])
-    return _estimate(int((scores < _threshold(chance, level)).sum()), flagged, len(scores))
-
-
-def _estimate(hits: int, redrawn_hits: Indices, total: int) -> Estimate:
-    # the generated images are redrawn, too: what hits of total leave possible, by Jeffreys' prior
-    shares = np.random.default_rng(1).beta(redrawn_hits + 0.5, total - redrawn_hits + 0.5)
-    low, high = np.quantile(shares, [0.025, 0.975])
-    return Estimate(hits / total, min(hits / total, float(low)), max(hits / total, float(high)))
 
 
 def _unit(features: Features) -> Features:

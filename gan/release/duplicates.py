@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gan.release.fingerprints import Fingerprints
-from gan.release.near_index import OFFSETS, SHIFT, Chosen, Near, NearIndex
+from gan.metrics.fingerprints import Fingerprints
+from gan.metrics.near_index import Chosen, Near, NearIndex
 
 Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
@@ -16,16 +16,8 @@ Array = npt.NDArray[np.float64]
 EXACT, NEAR = "duplicate", "near duplicate"
 EXACT_EARLIER, NEAR_EARLIER = "duplicate of an earlier release", "near duplicate of an earlier release"
 REASONS = (EXACT, NEAR, EXACT_EARLIER, NEAR_EARLIER)
-LEVEL = 0.001
-"""Share of honest images that may be called near duplicates."""
-LEAST_REAL = 200
-"""Real images from which on a threshold can be told."""
 
 _INSIDE = -1
-_MOST_REAL = 4000
-_LOW, _MIDDLE = 0.01, 0.1  # quantiles of the real images' nearest distances that the power law goes through
-_REPEAT = 1 / 3
-_BLOCK = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,68 +84,6 @@ def find_duplicates(
                 search.near_earlier(each, release, threshold)
         search.near_inside(threshold)
     return search.result()
-
-
-def near_threshold(real: Fingerprints, count: int, *, level: float = LEVEL) -> float:
-    """Return the distance up to which two of `count` images are near duplicates, by what real images do.
-
-    Honest images are sometimes nearly alike, the more often the more there are: the threshold is such that of `count`
-    images like the real ones a share of `level` has such a neighbour, and no larger for fewer images than the real
-    ones that are looked at. Many images need far smaller shares than few real ones show, so the lower tail of the
-    distances to the nearest other real image is taken for a power law through its 1 % and 10 % points; where the real
-    images are nearer to one another than it says, they decide. What lies below a third of the 1 % point is no chance:
-    there the real images repeat themselves, which lowers no threshold while it is less than 1 %. Repeats are found all
-    the same: of 60,000 images of Fashion-MNIST 62 go at the threshold for so many (9.1), 33 of these at less than 6
-    grey levels.
-
-    Args:
-        real: of real images; 4,000 of them, evenly spread over the rows, are compared with one another.
-        count: images among which each is looked for: those of the release and of the earlier ones.
-        level: share of honest images that may have such a neighbour, in (0, 0.1].
-
-    Returns:
-        Grey levels, in tenths; 0, which finds exact duplicates alone, with fewer than 200 real images.
-
-    Raises:
-        ValueError: count or level is out of range.
-    """
-    if count < 1 or not 0.0 < level <= 0.1:
-        raise ValueError(f"count = {count} and level = {level}, but count is from 1 up and level in (0, 0.1]")
-    if len(real) < LEAST_REAL:
-        return 0.0
-    looked_at = np.linspace(0, len(real) - 1, min(len(real), _MOST_REAL)).round().astype(np.int64)
-    distances = nearest_distances(real.take(looked_at))
-    low, middle = np.quantile(distances, [_LOW, _MIDDLE])
-    if low <= 0.0:  # the real images are repeats themselves
-        return 0.0
-    share = level * min(1.0, len(distances) / count)
-    root = max(float(np.log(middle / low)), 1e-6) / np.log(_MIDDLE / _LOW)
-    honest = distances[distances > _REPEAT * low]
-    resolved = max(share, 1.0 / len(honest))
-    seen = float(np.quantile(honest, resolved, method="lower")) * (share / resolved) ** root
-    return float(np.floor(10.0 * min(seen, low * (share / _LOW) ** root)) / 10.0)
-
-
-def nearest_distances(fingerprints: Fingerprints) -> Array:
-    """Return the distance [N] float64 of each picture to the nearest other one, as `NearIndex` has it; all with all."""
-    pictures = fingerprints.pictures
-    height, width = (side - 2 * SHIFT for side in pictures.shape[1:])
-    middles = {}
-    for y, x in OFFSETS:
-        middle = pictures[:, SHIFT + y : SHIFT + y + height, SHIFT + x : SHIFT + x + width]
-        flat = middle.reshape(len(pictures), -1).astype(np.float32)
-        middles[y, x] = flat - flat.mean(axis=1, keepdims=True)
-    fixed = middles[OFFSETS[0]]
-    lengths, nearest = np.square(fixed).sum(axis=1), np.full(len(pictures), np.inf, np.float32)
-    for moved in middles.values():
-        for start in range(0, len(pictures), _BLOCK):
-            block = moved[start : start + _BLOCK]
-            squared = np.square(block).sum(axis=1)[:, None] + lengths - 2 * block @ fixed.T
-            own = np.arange(len(block))
-            squared[own, start + own] = np.inf
-            nearest[start : start + _BLOCK] = np.minimum(nearest[start : start + _BLOCK], squared.min(axis=1))
-    result: Array = np.sqrt(nearest.clip(min=0.0).astype(np.float64) / (height * width))
-    return result
 
 
 class _Search:

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from gan.configuration.config import ReleaseConfig
 from gan.data.store.resident import Resident
 from gan.evaluation.real import RealImages
+from gan.metrics.fingerprints import Fingerprints
+from gan.metrics.near_threshold import near_threshold
 from gan.release.checks import Check, copy_check
-from gan.release.duplicates import Duplicates, find_duplicates, near_threshold
-from gan.release.fingerprints import Fingerprints
+from gan.release.duplicates import Duplicates, find_duplicates
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from fuzzing.target import target
+from gan.metrics.fingerprints import Fingerprints
 from gan.release.duplicates import find_duplicates
-from gan.release.fingerprints import Fingerprints
 
 NAME = "fingerprints.npz"
 PRINTS = Fingerprints.of(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 1), dtype=np.uint8))

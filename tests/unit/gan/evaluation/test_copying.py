@@ -51,3 +51,12 @@ def test_images_that_are_not_held_are_looked_at_in_blocks(sets, monkeypatch):
     for one, other in zip(found.pixel_pairs, wanted.pixel_pairs, strict=True):
         assert np.array_equal(one.training, other.training)
     assert 0 < max(watched.taken) <= 1024
+
+
+def test_images_too_small_for_pixels_are_said(sets):
+    generated, _, _, holdout, rng = sets
+    small = [evaluation_set(each.images[:60, :3, :3], np.arange(60), rng) for each in (generated, holdout, holdout)]
+    found = look_for_copies(*small)
+    assert "pixel_copies" not in found.metrics
+    assert "copies" in found.metrics
+    assert any("3x3x1 are too small" in each for each in found.warnings)

@@ -1,12 +1,11 @@
-"""Real digits, and what a careless copyist does to images."""
+"""Real digits as a model's training images, its scores and a release of it."""
 
-import io
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from sklearn.datasets import load_digits
 
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.metrics.evaluation import Evaluation
@@ -17,58 +16,19 @@ from gan.metrics.weights import INCEPTION_SHA256
 from gan.release.figures import release_evaluation
 
 
-def digit_images() -> tuple[np.ndarray, np.ndarray]:
-    """1,797 real digits [N, 16, 16, 1] uint8 and their labels."""
-    images, labels = load_digits(return_X_y=True)
-    wide = np.kron(images.reshape(-1, 8, 8), np.ones((1, 2, 2)))
-    return np.minimum(wide * 16, 255).astype(np.uint8)[..., None], labels.astype(np.int64)
-
-
-def shift(images: np.ndarray) -> np.ndarray:
-    return np.pad(images, ((0, 0), (1, 0), (0, 1), (0, 0)), mode="edge")[:, :-1, 1:]
-
-
-def recompress(images: np.ndarray) -> np.ndarray:
-    copies = []
-    for image in images:
-        file = io.BytesIO()
-        Image.fromarray(image.squeeze()).save(file, "JPEG", quality=90)
-        copies.append(np.asarray(Image.open(file)).reshape(image.shape))
-    return np.stack(copies)
-
-
-def add_noise(images: np.ndarray) -> np.ndarray:
-    return (images + np.random.default_rng(5).normal(0, 3, images.shape)).clip(0, 255).round().astype(np.uint8)
-
-
-@pytest.fixture(scope="session")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    return digit_images()
-
-
-@pytest.fixture(scope="session")
-def alterations() -> dict:
-    return {
-        "shifted": shift,
-        "recompressed": recompress,
-        "noised": add_noise,
-        "brighter": lambda images: (images.astype(int) + 8).clip(0, 255).astype(np.uint8),
-        "shifted and recompressed": lambda images: recompress(shift(images)),
-    }
-
-
 class ScoredDigits:
     """Digits in three parts: real images, those that a model was scored with, and a release of it; pixels for features.
 
     Args:
+        digits: images and labels.
         seed: of the parts.
     """
 
     names = tuple("0123456789")
     network = FeatureNetwork("pixels", INCEPTION_SHA256, "fp32", torch.device("cpu"), 16, lambda images: images)
 
-    def __init__(self, seed: int = 0) -> None:
-        images, labels = digit_images()
+    def __init__(self, digits: tuple[np.ndarray, np.ndarray], seed: int = 0) -> None:
+        images, labels = digits
         order = np.random.default_rng(seed).permutation(len(images))
         self.parts = [(images[rows], labels[rows]) for rows in np.split(order, 3)]
         self.reference = self.as_set(*self.part(0))
@@ -101,10 +61,10 @@ class ScoredDigits:
 
 
 @pytest.fixture(scope="session")
-def scored_digits() -> ScoredDigits:
-    return ScoredDigits()
+def scored_digits(digits) -> ScoredDigits:
+    return ScoredDigits(digits)
 
 
 @pytest.fixture(scope="session")
-def score_digits() -> type[ScoredDigits]:
-    return ScoredDigits
+def score_digits(digits) -> Callable[[int], ScoredDigits]:
+    return partial(ScoredDigits, digits)

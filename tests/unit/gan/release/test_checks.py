@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from gan.metrics.evaluation import Metric
+from gan.metrics.fingerprints import Fingerprints
+from gan.metrics.near_threshold import near_threshold
 from gan.privacy.audit import Figure, PrivacyAudit
 from gan.release.checks import (
     CHANCE,
@@ -16,8 +18,7 @@ from gan.release.checks import (
     label_check,
     privacy_checks,
 )
-from gan.release.duplicates import find_duplicates, near_threshold
-from gan.release.fingerprints import Fingerprints
+from gan.release.duplicates import find_duplicates
 from gan.release.labels import Mistaken
 from gan.release.near_copies import CopyLook
 from gan.release.selection import Tally

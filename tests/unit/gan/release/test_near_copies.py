@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan.evaluation.copy_shares import LEVEL
-from gan.metrics.copies import find_pixel_copies
+from gan.metrics.pixel_copies import find_pixel_copies
 from gan.release.near_copies import EXACT_COPY, NEAR_COPY, SHIFTED_COPY, CopyLook
 
 NONE = np.zeros(0, np.int64)
@@ -35,12 +35,14 @@ def test_exact_and_mirrored_copies(sets, look):
     assert set(words(look, sets[0][:40, :, ::-1])) <= {NEAR_COPY, SHIFTED_COPY}
 
 
-def test_scores_are_those_of_the_metric(sets, look):
+def test_what_is_rejected_is_what_an_evaluation_counts(sets, look):
+    """One look for both: the same images, by the same thresholds."""
     training, holdout, drawn = sets
-    found = find_pixel_copies(drawn, training, holdout, level=LEVEL / 2, pairs=len(drawn))
-    scores = {pair.generated: pair.score for pair in found.pairs}
-    assert look.scores(drawn) == pytest.approx([scores[row] for row in range(len(drawn))], rel=1e-6)
+    planted = np.concatenate([training[:20, :, ::-1], drawn])
+    found = find_pixel_copies(planted, training, holdout, level=LEVEL)
+    assert found.share.value == np.mean(look(planted, NONE) > 0)
     assert look.thresholds.score == found.threshold
+    assert look.thresholds.holdout_share == found.holdout_share
 
 
 @pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.slow)])

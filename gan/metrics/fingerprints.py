@@ -20,6 +20,8 @@ Rows = npt.NDArray[np.int64]
 SIDE = 32
 """Of a picture at most. Smaller ones cannot tell: shrunk from 28 to 16 pixels, a Fashion-MNIST image that was shifted
 by one pixel is as far from itself as from the next real one."""
+LEAST_SIDE = 4
+"""Of an image."""
 _LUMA = (299, 587, 114)  # thousandths; whole numbers give the same picture on every machine
 _MOST_BYTES = 2**33
 """Of a file: eight million pictures of 32 pixels."""
@@ -52,7 +54,12 @@ class Fingerprints:
         Raises:
             ValueError: the images have another shape or dtype, or are smaller than 4 pixels.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or min(images.shape[1:3]) < 4:
+        if (
+            images.dtype != np.uint8
+            or images.ndim != 4
+            or images.shape[3] not in (1, 3)
+            or min(images.shape[1:3]) < LEAST_SIDE
+        ):
             raise ValueError(f"images are {images.shape} {images.dtype}, expected [N, H, W, 1 or 3] uint8 from 4 px up")
         digests = b"".join(hashlib.sha256(image.tobytes()).digest()[:16] for image in images)
         return cls(np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, 2), _pictures(images))
@@ -109,7 +116,7 @@ class Fingerprints:
             and pictures.dtype == np.uint8
             and (digests.ndim, pictures.ndim) == (2, 3)
             and digests.shape == (len(pictures), 2)
-            and min(pictures.shape[1:]) >= 4
+            and min(pictures.shape[1:]) >= LEAST_SIDE
             and max(pictures.shape[1:]) <= SIDE
         )
 

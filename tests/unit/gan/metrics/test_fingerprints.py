@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gan.errors import InputError
-from gan.release.fingerprints import Fingerprints
+from gan.metrics.fingerprints import Fingerprints
 
 RNG = np.random.default_rng(0)
 
