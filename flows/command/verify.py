@@ -35,7 +35,8 @@ def verify(
     key, missing and further files, and images that the generator does not
     make of their seed and label. It needs neither the registry nor this
     home: without them nothing is drawn again, and it says so. The release
-    is only read. Exit status 1 where something is wrong.
+    is only read. Exit status 1 where something is wrong, and where the
+    release was recalled or lies in quarantine.
     """
     answer = Answer()
     settings = read_settings()
@@ -74,7 +75,17 @@ def verified_lines(found: "Verified") -> list[str]:
         f"marks      {found.marked} of {found.images} images say that they are synthetic",
         f"signature  {signature}",
         f"again      {found.regenerated} images drawn: {again}" if found.regenerated else "again      no image drawn",
+        f"state      {found.state or 'not known'}",
         *(f"note       {each}" for each in found.notes),
         *(f"wrong      {each.sentence}" for each in found.problems),
-        f"verdict    {'as it was made' if found.sound else 'not as it was made'}",
+        f"verdict    {'as it was made' if found.as_made else 'not as it was made'}{_unfit(found)}",
     ]
+
+
+def _unfit(found: "Verified") -> str:
+    """Why a release is not to be used, however it was made."""
+    if found.state in (None, "published"):
+        return ""
+    joined = "but" if found.as_made else "and"
+    why = f": {found.reason}" if found.reason else ""
+    return f", {joined} {found.state} and not to be used{why}"

@@ -4,17 +4,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from gan.errors import InputError
 from gan.text.shown import inert
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import RELEASES, client, experiment_id
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+from tasks.tracking.client import RELEASES, client
+from tasks.tracking.past import PastRun, past_run, past_runs
 
 STATE = "state"
 BEFORE_SETTING = "gan-generator"  # whose releases they are that were drawn before the model's name was a setting
@@ -59,9 +56,9 @@ class ReleaseRecord(BaseModel):
     drawn_at: str
 
     @classmethod
-    def of(cls, run: "Run") -> "ReleaseRecord":
+    def of(cls, run: PastRun) -> "ReleaseRecord":
         """Read the tags of a run."""
-        tags = run.data.tags
+        tags = run.tags
         state = State(tags[STATE]) if tags.get(STATE) in set(State) else State.PUBLISHED
         count, version = tags.get("num_images", ""), tags.get("model_version", "")
         return cls(
@@ -71,8 +68,8 @@ class ReleaseRecord(BaseModel):
             version=int(version) if version.isdecimal() else 0,
             num_images=int(count) if count.isdecimal() else None,
             md5=tags.get("release_md5"),
-            run_id=run.info.run_id,
-            drawn_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            run_id=run.run_id,
+            drawn_at=datetime.fromtimestamp(run.started / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         )
 
     @property
@@ -104,7 +101,31 @@ def releases(settings: Settings) -> list[ReleaseRecord]:
 
 def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
     """Return the release that a run of `ganflow-releases` recorded."""
-    return ReleaseRecord.of(client(settings).get_run(run_id))
+    run = past_run(settings, run_id)
+    assert run is not None, "it was recorded by this command"
+    return ReleaseRecord.of(run)
+
+
+def release_like(
+    settings: Settings, *, name: str, version: int, training_run: str, md5: str | None
+) -> ReleaseRecord | None:
+    """Return what the registry knows of a release that lies anywhere; None where it knows none like it.
+
+    Args:
+        settings: where the registry is, and the model's name.
+        name: of the release.
+        version: that drew it.
+        training_run: of that version.
+        md5: DVC's name of its bytes, None where they cannot be read. Of bytes that the registry does not know, for they
+            were never tracked, or were changed, what was said last of the name holds.
+    """
+    found = [
+        ReleaseRecord.of(run)
+        for run in _runs(settings, version)
+        if run.tags.get("release") == name and run.tags.get("training_run") == training_run
+    ]
+    same = [record for record in found if record.md5 is not None and record.md5 == md5] or found[:1]
+    return next((record for record in same if record.state is not State.PUBLISHED), same[0] if same else None)
 
 
 def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
@@ -113,7 +134,7 @@ def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
     Raises:
         InputError: there is no such release, or it was never published.
     """
-    runs = [run for run in _runs(settings) if run.data.tags.get("release") == name]
+    runs = [run for run in _runs(settings) if run.tags.get("release") == name]
     if not runs:
         there = ", ".join(each.name for each in releases(settings)[:5]) or "none"
         raise InputError(f"there is no release {name} of {settings.model}: `ganflow releases` lists them ({there})")
@@ -121,7 +142,7 @@ def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
         raise InputError(f"release {name} is quarantined and was never published: there is nothing to recall")
     for run in runs:
         _mark(settings, run, State.RECALLED, why)
-    return release_of_run(settings, runs[0].info.run_id)
+    return release_of_run(settings, runs[0].run_id)
 
 
 def recall_releases(settings: Settings, version: int, why: str) -> None:
@@ -137,8 +158,8 @@ def recalled_releases(settings: Settings, version: int) -> list[str]:
     return sorted({record.name for record in found if record.state is State.RECALLED})
 
 
-def _mark(settings: Settings, run: "Run", state: State, why: str) -> None:
-    registry, run_id = client(settings), run.info.run_id
+def _mark(settings: Settings, run: PastRun, state: State, why: str) -> None:
+    registry, run_id = client(settings), run.run_id
     # The reason first: what is recalled says why, whenever this is killed.
     registry.set_tag(run_id, state.because, inert(why))
     registry.set_tag(run_id, f"{state}_by", settings.user)
@@ -146,14 +167,9 @@ def _mark(settings: Settings, run: "Run", state: State, why: str) -> None:
     registry.set_tag(run_id, STATE, str(state))
 
 
-def _runs(settings: Settings, version: int | None = None) -> Iterator["Run"]:
+def _runs(settings: Settings, version: int | None = None) -> Iterator[PastRun]:
     """Runs of releases of this model, the newest first; of all of its versions, or one."""
-    registry = client(settings)
-    experiment, token = experiment_id(registry, settings, RELEASES), None
-    where = "tags.model_version != ''" if version is None else f"tags.model_version = '{version}'"
-    newest = ["attributes.start_time DESC"]
-    while True:
-        found = registry.search_runs([experiment], where, order_by=newest, page_token=token)
-        yield from (run for run in found if run.data.tags.get("model", BEFORE_SETTING) == settings.model)
-        if not (token := found.token):
-            return
+    wanted = {} if version is None else {"model_version": str(version)}
+    for run in past_runs(settings, RELEASES, wanted, holds="model_version"):
+        if run.tags.get("model", BEFORE_SETTING) == settings.model:
+            yield run

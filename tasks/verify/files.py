@@ -36,7 +36,7 @@ def read_stated(content: bytes) -> Stated:
     return stated
 
 
-def verify_files(folder: Path, content: bytes, stated: Stated, findings: Findings) -> tuple[int, set[str]]:
+def verify_files(folder: Path, content: bytes, stated: Stated, findings: Findings) -> tuple[int, set[str], str | None]:
     """Compare each file with its sha256, and look for missing and further ones.
 
     Args:
@@ -46,7 +46,8 @@ def verify_files(folder: Path, content: bytes, stated: Stated, findings: Finding
         findings: where to say what is wrong.
 
     Returns:
-        How many files were compared, and those that are not as the manifest says.
+        How many files were compared, those that are not as the manifest says, and DVC's md5 of all that is there, None
+        where some of it cannot be read.
     """
     there = set(_files_below(folder))
     missing = sorted(stated.files.keys() - there)
@@ -72,9 +73,10 @@ def verify_files(folder: Path, content: bytes, stated: Stated, findings: Finding
         findings.wrong("missing", f"missing, although {MANIFEST} names them: {some(missing)}")
     if extra:
         findings.wrong("extra", f"no part of the release, for {MANIFEST} does not name them: {some(extra)}")
-    if not (changed or missing or extra or unreadable):
-        _compare_with_pointer(folder, md5s, findings)
-    return compared, {*changed, *missing, *unreadable}
+    md5 = None if extra or unreadable else md5_of(written_list(md5s))
+    if md5 and not (changed or missing):
+        _compare_with_pointer(folder, md5, findings)
+    return compared, {*changed, *missing, *unreadable}, md5
 
 
 def verify_signature(
@@ -117,7 +119,7 @@ def verify_signature(
     return signature.fingerprint
 
 
-def _compare_with_pointer(folder: Path, md5s: dict[str, str], findings: Findings) -> None:
+def _compare_with_pointer(folder: Path, md5: str, findings: Findings) -> None:
     """Where DVC tracks the release beside its folder, its pointer tells of a changed manifest, too."""
     pointer = folder.with_name(f"{folder.name}.dvc")
     try:
@@ -125,7 +127,7 @@ def _compare_with_pointer(folder: Path, md5s: dict[str, str], findings: Findings
     except DatasetError:
         findings.note(f"{pointer.name} is malformed, so the version that DVC tracks was not compared")
         return
-    if wanted and md5_of(written_list(md5s)) != wanted:
+    if wanted and md5 != wanted:
         findings.wrong(
             "manifest", f"{MANIFEST} or {SIGNATURE} is not of the version that {pointer.name} names: it was changed"
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from gan.configuration.vocabulary import Precision, ReleaseFormat
+from tasks.releases.states import State
 
 Kind = Literal[
     "manifest", "signature", "key", "missing", "extra", "file", "rows", "pixels", "mark", "generator", "not checked"
@@ -49,6 +50,13 @@ class StatedImage(_Read):
         return self.height, self.width, self.channels
 
 
+class StatedCheck(_Read):
+    """What was found of it before it was published."""
+
+    passed: bool
+    said: str
+
+
 class Stated(_Read):
     """What a verification needs of a manifest, which says more.
 
@@ -61,6 +69,7 @@ class Stated(_Read):
         files: sha256 by path.
         marks: what each image's metadata says; None in releases of before there were marks.
         signed_by: fingerprint of the key that signed; None where no key was given.
+        checks: what it was looked at for; none in releases of before there were checks.
     """
 
     name: str
@@ -71,6 +80,7 @@ class Stated(_Read):
     files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     marks: dict[str, str] | None = None
     signed_by: str | None = None
+    checks: tuple[StatedCheck, ...] = ()
 
 
 class Problem(BaseModel):
@@ -119,6 +129,8 @@ class Verified(BaseModel):
         regenerated: images that were drawn again.
         equal: of these, equal bit by bit.
         near: of these, as near as another kind of processor comes: `gan.generation.precision.same_image`.
+        state: whether it may be used, as far as registry and manifest say; None: neither does.
+        reason: why it may not; None where it may.
         notes: what was not looked at, and why.
         problems: what is wrong; none in a release that is as it was made.
     """
@@ -137,14 +149,22 @@ class Verified(BaseModel):
     regenerated: int = 0
     equal: int = 0
     near: int = 0
+    state: State | None = None
+    reason: str | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def sound(self) -> bool:
-        """Whether nothing is wrong."""
+    def as_made(self) -> bool:
+        """Whether nothing is wrong with its bytes."""
         return not self.problems
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def sound(self) -> bool:
+        """Whether it is as it was made, and neither recalled nor quarantined."""
+        return self.as_made and self.state in (None, State.PUBLISHED)
 
 
 def some(names: Sequence[object]) -> str:

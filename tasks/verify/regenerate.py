@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,11 +11,11 @@ from gan.errors import GanflowError
 from gan.generation.precision import same_image
 from gan.generation.sampling import Program
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import SQLITE
 from tasks.tracking.registry import load_program
 from tasks.tracking.versions import RegisteredModel, find_model
 from tasks.verify.images import Sampled
 from tasks.verify.record import Findings, Stated, some
+from tasks.verify.state import no_registry
 
 _MOST_BATCH = 2**12
 """A manifest may say anything: beyond this, batches have long stopped to change a bit."""
@@ -41,9 +40,8 @@ def registered_program(settings: Settings, stated: Stated) -> tuple[RegisteredMo
     Raises:
         CannotRegenerateError: there is no registry here, it is away, or it does not have that very version.
     """
-    database = settings.tracking_uri.removeprefix(SQLITE)
-    if database != settings.tracking_uri and not Path(database).exists():
-        raise CannotRegenerateError(f"there is no registry at {settings.tracking_place}")
+    if missing := no_registry(settings):
+        raise CannotRegenerateError(missing)
     wanted = stated.model
     own = settings.model_copy(update={"ganflow_model": wanted.name})
     try:

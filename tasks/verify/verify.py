@@ -6,11 +6,13 @@ from pathlib import Path
 
 from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
+from tasks.generate.names import quarantine
 from tasks.runtime.settings import Settings
 from tasks.verify.files import read_stated, verify_files, verify_signature
 from tasks.verify.images import ImagesLooked, verify_images
 from tasks.verify.record import Findings, Stated, Verified
 from tasks.verify.regenerate import CannotRegenerateError, Regenerated, regenerate, registered_program
+from tasks.verify.state import release_state
 
 SAMPLE = 64
 
@@ -21,7 +23,7 @@ def find_release(settings: Settings, named: str) -> Path:
     Raises:
         InputError: there is none.
     """
-    for folder in (Path(named), settings.synthetic_dir / named):
+    for folder in (Path(named), settings.synthetic_dir / named, quarantine(settings) / named):
         if (folder / MANIFEST).is_file():
             return folder.absolute()
     if (pointer := settings.synthetic_dir / f"{named}.dvc").is_file():
@@ -58,7 +60,7 @@ def verify(
         signed_by = verify_signature(folder, content, None, trusted, findings)
         return _verified(folder, None, findings, signed_by=signed_by)
     signed_by = verify_signature(folder, content, stated.signed_by, trusted, findings)
-    compared, changed = verify_files(folder, content, stated, findings)
+    compared, changed, md5 = verify_files(folder, content, stated, findings)
     looked = verify_images(
         folder,
         stated,
@@ -69,6 +71,7 @@ def verify(
         on_progress=lambda done: on_progress(done, stated.generation.num_images),
     )
     again = _drawn_again(settings, stated, looked, findings, asked=sample)
+    state, reason = release_state(settings, stated, md5, findings)
     return _verified(
         folder,
         stated,
@@ -81,6 +84,8 @@ def verify(
         regenerated=again.drawn,
         equal=again.equal,
         near=again.near,
+        state=state,
+        reason=reason,
     )
 
 

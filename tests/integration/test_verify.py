@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -16,10 +17,12 @@ from PIL import Image
 from gan.data.pixels.png import decode_png
 from gan.release.marks import read_mark
 from tasks.dataset.repository import track_release
+from tasks.generate.names import quarantine
+from tasks.releases.states import State, recall
 from tasks.runtime.settings import Settings
-from tasks.tracking.client import TRAINING, run
+from tasks.tracking.client import RELEASES, TRAINING, run
 from tasks.tracking.registry import register_version
-from tasks.verify.verify import verify
+from tasks.verify.verify import find_release, verify
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +99,49 @@ def test_a_tracked_release_is_held_against_what_dvc_wrote(settings, folder):
     (folder / "manifest.json.sig").unlink()
     seal(folder, key=None, name="other")
     assert kinds(verify(settings, folder, sample=0)) == {"manifest"}
+
+
+def recorded(settings, folder, version, md5=None, **tags):
+    facts = {"release": folder.name, "model": version.name, "model_version": "1", "training_run": version.run_id}
+    with run(settings, RELEASES, folder.name, facts | ({"release_md5": md5} if md5 else {}) | tags):
+        pass
+
+
+def test_a_recalled_release_is_told_wherever_its_bytes_lie(settings, folder, version, tmp_path):
+    assert verify(settings, folder, sample=0).state is None
+    md5, _ = track_release(settings, folder)
+    recorded(settings, folder, version, md5)
+    found = verify(settings, folder, sample=0)
+    assert (found.state, found.reason, found.sound) == (State.PUBLISHED, None, True)
+    recall(settings, folder.name, "stripes")
+    copy = shutil.copytree(folder, tmp_path / "theirs")
+    for place in (folder, copy):
+        found = verify(settings, place, sample=0)
+        assert (found.state, found.reason) == (State.RECALLED, "stripes")
+        assert (found.as_made, found.sound) == (True, False)
+
+
+def test_of_two_releases_of_a_name_each_has_its_own_state(settings, folder, version):
+    md5, _ = track_release(settings, folder)
+    recorded(settings, folder, version, md5)
+    recorded(settings, folder, version, "0" * 32, state="recalled", recalled_because="other bytes")
+    assert verify(settings, folder, sample=0).state is State.PUBLISHED
+    # Changed bytes are nobody's: what was said last of the name holds.
+    (folder / "README.md").chmod(0o644)
+    (folder / "README.md").write_text("changed")
+    found = verify(settings, folder, sample=0)
+    assert (found.state, found.as_made) == (State.RECALLED, False)
+    seal(folder, key=None, name=folder.name, model={"name": version.name, "version": 1, "run_id": RUN})
+    assert verify(settings, folder, sample=0).state is None  # a registry may have other versions of these numbers
+
+
+def test_a_release_in_quarantine_is_found_by_its_name_and_said_to_be_there(settings, folder, version):
+    place = quarantine(settings) / folder.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.rename(place)
+    recorded(settings, folder, version, state="quarantined", quarantined_because="copies")
+    found = verify(settings, find_release(settings, folder.name), sample=0)
+    assert (found.state, found.reason, found.sound) == (State.QUARANTINED, "copies", False)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from flows.command.verify import verified_lines
 from gan.release.xmp import CREATOR_TOOL, SOURCE_TYPE, TRAINED_ALGORITHMIC_MEDIA
 from tasks.generate.signature import PASSPHRASE, Signature
+from tasks.releases.states import State
 from tasks.verify.record import Problem, Verified
 
 PAGE = (Path(__file__).parents[2] / "docs/releases.md").read_text("utf-8")
@@ -20,11 +21,16 @@ SOUND = Verified(
     key_compared=True,
     regenerated=25,
     equal=25,
+    state=State.PUBLISHED,
     **FACTS,
 )
+RECALLED = SOUND.model_copy(update={"state": State.RECALLED, "reason": "the ones have stripes"})
 CHANGED = Verified(
     path="/home/anna/copy",
-    notes=("nothing was drawn again: there is no registry at sqlite:////home/anna/mlflow.db",),
+    notes=(
+        "nothing was drawn again: there is no registry at sqlite:////home/anna/mlflow.db",
+        "whether it was recalled is not known: there is no registry at sqlite:////home/anna/mlflow.db",
+    ),
     problems=(
         Problem(kind="manifest", sentence=f"manifest.json is not what {KEY} signed: it was changed since then"),
         Problem(kind="rows", sentence="manifest.json counts other images of each class than there are"),
@@ -36,6 +42,10 @@ CHANGED = Verified(
 @pytest.mark.parametrize("found", [SOUND, CHANGED], ids=["sound", "changed"])
 def test_it_shows_what_the_verb_prints(found):
     assert "\n".join(verified_lines(found)) in PAGE
+
+
+def test_it_shows_the_verdict_on_a_recalled_release():
+    assert verified_lines(RECALLED)[-1] in PAGE
 
 
 def test_it_names_the_mark_and_the_variable():

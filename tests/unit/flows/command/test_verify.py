@@ -7,9 +7,10 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from fuzzing.releases import KEY, OTHER_KEY, release
+from fuzzing.releases import KEY, OTHER_KEY, release, seal
 
 from flows.command.verify import verified_lines
+from tasks.releases.states import State
 from tasks.verify.record import Problem, Verified
 
 
@@ -34,6 +35,7 @@ def test_lines_say_what_was_looked_at():
         regenerated=64,
         equal=63,
         near=1,
+        state=State.PUBLISHED,
         notes=("a note",),
         problems=(Problem(kind="mark", sentence="1 image (row 3) is without the mark"),),
     )
@@ -43,6 +45,7 @@ def test_lines_say_what_was_looked_at():
         "marks      99 of 100 images say that they are synthetic",
         "signature  by sha256:ab, the key that you trust",
         "again      64 images drawn: 63 equal bit by bit, 1 within one grey level",
+        "state      published",
         "note       a note",
         "wrong      1 image (row 3) is without the mark",
         "verdict    not as it was made",
@@ -50,8 +53,18 @@ def test_lines_say_what_was_looked_at():
     assert verified_lines(Verified(name="r", path="/r"))[3:] == [
         "signature  none that holds",
         "again      no image drawn",
+        "state      not known",
         "verdict    as it was made",
     ]
+
+
+@pytest.mark.parametrize("state", [State.RECALLED, State.QUARANTINED])
+def test_what_is_not_to_be_used_does_not_look_fine(state):
+    found = Verified(name="r", path="/r", state=state, reason="stripes")
+    assert verified_lines(found)[-1] == f"verdict    as it was made, but {state} and not to be used: stripes"
+    assert (found.as_made, found.sound) == (True, False)
+    damaged = found.model_copy(update={"problems": (Problem(kind="mark", sentence="stripped"),), "reason": None})
+    assert verified_lines(damaged)[-1] == f"verdict    not as it was made, and {state} and not to be used"
 
 
 def test_it_ends_with_one_where_something_is_wrong_and_makes_nothing(tmp_path):
@@ -66,6 +79,14 @@ def test_it_ends_with_one_where_something_is_wrong_and_makes_nothing(tmp_path):
     assert "wrong      signed by another key: sha256:" in done.stdout
     assert done.stdout.splitlines()[-1] == "verdict    not as it was made"
     assert not (tmp_path / "home").exists()
+
+
+def test_what_its_own_checks_refused_ends_with_one_without_a_registry(tmp_path):
+    folder = seal(release(tmp_path / "v3-001"), checks=[{"check": "copies", "passed": False, "said": "3 copies"}])
+    done = run(tmp_path, str(folder), "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["as_made"], told["sound"]) == (1, True, False), done.stderr
+    assert (told["state"], told["reason"]) == ("quarantined", "3 copies")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,24 @@
 """A release's record, read from the tags of its run; the states themselves are tested on a registry."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from tasks.releases.states import ReleaseRecord, State
+from tasks.tracking.past import PastRun
 
 
 def of(**tags):
-    info = SimpleNamespace(run_id="r", start_time=1_800_000_000_000)
-    return ReleaseRecord.of(SimpleNamespace(data=SimpleNamespace(tags=tags), info=info))
+    started = 1_800_000_000_000
+    return ReleaseRecord.of(
+        PastRun(
+            run_id="r",
+            experiment="ganflow-releases",
+            status="FINISHED",
+            started=started,
+            tags=tags,
+            params={},
+            metrics={},
+        )
+    )
 
 
 def test_all_tags():

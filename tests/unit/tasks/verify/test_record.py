@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from tasks.releases.states import State
 from tasks.verify.record import Findings, StatedModel, Verified, some
 
 
@@ -15,6 +16,7 @@ def test_some_names_stand_for_all():
 def test_a_release_is_sound_without_problems():
     findings = Findings()
     assert Verified(name="r", path="/r", problems=tuple(findings.problems)).sound
+    assert Verified(name="r", path="/r", state=State.PUBLISHED).sound
     findings.wrong("mark", "stripped")
     found = Verified(name="r", path="/r", problems=tuple(findings.problems))
     assert not found.sound

@@ -67,11 +67,15 @@ def test_a_release_that_is_as_it_was_made(home, folder):
         "regenerated": 0,
         "equal": 0,
         "near": 0,
+        "state": None,
+        "reason": None,
         "problems": [],
+        "as_made": True,
         "sound": True,
     }
-    (note,) = found.notes
-    assert note.startswith("nothing was drawn again: there is no registry at ")
+    drawn_again, recalled = found.notes
+    assert drawn_again.startswith("nothing was drawn again: there is no registry at ")
+    assert recalled.startswith("whether it was recalled is not known: there is no registry at ")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert not (home.home / "mlflow.db").exists()
     assert not home.state_dir.exists()
