@@ -30,7 +30,7 @@ from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
 from tasks.runtime.progress import Reporter
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import read_program
+from tasks.tracking.registry import read_program, truncated
 from tasks.tracking.runs import run_artifact
 from tasks.tracking.versions import RegisteredModel
 from tasks.train.step import TRAINING_DIGESTS
@@ -75,6 +75,7 @@ def make_release(
     config = wanted.configuration.config
     quotas = asked_quotas(settings, model, config.release)
     content, file = read_program(settings, model)
+    content = truncated(settings, model, content, config.release.truncation)
     program = load_program_bytes(content, file)
     reporter.begin("generating", sum(quotas))
     return build_release(

@@ -33,6 +33,7 @@ class StatedGeneration(_Read):
     num_images: Annotated[int, Field(ge=0)]
     batch_size: Annotated[int, Field(ge=1)]
     format: ReleaseFormat = "parquet"
+    truncation: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
 
 
 class StatedImage(_Read):
