@@ -35,6 +35,7 @@ def generate(
     fill: Annotated[int, Field(ge=1)] | None = None,
     format: ReleaseFormat | None = None,
     shard_images: Annotated[int, Field(ge=1)] | None = None,
+    truncation: Annotated[float, Field(gt=0.0, le=1.0)] | None = None,
     workers: Annotated[int, Field(ge=1)] | None = None,
     require_license: bool = False,
 ) -> Released | State:
@@ -53,11 +54,14 @@ def generate(
         fill: images that each class of `data/` shall have together with the release; those that have as many get none.
         format: of the files.
         shard_images: most images in a shard.
+        truncation: psi, how far from the mean of its class an image is drawn, of how far it would.
         workers: processes that draw; without a number this one, or all of a cluster.
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
     """
     settings = Settings()
-    changes = release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images)
+    changes = release_overrides(
+        n=n, balance=balance, fill=fill, format=format, shard_images=shard_images, truncation=truncation
+    )
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
     if later := later_run_due():

@@ -82,6 +82,10 @@ class UnsafeModelError(InputError):
     """A model's file that holds more than tensors and a graph, and so might run code of whoever wrote it."""
 
 
+class TruncationError(InputError):
+    """A registered program whose network cannot be had, and so nothing between its input and its pixels."""
+
+
 class ReleaseError(InputError):
     """A release that exists with other settings, or whose files do not match its manifest."""
 

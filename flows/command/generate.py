@@ -8,6 +8,7 @@ import typer
 from flows.command.console import Answer, prepare
 from flows.command.options import Json, Model, Overrides, OwnPreset
 from gan.configuration.vocabulary import ReleaseFormat
+from gan.errors import InputError
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
 Count = Annotated[
@@ -28,6 +29,14 @@ Fill = Annotated[
 Format = Annotated[ReleaseFormat | None, typer.Option(help="Of the files; parquet if not given.")]
 ShardImages = Annotated[
     int | None, typer.Option(min=1, help="Most images in a file; 10,000 if not given, fewer of large images.")
+]
+Truncation = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PSI",
+        max=1,
+        help="Draw images nearer to the mean of their class: above 0, less varied; 1: as they are.",
+    ),
 ]
 Processes = Annotated[
     int | None,
@@ -51,6 +60,7 @@ def generate(
     fill: Fill = None,
     format: Format = None,
     shard_images: ShardImages = None,
+    truncation: Truncation = None,
     workers: Processes = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
@@ -87,7 +97,9 @@ def generate(
 
     changes = [
         *overrides,
-        *release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images),
+        *release_overrides(
+            n=n, balance=balance, fill=fill, format=format, shard_images=shard_images, truncation=truncation
+        ),
     ]
     require_resolvable(preset, changes)
     settings = begin()
@@ -121,14 +133,19 @@ def sample(
     label: Annotated[int, typer.Option("--label", "-l", help="Class; -1 draws it from the seed.")] = -1,
     n: Annotated[int, typer.Option("--n", "-n", min=1, max=10_000, help="Images.")] = 64,
     seed: Annotated[int, typer.Option(min=0, max=LAST_FIRST_SEED, help="First seed.")] = 0,
+    truncation: Truncation = None,
     model: Model = "champion",
     as_json: Json = False,
 ) -> None:
     """Draw a grid of samples into a PNG file; no server is needed."""
     answer = Answer()
+    psi = 1.0 if truncation is None else truncation
+    if not 0.0 < psi <= 1.0:
+        raise InputError(f"--truncation {truncation:g} is not above 0 and at most 1: give 0.7, say")
     settings = prepare()
     from tasks.generate.samples import write_samples
 
-    version = write_samples(settings, model, output, label=label, count=n, seed=seed)
+    version = write_samples(settings, model, output, label=label, count=n, seed=seed, psi=psi)
     facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}
+    facts |= {"truncation": psi} if psi < 1.0 else {}
     answer.give(facts, [f"samples   {output}: {n} images of version {version}"], as_json)

@@ -40,6 +40,9 @@ class ReleaseConfig(Frozen):
     max_attempts: Annotated[int, Field(ge=1, le=10**6)] = Field(
         20, description="how often an image is drawn that is rejected, before the release fails"
     )
+    truncation: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0, description="psi: how far from the mean of its class an image is drawn, of how far it would; 1: as it is"
+    )
     reject_copies: bool = Field(True, description="draw what is a copy of a training image, or nearly one, again")
     reject_duplicates: bool = Field(True, description="draw what repeats an image of this or an earlier release again")
     check_images: Annotated[int, Field(ge=0, le=10**6)] = Field(

@@ -18,10 +18,12 @@ class SeededGenerator(nn.Module):
 
     Args:
         G: a trained generator, usually G_ema; a copy of it on the CPU, in the form for drawing, takes its place.
+        psi: factor of z, see `gan.generation.truncation`; what is registered has 1.
     """
 
-    def __init__(self, G: Generator) -> None:
+    def __init__(self, G: Generator, psi: float = 1.0) -> None:
         super().__init__()
+        self.psi = psi
         self.G = copy.deepcopy(G).cpu().eval().for_drawing().eval().requires_grad_(False)
         for parameter in self.G.parameters():
             parameter.data = parameter.data.contiguous()  # torch.export.save warns of any other memory order
@@ -37,7 +39,8 @@ class SeededGenerator(nn.Module):
         """
         seeds = seed_label[:, 0]
         labels = resolve_labels(seeds, seed_label[:, 1], self.G.num_classes)
-        return to_uint8(self.G(normal(seeds, Purpose.LATENT, self.G.latent_dim), labels))
+        z = normal(seeds, Purpose.LATENT, self.G.latent_dim)
+        return to_uint8(self.G(z if self.psi == 1.0 else self.psi * z, labels))
 
 
 def export_program(generator: SeededGenerator) -> torch.export.ExportedProgram:

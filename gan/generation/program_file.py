@@ -80,18 +80,23 @@ def load_program_bytes(
     Raises:
         UnsafeModelError: as of `load_program_file`.
     """
-    require_plain_program(content, name)
-    try:
-        with _silent_loader():
-            exported = torch.export.load(io.BytesIO(content))
-    except Exception as error:  # whatever PyTorch makes of a graph that does not fit together
-        raise _refusal(name, f"PyTorch cannot read it: {type(error).__name__}") from None
+    exported = load_exported(content, name)
     if device is not None and device.type != "cpu":
         exported = move_to_device_pass(exported, device)
     if precision == "bf16":
         return in_bf16(exported, device or torch.device("cpu"))
     program: Program = exported.module()
     return program
+
+
+def load_exported(content: bytes, name: str) -> torch.export.ExportedProgram:
+    """As `load_program_bytes`, with the weights by their names, on the CPU."""
+    require_plain_program(content, name)
+    try:
+        with _silent_loader():
+            return torch.export.load(io.BytesIO(content))
+    except Exception as error:  # whatever PyTorch makes of a graph that does not fit together
+        raise _refusal(name, f"PyTorch cannot read it: {type(error).__name__}") from None
 
 
 @contextlib.contextmanager

@@ -22,6 +22,45 @@ def build_generator(network: "NetworkConfig", *, channels: int, num_classes: int
     return generator
 
 
+def rebuild_generator(network: "NetworkConfig", state: Any, *, channels: int, num_classes: int) -> Generator:
+    """Return a generator with the weights of one, or of its form for drawing; as `build_generator`, of anyone's.
+
+    Args:
+        network: its section of a configuration.
+        state: should be tensors by name, as of `state_dict`.
+        channels: image channels.
+        num_classes: classes, 0 for an unconditional generator.
+
+    Raises:
+        ValueError: these are not the weights of such a network.
+    """
+    there = _sizes(state)
+    unfit = ValueError("the weights are those of another network")
+    if len(network.widths) * network.blocks_per_stage > len(there):
+        raise unfit  # before as many layers are made as it asks for
+    shape = {"channels": channels, "num_classes": num_classes}
+    try:
+        # Without memory first: a configuration may ask for more than there is, its tensors cannot.
+        with torch.device("meta"):
+            plain = build_generator(network, **shape)
+            fits_plain, fits_drawing = (_sizes(each.state_dict()) == there for each in (plain, plain.for_drawing()))
+    except Exception as error:  # whatever PyTorch makes of a network that cannot be
+        raise ValueError(f"there is no such network: {type(error).__name__}") from None
+    if not (fits_plain or fits_drawing):
+        raise unfit
+    generator = build_generator(network, **shape)
+    generator = generator if fits_plain else generator.for_drawing()
+    try:
+        generator.load_state_dict(state)
+    except Exception:  # whatever PyTorch makes of tensors of other kinds
+        raise unfit from None
+    return generator
+
+
+def _sizes(state: Any) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()} if isinstance(state, dict) else {}
+
+
 def build_discriminator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Discriminator:
     """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
     shape = _common(network, channels, num_classes)

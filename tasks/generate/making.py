@@ -27,7 +27,7 @@ from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
 from tasks.runtime.progress import Reporter
 from tasks.runtime.settings import Settings
-from tasks.tracking.registry import read_program
+from tasks.tracking.registry import read_program, truncated
 from tasks.tracking.runs import run_artifact
 from tasks.tracking.versions import RegisteredModel
 from tasks.train.step import TRAINING_DIGESTS
@@ -72,6 +72,7 @@ def make_release(
     config = wanted.configuration.config
     quotas = asked_quotas(settings, model, config.release)
     content, file = read_program(settings, model)
+    content = truncated(settings, model, content, config.release.truncation)
     program = load_program_bytes(content, file)
     probe = _probe(model, program, wanted.name)
     precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)

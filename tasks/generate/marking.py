@@ -58,10 +58,12 @@ def write_croissant(
         files: sha256 by path of what lies there.
     """
     model, dataset, counts = manifest["model"], manifest.get("dataset") or {}, manifest["counts"]
+    psi = manifest["generation"].get("truncation")
+    truncated = "" if psi is None else f" with truncation {psi:g}, nearer to the mean of their class than it draws them"
     described = Described(
         name=manifest["name"],
         description=f"{manifest['generation']['num_images']} synthetic images, drawn from version {model['version']} "
-        f"of the generator {model['name']}.",
+        f"of the generator {model['name']}{truncated}.",
         format=manifest["generation"]["format"],
         class_names=class_names,
         counts={"train": counts},

@@ -123,6 +123,7 @@ def log_release(
         "training_run": model.run_id,
         "dataset_md5": model.dataset_md5,
         "configuration": release.manifest.get("configuration", "")[:_MOST_WORDS],
+        **({"truncation": str(generation["truncation"])} if "truncation" in generation else {}),
         **({"release_md5": md5} if md5 else {}),
         **{key: inert(text)[:_MOST_WORDS] for key, text in (state or {}).items()},
     }

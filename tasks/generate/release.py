@@ -46,6 +46,7 @@ from tasks.tracking.versions import RegisteredModel
 _SHARD_BYTES = 2**28  # decoded: what a process holds of a release is about a shard or two
 _SOFTWARE = ("torch", "pyarrow", "imagecodecs", "numpy")
 """With others of these the rest of a release might differ from what is there of it."""
+_UNSAID = {"truncation": 1.0}
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def build_release(
     Args:
         settings: where `synthetic/` is.
         model: the registered version.
-        program: the same version, loaded.
+        program: the same version, loaded, with the truncation that `config` says.
         config: how many images, in which batches, shards and format.
         name: the release's name, a plain folder name.
         evaluation: the version's evaluation, for the manifest.
@@ -191,6 +192,8 @@ def _wanted(
         "shard_images": config.shard_images,
         "balance": config.balance,
         "max_attempts": attempts,
+        # of a release without, nothing is said: its bytes are those of before there was any
+        **({"truncation": config.truncation} if config.truncation < 1.0 else {}),
     }
 
 
@@ -225,7 +228,14 @@ def _identity(wanted: Mapping[str, Any], about: Mapping[str, Any], recipe: Recip
     marks = recipe.marks
     marked = {"chunks": marks.chunks.hex(), "metadata": dict(marks.metadata), "fields": dict(marks.fields)}
     software = {package: version_of(package) for package in _SOFTWARE}
-    return {**wanted, **about, "selection": recipe.selection.described, "marks": marked, "software": software}
+    return {
+        **_UNSAID,
+        **wanted,
+        **about,
+        "selection": recipe.selection.described,
+        "marks": marked,
+        "software": software,
+    }
 
 
 def _require_same(
@@ -236,8 +246,8 @@ def _require_same(
     counts: Mapping[str, int],
     key: SigningKey | None,
 ) -> None:
-    found = {"model_version": manifest["model"]["version"], **manifest["generation"]}
-    for setting, value in {"model_version": model.version, **wanted}.items():
+    found = {"model_version": manifest["model"]["version"], **_UNSAID, **manifest["generation"]}
+    for setting, value in {"model_version": model.version, **_UNSAID, **wanted}.items():
         if found.get(setting, value) != value:  # a release of an older ganflow lacks some
             raise ReleaseError(
                 f"release {name} exists with {setting} {found[setting]}, not {value}: give another --name"

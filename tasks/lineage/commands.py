@@ -13,14 +13,17 @@ def reproduce_command(version: int) -> str:
     return shlex.join(["ganflow", "reproduce", str(version)])
 
 
-def release_command(version: int, name: str, seed: int, count: int) -> str:
+def release_command(version: int, name: str, seed: int, count: int, truncation: float | None = None) -> str:
     """The command that draws a release."""
     options = ["--model", str(version), "--name", name, "--seed", str(seed), "-n", str(count)]
-    return shlex.join(["ganflow", "generate", *options])
+    return shlex.join(["ganflow", "generate", *options, *_truncation(truncation)])
 
 
-def image_command(version: int, seed: int, label: int) -> str:
+def image_command(version: int, seed: int, label: int, truncation: float | None = None) -> str:
     """The command that shows one image, enlarged."""
-    return shlex.join(
-        ["ganflow", "sample", "--model", str(version), "--seed", str(seed), "--label", str(label), "-n", "1"]
-    )
+    options = ["--model", str(version), "--seed", str(seed), "--label", str(label), "-n", "1"]
+    return shlex.join(["ganflow", "sample", *options, *_truncation(truncation)])
+
+
+def _truncation(psi: float | None) -> list[str]:
+    return [] if psi is None else ["--truncation", str(psi)]

@@ -144,8 +144,9 @@ def _release(release: Release, lineage: Lineage, depth: int) -> Link:
     state = f"; state {release.state}" if release.state else ""
     version = UNKNOWN if release.model_version is None else str(release.model_version)
     drawn = "" if _has_version(release, lineage) else f", of version {version}"
+    truncated = "" if release.truncation is None else f", truncation {release.truncation:g}"
     said = (
-        f"{images} images{drawn}, seeds from {seed}{state}",
+        f"{images} images{drawn}, seeds from {seed}{truncated}{state}",
         f"md5 {release.md5 or UNKNOWN}, {'here' if release.here else 'not here'}, run {release.run_id or UNKNOWN}",
     )
     asked = lineage.kind == "release" and lineage.name == release.name

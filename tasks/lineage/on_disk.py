@@ -59,6 +59,7 @@ def described(settings: Settings, name: str) -> Release | None:
         dataset_md5=_of(manifest, "dataset_md5", str),
         num_images=_of(generation, "num_images", int),
         first_seed=_of(generation, "first_seed", int),
+        truncation=_of(generation, "truncation", float),
         here=True,
     )
 
@@ -138,6 +139,7 @@ class _Table:
         manifest = _manifest(self.folder)
         names = list(_tree(manifest, "counts"))
         version = _of(_tree(manifest, "model"), "version", int)
+        psi = _of(_tree(manifest, "generation"), "truncation", float)
         file, row_of_file = self._place(row)
         return Image(
             release=self.folder.name,
@@ -148,7 +150,7 @@ class _Table:
             label=label,
             class_name=names[label] if 0 <= label < len(names) else None,
             sha256=self.digests[row],
-            look=None if version is None else image_command(version, seed, label),
+            look=None if version is None else image_command(version, seed, label, psi),
         )
 
     def _place(self, row: int) -> tuple[str, int]:

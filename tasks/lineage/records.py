@@ -105,6 +105,7 @@ class Release(_Record):
     dataset_md5: str | None
     num_images: int | None = None
     first_seed: int | None = None
+    truncation: float | None = None
     state: str | None = None
     run_id: str | None = None
     here: bool = False

@@ -64,7 +64,7 @@ class Sources:
             release = _release(run)
             local = there.get(release.name)
             if local and local.md5 == release.md5:
-                same = {"here": True, "num_images": local.num_images, "first_seed": local.first_seed}
+                same = {key: getattr(local, key) for key in ("here", "num_images", "first_seed", "truncation")}
                 release = release.model_copy(update=same)
             found.setdefault((release.name, release.md5), release)
         for local in there.values():
@@ -103,6 +103,7 @@ def _release(run: PastRun) -> Release:
         dataset_md5=run.tags.get("dataset_md5"),
         state=run.tags.get("state"),
         run_id=run.run_id,
+        truncation=_share(run.tags.get("truncation", "")),
         **{key: _number(text) for key, text in numbers.items()},
     )
 
@@ -111,8 +112,17 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
+def _share(text: str) -> float | None:
+    try:
+        share = float(text)
+    except ValueError:
+        return None
+    return share if 0.0 < share < 1.0 else None
+
+
 def _with_command(release: Release) -> Release:
     if release.model_version is None or release.first_seed is None or release.num_images is None:
         return release
-    command = release_command(release.model_version, release.name, release.first_seed, release.num_images)
+    drawn = release.name, release.first_seed, release.num_images, release.truncation
+    command = release_command(release.model_version, *drawn)
     return release.model_copy(update={"again": command})

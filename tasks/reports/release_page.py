@@ -39,6 +39,7 @@ def release_html(manifest: Mapping[str, Any], samples: bytes, pairs: Sequence[Pa
         checks=manifest.get("checks") or [],
         notes=list(manifest.get("unchecked") or []),
         counts=[(name, count) for name, count in manifest["counts"].items() if name != UNLABELLED_NAME],
+        truncation=manifest["generation"].get("truncation"),
         asked=asked,
         rejected=rejected,
         figures=(manifest["privacy"].get("audit") or {}).get("figures") or [],

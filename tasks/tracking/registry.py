@@ -13,13 +13,15 @@ from gan.errors import CheckpointError, ConfigError, LabelError, UnsafeModelErro
 from gan.generation.export import SeededGenerator
 from gan.generation.program_file import load_program_bytes, read_program_file
 from gan.generation.sampling import Program
-from gan.networks.build import build_generator
-from gan.training.checkpoint import load_header, load_tensors, restore_part
+from gan.generation.truncation import truncated_program
+from gan.networks.build import rebuild_generator
+from gan.training.checkpoint import load_header, load_tensors
 from tasks.runtime.failures import explained
 from tasks.runtime.scratch import scratch_folder
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RunLog, client
 from tasks.tracking.logged_model import PROGRAM_FILE, log_model, quiet
+from tasks.tracking.own_configuration import version_configuration
 from tasks.tracking.versions import CHALLENGER, CHECKPOINT, RegisteredModel, find_model
 
 if TYPE_CHECKING:
@@ -40,22 +42,12 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     except ConfigError as error:
         raise CheckpointError(f"{checkpoint} was made by another version of ganflow ({error}): use that one") from None
     tensors = load_tensors(checkpoint, torch.device("cpu"))
-    there = _sizes(tensors.get("G_ema"))
-    other = CheckpointError(f"the tensors in {checkpoint} do not fit its header: name another checkpoint")
-    if len(network.widths) * network.blocks_per_stage > len(there):
-        raise other  # before as many layers are made as it asks for
     try:
-        # Without memory first: a header may ask for more than there is, its tensors cannot.
-        with torch.device("meta"):
-            wanted = _sizes(build_generator(network, **header.shape).state_dict())
-    except Exception as error:  # whatever PyTorch makes of a network that cannot be
+        generator = rebuild_generator(network, tensors.get("G_ema"), **header.shape)
+    except ValueError as error:
         raise CheckpointError(
-            f"{checkpoint} describes no generator ({type(error).__name__}): name another checkpoint"
+            f"the tensors in {checkpoint} do not fit its header ({error}): name another checkpoint"
         ) from None
-    if wanted != there:
-        raise other
-    generator = build_generator(network, **header.shape)
-    restore_part(generator, tensors, "G_ema", checkpoint)
     if broken := [name for name, value in generator.state_dict().items() if not value.isfinite().all()]:
         raise CheckpointError(
             f"the generator in {checkpoint} has weights that are no finite numbers (in {broken[0]}): name another one"
@@ -63,23 +55,45 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
     return SeededGenerator(generator)
 
 
-def _sizes(state: Any) -> dict[str, Any]:
-    return {name: getattr(value, "shape", None) for name, value in state.items()} if isinstance(state, dict) else {}
-
-
-def load_program(settings: Settings, model: RegisteredModel, precision: Precision = "fp32") -> Program:
+def load_program(
+    settings: Settings, model: RegisteredModel, psi: float = 1.0, precision: Precision = "fp32"
+) -> Program:
     """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
 
     Args:
-        settings: say which registry.
+        settings: where the registry is.
         model: the version.
-        precision: of the generator's convolutions and matrix products.
+        psi: of `truncated_program`; 1: the program as it is registered.
+        precision: of its convolutions and matrix products.
 
     Raises:
         UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
+        TruncationError: see `truncated`.
         ServiceError: MLflow or its artifact store is away.
     """
-    return load_program_bytes(*read_program(settings, model), precision=precision)
+    content, file = read_program(settings, model)
+    return load_program_bytes(truncated(settings, model, content, psi), file, precision=precision)
+
+
+def truncated(settings: Settings, model: RegisteredModel, content: bytes, psi: float) -> bytes:
+    """Return the file of a version's program, truncated towards the mean of each class.
+
+    Args:
+        settings: where the registry is.
+        model: the version.
+        content: of the file that is registered.
+        psi: of `truncated_program`; 1: the file as it is.
+
+    Raises:
+        TruncationError: the network that the version's configuration describes does not draw what its program does.
+        ConfigError: the version carries no configuration, or it is not this ganflow's.
+        UnsafeModelError: the file is no exported program.
+    """
+    if psi == 1.0:
+        return content
+    network = version_configuration(settings, model).config.network
+    called = f"{model.name} version {model.version}"
+    return truncated_program(content, called, network, num_classes=len(model.class_names), psi=psi)
 
 
 def read_program(settings: Settings, model: RegisteredModel) -> tuple[bytes, str]:

@@ -35,6 +35,7 @@ class StatedGeneration(_Read):
     batch_size: Annotated[int, Field(ge=1)]
     format: ReleaseFormat = "parquet"
     precision: Precision = "fp32"
+    truncation: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
 
 
 class StatedImage(_Read):

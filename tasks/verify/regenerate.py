@@ -35,7 +35,7 @@ class Regenerated:
 
 
 def registered_program(settings: Settings, stated: Stated) -> tuple[RegisteredModel, Program]:
-    """Load the version that drew a release.
+    """Load the version that drew a release, truncated as that was.
 
     Raises:
         CannotRegenerateError: there is no registry here, it is away, or it does not have that very version.
@@ -51,7 +51,8 @@ def registered_program(settings: Settings, stated: Stated) -> tuple[RegisteredMo
                 f"version {wanted.version} of {wanted.name} in the registry at {settings.tracking_place} is of another "
                 "training run than the one that drew the release"
             )
-        return found, load_program(own, found, stated.generation.precision)
+        drawn_by = stated.generation
+        return found, load_program(own, found, drawn_by.truncation, drawn_by.precision)
     except GanflowError as error:
         raise CannotRegenerateError(str(error)) from None
 

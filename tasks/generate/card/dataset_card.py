@@ -62,6 +62,7 @@ def release_front_matter(manifest: Mapping[str, Any], class_names: Sequence[str]
 def _beginning(manifest: Mapping[str, Any]) -> str:
     generation, model, image = manifest["generation"], manifest["model"], manifest["image"]
     counts = "\n".join(f"| {cell(label)} | {count} |" for label, count in manifest["counts"].items())
+    facts = "model version, seed, label" + (", truncation" if "truncation" in generation else "")
     return f"""# Synthetic images {name(manifest["name"])}
 
 {generation["num_images"]} images of {image["width"]}x{image["height"]} pixels,
@@ -74,5 +75,5 @@ drawn from version {model["version"]} of the model {code(model["name"])}.
 {counts}
 
 The generator was trained on dataset {code(manifest["dataset_md5"])} in run {code(model["run_id"])}.
-Each image is a function of (model version, seed, label): the `seed` and `label` beside it make it again.
+Each image is a function of ({facts}): the `seed` and `label` beside it make it again.
 `manifest.json` holds the settings, every file's sha256, and the quality figures."""

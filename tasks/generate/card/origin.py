@@ -39,12 +39,14 @@ def origin_section(dataset: Mapping[str, Any]) -> str:
 def lineage_section(manifest: Mapping[str, Any]) -> str:
     """Return the chain from dataset to release; it holds no date, for the same release may be drawn at any time."""
     model, generation = manifest["model"], manifest["generation"]
+    psi = generation.get("truncation")
+    truncated = "" if psi is None else f", with truncation {psi:g}"
     lines = [
         f"1. dataset {code(manifest['dataset_md5'])}{_source(manifest)}",
         f"2. training run {code(model['run_id'])}",
         f"3. version {model['version']} of the model {code(model['name'])}",
         f"4. this release, {name(manifest['name'])}: {generation['num_images']} images, seeds from "
-        f"{generation['first_seed']}, drawn {generation['batch_size']} at a time",
+        f"{generation['first_seed']}, drawn {generation['batch_size']} at a time{truncated}",
     ]
     if manifest.get("configuration"):
         lines.append(f"\nSettings: {code(str(manifest['configuration']))}.")

@@ -31,6 +31,8 @@ _BALANCE = {
 _SEEN = """- Images are as near to real ones as the scores below say, in the eyes of one network: single ones may be
   wrong in ways that no score sees, and a label is what was asked for, not what somebody saw.
 - What the dataset lacks or shows one-sidedly is lacking or one-sided here."""
+_TRUNCATED = """- Truncation {psi:g} drew the images nearer to the mean of their class than the model draws them: they
+  vary less. What was measured of the model, as below, was measured without it."""
 _UNMEASURED = "- No figure by class was measured of the model: a class may be worse than the whole."
 
 
@@ -44,7 +46,9 @@ def uses_sections(manifest: Mapping[str, Any]) -> str:
 
 def limits_section(manifest: Mapping[str, Any], evaluation: Evaluation) -> str:
     """Return what is known to be wrong, by class where that was measured of the model."""
-    lines = ["## Known limits", "", _SEEN, *_sentences(manifest["counts"], evaluation)]
+    psi = manifest.get("generation", {}).get("truncation")
+    truncated = [] if psi is None else [_TRUNCATED.format(psi=psi)]
+    lines = ["## Known limits", "", _SEEN, *truncated, *_sentences(manifest["counts"], evaluation)]
     rows = list(_classes(evaluation))
     if not rows:
         return "\n".join([*lines, _UNMEASURED])

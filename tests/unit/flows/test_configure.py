@@ -88,6 +88,7 @@ def test_options_of_a_protocol_are_overrides():
         ({"n": 5, "balance": "equal"}, ["release.num_images=5", "release.balance=equal"]),
         ({"fill": 7}, ["release.balance=fill", "release.fill=7"]),
         ({"balance": "want.csv"}, []),
+        ({"truncation": 0.7}, ["release.truncation=0.7"]),
         ({"format": "npz", "shard_images": 9}, ["release.format=npz", "release.shard_images=9"]),
     ],
 )

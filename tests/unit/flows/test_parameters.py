@@ -45,6 +45,8 @@ def test_so_are_other_texts():
         ({"fill": 0}, {"fill": 500}),
         ({"format": "zip"}, {"format": "webdataset"}),
         ({"shard_images": -1}, {"shard_images": 1}),
+        ({"truncation": 0.0}, {"truncation": 0.7}),
+        ({"truncation": 1.1}, {"truncation": 1.0}),
         ({"workers": 0}, {"workers": 2}),
     ],
 )

@@ -30,8 +30,9 @@ VERBS = {
     "recall": {"--reason", "--json", "--help"},
     "generate": COMMON
     | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
-    | {"--workers", "-w", "--sign", "--require-license"},
-    "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
+    | {"--truncation", "--workers", "-w", "--sign", "--require-license"},
+    "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"}
+    | {"--truncation"},
     "verify": {"--key", "--regenerate", "--json", "--help"},
     "lineage": {"--json", "--help"},
     "presets": {"--keys", "--json", "--help"},

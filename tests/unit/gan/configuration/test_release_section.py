@@ -19,6 +19,7 @@ def test_as_before_images_are_spread_evenly_in_parquet():
         ["release.balance=quotas", 'release.quotas={"a": 3, "b": 0}'],
         ["release.balance=fill", "release.fill=500"],
         ["release.format=webdataset", "release.shard_images=1"],
+        ["release.truncation=0.7"],
     ],
 )
 def test_what_fits_together_is_taken(overrides):
@@ -38,6 +39,9 @@ def test_what_fits_together_is_taken(overrides):
         (["release.fill=0"], "release.fill = 0"),
         (['release.quotas={"a": -1}'], "release.quotas.a = -1"),
         (["release.num_images=0"], "release.num_images = 0"),
+        (["release.truncation=0"], "release.truncation = 0"),
+        (["release.truncation=1.01"], "release.truncation = 1.01"),
+        (["release.truncation=NaN"], "release.truncation = "),
         (["release.shard_images=0"], "release.shard_images = 0"),
         (["release.max_attempts=0"], "release.max_attempts = 0"),
     ],

@@ -21,6 +21,8 @@ from tasks.generate.manifest import verify_release
 from tasks.generate.marking import Proof
 from tasks.generate.names import first_seed, next_name
 from tasks.generate.release import build_release
+from tasks.generate.selecting import Selecting
+from tasks.reports.release_page import release_html
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 
@@ -44,13 +46,13 @@ EVALUATION = Evaluation(
 )
 
 
-def program_of(num_classes):
+def program_of(num_classes, psi=1.0):
     torch.manual_seed(0)
     network = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
     G = build_generator(network, channels=1, num_classes=num_classes)
     for parameter in G.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    return SeededGenerator(G)
+    return SeededGenerator(G, psi)
 
 
 PROGRAM = program_of(3)
@@ -189,6 +191,7 @@ def test_a_finished_release_is_checked_and_not_made_again(settings):
         ),
         ({"config": ReleaseConfig(num_images=25, batch_size=9)}, "batch_size 8, not 9"),
         ({"seed": 5}, r"first_seed \d+, not 5"),
+        ({"config": ReleaseConfig(num_images=25, batch_size=8, truncation=0.7)}, "truncation 1.0, not 0.7"),
         ({"model": RegisteredModel(4, "r78", MD5, NAMES, "gan-generator")}, "model_version 3, not 4"),
     ],
 )
@@ -197,6 +200,49 @@ def test_an_existing_release_with_other_settings_is_refused(settings, changes, s
     with pytest.raises(ReleaseError, match=sentence):
         build(settings, **changes)
     assert contents(settings.synthetic_dir / "v3-001") == before
+
+
+def test_a_truncated_release_says_so_and_is_another_one(settings):
+    plain = build(settings, name="plain")
+    assert "truncation" not in json.dumps(plain.manifest)
+    assert not any(b"truncation" in (plain.folder / name).read_bytes() for name in plain.manifest["files"])
+    config = CONFIG.model_copy(update={"truncation": 0.7})
+    release = build(settings, program=program_of(3, 0.7), config=config)
+    assert release.manifest["generation"]["truncation"] == 0.7
+    card = (release.folder / "README.md").read_text()
+    assert "drawn 8 at a time, with truncation 0.7" in card
+    assert "is a function of (model version, seed, label, truncation)" in card
+    assert "Truncation 0.7 drew the images nearer to the mean of their class" in card
+    assert "with truncation 0.7" in json.loads((release.folder / "croissant.json").read_text())["description"]
+    assert "with truncation 0.7" in release_html(release.manifest, b"", [], [])
+    assert build(settings, program=program_of(3, 0.7), config=config).existed
+    with pytest.raises(ReleaseError, match=r"v3-001 exists with truncation 0\.7, not 1\.0: give another --name"):
+        build(settings)
+
+
+@pytest.mark.parametrize("order", [(1.0, 0.7), (0.7, 1.0)])
+def test_shards_of_another_truncation_are_not_gone_on_with(settings, order):
+    def dies(filling, quotas):
+        raise KeyboardInterrupt
+
+    said, judge = [], Chosen()
+    judge.judged = dies
+    drawn = [{"program": program_of(3, psi), "config": CONFIG.model_copy(update={"truncation": psi})} for psi in order]
+    with pytest.raises(KeyboardInterrupt):
+        build(settings, judge=judge, **drawn[0])
+    release = build(settings, on_warning=said.append, **drawn[1])
+    assert said == [f"the unfinished release v3-001 had truncation {order[0]}, not {order[1]}: it is begun anew"]
+    wanted = build(home(settings.home / "other"), **drawn[1])
+    assert contents(release.folder) == contents(wanted.folder)
+
+
+class Chosen:
+    """A judge that keeps all images."""
+
+    selecting = Selecting()
+
+    def __call__(self, filling, quotas):
+        return self.judged(filling, quotas)
 
 
 @pytest.mark.parametrize("name", ["README.md", "samples.png", "train-00000-of-00001.parquet"])

@@ -49,6 +49,14 @@ def test_a_release_says_what_it_is(settings):
     assert (found.md5, found.model_version, found.training_run) == ("a" * 32, 3, "r77")
     assert (found.num_images, found.first_seed, found.here) == (7, 100, True)
     assert described(settings, "away") is None
+    assert found.truncation is None
+
+
+def test_a_truncated_one_is_made_again_as_such(settings):
+    generation = MANIFEST["generation"] | {"truncation": 0.7}
+    release(settings, "r", manifest=json.dumps(MANIFEST | {"generation": generation}))
+    assert described(settings, "r").truncation == 0.7
+    assert image_of_row(settings, "r", 4).look.endswith(" --label 0 -n 1 --truncation 0.7")
 
 
 @pytest.mark.parametrize("manifest", ["[", "[]", "{}", '{"model": 3, "dataset_md5": {}}', "[" * 10**5])
