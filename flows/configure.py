@@ -63,6 +63,7 @@ def release_overrides(
     fill: int | None = None,
     format: str | None = None,
     shard_images: int | None = None,
+    keep_last: int | None = None,
 ) -> list[str]:
     """Return the overrides that set keys of `release`, of those values that are given.
 
@@ -72,6 +73,7 @@ def release_overrides(
         fill: images that each class shall have together with the release.
         format: of the files.
         shard_images: most images in a shard.
+        keep_last: published releases that stay.
 
     Raises:
         InputError: two of them say how many images there are.
@@ -84,7 +86,14 @@ def release_overrides(
         raise InputError(f"both --n {n} and {other} say how many images: give one of them")
     filled = {} if fill is None else {"balance": "fill", "fill": fill}
     plain = {} if is_file or balance is None else {"balance": balance}
-    values = {"num_images": n, **plain, **filled, "format": format, "shard_images": shard_images}
+    values = {
+        "num_images": n,
+        **plain,
+        **filled,
+        "format": format,
+        "shard_images": shard_images,
+        "keep_last": keep_last,
+    }
     return [f"release.{key}={value}" for key, value in values.items() if value is not None]
 
 

@@ -29,6 +29,10 @@ Format = Annotated[ReleaseFormat | None, typer.Option(help="Of the files; parque
 ShardImages = Annotated[
     int | None, typer.Option(min=1, help="Most images in a file; 10,000 if not given, fewer of large images.")
 ]
+KeepLast = Annotated[
+    int | None,
+    typer.Option(min=1, help="Remove what is older than so many published releases of the model; all stay without it."),
+]
 Processes = Annotated[
     int | None,
     typer.Option(
@@ -51,6 +55,7 @@ def generate(
     fill: Fill = None,
     format: Format = None,
     shard_images: ShardImages = None,
+    keep_last: KeepLast = None,
     workers: Processes = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
@@ -87,7 +92,9 @@ def generate(
 
     changes = [
         *overrides,
-        *release_overrides(n=n, balance=balance, fill=fill, format=format, shard_images=shard_images),
+        *release_overrides(
+            n=n, balance=balance, fill=fill, format=format, shard_images=shard_images, keep_last=keep_last
+        ),
     ]
     require_resolvable(preset, changes)
     settings = begin()

@@ -45,6 +45,7 @@ def test_so_are_other_texts():
         ({"fill": 0}, {"fill": 500}),
         ({"format": "zip"}, {"format": "webdataset"}),
         ({"shard_images": -1}, {"shard_images": 1}),
+        ({"keep_last": 0}, {"keep_last": 1}),
         ({"workers": 0}, {"workers": 2}),
     ],
 )

@@ -30,7 +30,7 @@ VERBS = {
     "recall": {"--reason", "--json", "--help"},
     "generate": COMMON
     | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
-    | {"--workers", "-w", "--sign", "--require-license"},
+    | {"--keep-last", "--workers", "-w", "--sign", "--require-license"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"},
     "verify": {"--key", "--regenerate", "--json", "--help"},
     "lineage": {"--json", "--help"},
