@@ -64,6 +64,7 @@ def release_overrides(
     format: str | None = None,
     shard_images: int | None = None,
     truncation: float | None = None,
+    keep_last: int | None = None,
 ) -> list[str]:
     """Return the overrides that set keys of `release`, of those values that are given.
 
@@ -74,6 +75,7 @@ def release_overrides(
         format: of the files.
         shard_images: most images in a shard.
         truncation: psi.
+        keep_last: published releases that stay.
 
     Raises:
         InputError: two of them say how many images there are.
@@ -86,7 +88,7 @@ def release_overrides(
         raise InputError(f"both --n {n} and {other} say how many images: give one of them")
     filled = {} if fill is None else {"balance": "fill", "fill": fill}
     plain = {} if is_file or balance is None else {"balance": balance}
-    kept = {"format": format, "shard_images": shard_images, "truncation": truncation}
+    kept = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
     values = {"num_images": n, **plain, **filled, **kept}
     return [f"release.{key}={value}" for key, value in values.items() if value is not None]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from prefect import State, flow
+from prefect import State, flow, get_run_logger
 from prefect.states import Completed
 from pydantic import Field
 
@@ -11,12 +11,14 @@ from flows.parameters import Overrides, Plain
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.configuration.vocabulary import ReleaseFormat
+from gan.text.shown import reason_of
 from tasks.champion.changing import find_in_use
-from tasks.generate.names import next_name
+from tasks.generate.names import choose_name
 from tasks.generate.publishing import Released
 from tasks.generate.step import draw_release
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.lineage.artifact import show_lineage
+from tasks.releases.removing import keep_newest
 from tasks.runtime.due import SKIPPED, later_run_due
 from tasks.runtime.settings import Settings, require_writable_home
 from tasks.runtime.stopping import said_if_stopped
@@ -38,6 +40,7 @@ def generate(
     truncation: Annotated[float, Field(gt=0.0, le=1.0)] | None = None,
     workers: Annotated[int, Field(ge=1)] | None = None,
     require_license: bool = False,
+    keep_last: Annotated[int, Field(ge=1)] | None = None,
 ) -> Released | State:
     """Draw a release; it is signed where `GANFLOW_SIGNING_KEY` names a key.
 
@@ -57,10 +60,18 @@ def generate(
         truncation: psi, how far from the mean of its class an image is drawn, of how far it would.
         workers: processes that draw; without a number this one, or all of a cluster.
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
+        keep_last: published releases of the model that stay, the newest; without a number all of them, or as many as
+            the configuration says.
     """
     settings = Settings()
     changes = release_overrides(
-        n=n, balance=balance, fill=fill, format=format, shard_images=shard_images, truncation=truncation
+        n=n,
+        balance=balance,
+        fill=fill,
+        format=format,
+        shard_images=shard_images,
+        truncation=truncation,
+        keep_last=keep_last,
     )
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
@@ -90,10 +101,26 @@ def generate_configured(
     require_writable_home(settings)
     version = find_in_use(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
-    name = name or next_name(settings, version)
+    name = choose_name(settings, version, name)
     given = {"name": name, "seed": seed, "workers": workers, "sign": sign}
     again = command_line("generate", configuration=configuration, model=version, **given)
     with said_if_stopped(f"{again} goes on from the shards that are done"):
-        released = draw_release(version, name, configuration, seed, workers, sign, licence_required)
+        told = configuration.without_word_of("release.keep_last")  # a release is the same however many are kept
+        released = draw_release(version, name, told, seed, workers, sign, licence_required)
         show_lineage(settings, f"release/{name}")
-        return released
+    return released.model_copy(update={"removed": _remove_old(settings, configuration.config.release.keep_last, name)})
+
+
+def _remove_old(settings: Settings, keep: int | None, made: str) -> tuple[str, ...]:
+    """Remove older releases; where that fails it is a warning, for the release that was asked for is there."""
+    if keep is None:
+        return ()
+    logger = get_run_logger()
+    try:
+        removed = keep_newest(settings, keep, made, logger.warning)
+    except Exception as error:
+        logger.warning("older releases were not removed (%s): the next one tries again", reason_of(error))
+        return ()
+    if removed:
+        logger.info("removed: %s; the newest %d published releases are kept", ", ".join(removed), keep)
+    return removed

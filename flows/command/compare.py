@@ -41,12 +41,15 @@ def compare(
     settings = prepare()
     from flows.command.summary import compared_lines
     from tasks.evaluate.compare import compare_paths, comparing_config
+    from tasks.runtime.locks import reading
     from tasks.runtime.scratch import scratch_folder
     from tasks.runtime.stopping import said_if_stopped
 
     with (
         said_if_stopped("no page was written, and the same command goes on with the features that are kept"),
         scratch_folder(settings, "compare") as scratch,
+        reading(a),  # either may be a release
+        reading(b),
     ):
         result = compare_paths(
             settings,

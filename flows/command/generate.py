@@ -38,6 +38,10 @@ Truncation = Annotated[
         help="Draw images nearer to the mean of their class: above 0, less varied; 1: as they are.",
     ),
 ]
+KeepLast = Annotated[
+    int | None,
+    typer.Option(min=1, help="Remove what is older than so many published releases of the model; all stay without it."),
+]
 Processes = Annotated[
     int | None,
     typer.Option(
@@ -61,6 +65,7 @@ def generate(
     format: Format = None,
     shard_images: ShardImages = None,
     truncation: Truncation = None,
+    keep_last: KeepLast = None,
     workers: Processes = None,
     name: Annotated[str | None, typer.Option(help="Name of the release; the next free one without it.")] = None,
     seed: Annotated[
@@ -98,7 +103,13 @@ def generate(
     changes = [
         *overrides,
         *release_overrides(
-            n=n, balance=balance, fill=fill, format=format, shard_images=shard_images, truncation=truncation
+            n=n,
+            balance=balance,
+            fill=fill,
+            format=format,
+            shard_images=shard_images,
+            truncation=truncation,
+            keep_last=keep_last,
         ),
     ]
     require_resolvable(preset, changes)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tasks.prune.records import Item, Plan, Pruned, What
 
-_GROUPS = "runs,checkpoints,evaluations,caches,logs"
+_GROUPS = "runs,checkpoints,evaluations,releases,caches,logs"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _SHOWN = 12  # characters of an id or an md5
 
@@ -35,10 +35,11 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove old runs, checkpoints, evaluations, caches and logs that nothing needs.
+    """Remove old runs, checkpoints, evaluations, caches and logs that nothing needs, and unfinished releases.
 
     What a registered version of any model or a release goes back to stays,
-    whatever its age, and so does what somebody trains. A training that was
+    whatever its age, and so does what somebody trains. Published releases
+    stay; unfinished ones that nobody draws, and those in quarantine, go. A training that was
     cut short and could go on stays until it is older than DAYS; so does one
     that is finished and not registered. Caches are made anew when they are
     wanted. Without a terminal to ask on, --yes is needed.

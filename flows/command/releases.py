@@ -16,10 +16,11 @@ def releases(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Releases to show, the newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List the releases of the model with their state: published, recalled or quarantined.
+    """List the releases of the model with their state: published, recalled, quarantined or removed.
 
     A recalled release was published and should not be used any more; a
-    quarantined one failed its checks and was never published.
+    quarantined one failed its checks and was never published; a removed one
+    is not here any more (--keep-last, `ganflow prune`).
     """
     answer = Answer()
     settings = prepare()

@@ -111,7 +111,8 @@ def release_lines(result: "Released") -> list[str]:
 
     state = " (there already, checked)" if result.existed else ""
     signer = f"signed by {result.signed_by}" if result.signed_by else None
-    notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error)
+    removed = f"removed {', '.join(result.removed)}: older than those that are kept" if result.removed else None
+    notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error, removed)
     return [
         f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
         f"seeds from {result.first_seed}",

@@ -45,12 +45,13 @@ def verify(
 
     trusted = None if key is None else trusted_fingerprint(key)
     os.environ.update(THREADS_WAIT)
+    from tasks.runtime.locks import reading
     from tasks.runtime.progress import progress
     from tasks.verify.verify import find_release
     from tasks.verify.verify import verify as verify_release
 
     folder = find_release(settings, release)
-    with progress("verifying", 0) as update:
+    with reading(folder), progress("verifying", 0) as update:
         found = verify_release(
             settings,
             folder,

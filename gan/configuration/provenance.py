@@ -51,6 +51,10 @@ class Configuration(Provenance):
         config = apply_overrides(self.config, overrides)
         return self.model_copy(update={"changes": (*self.changes, *overrides), "config": config})
 
+    def without_word_of(self, key: str) -> Self:
+        """Return it with the same settings, of which one is not told: it decides nothing about what is made."""
+        return self.model_copy(update={"changes": tuple(c for c in self.changes if c.partition("=")[0] != key)})
+
     def measuring(self, evaluation: EvaluationConfig) -> Self:
         """Return it with what the section `evaluation` became on this hardware, which is no change of a person's."""
         return self.model_copy(update={"config": self.config.model_copy(update={"evaluation": evaluation})})

@@ -48,6 +48,9 @@ class ReleaseConfig(Frozen):
     check_images: Annotated[int, Field(ge=0, le=10**6)] = Field(
         1000, description="images that are scored and audited before a release is published; 0: none is"
     )
+    keep_last: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="published releases of the model that stay when one is published; null: all"
+    )
 
     @model_validator(mode="after")
     def _one_says_how_many(self) -> Self:

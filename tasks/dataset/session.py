@@ -156,12 +156,27 @@ def push(repo: "Repo", pointer: Path) -> tuple[bool, str | None]:
 
 def git_ignore(home: Path, path: Path) -> None:
     """Keep a tracked folder out of git where DVC works with git; what is ignored already changes no file."""
+    with _git(home) as git:
+        if git:
+            git.ignore(str(path))
+
+
+def git_unignore(home: Path, path: Path) -> None:
+    """Let git see a path again that was `git_ignore`d."""
+    with _git(home) as git:
+        if git:
+            git.ignore_remove(str(path))
+
+
+@contextlib.contextmanager
+def _git(home: Path) -> Iterator[Any]:
+    """What DVC has of the git repository that `home` lies in; None where it works without."""
+    from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
     from dvc.scm import NoSCM, SCMError
 
-    with contextlib.suppress(SCMError), Repo(str(home)) as repo:
-        if not isinstance(repo.scm, NoSCM):
-            repo.scm.ignore(str(path))
+    with contextlib.suppress(SCMError, NotDvcRepoError), Repo(str(home)) as repo:
+        yield None if isinstance(repo.scm, NoSCM) else repo.scm
 
 
 @contextlib.contextmanager

@@ -16,11 +16,13 @@ from gan.text.shown import reason_of
 from tasks.doctor import judge
 from tasks.doctor.check import HERE, Check, from_error
 from tasks.doctor.probe import Probe
+from tasks.releases.unpublished import is_drawn, quarantined, unfinished
 from tasks.runtime.failures import explained
 from tasks.runtime.settings import Settings, require_room, require_writable_home
 from tasks.runtime.storage import open_storage
 
 GIT_SECONDS = 10
+SHOWN = 5  # names of releases
 
 
 def machine_checks(settings: Settings, facts: dict[str, Any]) -> list[Check]:
@@ -34,7 +36,7 @@ def machine_checks(settings: Settings, facts: dict[str, Any]) -> list[Check]:
     found = [judge.versions(HERE, facts, facts), judge.processor(HERE, facts), judge.gpus(HERE, facts)]
     found += [judge.memory(HERE, facts), *judge.disks(HERE, facts), home]
     if home.ok:
-        found += [storage_check(settings), mlflow_check(settings), dvc_check(settings)]
+        found += [storage_check(settings), mlflow_check(settings), dvc_check(settings), *release_checks(settings)]
     return [*found, git_check(settings)]
 
 
@@ -141,6 +143,26 @@ def dvc_check(settings: Settings) -> Check:
         remedy = "correct it with `dvc remote modify`, or try again when it can be reached"
         return Check("DVC remote", HERE, False, f"the default remote {kind} ({reason_of(error)})", remedy)
     return Check("DVC remote", HERE, True, f"{shown}: answers")
+
+
+def release_checks(settings: Settings) -> list[Check]:
+    """What lies in the home of releases that nobody draws on or may use; nothing where there is none."""
+    prune = "`ganflow prune --what releases` shows sizes, and removes them when they are old"
+    abandoned = [folder.name for folder in unfinished(settings) if not is_drawn(folder)]
+    refused = [folder.name for folder in quarantined(settings)]
+    found = []
+    if abandoned:
+        remedy = f"`ganflow generate --name NAME` goes on with one; {prune}"
+        found.append(Check("unfinished releases", HERE, True, f"nobody draws {_some(abandoned)}", remedy))
+    if refused:
+        remedy = f"`ganflow releases` says why; {prune}"
+        found.append(Check("quarantine", HERE, True, f"not fit to be handed on: {_some(refused)}", remedy))
+    return found
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def git_check(settings: Settings) -> Check:

@@ -1,9 +1,12 @@
-"""What a release is called, where its seeds start, and where it lies while it is not fit to be handed on."""
+"""What a release is called, and where its seeds start."""
 
 import hashlib
-from pathlib import Path
+import itertools
+from collections.abc import Collection
 
 from gan.errors import ReleaseError
+from tasks.releases.removing import is_plain
+from tasks.releases.states import removed_names
 from tasks.runtime.settings import Settings
 
 
@@ -13,24 +16,39 @@ def first_seed(model: str, version: int, name: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 2
 
 
-def next_name(settings: Settings, version: int) -> str:
-    """The first of `v<version>-001`, `-002`, … that is not tracked yet; one that was killed gets its name again."""
-    number = 1
-    while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists() or is_quarantined(
-        settings, f"v{version}-{number:03d}"
-    ):
-        number += 1
-    return f"v{version}-{number:03d}"
+def choose_name(settings: Settings, version: int, asked: str | None) -> str:
+    """Return the name of a release that is to be drawn.
+
+    Raises:
+        ReleaseError: the name that is asked for is that of a release which was removed: its images would come again.
+    """
+    gone = removed_names(settings)
+    if asked is None:
+        return next_name(settings, version, gone)
+    if asked in gone and not (settings.synthetic_dir / asked).exists():
+        raise ReleaseError(f"there was a release {asked}, which was removed ({gone[asked]}): give another --name")
+    return asked
 
 
-def quarantine(settings: Settings) -> Path:
-    """Where releases lie that are not fit to be handed on."""
-    return settings.state_dir / "quarantine"
+def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> str:
+    """The first of `v<version>-001`, `-002`, … that no release has or had; one that was killed gets its name again.
+
+    Args:
+        settings: where releases are.
+        version: that draws it.
+        gone: names of releases that were removed.
+    """
+    for number in itertools.count(1):
+        name = f"v{version}-{number:03d}"
+        tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
+        if not (tracked or name in gone or is_quarantined(settings, name)):
+            return name
+    raise AssertionError("numbers do not end")
 
 
 def is_quarantined(settings: Settings, name: str) -> bool:
     """Whether a release of that name was refused."""
-    return (quarantine(settings) / name).exists()
+    return (settings.quarantine_dir / name).exists()
 
 
 def require_free(settings: Settings, name: str) -> None:
@@ -39,7 +57,7 @@ def require_free(settings: Settings, name: str) -> None:
     Raises:
         ReleaseError: it is one of these.
     """
-    if not name or name != Path(name).name or name.startswith("."):
+    if not is_plain(name):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
     if is_quarantined(settings, name):
-        raise ReleaseError(f"release {name} lies in quarantine ({quarantine(settings) / name}): give another --name")
+        raise ReleaseError(f"release {name} lies in quarantine ({settings.quarantine_dir / name}): give another --name")

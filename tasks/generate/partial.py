@@ -24,10 +24,10 @@ from gan.errors import OutOfPatienceError
 from gan.release.recipe import Fingerprints
 from gan.release.rows import Rows
 from tasks.generate.packed import Packed
+from tasks.releases.unpublished import lock_of, remove_unfinished
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
-FOLDER = "releases"
 _SETTINGS, _FILES, _SHARDS, _REDRAWN = "settings.json", "files", "shards", "redrawn.json"
 _BROKEN = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _FEW = 8  # files, each of which the disk is asked to keep; of more, it is asked once
@@ -165,8 +165,8 @@ def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], co
     Raises:
         OutOfPatienceError: another process builds it.
     """
-    folder = settings.state_dir / FOLDER / name
-    lock = folder.with_name(f"{name}.lock")
+    folder = settings.unfinished_dir / name
+    lock = lock_of(folder)
     try:
         with hold_lock(lock, timeout=0):
             try:
@@ -184,12 +184,10 @@ def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], co
 
 def forget_partial(settings: Settings, name: str) -> None:
     """Remove what is left of the partial folder of a release that is complete, unless a process holds it."""
-    folder = settings.state_dir / FOLDER / name
+    folder = settings.unfinished_dir / name
     if folder.exists():
-        lock = folder.with_name(f"{name}.lock")
-        with contextlib.suppress(Timeout), hold_lock(lock, timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+        with contextlib.suppress(Timeout):
+            remove_unfinished(folder)
 
 
 def _opened(folder: Path, wanted: dict[str, Any], count: int) -> Partial:

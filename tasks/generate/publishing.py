@@ -38,6 +38,7 @@ class Released(BaseModel):
         signed_by: fingerprint of the key that signed; None without one.
         push_error: why the release is not in DVC's remote; None where it is.
         unchecked: what was not looked at, and why.
+        removed: names of older releases that went, because only so many are kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +54,7 @@ class Released(BaseModel):
     signed_by: str | None = None
     push_error: str | None = None
     unchecked: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 def publish(

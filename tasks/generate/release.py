@@ -35,7 +35,7 @@ from tasks.generate.manifest import (
     write_manifest,
 )
 from tasks.generate.marking import Proof, write_croissant
-from tasks.generate.names import first_seed, quarantine, require_free
+from tasks.generate.names import first_seed, require_free
 from tasks.generate.packed import Drawer
 from tasks.generate.partial import Partial, forget_partial, partial_release
 from tasks.generate.signature import SigningKey, sign_manifest
@@ -153,7 +153,7 @@ def build_release(
         }
         _finish(partial, filling, manifest, model.class_names, proof.key)
         if judgement and not judgement.look.fit:
-            folder = quarantine(settings) / name
+            folder = settings.quarantine_dir / name
         elif judge:
             judge.keep(filling)
         _publish(partial, folder)

@@ -1,5 +1,7 @@
 """The step `generate`: a release."""
 
+from contextlib import ExitStack
+
 from prefect import get_run_logger
 from prefect.cache_policies import NO_CACHE
 
@@ -7,6 +9,7 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import recover
 from tasks.generate.making import Wanted, make_release
 from tasks.generate.publishing import Released, publish, refuse
+from tasks.runtime.locks import reading
 from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
 from tasks.runtime.settings import Settings
@@ -32,8 +35,11 @@ def draw_release(
     recover(settings)
     model = find_model(settings, str(version))
     wanted = Wanted(name, configuration, seed, workers, sign, licence_required)
-    with progress("generating", configuration.config.release.num_images, logger) as reporter:
-        release = make_release(settings, model, wanted, reporter, logger.warning)
-    if release.refused:
-        raise refuse(settings, model, release)
-    return publish(settings, model, release, logger.warning)
+    with ExitStack() as held:  # else another command, which keeps fewer releases, might remove it meanwhile
+        held.enter_context(reading(settings.synthetic_dir / name))
+        with progress("generating", configuration.config.release.num_images, logger) as reporter:
+            release = make_release(settings, model, wanted, reporter, logger.warning)
+        held.enter_context(reading(release.folder))
+        if release.refused:
+            raise refuse(settings, model, release)
+        return publish(settings, model, release, logger.warning)

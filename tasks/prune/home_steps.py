@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from filelock import Timeout
+
 from tasks.prune import on_disk
 from tasks.prune.on_disk import OnDisk
 from tasks.prune.reach import World
 from tasks.prune.records import Item, Kind, Stays, What
-from tasks.prune.steps import Step, Tell, need
+from tasks.prune.steps import NeededError, Step, Tell, need
 from tasks.prune.stored import Storage, Stored
+from tasks.releases.removing import remove_quarantined
+from tasks.releases.unpublished import is_drawn, remove_unfinished
 from tasks.runtime.settings import Settings
 
 _AT_WORK = "a command of this home is at work"
@@ -40,7 +44,9 @@ class HomeSteps:
                 yield _stays("caches", "decoded dataset", found, why)
                 continue
             said = f"not read for {self.world.limit}" if found.whole else "left over from what was cut short"
-            yield self._step("caches", "decoded dataset", found, f"{said}; decoded anew when it is wanted")
+            why = f"{said}; decoded anew when it is wanted"
+            act = partial(on_disk.remove_decoded, self.settings, found.path.name)
+            yield self._step("caches", "decoded dataset", found, why, act)
 
     def features(self) -> Iterator[Step | Stays]:
         """Features of real images."""
@@ -87,6 +93,24 @@ class HomeSteps:
             else:
                 yield self._step("evaluations", "page", found, f"older than {self.world.limit}")
 
+    def releases(self) -> Iterator[Step | Stays]:
+        """Releases that are not published: unfinished ones that nobody draws, and those in quarantine."""
+        for found in on_disk.unfinished_releases(self.settings):
+            drawn = "somebody draws it" if is_drawn(found.path) else None
+            if why := drawn or self._why_young(found):
+                yield _stays("releases", "unfinished release", found, why)
+            else:
+                said = f"nobody has drawn it for {self.world.limit}; it is begun anew when it is wanted"
+                act = partial(remove_unfinished, found.path)
+                yield self._step("releases", "unfinished release", found, said, act)
+        for found in on_disk.quarantined_releases(self.settings):
+            if why := self._why_young(found):
+                yield _stays("releases", "quarantined release", found, why)
+            else:
+                said = f"it was refused more than {self.world.limit} ago"
+                act = partial(remove_quarantined, self.settings, found.path, said)
+                yield self._step("releases", "quarantined release", found, said, act)
+
     def logs(self, up_runs: bool) -> Iterator[Step | Stays]:
         """Logs of `ganflow up`."""
         for found in on_disk.logs(self.settings):
@@ -112,6 +136,9 @@ class HomeSteps:
             else:
                 yield self._step("logs", "result", found, f"older than {self.world.limit}; the step is done anew")
 
+    def _why_young(self, found: OnDisk) -> str | None:
+        return None if self.world.is_old(found.newest) else self._young
+
     @property
     def _young(self) -> str:
         return f"younger than {self.world.limit}"
@@ -129,15 +156,16 @@ class HomeSteps:
             return self._young
         return self._at_work
 
-    def _step(self, what: What, kind: Kind, found: OnDisk, why: str) -> Step:
+    def _step(self, what: What, kind: Kind, found: OnDisk, why: str, act: Callable[[], None] | None = None) -> Step:
         item = Item(what=what, kind=kind, name=found.path.name, place=str(found.path), bytes=found.bytes, why=why)
-        act = partial(on_disk.remove, found.path)
-        if kind == "decoded dataset":
-            act = partial(on_disk.remove_decoded, self.settings, found.path.name)
+        removes = act or partial(on_disk.remove, found.path)
 
         def remove(tell: Tell) -> None:
             tell(f"{kind} {found.path.name}")
-            act()
+            try:
+                removes()
+            except Timeout:
+                raise NeededError("somebody draws or reads it") from None
 
         return Step((item,), remove)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gan.data.store.resident_cache import RECORD, writing
+from tasks.releases.unpublished import quarantined, unfinished
 from tasks.runtime.settings import Settings
 
 MD5 = re.compile("[0-9a-f]{32}")
@@ -39,6 +40,16 @@ class OnDisk:
 def pages(settings: Settings) -> list[OnDisk]:
     """Folders of evaluations."""
     return [_seen(path) for path in _inside(settings.state_dir / "evaluations") if path.is_dir()]
+
+
+def unfinished_releases(settings: Settings) -> list[OnDisk]:
+    """Releases that are being drawn, or were when their process was killed."""
+    return [_seen(path) for path in unfinished(settings)]
+
+
+def quarantined_releases(settings: Settings) -> list[OnDisk]:
+    """Releases that are not fit to be handed on."""
+    return [_seen(path) for path in quarantined(settings)]
 
 
 def decoded_datasets(settings: Settings) -> list[OnDisk]:

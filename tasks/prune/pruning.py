@@ -133,6 +133,8 @@ class Pruning:
             for run_id in (run.run_id for run in world.evaluations if run not in measured):
                 yield Stays(what="evaluations", kind="evaluation", name=run_id, why=judged[run_id].why)
             yield from home.pages(lambda name: self._is_kept_page(world, kept, name))
+        if "releases" in self.what:
+            yield from home.releases()
         if "logs" in self.what:
             yield from home.logs(self.up_runs)
         if "caches" in self.what:

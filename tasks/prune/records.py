@@ -4,11 +4,11 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-What = Literal["runs", "checkpoints", "evaluations", "caches", "logs"]
+What = Literal["runs", "checkpoints", "evaluations", "releases", "caches", "logs"]
 WHAT: tuple[What, ...] = get_args(What)
 Kind = Literal[
     "training run", "checkpoints", "evaluation", "page", "decoded dataset", "features", "published dataset",
-    "log", "result",
+    "unfinished release", "quarantined release", "log", "result",
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tasks.tracking.client import RELEASES, client
 from tasks.tracking.past import PastRun, past_run, past_runs
 
 STATE = "state"
+_REMOVED = "removed"
 BEFORE_SETTING = "gan-generator"  # whose releases they are that were drawn before the model's name was a setting
 
 
@@ -37,6 +38,7 @@ class ReleaseRecord(BaseModel):
         name: of its folder.
         state: whether it may be used.
         reason: why it may not; None where it may.
+        removed: why it was removed from a home; None where it was not.
         version: of the model that it was drawn from.
         num_images: images in it; None where its run does not say.
         md5: DVC's name of its bytes; None of one that was never tracked.
@@ -49,6 +51,7 @@ class ReleaseRecord(BaseModel):
     name: str
     state: State
     reason: str | None
+    removed: str | None = None
     version: int
     num_images: int | None
     md5: str | None
@@ -65,6 +68,7 @@ class ReleaseRecord(BaseModel):
             name=tags.get("release", ""),
             state=state,
             reason=tags.get(state.because) if state is not State.PUBLISHED else None,
+            removed=tags.get(f"{_REMOVED}_because") if f"{_REMOVED}_at" in tags else None,
             version=int(version) if version.isdecimal() else 0,
             num_images=int(count) if count.isdecimal() else None,
             md5=tags.get("release_md5"),
@@ -77,26 +81,47 @@ class ReleaseRecord(BaseModel):
         """As a person reads it, by the heads of a table."""
         return {
             "release": self.name,
-            "state": str(self.state),
+            "state": str(self.state) if self.removed is None else _REMOVED,
             "version": str(self.version),
             "images": "" if self.num_images is None else f"{self.num_images:,}",
             "drawn (UTC)": self.drawn_at,
-            "why": self.reason or "",
+            "why": "; ".join(self._reasons),
         }
+
+    @property
+    def _reasons(self) -> list[str]:
+        """Why it may not be used, and why it is not there."""
+        if self.removed is None:
+            return [self.reason] if self.reason else []
+        unfit = [] if self.state is State.PUBLISHED else [f"{self.state}: {self.reason}" if self.reason else self.state]
+        return [*unfit, self.removed]
 
 
 def releases(settings: Settings) -> list[ReleaseRecord]:
-    """Return the releases of this model, the newest first.
+    """Return the releases of this model, the newest first; of a name that was drawn with other bytes, the newest."""
+    found: dict[str, ReleaseRecord] = {}
+    for record in all_releases(settings):
+        found.setdefault(record.name, record)
+    return list(found.values())
+
+
+def all_releases(settings: Settings) -> list[ReleaseRecord]:
+    """Return the releases of this model, the newest first, whatever became of them.
 
     One that was drawn again, or checked, has several runs and counts once; what was said of one of them holds for all.
     """
-    found: dict[str, ReleaseRecord] = {}
+    found: dict[tuple[str, str | None], ReleaseRecord] = {}
     for run in _runs(settings):
         record = ReleaseRecord.of(run)
-        newer = found.setdefault(record.name, record)
-        if newer.state is State.PUBLISHED and record.state is not State.PUBLISHED and record.md5 == newer.md5:
-            found[record.name] = newer.model_copy(update={"state": record.state, "reason": record.reason})
-    return [record for name, record in found.items() if name]
+        newer = found.setdefault((record.name, record.md5), record)
+        if newer.state is State.PUBLISHED and record.state is not State.PUBLISHED:
+            found[record.name, record.md5] = newer.model_copy(update={"state": record.state, "reason": record.reason})
+    return [record for record in found.values() if record.name]
+
+
+def removed_names(settings: Settings) -> dict[str, str]:
+    """Names of the releases that were removed, each with the reason."""
+    return {record.name: record.removed for record in releases(settings) if record.removed is not None}
 
 
 def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
@@ -141,7 +166,7 @@ def recall(settings: Settings, name: str, why: str) -> ReleaseRecord:
     if ReleaseRecord.of(runs[0]).state is State.QUARANTINED:
         raise InputError(f"release {name} is quarantined and was never published: there is nothing to recall")
     for run in runs:
-        _mark(settings, run, State.RECALLED, why)
+        _mark_state(settings, run, State.RECALLED, why)
     return release_of_run(settings, runs[0].run_id)
 
 
@@ -149,7 +174,14 @@ def recall_releases(settings: Settings, version: int, why: str) -> None:
     """Mark each release that a version made as recalled; done again, it changes nothing."""
     for run in _runs(settings, version):
         if ReleaseRecord.of(run).state is State.PUBLISHED:
-            _mark(settings, run, State.RECALLED, why)
+            _mark_state(settings, run, State.RECALLED, why)
+
+
+def mark_removed(settings: Settings, record: ReleaseRecord, why: str) -> None:
+    """Note of a release that it is removed; its state stays, for whoever has a copy."""
+    for run in _runs(settings, record.version):
+        if (run.tags.get("release"), run.tags.get("release_md5")) == (record.name, record.md5):
+            _mark(settings, run, _REMOVED, why)
 
 
 def recalled_releases(settings: Settings, version: int) -> list[str]:
@@ -158,13 +190,17 @@ def recalled_releases(settings: Settings, version: int) -> list[str]:
     return sorted({record.name for record in found if record.state is State.RECALLED})
 
 
-def _mark(settings: Settings, run: PastRun, state: State, why: str) -> None:
-    registry, run_id = client(settings), run.run_id
+def _mark_state(settings: Settings, run: PastRun, state: State, why: str) -> None:
     # The reason first: what is recalled says why, whenever this is killed.
-    registry.set_tag(run_id, state.because, inert(why))
-    registry.set_tag(run_id, f"{state}_by", settings.user)
-    registry.set_tag(run_id, f"{state}_at", time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()))
-    registry.set_tag(run_id, STATE, str(state))
+    _mark(settings, run, str(state), why)
+    client(settings).set_tag(run.run_id, STATE, str(state))
+
+
+def _mark(settings: Settings, run: PastRun, word: str, why: str) -> None:
+    registry = client(settings)
+    registry.set_tag(run.run_id, f"{word}_because", inert(why))
+    registry.set_tag(run.run_id, f"{word}_by", settings.user)
+    registry.set_tag(run.run_id, f"{word}_at", time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()))
 
 
 def _runs(settings: Settings, version: int | None = None) -> Iterator[PastRun]:

@@ -1,10 +1,15 @@
-"""Locks in the home: held by one process at a time, and freed by the kernel when it ends, however it ends."""
+"""Locks: of a file in the home, of one process at a time; of a folder, of those who read it or of one who removes it.
+
+The kernel frees them when a process ends, however it ends.
+"""
 
 import contextlib
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from gan.errors import InputError
 
@@ -38,3 +43,36 @@ def hold_lock(path: Path, *, timeout: float = -1, again: bool = False) -> Iterat
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Keep a folder from being removed by `alone_with` within the block; nothing is written, and no right is needed.
+
+    What is no folder, or lies on a disk that knows no locks, is read all the same.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Hold a folder within the block, while nobody reads it; one that is gone is nobody's.
+
+    Raises:
+        filelock.Timeout: somebody reads it.
+        OSError: its disk knows no such locks.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Timeout(str(folder)) from None
+        yield

@@ -82,7 +82,8 @@ def scratch_in(top: Path, kind: str) -> Iterator[Path]:
 def remove_abandoned(settings: Settings) -> None:
     """Remove the temporary folders and the drafts of files in the home that no living process holds."""
     _sweep(settings.state_dir / _NAME)
-    _sweep(settings.synthetic_dir / f".{_NAME}")
+    for folder in (settings.synthetic_dir, settings.quarantine_dir):
+        sweep_beside(folder)
     for folder in (settings.state_dir, settings.cache_dir):
         sweep_drafts(folder)
 

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         return self.home / "synthetic"
 
     @property
+    def unfinished_dir(self) -> Path:
+        """Releases that are being drawn, or were when their process was killed."""
+        return self.state_dir / "releases"
+
+    @property
+    def quarantine_dir(self) -> Path:
+        """Releases that are not fit to be handed on."""
+        return self.state_dir / "quarantine"
+
+    @property
     def state_dir(self) -> Path:
         """What ganflow keeps for itself: caches, locks, runs; never shared, never committed."""
         return self.home / ".ganflow"

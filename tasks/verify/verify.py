@@ -6,7 +6,6 @@ from pathlib import Path
 
 from gan.data.store.dataset import MANIFEST
 from gan.errors import InputError
-from tasks.generate.names import quarantine
 from tasks.runtime.settings import Settings
 from tasks.verify.files import read_stated, verify_files, verify_signature
 from tasks.verify.images import ImagesLooked, verify_images
@@ -23,7 +22,7 @@ def find_release(settings: Settings, named: str) -> Path:
     Raises:
         InputError: there is none.
     """
-    for folder in (Path(named), settings.synthetic_dir / named, quarantine(settings) / named):
+    for folder in (Path(named), settings.synthetic_dir / named, settings.quarantine_dir / named):
         if (folder / MANIFEST).is_file():
             return folder.absolute()
     if (pointer := settings.synthetic_dir / f"{named}.dvc").is_file():

@@ -11,18 +11,21 @@ from copied_home import copied
 from mlflow import MlflowClient
 
 from gan.configuration.config import NetworkConfig
-from gan.errors import ServiceError
+from gan.errors import ReleaseError, ServiceError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
 from gan.training.checkpoint import HASHES
 from tasks.champion.changing import Wish, promote_whatever
 from tasks.dataset.in_storage import StoredVersion
+from tasks.generate.names import choose_name
 from tasks.ingest.run import INGEST_LOCK
 from tasks.prune import on_disk, pruning
 from tasks.prune.pruning import Pruning
 from tasks.prune.records import freed_bytes
 from tasks.prune.stored import Storage
-from tasks.runtime.locks import hold_lock
+from tasks.releases.states import releases
+from tasks.releases.unpublished import lock_of
+from tasks.runtime.locks import hold_lock, reading
 from tasks.runtime.settings import Settings
 from tasks.tracking import removal
 from tasks.tracking.client import EVALUATIONS, RELEASES, TRAINING, client, create_run, run
@@ -118,6 +121,8 @@ class Home:
             "runs/datasets/" + OTHER + "/dataset.json": 34,
             "runs/datasets/" + OTHER + "/files.json": 35,
             "logs/prefect.log": 36,
+            "releases/v9-001/files/train-00000-of-00002.parquet": 40,
+            "quarantine/v9-000/manifest.json": 41,
             "cache/inception.pt": 37,
             "prefect/storage/older": 38,
             "prefect/prefect.db": 39,
@@ -185,6 +190,8 @@ def test_what_is_said_is_freed_and_what_is_needed_stays(home):
         ("features", OTHER),
         ("published dataset", OTHER),
         ("log", "prefect.log"),
+        ("unfinished release", "v9-001"),
+        ("quarantined release", "v9-000"),
     }
     why = {(each.kind, each.name): each.why for each in plan.stays}
     assert why["training run", home.champion] == f"version 1 of {home.settings.model}"
@@ -213,6 +220,29 @@ def test_what_is_said_is_freed_and_what_is_needed_stays(home):
     images = load_program(home.settings, home.version)(torch.tensor([[0, -1]])).numpy()
     assert np.array_equal(images, small_generator(1)(torch.tensor([[0, -1]])).numpy())
     assert home.pruning().plan().items == ()
+
+
+def test_a_release_that_is_drawn_or_read_stays_and_of_one_that_goes_the_record_stays(home):
+    settings = home.settings
+    refused = {"release": "v9-000", "model": settings.model, "model_version": "1", "state": "quarantined"}
+    with run(settings, RELEASES, "v9-000", refused):
+        pass
+    pruning = home.pruning(what=("releases",))
+    plan = pruning.plan()
+    drawn, read = settings.unfinished_dir / "v9-001", settings.quarantine_dir / "v9-000"
+    with hold_lock(lock_of(drawn)), reading(read):
+        assert [(each.name, each.why) for each in pruning.plan().stays] == [("v9-001", "somebody draws it")]
+        result = pruning.carry_out(plan)
+    assert {each.name: each.why for each in result.skipped} == {
+        "v9-001": "somebody draws it",
+        "v9-000": "somebody draws or reads it",
+    }
+    assert names(pruning.carry_out(plan).removed) == names(plan.items)
+    assert not any(path.exists() for path in (drawn, read))
+    (found,) = releases(settings)
+    assert (found.row["state"], found.removed) == ("removed", "it was refused more than 30 days ago")
+    with pytest.raises(ReleaseError, match="there was a release v9-000"):
+        choose_name(settings, 9, "v9-000")
 
 
 class Killed(BaseException):

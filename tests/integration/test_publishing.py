@@ -1,20 +1,29 @@
 """Releases published or kept apart, in a real registry (SQLite) and a real DVC repository."""
 
+import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from mlflow.artifacts import download_artifacts
 
 from gan.configuration.config import NetworkConfig
-from gan.errors import ReleaseRefusedError
+from gan.errors import ReleaseError, ReleaseRefusedError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
+from tasks.dataset import untracking
 from tasks.generate import publishing
+from tasks.generate.manifest import verify_release
+from tasks.generate.names import choose_name
 from tasks.generate.publishing import PAGE, publish, refuse
 from tasks.generate.release import build_release
+from tasks.releases import removing
+from tasks.releases.removing import keep_newest
 from tasks.releases.states import recall, releases
+from tasks.runtime.locks import reading
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, run
 from tasks.tracking.registry import register_version
@@ -86,3 +95,100 @@ def test_what_is_not_fit_is_recorded_with_the_reason_and_never_tracked(settings,
         "quarantined", "its images copy; class b has collapsed", None,
     )  # fmt: skip
     assert [event for event, _ in sent] == ["release.quarantined"]
+
+
+def published(settings, version, *names):
+    for name in names:
+        publish(settings, version, drawn(settings, version, name), pytest.fail)
+
+
+def there(settings):
+    return sorted(path.name for path in settings.synthetic_dir.iterdir() if not path.name.startswith("."))
+
+
+def pairs(*names):
+    return sorted([*names, *(f"{name}.dvc" for name in names)])
+
+
+def states(settings):
+    return {each.name: each.row["state"] for each in releases(settings)}
+
+
+def test_what_is_older_than_the_newest_goes_and_its_name_and_bytes_stay_known(settings, version, sent, monkeypatch):
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=settings.home, check=True)
+    published(settings, version, "v1-001", "v1-002", "v1-003", "v1-004")
+    with monkeypatch.context() as patch:
+        refused = drawn(settings, version, "v1-000")
+        settings.quarantine_dir.mkdir(parents=True)
+        refused.folder.rename(settings.quarantine_dir / "v1-000")
+        refused = dataclasses.replace(refused, folder=settings.quarantine_dir / "v1-000")
+        patch.setattr(type(refused), "refused", ("copies",))
+        refuse(settings, version, refused)
+    recall(settings, "v1-003", "stripes")
+    published(settings, version, "v1-005", "v1-006")
+    prints = settings.state_dir / "fingerprints" / "v1-001.npz"
+    prints.parent.mkdir(exist_ok=True)
+    prints.touch()
+    cached = sorted(path for path in (settings.home / ".dvc/cache").rglob("*") if path.is_file())
+    removed = keep_newest(settings, 3, "v1-006", pytest.fail)
+    assert removed == ("v1-003", "v1-001", "v1-002")
+    assert there(settings) == pairs("v1-004", "v1-005", "v1-006")
+    assert (settings.quarantine_dir / "v1-000").exists()  # newer than the third
+    assert states(settings) == {
+        **dict.fromkeys(("v1-004", "v1-005", "v1-006"), "published"),
+        **dict.fromkeys(removed, "removed"),
+        "v1-000": "quarantined",
+    }
+    assert keep_newest(settings, 2, "v1-006", pytest.fail) == ("v1-000", "v1-004")
+    assert not (settings.quarantine_dir / "v1-000").exists()
+    assert prints.exists()
+    assert cached == sorted(path for path in (settings.home / ".dvc/cache").rglob("*") if path.is_file())
+    assert (settings.synthetic_dir / ".gitignore").read_text().split() == ["/v1-005", "/v1-006"]
+    assert keep_newest(settings, 1, "v1-005", pytest.fail) == ()  # what was just made stays
+    # Their images would come again under their names.
+    assert choose_name(settings, 1, None) == "v1-007"
+    with pytest.raises(ReleaseError, match=r"there was a release v1-001, which was removed \(only the newest 3"):
+        choose_name(settings, 1, "v1-001")
+    assert choose_name(settings, 1, "v1-006") == "v1-006"
+
+
+def test_what_somebody_reads_stays_for_now(settings, version, sent):
+    published(settings, version, "v1-001", "v1-002")
+    warnings = []
+    with reading(settings.synthetic_dir / "v1-001"):
+        assert keep_newest(settings, 1, "v1-002", warnings.append) == ()
+    assert warnings == ["release v1-001 is older than the newest 1, and stays for now: somebody reads it"]
+    assert states(settings) == {"v1-001": "published", "v1-002": "published"}
+    assert keep_newest(settings, 1, "v1-002", pytest.fail) == ("v1-001",)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("step", ["mark", "begun", "folder", "pointer"])
+def test_a_kill_leaves_old_or_new_and_the_next_one_ends_it(settings, version, sent, monkeypatch, step):
+    published(settings, version, "v1-001", "v1-002")
+
+    def die(*arguments, **options):
+        raise Killed
+
+    owner, name = {
+        "mark": (removing, "mark_removed"),
+        "begun": (removing, "untrack_release"),
+        "folder": (Path, "unlink"),
+        "pointer": (untracking, "git_unignore"),
+    }[step]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, die)
+        with pytest.raises(Killed):
+            keep_newest(settings, 1, "v1-002", pytest.fail)
+    folder = settings.synthetic_dir / "v1-001"
+    assert folder.exists() == (step in ("mark", "begun"))
+    assert not folder.exists() or verify_release(folder)
+    assert states(settings)["v1-001"] == ("published" if step == "mark" else "removed")
+    keep_newest(settings, 1, "v1-002", pytest.fail)
+    assert there(settings) == pairs("v1-002")
+    assert states(settings)["v1-001"] == "removed"
+    assert choose_name(settings, 1, None) == "v1-003"

@@ -17,7 +17,6 @@ from PIL import Image
 from gan.data.pixels.png import decode_png
 from gan.release.marks import read_mark
 from tasks.dataset.repository import track_release
-from tasks.generate.names import quarantine
 from tasks.releases.states import State, recall
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, TRAINING, run
@@ -136,7 +135,7 @@ def test_of_two_releases_of_a_name_each_has_its_own_state(settings, folder, vers
 
 
 def test_a_release_in_quarantine_is_found_by_its_name_and_said_to_be_there(settings, folder, version):
-    place = quarantine(settings) / folder.name
+    place = settings.quarantine_dir / folder.name
     place.parent.mkdir(parents=True, exist_ok=True)
     folder.rename(place)
     recorded(settings, folder, version, state="quarantined", quarantined_because="copies")

@@ -47,6 +47,7 @@ def test_so_are_other_texts():
         ({"shard_images": -1}, {"shard_images": 1}),
         ({"truncation": 0.0}, {"truncation": 0.7}),
         ({"truncation": 1.1}, {"truncation": 1.0}),
+        ({"keep_last": 0}, {"keep_last": 1}),
         ({"workers": 0}, {"workers": 2}),
     ],
 )

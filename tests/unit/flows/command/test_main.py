@@ -30,7 +30,7 @@ VERBS = {
     "recall": {"--reason", "--json", "--help"},
     "generate": COMMON
     | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
-    | {"--truncation", "--workers", "-w", "--sign", "--require-license"},
+    | {"--truncation", "--keep-last", "--workers", "-w", "--sign", "--require-license"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"}
     | {"--truncation"},
     "verify": {"--key", "--regenerate", "--json", "--help"},

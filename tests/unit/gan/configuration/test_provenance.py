@@ -71,3 +71,11 @@ def test_what_the_hardware_makes_of_it_is_no_change():
     settled = begun.config.evaluation.model_copy(update={"precision": "fp32"})
     assert begun.measuring(settled).config.evaluation == settled
     assert str(begun.measuring(settled)) == "of version 3"
+
+
+def test_what_decides_nothing_about_a_release_is_not_told_of_it():
+    begun = Configuration(origin="version", name="3", config=preset("digits"))
+    asked = begun.changed("release.keep_last=3", "release.num_images=7")
+    told = asked.without_word_of("release.keep_last")
+    assert str(told) == "of version 3, with release.num_images=7"
+    assert told.config == asked.config

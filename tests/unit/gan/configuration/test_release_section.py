@@ -44,6 +44,7 @@ def test_what_fits_together_is_taken(overrides):
         (["release.truncation=NaN"], "release.truncation = "),
         (["release.shard_images=0"], "release.shard_images = 0"),
         (["release.max_attempts=0"], "release.max_attempts = 0"),
+        (["release.keep_last=0"], "release.keep_last = 0"),
     ],
 )
 def test_what_does_not_is_a_sentence(overrides, sentence):

@@ -13,10 +13,13 @@ from tasks.doctor.machine import (
     machine_checks,
     mlflow_check,
     refused_storage,
+    release_checks,
     storage_check,
     storage_line,
 )
 from tasks.doctor.probe import Probe
+from tasks.releases.unpublished import lock_of
+from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
 NOWHERE = "http://127.0.0.1:9"
@@ -37,6 +40,19 @@ def test_a_new_home_is_well_and_is_left_empty(settings):
     assert {check.name for check in found if check.ok is False} <= {"disk", "memory"}  # the machine's own
     assert all_well([check for check in found if check.name not in {"disk", "memory"}])
     assert [path for path in settings.home.rglob("*") if path.is_file()] == []
+
+
+def test_releases_that_nobody_draws_or_may_use_are_a_line_each(settings):
+    assert release_checks(settings) == []
+    for number in range(7):
+        (settings.unfinished_dir / f"v1-{number:03d}").mkdir(parents=True)
+    (settings.quarantine_dir / "v0-001").mkdir(parents=True)
+    with hold_lock(lock_of(settings.unfinished_dir / "v1-003")):
+        unfinished, quarantine = release_checks(settings)
+    assert unfinished.value == "nobody draws v1-000, v1-001, v1-002, v1-004, v1-005 and 1 more"
+    assert quarantine.value == "not fit to be handed on: v0-001"
+    assert unfinished.warns
+    assert quarantine.warns
 
 
 def test_a_home_that_cannot_be_made(settings):

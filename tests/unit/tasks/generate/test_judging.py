@@ -19,7 +19,7 @@ from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.protocol import Protocol
 from tasks.generate.judging import Judge
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES
-from tasks.generate.names import next_name, quarantine
+from tasks.generate.names import next_name
 from tasks.generate.release import build_release
 from tasks.generate.selecting import pack, select, unpack
 from tasks.reports.release_page import release_html
@@ -123,7 +123,7 @@ def test_a_generator_that_copies_is_quarantined_and_its_name_is_not_given_again(
     )
     program = looking_up(shifted.clip(0, 255).astype(np.uint8), training.labels)
     release = made(tmp_path, dataset, program, name="v3-001")
-    assert release.folder == quarantine(Settings(ganflow_home=tmp_path)) / "v3-001"
+    assert release.folder == Settings(ganflow_home=tmp_path).quarantine_dir / "v3-001"
     (said,) = release.refused
     assert "a shifted or recompressed copy of a training image" in said
     assert not (tmp_path / "synthetic" / "v3-001").exists()

@@ -101,6 +101,7 @@ def test_the_next_name_is_the_first_that_is_not_tracked(settings):
     assert next_name(settings, 3) == "v3-002"
     assert next_name(settings, 2) == "v2-001"
     assert next_name(settings, 30) == "v30-001"
+    assert next_name(settings, 2, {"v2-001": "removed"}) == "v2-003"
 
 
 def test_a_release_says_what_it_is(settings):

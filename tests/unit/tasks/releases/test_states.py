@@ -37,5 +37,15 @@ def test_numbers_that_are_none(text):
     assert found.row["images"] == ""
 
 
+def test_a_removed_release_says_so_and_what_it_was():
+    tags = {"removed_because": "only the newest 3 are kept", "removed_at": "2027-01-15 08:00:00"}
+    found = of(**tags)
+    assert (found.state, found.removed) == (State.PUBLISHED, tags["removed_because"])
+    assert (found.row["state"], found.row["why"]) == ("removed", tags["removed_because"])
+    found = of(state="recalled", recalled_because="stripes", **tags)
+    assert (found.row["state"], found.row["why"]) == ("removed", f"recalled: stripes; {tags['removed_because']}")
+    assert of(removed_because="a kill came before the rest").removed is None
+
+
 def test_a_published_release_has_no_reason():
     assert of(recalled_because="long ago").reason is None

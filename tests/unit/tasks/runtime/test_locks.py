@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from tasks.runtime.locks import hold_lock
+from tasks.runtime.locks import alone_with, hold_lock, reading
 
 OTHER = """
 import os, sys
@@ -68,3 +68,42 @@ def test_a_second_user_of_the_group_may_lock_and_a_stranger_is_told(open_folder)
     assert done.returncode == 2
     assert done.stderr.startswith(f"ganflow: the lock {path} is another user's: work as that user, or have them share")
     assert done.stderr.count("\n") == 1
+
+
+READER = """
+import sys
+from pathlib import Path
+from tasks.runtime.locks import reading
+with reading(Path(sys.argv[1])):
+    print("reads", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_nobody_is_alone_with_a_folder_that_others_read_and_a_killed_reader_is_none(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", READER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "reads\n"
+        with pytest.raises(Timeout), alone_with(tmp_path):
+            pytest.fail("it is read")
+        with reading(tmp_path):  # several may
+            pass
+    finally:
+        process.kill()
+        process.wait()
+    with alone_with(tmp_path), pytest.raises(Timeout), alone_with(tmp_path):
+        pytest.fail("held twice")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_folder_is_read_all_the_same_and_what_is_gone_is_nobodys(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "gone"):
+        with reading(path):
+            pass
+    with alone_with(tmp_path / "gone"):
+        pass
+    with pytest.raises(NotADirectoryError), alone_with(tmp_path / "file"):
+        pytest.fail("a file is no folder")
