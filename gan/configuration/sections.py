@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from gan.configuration.resolution import Architecture, resolution_of
 from gan.configuration.schedules import penalised, total_images, zero_centred
 from gan.configuration.vocabulary import AskedPrecision, LossKind, Normalisation, Operation, Precision, Resize
+from gan.configuration.window import known_window
 
 Filter = Literal["lanczos", "box", "bicubic", "bilinear"]
 Crop = Literal["centre", "pad", "stretch"]
@@ -27,6 +28,11 @@ class DataConfig(Frozen):
     filter: Filter = Field("lanczos", description="resampling filter when an image is resized")
     background: Annotated[str, StringConstraints(to_lower=True, pattern="^#[0-9a-fA-F]{6}$")] = Field(
         "#ffffff", description="colour under transparent pixels and around padded images"
+    )
+    window: Annotated[str, AfterValidator(known_window)] = Field(
+        "auto",
+        description="values of images of more than 8 bits that become 0 to 255: LO:HI; percentiles of all values, "
+        "pLO:pHI; full: all that their type has; or auto: those that the dataset has",
     )
     class_map: dict[str, str | None] = Field(
         {}, description="new names of classes: one name for several merges them, null leaves a class out"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,42 @@ PART_BYTES = 2**24
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Deep:
+    """An image of other samples than 8 bits without sign: which of its values are black and white is still open.
+
+    Attributes:
+        values: `[H, W, C]` whole numbers or floats, C 1 or 3; never uint8 but where `window` says how to show them.
+        alpha: `[H, W]` uint8, opacity; None: opaque.
+        inverted: whether low values are white.
+        window: the values that are black and white by the file's own word, or None where it does not say.
+    """
+
+    values: NDArray[Any]
+    alpha: NDArray[np.uint8] | None = None
+    inverted: bool = False
+    window: tuple[float, float] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(H, W, C)`."""
+        return self.values.shape
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class SourceImage:
     """One image as the source has it.
 
     Attributes:
         path: its name within the source, relative, with `/` between parts.
         label: index into `Source.class_names`, or -1 for none.
-        pixels: `[H, W, C]` uint8; C is 1 where the image is grey (an RGB image with R = G = B is grey too), else 3.
+        pixels: `[H, W, C]` uint8; C is 1 where the image is grey (an RGB image with R = G = B is grey too), else 3. Or
+            such samples as have to be made uint8 first.
         split: where the source itself puts it, or None where it does not say.
     """
 
     path: str
     label: int
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | Deep
     split: SplitName | None = None
 
 
@@ -57,7 +80,7 @@ class Part(Protocol):
     """A run of a source's records that a process can read by itself: it holds names and places, no pixels."""
 
     def __len__(self) -> int:
-        """Return how many records `read` yields."""
+        """Return how many files or rows it has; `read` yields a record for each, and more of one with more images."""
         ...
 
     def read(self) -> Iterator[SourceImage | Reject]:
@@ -98,7 +121,7 @@ class Source(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return how many records the parts yield, rejects included."""
+        """Return how many files or rows the parts have, rejects included."""
         ...
 
     def parts(self) -> Sequence[Part]:

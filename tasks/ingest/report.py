@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan.data.building.build import Built
-from gan.data.building.judge import BLANK, TOO_SMALL, WRONG_ASPECT
+from gan.data.building.judge import BLANK, NO_NUMBER, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
 from gan.data.building.rejects import count_reasons, read_rejects
 from gan.data.files.tree import SYMBOLIC_LINK
@@ -39,6 +39,7 @@ _MEANINGS = {
     TOO_SMALL: "its shorter side has fewer pixels than data.min_side",
     WRONG_ASPECT: "its longer side is more than data.max_aspect times the shorter",
     BLANK: "one colour from edge to edge",
+    NO_NUMBER: "nothing but infinity and what is not a number",
     OUT_OF_RANGE: "its label names no class",
     SYMBOLIC_LINK: "links are not followed: put the file itself there",
     "not an image": "its name says image, its bytes do not",
@@ -128,6 +129,7 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     yield "Crop", [info.crop], {"pad": f"with bars of {info.background}"}.get(info.crop, "")
     yield "Filter", [info.filter], ""
     yield "Background", [info.background], "under transparent pixels"
+    yield from _windows(info)
     wanted = f"by the hash of their pixels, {100 * (info.holdout_fraction or 0):g} % wanted"
     share = f"{100 * info.num_test / max(1, info.num_train + info.num_test):.1f} % of the images"
     yield "Held out", [share], "as the source says" if info.split == "source" else wanted
@@ -140,6 +142,13 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     names = ("",) if info.channels == 1 else ("R ", "G ", "B ")
     moments = [f"{name}{mean:.3f} ± {std:.3f}" for name, mean, std in zip(names, info.mean, info.std, strict=True)]
     yield "Mean ± standard deviation", moments, "of the training images, on a scale of 0 to 1"
+
+
+def _windows(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
+    """Yield which values of images of more than 8 bits were made 0 to 255, where there are such images."""
+    if info.window:
+        words = [f"{group}: {low:g} to {high:g}" for group, (low, high) in (info.windows or {}).items()]
+        yield "Values shown as 0 to 255", words or ["as each file says"], f"data.window={info.window}"
 
 
 def _origin(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:

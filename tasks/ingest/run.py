@@ -164,7 +164,7 @@ def _build(
             previous=earlier,
             origin=origin,
             run_jobs=run_jobs,
-            on_progress=lambda done, total: update(done),
+            on_progress=lambda done, total: update(done, total=total),
         )
     if built.reused:
         logger.info("%d of %d images had been read before the last ingest ended", built.reused, len(source))

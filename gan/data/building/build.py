@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from gan.configuration.config import DataConfig
 from gan.data.building.assemble import write_split
-from gan.data.building.describe import describe, notes, samples, sides
+from gan.data.building.describe import describe, faint, notes, samples, sides
 from gan.data.building.encode import Job, do
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan, make_plan
 from gan.data.building.recipe import Recipe
 from gan.data.building.rejects import count_rejects, write_rejects
+from gan.data.building.windows import look_over, refuse_far, standing_windows, window_notes, with_missing
 from gan.data.origin import Origin
+from gan.data.pixels.window import Windows
 from gan.data.records import Source
 from gan.data.store.dataset import DatasetInfo, write_dataset_info
 from gan.errors import DatasetError
@@ -31,7 +33,8 @@ class Built:
     Attributes:
         info: what `dataset.json` says.
         samples: class name -> the first training images, `[n, R, R, C]` uint8.
-        notes: what a person should know: classes dropped or small, empty folders.
+        notes: what a person should know: how images of more than 8 bits are shown, classes dropped or small, empty
+            folders.
         sides: shortest, median and longest of the source images' shorter sides, in pixels.
         reused: records whose part was found finished.
     """
@@ -81,45 +84,69 @@ def build_dataset(
     """
     out.mkdir(parents=True, exist_ok=True)
     assert not any(out.iterdir()), f"{out} is not empty"
-    parts = source.parts()
-    jobs = [Job(part, Recipe.of(config)) for part in parts]
-    sizes = [len(part) for part in parts]
-    store = PartStore(work, [job.key() for job in jobs], sizes)
-    reused = _do(store, jobs, sizes, run_jobs, on_progress or (lambda done, total: None))
+    standing = standing_windows(source, config, previous)
+    store, windows, reused = _read(source, config, standing, work, run_jobs, on_progress or (lambda done, total: None))
+    overview = look_over(windows, store)
+    refuse_far(overview, standing)
     plan = make_plan(store, config, source.class_names, source.has_split)
     write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
-    _refuse_rejects(source, config, rejects, quarantine)
+    _refuse_rejects(source, config, rejects, len(store), quarantine)
     _refuse_small(source, config, plan)
     for split in ("train", "test"):
         write_split(store, plan, split, out, config.resolution, previous)
-    info = describe(source, config, store, plan, rejects, origin or Origin())
+    info = describe(source, config, store, plan, rejects, origin or Origin(), overview)
     # Last, so that a folder with a dataset.json is complete.
     write_dataset_info(info, out)
-    remarks = tuple(map(inert, (*source.notes, *notes(plan, info))))
-    return Built(info, samples(store, plan, config.resolution), remarks, sides(store, plan), reused)
+    pictures = samples(store, plan, config.resolution)
+    shown = window_notes(overview, standing, config) or faint(store, plan, config.resolution, pictures)
+    remarks = tuple(map(inert, (*source.notes, *shown, *notes(plan, info))))
+    return Built(info, pictures, remarks, sides(store, plan), reused)
 
 
-def _do(
-    store: PartStore, jobs: Sequence[Job], sizes: Sequence[int], run_jobs: RunJobs, show: Callable[[int, int], None]
-) -> int:
+def _read(
+    source: Source,
+    config: DataConfig,
+    standing: Windows,
+    work: Path,
+    run_jobs: RunJobs,
+    show: Callable[[int, int], None],
+) -> tuple[PartStore, Windows, int]:
+    """Read all parts; those with images whose window follows from the values of all are read once more."""
+    jobs = [Job(part, Recipe.of(config, standing)) for part in source.parts()]
+    store = PartStore(work, [job.key() for job in jobs])
+    total = len(source)
+    reused = _do(store, jobs, run_jobs, lambda left: show(total - left, total))
+    windows, waiting = with_missing(standing, store)
+    if waiting:
+        again = Recipe.of(config, windows)
+        jobs = [replace(job, recipe=again) if index in waiting else job for index, job in enumerate(jobs)]
+        store = PartStore(work, [job.key() for job in jobs])
+        further = total + sum(len(jobs[index].part) for index in waiting)
+        _do(store, jobs, run_jobs, lambda left: show(further - left, further))
+    return store, windows, reused
+
+
+def _do(store: PartStore, jobs: Sequence[Job], run_jobs: RunJobs, show: Callable[[int], None]) -> int:
+    """Do what is missing; show how many files are left, and return how many were done before."""
     missing = store.missing()
-    reused = done = len(store) - sum(sizes[index] for index in missing)
-    show(done, len(store))
+    left = sum(len(jobs[index].part) for index in missing)
+    reused = sum(len(job.part) for job in jobs) - left
+    show(left)
     for number, table in run_jobs([replace(jobs[index], to=store.path(index)) for index in missing]):
         if table is not None:
             store.put(missing[number], table)
-        done += sizes[missing[number]]
-        show(done, len(store))
+        left -= len(jobs[missing[number]].part)
+        show(left)
     return reused
 
 
-def _refuse_rejects(source: Source, config: DataConfig, rejects: dict[str, int], quarantine: Path) -> None:
+def _refuse_rejects(source: Source, config: DataConfig, rejects: dict[str, int], count: int, quarantine: Path) -> None:
     total = sum(rejects.values())
-    if total > config.max_reject_share * len(source):
+    if total > config.max_reject_share * count:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejects.items(), key=lambda item: -item[1]))
         raise DatasetError(
-            f"{total} of {len(source)} files of {source.name} are rejected, more than {config.max_reject_share:.3g} of "
+            f"{total} of {count} files of {source.name} are rejected, more than {config.max_reject_share:.3g} of "
             f"all ({reasons}): see {quarantine}, repair or remove them, or raise --max-reject-share"
         )
 

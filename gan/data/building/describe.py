@@ -9,17 +9,26 @@ from gan.configuration.config import DataConfig
 from gan.data.building.assemble import images_of
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan
+from gan.data.building.windows import Overview
 from gan.data.origin import Origin
 from gan.data.pixels.png import decode_png
 from gan.data.records import Source
 from gan.data.store.dataset import UNLABELLED_NAME, DatasetInfo
 
 SAMPLES_PER_CLASS = 10
+_FAINT = 256 // 8
+_AT_ONCE = 1000
 _FEW = 50  # training images of a class below which a person should know of it
 
 
 def describe(
-    source: Source, config: DataConfig, store: PartStore, plan: Plan, rejects: dict[str, int], origin: Origin
+    source: Source,
+    config: DataConfig,
+    store: PartStore,
+    plan: Plan,
+    rejects: dict[str, int],
+    origin: Origin,
+    overview: Overview,
 ) -> DatasetInfo:
     """Return what `dataset.json` will say."""
     counts = {}
@@ -39,6 +48,8 @@ def describe(
         crop=config.crop,
         filter=config.filter,
         background=config.background,
+        window=config.window if overview else None,
+        windows=overview.windows() if overview else None,
         class_map=config.class_map,
         split=plan.split,
         holdout_fraction=config.holdout_fraction if plan.split == "hash" else None,
@@ -75,6 +86,27 @@ def sides(store: PartStore, plan: Plan) -> tuple[int, int, int]:
     """Return the shortest, median and longest of the source images' shorter sides, in pixels."""
     shorter = np.minimum(store.column("width"), store.column("height"))[plan.kept]
     return int(shorter.min()), int(np.median(shorter)), int(shorter.max())
+
+
+def faint(store: PartStore, plan: Plan, resolution: int, pictures: dict[str, NDArray[np.uint8]]) -> list[str]:
+    """Return a note where all images lie within an eighth of 0 to 255; all are looked at if the samples do."""
+    low = min(int(images.min()) for images in pictures.values())
+    high = max(int(images.max()) for images in pictures.values())
+    shape = (resolution, resolution, plan.channels)
+    records = np.flatnonzero(plan.kept)
+    for start in range(0, len(records), _AT_ONCE):
+        if high - low >= _FAINT:
+            return []
+        images = [
+            decode_png(png, shape) for png in images_of(store, plan, records[start : start + _AT_ONCE], resolution)
+        ]
+        low, high = (
+            min(low, *(int(image.min()) for image in images)),
+            max(high, *(int(image.max()) for image in images)),
+        )
+    if high - low >= _FAINT:
+        return []
+    return [f"all images are of nearly one colour: their values are {low} to {high} of 0 to 255"]
 
 
 def notes(plan: Plan, info: DatasetInfo) -> list[str]:

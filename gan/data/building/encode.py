@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gan.data.building.judge import BLANK, are_blank, refusal
+from gan.data.building.judge import BLANK, NO_NUMBER, are_blank, refusal
 from gan.data.building.part_store import keep_part
 from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
 from gan.data.pixels.png import encode_pngs
 from gan.data.pixels.prepare import prepare
-from gan.data.records import Part, Reject, SourceImage
+from gan.data.pixels.window import look_at, to_8_bits
+from gan.data.records import Deep, Part, Reject, SourceImage
 from gan.data.store.arrow import to_arrow
 
-_FORMAT = 2  # of the table; part of every key under which one is kept
+_FORMAT = 3  # of the table; part of every key under which one is kept
 _DIGEST = pa.binary(32)
 SCHEMA = pa.schema(
     [
@@ -29,19 +30,21 @@ SCHEMA = pa.schema(
         ("label", pa.int32()),
         ("split", pa.int8()),  # the source's own: 0 train, 1 test, -1 none
         ("key", pa.uint64()),  # of the source pixels, to hold it out by
-        ("channels", pa.int8()),  # 0: no image
+        ("channels", pa.int8()),  # 0: no image, -1: one that waits until its window is known
         ("width", pa.int32()),  # of the source image
         ("height", pa.int32()),
         ("sha256", _DIGEST),  # of the prepared pixels
         ("sha256_rgb", _DIGEST),  # of the same as RGB, where they are grey and may have to be
         ("sums", pa.list_(pa.int64(), 6)),  # of values and their squares, by channel
         ("png", pa.binary()),
+        ("seen", pa.binary()),  # values of an image of more than 8 bits, as `gan.data.pixels.window` packs them
     ]
 )
 # What a column holds where there is no image: no nulls, so that columns are plain memory.
 _NOTHING: dict[str, Any] = dict.fromkeys(("path", "reason", "detail"), "")
 _NOTHING |= dict.fromkeys(("label", "split", "key", "channels", "width", "height"), 0)
-_NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b""}
+_NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b"", "seen": b""}
+WAITING = -1
 _SPLITS = {None: -1, "train": 0, "test": 1}
 
 
@@ -60,9 +63,16 @@ class Job:
     to: Path | None = None
 
     def key(self) -> str:
-        """Return the name of the result: equal keys, equal results."""
-        text = repr((_FORMAT, self.recipe, self.part.identity()))
-        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        """Return the name of the result: equal keys, equal results.
+
+        Keys of the same job with windows that were not known before have the same first half, and a dash behind it.
+        """
+        recipe, windows = self.recipe.without_found_windows(), self.recipe.windows.known
+        return "-".join(_short_digest(each) for each in ((_FORMAT, recipe, self.part.identity()), windows) if each)
+
+
+def _short_digest(values: tuple[Any, ...]) -> str:
+    return hashlib.sha256(repr(values).encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def do(job: Job) -> bytes | None:
@@ -81,7 +91,7 @@ def encode(job: Job) -> pa.Buffer:
         A table of `SCHEMA` with a row per record, in order, as an Arrow IPC file.
     """
     rows = [_prepared(record, job.recipe) for record in job.part.read()]
-    assert len(rows) == len(job.part)
+    assert len(rows) >= len(job.part)
     table = _table(rows, job.recipe)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, SCHEMA) as writer:
@@ -91,8 +101,16 @@ def encode(job: Job) -> pa.Buffer:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Prepared:
-    source: SourceImage
-    pixels: NDArray[np.uint8]
+    """An image without the source's pixels, of which there may be much more; None as long as its window is unknown."""
+
+    path: str
+    label: int
+    split: int
+    key: int
+    width: int
+    height: int
+    seen: bytes
+    pixels: NDArray[np.uint8] | None
 
 
 def _prepared(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Reject:
@@ -100,23 +118,35 @@ def _prepared(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Rejec
         return record
     if refused := refusal(record, recipe):
         return refused
-    height, width, channels = record.pixels.shape
+    source, seen = record.pixels, b""
+    height, width, _ = source.shape
+    # By the values themselves, so that no window moves an image into another split.
+    key = split_key(source.values if isinstance(source, Deep) else source)
+    facts = (record.path, record.label, _SPLITS[record.split], key, width, height)
+    if isinstance(source, Deep):
+        window = recipe.windows.of(source)
+        seen = look_at(source, with_histogram=window is None and recipe.windows.asked.kind == "percentiles")
+        if not seen:
+            return Reject(record.path, NO_NUMBER)
+        if window is None:
+            return _Prepared(*facts, seen, None)
+        source = to_8_bits(source, window, recipe.background)
     pixels = prepare(
-        record.pixels,
+        source,
         resolution=recipe.resolution,
         crop=recipe.crop,
         filter=recipe.filter,
         # Grey and colour are told apart once all images are known; bars in a colour make any image coloured.
-        channels=recipe.channels or (3 if recipe.colours_bars and height != width else channels),
+        channels=recipe.channels or (3 if recipe.colours_bars and height != width else source.shape[2]),
         background=recipe.background,
     )
-    return _Prepared(record, pixels)
+    return _Prepared(*facts, seen, pixels)
 
 
 def _table(rows: Sequence[_Prepared | Reject], recipe: Recipe) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [_NOTHING[name]] * len(rows) for name in SCHEMA.names}
     for channels in (1, 3):
-        found = [at for at, row in enumerate(rows) if isinstance(row, _Prepared) and row.pixels.shape[2] == channels]
+        found = [at for at, row in enumerate(rows) if _has_channels(row, channels)]
         for name, values in _facts([rows[at] for at in found], recipe).items():  # type: ignore[misc]
             column = columns[name]
             for at, value in zip(found, values, strict=True):
@@ -125,31 +155,38 @@ def _table(rows: Sequence[_Prepared | Reject], recipe: Recipe) -> pa.Table:
         if isinstance(row, Reject):
             columns["path"][at], columns["reason"][at], columns["detail"][at] = row.path, row.reason, row.detail
         else:
-            columns["path"][at] = row.source.path
+            columns["path"][at] = row.path
+            if row.pixels is None:
+                columns["channels"][at], columns["seen"][at] = WAITING, row.seen
     return pa.table([to_arrow(columns[field.name], field.type) for field in SCHEMA], SCHEMA)
+
+
+def _has_channels(row: _Prepared | Reject, channels: int) -> bool:
+    return isinstance(row, _Prepared) and row.pixels is not None and row.pixels.shape[2] == channels
 
 
 def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]]:
     """Return columns for images with equally many channels, computed together: that is several times faster."""
     if not rows:
         return {}
-    images = np.stack([row.pixels for row in rows])
+    images = np.stack([row.pixels for row in rows])  # type: ignore[misc]
     blank = are_blank(images)
     is_grey = images.shape[3] == 1
     either = is_grey and recipe.channels is None
     return {
         "reason": [BLANK if each else "" for each in blank],
         "detail": ["every pixel is the same" if each else "" for each in blank],
-        "label": [row.source.label for row in rows],
-        "split": [_SPLITS[row.source.split] for row in rows],
-        "key": [split_key(row.source.pixels) for row in rows],
+        "label": [row.label for row in rows],
+        "split": [row.split for row in rows],
+        "key": [row.key for row in rows],
         "channels": [0 if each else images.shape[3] for each in blank],
-        "width": [row.source.pixels.shape[1] for row in rows],
-        "height": [row.source.pixels.shape[0] for row in rows],
+        "width": [row.width for row in rows],
+        "height": [row.height for row in rows],
         "sha256": digests(images),
         "sha256_rgb": digests(images.repeat(3, axis=3)) if either else [bytes(32)] * len(rows),
         "sums": sums(images),
         "png": encode_pngs(images),
+        "seen": [row.seen for row in rows],
     }
 
 

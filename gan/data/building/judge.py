@@ -9,6 +9,7 @@ from gan.data.records import Reject, SourceImage
 TOO_SMALL = "too small"
 WRONG_ASPECT = "too long and thin"
 BLANK = "blank"
+NO_NUMBER = "no value is a number"
 
 
 def refusal(record: SourceImage, recipe: Recipe) -> Reject | None:

@@ -3,8 +3,8 @@
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from gan.data.files.atomic import replacing
 from gan.data.store.arrow import to_numpy
 
 _OPEN = 64
+_SUFFIX = ".arrow"
 _CHECKSUM_BYTES = 4
 
 
@@ -30,25 +31,29 @@ class PartStore:
     """Tables of `gan.data.building.encode.SCHEMA` in a folder, each under the key of the job that made it.
 
     Args:
-        folder: made if need be; other files in it are removed, for they belong to work that nobody waits for.
+        folder: made if need be; other files in it are removed, for they belong to work that nobody waits for. Tables
+            stay whose keys differ behind a dash alone.
         keys: of the jobs, in order; record numbers count through their tables.
-        sizes: records of each job.
     """
 
-    def __init__(self, folder: Path, keys: Sequence[str], sizes: Sequence[int]) -> None:
+    def __init__(self, folder: Path, keys: Sequence[str]) -> None:
         # Mapped, so they take no memory; some stay open, for plans look at them column by column.
         self._table = lru_cache(_OPEN)(self._open)
-        self._paths = [folder / f"{key}.arrow" for key in keys]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._paths = [folder / f"{key}{_SUFFIX}" for key in keys]
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = {path.name for path in self._paths}
+        wanted = {key.partition("-")[0] for key in keys}
         for entry in os.scandir(folder):
-            if entry.name not in wanted:
+            if not entry.name.endswith(_SUFFIX) or entry.name.removesuffix(_SUFFIX).partition("-")[0] not in wanted:
                 shutil.rmtree(entry.path) if entry.is_dir(follow_symlinks=False) else os.unlink(entry.path)
 
     def __len__(self) -> int:
-        """Return the number of records."""
+        """Return the number of records; all jobs have to be done."""
         return int(self._starts[-1])
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        rows = [self._table(index).num_rows for index in range(len(self._paths))]
+        return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
 
     def missing(self) -> list[int]:
         """Return the numbers of the jobs that have not been done, or whose result a disk has altered."""
@@ -74,6 +79,13 @@ class PartStore:
             rows = to_numpy(self._table(index).column(name)).astype(np.int64)
             total += rows[chosen[start : start + len(rows)]].sum(axis=0)
         return total
+
+    def filled(self, name: str) -> Iterator[tuple[int, Any]]:
+        """Yield the number of each job and each value of a column of bytes that is not empty, in order."""
+        for index in range(len(self._paths)):
+            column = self._table(index).column(name).chunk(0)
+            if column.buffers()[2].size:
+                yield from ((index, value) for value in column.to_pylist() if value)
 
     def values(self, name: str, records: NDArray[np.int64]) -> list[Any]:
         """Return a column at some records, in their order; each table that they lie in is opened once."""

@@ -1,8 +1,10 @@
 """What is made of each image by itself, whatever the others are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gan.configuration.config import Crop, DataConfig, Filter
+from gan.configuration.window import parse_window
+from gan.data.pixels.window import Windows
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Recipe:
     background: tuple[int, int, int]
     shortest_side: int
     max_aspect: float
+    windows: Windows
 
     @property
     def colours_bars(self) -> bool:
@@ -23,8 +26,8 @@ class Recipe:
         return self.crop == "pad" and len(set(self.background)) > 1
 
     @classmethod
-    def of(cls, config: DataConfig) -> "Recipe":
-        """Take it from a configuration."""
+    def of(cls, config: DataConfig, windows: Windows | None = None) -> "Recipe":
+        """Take it from a configuration and, where they are known, the windows that follow from the data."""
         return cls(
             resolution=config.resolution,
             channels=None if config.channels == "auto" else config.channels,
@@ -33,4 +36,9 @@ class Recipe:
             background=config.background_rgb,
             shortest_side=config.shortest_side,
             max_aspect=config.max_aspect,
+            windows=windows or Windows(parse_window(config.window)),
         )
+
+    def without_found_windows(self) -> "Recipe":
+        """Return the same with no window that follows from the data."""
+        return replace(self, windows=Windows(self.windows.asked))

@@ -1,25 +1,29 @@
-"""An image file of any common format to uint8 pixels; whatever is wrong with it becomes a reason, never a crash."""
+"""An image file of any common format to pixels; whatever is wrong with it becomes a reason, never a crash."""
 
-import struct
 import warnings
-import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gan.configuration.window import Window
 from gan.data.files.blob import UnreadableError
+from gan.data.pixels import read_png
+from gan.data.pixels.read_jpeg import refuse_early_end, without_leading_blanks
+from gan.data.pixels.read_tiff import read_tiff
+from gan.data.pixels.upright import upright
+from gan.data.pixels.window import Windows, over, to_8_bits
+from gan.data.records import Deep
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 WHITE = (255, 255, 255)
-
-# Signature and header of a PNG: size, bit depth, colour type, and that its rows are not interlaced.
-_PNG_HEADER = struct.Struct(">8s8xIIBBBBB")
-_PNG_CHANNELS = {0: 1, 2: 3}  # colour type to channels: grey, RGB
+_FULL = Windows(Window("full"))
+_ORIENTATION = 0x0112  # EXIF's tag
 
 
 def is_image_name(path: str) -> bool:
@@ -29,9 +33,7 @@ def is_image_name(path: str) -> bool:
 
 
 def decode_image(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8]:
-    """Decode the first frame of an image file.
-
-    EXIF orientation is applied, transparency is laid over the background, 16-bit and CMYK images are converted.
+    """Decode the first frame of an image file for a look at it alone: 16 bits are scaled by all that they can hold.
 
     Args:
         data: the file's bytes; the format is told by them, not by a name.
@@ -41,62 +43,52 @@ def decode_image(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArr
         `[H, W, C]` uint8, C = 1 where the image is grey (R = G = B counts as grey), else 3.
 
     Raises:
-        UnreadableError: empty, truncated, too large, or not an image that Pillow can read.
+        UnreadableError: as of `decode_images`; or floats and more than 16 bits, whose range only a dataset tells.
+    """
+    image = next(decode_images(data, background))
+    if not isinstance(image, Deep):
+        return image
+    if image.window is None and image.values.dtype != np.uint16:
+        kind = "floating point" if image.values.dtype.kind == "f" else f"signed or {8 * image.values.itemsize}-bit"
+        raise UnreadableError(f"{kind} pixels", "their range is unknown: convert the image to 8 bits")
+    window = image.window or _FULL.of(image)
+    assert window
+    return _without_equal_channels(to_8_bits(image, window, background))
+
+
+def decode_images(data: bytes, background: tuple[int, int, int] = WHITE) -> Iterator[NDArray[np.uint8] | Deep]:
+    """Decode the images of a file: of a DICOM file every frame, of any other the first.
+
+    EXIF orientation is applied, transparency of 8-bit images is laid over the background, CMYK is converted.
+
+    Args:
+        data: the file's bytes; the format is told by them, not by a name.
+        background: RGB under transparent pixels.
+
+    Yields:
+        `[H, W, C]` uint8, C = 1 where the image is grey (R = G = B counts as grey), else 3; or one of other samples.
+
+    Raises:
+        UnreadableError: empty, truncated, too large, not an image, or one whose bands or samples have no plain meaning.
     """
     if not data:
         raise UnreadableError("empty file")
-    pixels = _plain_png(data)
-    return _drop_equal_channels(_with_pillow(data, background) if pixels is None else pixels)
+    plain = read_png.plain_png(data)
+    yield _drop_equal_channels(_with_care(data, background) if plain is None else plain)
 
 
-def _plain_png(data: bytes) -> NDArray[np.uint8] | None:
-    """Decode the commonest sort of PNG, grey or RGB of 8 bits, three times faster than Pillow; None for all else."""
-    if len(data) < _PNG_HEADER.size:
-        return None
-    signature, width, height, bits, colour, _, _, interlaced = _PNG_HEADER.unpack_from(data)
-    if signature != b"\x89PNG\r\n\x1a\n" or bits != 8 or colour not in _PNG_CHANNELS or interlaced:
-        return None
-    if not 0 < width * height <= (Image.MAX_IMAGE_PIXELS or 0):
-        return None
-    if not _is_bare_png(data):
-        return None  # libpng would print to standard error
-    try:
-        pixels: NDArray[np.uint8] = imagecodecs.png_decode(data)
-    except Exception:
-        return None  # Pillow finds the words for what is wrong
-    channels = _PNG_CHANNELS[colour]
-    if pixels.dtype != np.uint8 or pixels.size != height * width * channels:
-        return None
-    return pixels.reshape(height, width, channels)
-
-
-def _is_bare_png(data: bytes) -> bool:
-    """Return whether there is nothing but pixels, each chunk with its checksum, up to the last.
-
-    Others may hold transparency or, before the pixels or behind them, an orientation.
-    """
-    at = 8
-    while at + 12 <= len(data):
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            return False
-        name = data[at + 4 : at + 8]
-        if name == b"IEND":
-            return True
-        if name not in {b"IHDR", b"IDAT"}:
-            return False
-        at = end
-    return False
-
-
-def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _with_care(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
+    data = without_leading_blanks(data)
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata, which is no concern here, and of huge images, which is.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
-                return _to_uint8(ImageOps.exif_transpose(image), background)
+            deep = _deep(data)
+            if deep is None:
+                return _with_pillow(data, background)
+            is_deep = deep.values.dtype != np.uint8
+            return deep if is_deep else to_8_bits(deep, (0, 255), background)
     except UnreadableError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -111,27 +103,42 @@ def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.ui
         raise UnreadableError(reason, type(error).__name__) from None
 
 
+def _deep(data: bytes) -> Deep | None:
+    """Decode what is not for Pillow, turned upright."""
+    if read_png.is_16_bit_png(data):
+        image = read_png.read_16_bit_png(data)
+        if not read_png.has_metadata(data):
+            return image
+        with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=["PNG"]) as opened:
+            return upright(image, opened.getexif().get(_ORIENTATION, 1))
+    found = read_tiff(data)
+    return upright(*found) if found else None
+
+
+def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=FORMATS) as image:
+        if image.format == "JPEG":
+            refuse_early_end(data, image)
+        return _to_uint8(ImageOps.exif_transpose(image), background)
+
+
 def _to_uint8(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8]:
-    if image.mode.startswith("I"):
-        return _from_16_bits(np.asarray(image))
-    if image.mode == "F":
-        raise UnreadableError("floating point pixels", "their range is unknown: convert the image to 8 bits")
+    if image.mode[0] in "IF":
+        raise UnreadableError("broken image", "its samples are none of 8 bits")
     if image.has_transparency_data:
-        foreground = image.convert("RGBA")
-        canvas = Image.new("RGBA", foreground.size, (*background, 255))
-        return np.asarray(Image.alpha_composite(canvas, foreground).convert("RGB"))
+        return over(image.convert("RGBA"), background)
     if image.mode in {"1", "L"}:
         return np.asarray(image.convert("L"))[..., np.newaxis]
     return np.asarray(image.convert("RGB"))
 
 
-def _from_16_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    if values.min() < 0 or values.max() > 65535:
-        raise UnreadableError("more than 16 bits per pixel", "convert the image to 8 bits")
-    return np.rint(values / 257).astype(np.uint8)[..., np.newaxis]
+def _drop_equal_channels(pixels: NDArray[np.uint8] | Deep) -> NDArray[np.uint8] | Deep:
+    if isinstance(pixels, Deep):
+        return replace(pixels, values=_without_equal_channels(pixels.values))
+    return _without_equal_channels(pixels)
 
 
-def _drop_equal_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _without_equal_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.shape[2] == 1 or len(set(pixels[0, 0].tolist())) > 1:  # one pixel tells most coloured images
         return pixels
     if (pixels[..., :2] == pixels[..., 1:]).all():

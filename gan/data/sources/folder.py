@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
-from gan.data.pixels.decode import SUFFIXES, decode_image, is_image_name
+from gan.data.pixels.decode import SUFFIXES, decode_images, is_image_name
 from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, cut
 from gan.data.sources.labels.files import LabelFile, is_label_file, parse_labels
 from gan.data.sources.splits import split_names
@@ -62,11 +62,10 @@ class ImageFiles:
                 yield Reject(item.path, item.reason, item.detail)
                 continue
             try:
-                pixels = decode_image(read_blob(item.blob), self.background)
+                for pixels in decode_images(read_blob(item.blob), self.background):
+                    yield SourceImage(item.path, item.label, pixels, item.split)
             except UnreadableError as error:
                 yield Reject(item.path, error.reason, error.detail)
-            else:
-                yield SourceImage(item.path, item.label, pixels, item.split)
 
 
 def _unpacked(packed: bytes) -> ImageFiles:

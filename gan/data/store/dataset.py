@@ -33,6 +33,9 @@ class DatasetInfo(BaseModel):
         crop: how an image became square.
         filter: resampling filter.
         background: colour under transparent pixels and around padded images.
+        window: which values of images of more than 8 bits were asked to be shown as 0 to 255; null, and not written,
+            where there are none; so with the next.
+        windows: those values, by the group of images that share them: `unsigned`, `signed` and `float`.
         class_map: new names of the source's classes, null for those left out.
         split: who held images out: the source, or the hash of their pixels.
         holdout_fraction: share held out by hash; null where the source did it.
@@ -59,6 +62,8 @@ class DatasetInfo(BaseModel):
     crop: Crop
     filter: Filter
     background: str
+    window: str | None = None
+    windows: dict[str, tuple[int | float, int | float]] | None = None
     class_map: dict[str, str | None]
     split: Literal["hash", "source"]
     holdout_fraction: float | None
@@ -103,7 +108,7 @@ def read_dataset_info(folder: Path) -> DatasetInfo:
 
 
 def write_dataset_info(info: DatasetInfo, folder: Path) -> None:
-    """Write `dataset.json`; where nothing is said of an origin, with the bytes that it had before one could be."""
-    unsaid = {field for field in FIELDS if getattr(info, field) is None}
+    """Write `dataset.json`; where nothing is said of an origin or windows, with the bytes of before there were any."""
+    unsaid = {field for field in (*FIELDS, "window", "windows") if getattr(info, field) is None}
     text = json.dumps(info.model_dump(mode="json", exclude=unsaid), indent=2, ensure_ascii=False) + "\n"
     (folder / INFO_FILE).write_text(text, "utf-8")

@@ -31,6 +31,7 @@ class ListPart:
         digest = hashlib.sha256()
         for record in self.records:
             pixels = getattr(record, "pixels", np.empty(0, np.uint8))
+            pixels = getattr(pixels, "values", pixels)
             facts = (str(record) if not pixels.size else (record.path, record.label, record.split), pixels.shape)
             digest.update(repr(facts).encode() + pixels.tobytes())
         return digest.hexdigest()
@@ -93,7 +94,7 @@ def stored():
 
     def make(records, folder: Path, config: DataConfig, part=7):
         jobs = [Job(each, Recipe.of(config)) for each in ListSource(records, part=part).parts()]
-        store = PartStore(folder, [job.key() for job in jobs], [len(job.part) for job in jobs])
+        store = PartStore(folder, [job.key() for job in jobs])
         for index in store.missing():
             store.put(index, encode(jobs[index]))
         return store

@@ -173,6 +173,17 @@ def test_a_page_about_a_dataset(tmp_path):
     assert widths == ["width:100.00%", "width:0.00%", "width:30.00%", "width:20.00%"]
 
 
+@pytest.mark.parametrize(
+    ("windows", "words"),
+    [({"signed": [-1000, 3000], "unsigned": [0, 4095]}, "signed: -1000 to 3000"), ({}, "as each file says")],
+)
+def test_what_images_of_more_than_8_bits_became(tmp_path, windows, words):
+    text = Page(report_html(built(window="auto", windows=windows), None, tmp_path / "none")).text
+    for part in ("Values shown as 0 to 255", words, "data.window=auto"):
+        assert part in text, part
+    assert "Values shown" not in Page(report_html(built(), None, tmp_path / "none")).text
+
+
 def test_samples_are_the_images_themselves(tmp_path):
     result = built(images=3)
     page = Page(report_html(result, None, tmp_path / "none"))

@@ -22,8 +22,8 @@ def table(rows):
 
 
 def test_what_is_done_is_found_again_and_all_else_is_removed(tmp_path):
-    store = PartStore(tmp_path / "work", ["a", "b", "c"], [1, 2, 1])
-    assert (len(store), store.missing()) == (4, [0, 1, 2])
+    store = PartStore(tmp_path / "work", ["a", "b", "c"])
+    assert store.missing() == [0, 1, 2]
     store.put(1, b"b")
     store.put(2, b"c")
     (tmp_path / "work" / "d.partial").write_bytes(b"half")
@@ -32,20 +32,20 @@ def test_what_is_done_is_found_again_and_all_else_is_removed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "kept").touch()
     (tmp_path / "work" / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
-    assert PartStore(tmp_path / "work", ["x", "b", "c"], [1, 2, 1]).missing() == [0]
+    assert PartStore(tmp_path / "work", ["x", "b", "c"]).missing() == [0]
     assert {path.name for path in (tmp_path / "work").iterdir()} == {"b.arrow", "c.arrow"}
-    assert PartStore(tmp_path / "work", ["b"], [2]).missing() == []
+    assert PartStore(tmp_path / "work", ["b"]).missing() == []
     assert {path.name for path in (tmp_path / "work").iterdir()} == {"b.arrow"}
     assert (tmp_path / "elsewhere" / "kept").exists()
 
 
 def test_half_a_table_never_counts_as_done(tmp_path, monkeypatch):
-    store = PartStore(tmp_path, ["a"], [1])
+    store = PartStore(tmp_path, ["a"])
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         store.put(0, b"all of it")
     assert store.missing() == [0]
-    assert PartStore(tmp_path, ["a"], [1]).missing() == [0]
+    assert PartStore(tmp_path, ["a"]).missing() == [0]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +75,7 @@ def test_a_part_of_rejects_alone_has_columns_too(tmp_path, stored):
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6), data=st.data())
 def test_records_are_taken_in_any_order_and_as_often_as_asked(tmp_path_factory, sizes, data):
-    store = PartStore(tmp_path_factory.mktemp("work"), [f"k{at}" for at in range(len(sizes))], sizes)
+    store = PartStore(tmp_path_factory.mktemp("work"), [f"k{at}" for at in range(len(sizes))])
     names = iter(range(sum(sizes)))
     for index, size in enumerate(sizes):
         store.put(index, table([{"path": str(next(names))} for _ in range(size)]))
@@ -84,7 +84,7 @@ def test_records_are_taken_in_any_order_and_as_often_as_asked(tmp_path_factory, 
 
 
 def test_tables_are_mapped_and_not_read(tmp_path):
-    store = PartStore(tmp_path, ["a"], [4])
+    store = PartStore(tmp_path, ["a"])
     store.put(0, table([{"label": label, "channels": 1, "png": bytes(2**22)} for label in range(4)]))
     default = pa.default_memory_pool()
     watched = pa.proxy_memory_pool(default)
@@ -101,7 +101,7 @@ def test_tables_are_mapped_and_not_read(tmp_path):
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: b"", lambda data: b"\0" + data[1:]])
 def test_a_part_that_a_disk_altered_is_made_again(tmp_path, damage):
-    store = PartStore(tmp_path, ["a"], [1])
+    store = PartStore(tmp_path, ["a"])
     store.put(0, b"all of it")
     assert store.missing() == []
     store.path(0).write_bytes(damage(store.path(0).read_bytes()))

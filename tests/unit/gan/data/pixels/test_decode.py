@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels import decode
 from gan.data.pixels.decode import FORMATS, SUFFIXES, decode_image, is_image_name
+from gan.data.pixels.read_png import plain_png
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -170,7 +171,7 @@ def test_the_fast_way_through_a_png_is_pillows(pixels, level, text, gamma):
     if gamma:
         data = with_chunk(data, b"gAMA", struct.pack(">I", 45455), behind=False)
     slow = decode._drop_equal_channels(decode._with_pillow(data, (255, 255, 255)))
-    fast = decode._plain_png(data)
+    fast = plain_png(data)
     assert (fast is None) == (text or gamma)  # only the plainest sort goes the fast way
     assert np.array_equal(decode_image(data), slow)
     assert decode_image(data).flags.c_contiguous

@@ -69,3 +69,14 @@ def test_what_is_said_of_the_images_is_written_and_nothing_where_nothing_is(tmp_
     write_dataset_info(INFO, tmp_path)
     assert not json.loads((tmp_path / INFO_FILE).read_text("utf-8")).keys() & told.keys(), "the bytes of before"
     assert set(read_dataset_info(tmp_path).origin.model_dump().values()) == {None}
+
+
+def test_windows_are_written_as_whole_numbers_where_they_are_and_not_at_all_where_there_are_none(tmp_path):
+    told = {"window": "auto", "windows": {"float": (0.25, 1.5), "unsigned": (0, 4095)}}
+    write_dataset_info(INFO.model_copy(update=told), tmp_path)
+    said = json.loads((tmp_path / INFO_FILE).read_text("utf-8"))
+    assert (said["window"], said["windows"]) == ("auto", {"float": [0.25, 1.5], "unsigned": [0, 4095]})
+    assert '"unsigned": [\n      0,\n      4095\n' in (tmp_path / INFO_FILE).read_text("utf-8")
+    assert read_dataset_info(tmp_path).windows == told["windows"]
+    write_dataset_info(INFO, tmp_path)
+    assert not json.loads((tmp_path / INFO_FILE).read_text("utf-8")).keys() & told.keys(), "the bytes of before"
