@@ -34,6 +34,7 @@ class Tree:
         empty_folders: folders directly below the root that hold no file.
         is_archive: whether the files lie in one archive.
         is_parquet: whether it is a single Parquet file, whatever it is called.
+        notes: what a person should know about the collection, such as names that come twice.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Tree:
     empty_folders: tuple[str, ...] = ()
     is_archive: bool = False
     is_parquet: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def folder_tree(root: Path) -> Tree:
