@@ -58,7 +58,7 @@ def unpack(file: Path, where: str, scratch: Path) -> Path:
         ResourcesError: the disk is too full for it.
     """
     state = file.stat()
-    result = scratch / _key(str(file.resolve()), state.st_size, state.st_mtime_ns)
+    result = scratch / scratch_name(str(file.resolve()), state.st_size, state.st_mtime_ns)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
         sweep_drafts(scratch)
@@ -98,7 +98,7 @@ def own_file(blob: Blob, where: str, scratch: Path) -> Path:
     """
     if blob.offset < 0:
         return Path(blob.file)
-    result = scratch / _key(blob.file, blob.offset, blob.size, blob.modified)
+    result = scratch / scratch_name(blob.file, blob.offset, blob.size, blob.modified)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
         sweep_drafts(scratch)
@@ -125,5 +125,6 @@ def require_space(folder: Path, where: str, size: int = 0) -> None:
         )
 
 
-def _key(*parts: object) -> str:
+def scratch_name(*parts: object) -> str:
+    """Return what a file in the scratch folder is called after what it is made of."""
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]
