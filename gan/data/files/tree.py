@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gan.data.files.blob import Blob
 from gan.data.records import Reject
+from gan.text.shown import shown
 
 SYMBOLIC_LINK = "symbolic link"
 _MACOS = "__MACOSX"
@@ -79,6 +80,11 @@ def _walk(folder: str, prefix: str, rejects: list[Reject]) -> Iterator[Entry]:
                     state = each.stat(follow_symlinks=False)
                     blob = Blob(each.path, state.st_size, -1, -1, -1, state.st_mtime_ns)
                     yield Entry(path if path.isascii() else printable(path), blob)
+
+
+def in_tree(path: str, where: str) -> str:
+    """Return what messages call a file of a tree; where the tree is that one file, it is called so once."""
+    return where if where.endswith(path) else f"{shown(path)} in {where}"
 
 
 def is_hidden(path: str) -> bool:

@@ -23,6 +23,7 @@ from gan.data.sources.foreign import HEAD_BYTES, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
+from gan.data.sources.stacks.columns import is_pixel_table
 from gan.data.sources.stacks.header import MAGIC as NUMPY_MAGIC
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
@@ -108,9 +109,10 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
         return zip_tree(path, where)
     blob = Blob(str(plain), plain.stat().st_size, modified=state.st_mtime_ns)
     head = head_of(blob, HEAD_BYTES)
-    if head.startswith((b"PAR1", NUMPY_MAGIC)):
-        entries = (Entry(printable(path.name), blob),)
-        return Tree(printable(path.stem), where, entries, is_parquet=head.startswith(b"PAR1"))
+    entry = Entry(printable(path.name), blob)
+    tree = Tree(printable(path.stem), where, (entry,), is_parquet=head.startswith(b"PAR1"))
+    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_pixel_table(tree):
+        return tree
     refuse_file(head, where)
     raise DatasetError(
         f"{where} is a file, but no zip, tar or Parquet file: give the folder that holds the images, or an archive"
@@ -132,6 +134,10 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         from gan.data.sources.stacks.source import NumpySource
 
         return NumpySource(tree, scratch, use_labels=use_labels)
+    if kind == "csv":
+        from gan.data.sources.stacks.table_source import TableSource
+
+        return TableSource(tree, scratch, use_labels=use_labels)
     if kind == "idx":
         return IdxSource(tree, scratch)
     if kind == "cifar":
@@ -156,8 +162,11 @@ def _found(tree: Tree) -> str:
         return "idx"
     if "bin" in suffixes and is_cifar(tree):
         return "cifar"
-    if not any(is_image_name(entry.path) for entry in tree.entries) and is_numpy(tree):
-        return "numpy"
+    if not any(is_image_name(entry.path) for entry in tree.entries):
+        if is_numpy(tree):
+            return "numpy"
+        if is_pixel_table(tree):
+            return "csv"
     return "webdataset" if is_webdataset(tree) or (suffixes & {"tar", "gz", "tgz"} and _holds_tars(tree)) else "folder"
 
 

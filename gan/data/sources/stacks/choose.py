@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from gan.data.files.archive import zip_tree
-from gan.data.files.tree import Entry, Tree
+from gan.data.files.tree import Entry, Tree, in_tree
 from gan.data.files.unpack import head_of
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.stacks.header import HEADER_BYTES, MAGIC, Header, read_header
@@ -32,7 +32,7 @@ class Array(NamedTuple):
             DatasetError: there is none.
         """
         if self.header is None:
-            raise DatasetError(f"{shown(self.path)} in {where} is {self.problem}: leave it out or save it anew")
+            raise DatasetError(f"{in_tree(self.path, where)} is {self.problem}: leave it out or save it anew")
         return self.header
 
 
@@ -77,7 +77,7 @@ def _listed(tree: Tree, scratch: Path) -> Iterator[Array]:
     alone = len(tree.entries) == 1
     for entry in tree.entries:
         if entry.path.lower().endswith(".npz"):
-            inner = zip_tree(plain_file(entry, tree.where, scratch), f"{entry.path} in {tree.where}")
+            inner = zip_tree(plain_file(entry, tree.where, scratch), in_tree(entry.path, tree.where))
             for member in inner.entries:
                 if _is_array(member.path):
                     yield _array(Entry(f"{entry.path}/{member.path}", member.blob))
@@ -129,7 +129,7 @@ def _labels(images: Array, arrays: Sequence[Array], chosen: Sequence[Array], whe
     count, labelled = images.usable(where).shape[0], found[0].usable(where).shape
     if labelled[:1] != (count,):
         raise DatasetError(
-            f"{shown(images.path)} in {where} has {count:,} images, but {shown(found[0].path)} is of shape {labelled}: "
+            f"{in_tree(images.path, where)} has {count:,} images, but {shown(found[0].path)} is of shape {labelled}: "
             "they do not belong together"
         )
     return found[0]

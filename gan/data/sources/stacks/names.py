@@ -31,8 +31,13 @@ class ArrayName(NamedTuple):
     rest: tuple[str, ...]
 
 
-def take_apart(path: str) -> ArrayName:
-    """Take apart the path of an array, such as `mnist.npz/x_train.npy` or `train/images.npy`."""
+def take_apart(path: str, *, is_set: bool = False) -> ArrayName:
+    """Take apart the path of an array, such as `mnist.npz/x_train.npy` or `train/images.npy`.
+
+    Args:
+        path: its path.
+        is_set: whether it is named after its set where its name says no role, as tables are: `mnist_train.csv`.
+    """
     *above, last = path.split("/")
     stem = _SUFFIX.sub("", last)
     own, outer = _words(stem), [word for part in above for word in _words(part)]
@@ -40,18 +45,13 @@ def take_apart(path: str) -> ArrayName:
     if not role and (in_folder := _role("", outer)[0]):
         role, used = in_folder, set()
         outer = [word for word in outer if word not in _IMAGES | _LABELS]
-    elif not role:
+    elif not role and not is_set:
         own = [word for word in own if word in _SPLITS]  # arr_0 is no name of a set
     words = [*outer, *(word for word in own if word not in used)]
     splits = [word for word in words if word in _SPLITS]
     split = splits[-1] if splits else ""
     rest = tuple(word for word in words if word not in _SPLITS)
     return ArrayName(role, "test" if split == "t10k" else split, "/".join(above), rest)
-
-
-def split_word(path: str) -> str:
-    """Return the word for a split in the path of a file; nothing where there is none."""
-    return take_apart(path).split
 
 
 def _words(text: str) -> list[str]:

@@ -127,9 +127,10 @@ def cut_stack(
     scale: Scale,
     labels: list[int | str],
     split: SplitName | None,
+    first: int = 0,
 ) -> Iterator[Stack]:
-    """Cut an array of images into parts."""
+    """Cut images of an array into parts: as many as there are labels, from number `first` on."""
     size = math.prod(layout.shape) * np.dtype(dtype).itemsize
     for run in runs(len(labels), size):
         some = tuple(labels[run.start : run.stop])
-        yield Stack(path, file, run.start, dtype, layout, scale, some, split)
+        yield Stack(path, file, first + run.start, dtype, layout, scale, some, split)

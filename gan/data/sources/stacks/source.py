@@ -9,7 +9,7 @@ import numpy as np
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.atomic import replacing, sweep_drafts
 from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError, bare_blob, read_blob
-from gan.data.files.tree import Tree
+from gan.data.files.tree import Tree, in_tree
 from gan.data.files.unpack import own_file, require_space, scratch_name
 from gan.data.records import UNLABELLED, SplitName
 from gan.data.sources.labels.classes import MAX_CLASSES, Classes, declared_classes, found_classes
@@ -88,7 +88,7 @@ class NumpySource:
 
 
 def _open(both: Pair, where: str, scratch: Path) -> _Images:
-    name = f"{shown(both.images.path)} in {where}"
+    name = in_tree(both.images.path, where)
     header = both.images.usable(where)
     try:
         layout = find_layout(header.shape)
@@ -99,7 +99,7 @@ def _open(both: Pair, where: str, scratch: Path) -> _Images:
     codes = None
     if both.labels:
         labels = both.labels.usable(where)
-        of_labels = f"{shown(both.labels.path)} in {where}"
+        of_labels = in_tree(both.labels.path, where)
         codes = read_codes(_values(both.labels, of_labels, scratch), labels, of_labels)
     file = _values(both.images, name, scratch)
     return _Images(both.images.path, file, header, layout, codes, both.images.name.split)
@@ -142,7 +142,7 @@ def _common_scale(images: Sequence[_Images], where: str) -> tuple[Scale, str]:
     names = f"{', '.join(shown(each.path) for each in images[:_LISTED])} in {where}"
     if len({each.header.dtype.kind for each in images}) > 1:
         raise DatasetError(f"{names} are of different sorts of numbers: store all as uint8 from 0 to 255")
-    lows, highs = zip(*(value_range(each.file, each.header, f"{each.path} in {where}") for each in images), strict=True)
+    lows, highs = zip(*(value_range(each.file, each.header, in_tree(each.path, where)) for each in images), strict=True)
     return find_scale(min(lows), max(highs), images[0].header.dtype, names)
 
 
@@ -165,7 +165,7 @@ def _classes(images: Sequence[_Images], names: Sequence[Array], where: str, scra
     for array in names:
         header = array.usable(where)
         if header.dtype.kind in "US" and len(header.shape) == 1:
-            rows = chunks(_values(array, f"{array.path} in {where}", scratch), header, where)
+            rows = chunks(_values(array, in_tree(array.path, where), scratch), header, where)
             found = [as_text(name) for values in rows for name in values.tolist()]
             classes = declared_classes(found)
             if len(set(found)) == len(found) <= MAX_CLASSES and texts <= set(classes.index):
