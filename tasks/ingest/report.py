@@ -29,6 +29,8 @@ _KINDS = {
     "cifar": "binary files, as CIFAR is published",
     "parquet": "Parquet files",
     "webdataset": "WebDataset tars",
+    "numpy": "arrays of NumPy",
+    "csv": "a table with a column for each pixel",
     "huggingface": "a Hugging Face dataset",
 }
 _MEANINGS = {

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gan.data.files.blob import Blob
+from gan.data.files.member_names import decode_names
+from gan.data.files.packing import DEFLATE64, STORED, reads
 from gan.data.files.tree import SYMBOLIC_LINK, Entry, Tree, is_hidden, printable
 from gan.data.records import Reject
 from gan.errors import DatasetError
@@ -17,7 +19,12 @@ MAX_RATIO = 200  # bytes out over bytes in: images are packed already, and blank
 HARMLESS_BYTES = 2**26  # little enough to be unpacked whatever the ratio
 _MAX_PATH = 4096
 _MAX_EXTENDED = 2**14
-_ENCRYPTED = 0x1
+_ENCRYPTED, _DEFLATE64 = "encrypted", "packed by Deflate64"
+_DETAILS = {
+    _ENCRYPTED: "unpack the archive with its password and give the folder",
+    _DEFLATE64: "as Windows packs what is large: pip install 'ganflow[deflate64]'",
+    "packed by an unknown method": "unpack the archive and give the folder",
+}
 
 
 def zip_tree(path: Path, where: str) -> Tree:
@@ -35,19 +42,20 @@ def zip_tree(path: Path, where: str) -> Tree:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, RuntimeError) as error:
         raise _broken(where, error) from None
     _refuse_too_many(len(members), where)
+    note = decode_names(members, where)
     # Members may overlap, so that a few bytes are unpacked a million times: counted together.
     refuse_bomb(sum(member.file_size for member in members), state.st_size, where)
     for member in members:
         if is_hidden(member.filename) or member.filename.endswith("/"):
             continue
         if reason := _zip_reason(member):
-            rejects.append(Reject(_name(member.filename), reason))
+            rejects.append(Reject(_name(member.filename), reason, _DETAILS.get(reason, "")))
             continue
-        packed = member.compress_size if member.compress_type == zipfile.ZIP_DEFLATED else -1
+        packed = -1 if member.compress_type == STORED else member.compress_size
         size, crc, at = member.file_size, member.CRC, member.header_offset
-        blob = Blob(str(path), size, offset=at, packed=packed, crc=crc, modified=state.st_mtime_ns)
+        blob = Blob(str(path), size, at, packed, crc, state.st_mtime_ns, member.compress_type)
         entries.append(Entry(_name(member.filename), blob))
-    return _tree(entries, rejects, where)
+    return _tree(entries, rejects, where, note)
 
 
 def _zip_reason(member: zipfile.ZipInfo) -> str:
@@ -56,10 +64,10 @@ def _zip_reason(member: zipfile.ZipInfo) -> str:
         return SYMBOLIC_LINK
     if stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
         return "not a regular file"
-    if member.flag_bits & _ENCRYPTED:
-        return "encrypted"
-    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        return "packed by a method other than deflate"
+    if member.flag_bits & 0x1:
+        return _ENCRYPTED
+    if not reads(member.compress_type):
+        return _DEFLATE64 if member.compress_type == DEFLATE64 else "packed by an unknown method"
     return _name_reason(member.filename)
 
 
@@ -141,13 +149,16 @@ def _name(name: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _tree(entries: list[Entry], rejects: list[Reject], where: str) -> Tree:
+def _tree(entries: list[Entry], rejects: list[Reject], where: str, note: str = "") -> Tree:
     # A name that comes twice is the later file, as every unpacker has it.
     by_path = {entry.path: entry for entry in entries}
     name = Path(where.rstrip("/")).name
     stem = printable(name.split(".", 1)[0]) or "images"
     ordered = tuple(by_path[path] for path in sorted(by_path))
-    return Tree(stem, where, ordered, tuple(sorted(rejects, key=str)), is_archive=True)
+    notes = [note] if note else []
+    if twice := len(entries) - len(ordered):
+        notes.append(f"{twice:,} files in {where} have the name of a later one, which is taken in their place")
+    return Tree(stem, where, ordered, tuple(sorted(rejects, key=str)), is_archive=True, notes=tuple(notes))
 
 
 def refuse_bomb(unpacked: int, packed: int, where: str) -> None:

@@ -5,9 +5,17 @@ import os
 import stat
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+from gan.data.files.packing import BROKEN, DEFLATE, unpacked
+from gan.text.shown import reason_of
+
 MAX_FILE_BYTES = 2**29
+BROKEN_MEMBER = "broken archive member"
+_CHECKED = "its size or checksum is not what the archive says"
+_BLOCK = 2**20
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip member; the fields between repeat the central directory
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _NO_LINK_NO_WAIT = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -30,9 +38,10 @@ class Blob(NamedTuple):
         file: path on this machine of the file that holds them.
         size: how many bytes they are once unpacked.
         offset: where they begin in `file`, or -1: they are the whole file.
-        packed: their size in a zip where they are deflated, or -1: they lie there as they are.
+        packed: their size in a zip where they are packed, or -1: they lie there as they are.
         crc: CRC-32 that they must have, or -1: none is known. Only members of a zip have one.
         modified: when `file` was changed last, in nanoseconds.
+        method: how they are packed, by the zip's number for it.
     """
 
     file: str
@@ -41,6 +50,7 @@ class Blob(NamedTuple):
     packed: int = -1
     crc: int = -1
     modified: int = 0
+    method: int = DEFLATE
 
 
 def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
@@ -49,6 +59,58 @@ def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
     Raises:
         UnreadableError: empty, longer than `most` bytes, no regular file, cut short, or not readable.
     """
+    with _opened(blob) as (descriptor, length):
+        size = length if blob.offset < 0 else blob.size
+        if size == 0:
+            raise UnreadableError("empty file")
+        if size > most:
+            raise UnreadableError("too large", f"more than {most:,} bytes")
+        if blob.crc >= 0:
+            return _member(descriptor, blob, length)
+        return _exactly(descriptor, size, max(blob.offset, 0), length)
+
+
+def stream_blob(blob: Blob, block: int = _BLOCK) -> Iterator[bytes]:
+    """Yield the bytes of a file, of any size, about `block` at a time; a checksum is looked at when all are there.
+
+    Raises:
+        UnreadableError: as `read_blob`, but for files that are empty or long.
+    """
+    with _opened(blob) as (descriptor, length):
+        if blob.crc < 0:
+            size = length if blob.offset < 0 else blob.size
+            yield from _stretch(descriptor, size, max(blob.offset, 0), length, block)
+            return
+        begin = _begin(descriptor, blob, length)
+        blocks = _stretch(descriptor, blob.size if blob.packed < 0 else blob.packed, begin, length, block)
+        crc = done = 0
+        for data in blocks if blob.packed < 0 else _unpacked(blocks, blob):
+            crc, done = zlib.crc32(data, crc), done + len(data)
+            if done > blob.size:
+                break
+            yield data
+        if (done, crc) != (blob.size, blob.crc):
+            raise UnreadableError(BROKEN_MEMBER, _CHECKED)
+
+
+def bare_blob(blob: Blob) -> Blob:
+    """Return where the bytes of a file lie unpacked: where it lies already, but for the header of a zip's member.
+
+    Raises:
+        UnreadableError: it is packed, cut short or damaged.
+    """
+    if blob.crc < 0:
+        return blob
+    assert blob.packed < 0, "it has to be unpacked"
+    for _ in stream_blob(blob):  # its checksum holds for the whole alone
+        pass
+    with _opened(blob) as (descriptor, length):
+        return Blob(blob.file, blob.size, offset=_begin(descriptor, blob, length), modified=blob.modified)
+
+
+@contextmanager
+def _opened(blob: Blob) -> Iterator[tuple[int, int]]:
+    """Open the file that a blob lies in; yield its descriptor and its size."""
     try:
         # Opened first and looked at then: what lies there cannot be exchanged in between.
         descriptor = os.open(blob.file, _NO_LINK_NO_WAIT)
@@ -58,14 +120,7 @@ def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise UnreadableError("not a regular file")
-        size = state.st_size if blob.offset < 0 else blob.size
-        if size == 0:
-            raise UnreadableError("empty file")
-        if size > most:
-            raise UnreadableError("too large", f"more than {most:,} bytes")
-        if blob.crc >= 0:
-            return _member(descriptor, blob, state.st_size)
-        return _exactly(descriptor, size, max(blob.offset, 0), state.st_size)
+        yield descriptor, state.st_size
     except OSError as error:
         raise _refused(error) from None
     finally:
@@ -93,22 +148,53 @@ def _exactly(descriptor: int, size: int, offset: int, length: int) -> bytes:
     return data
 
 
-def _member(descriptor: int, blob: Blob, length: int) -> bytes:
-    """Read a zip member; its sizes come from the central directory and are held against what is there."""
+def _stretch(descriptor: int, size: int, offset: int, length: int, block: int) -> Iterator[bytes]:
+    if size > length - offset:
+        raise UnreadableError("cut short", f"{max(0, length - offset)} of {size} bytes are there")
+    for at in range(offset, offset + size, block):
+        yield _exactly(descriptor, min(block, offset + size - at), at, length)
+
+
+def _begin(descriptor: int, blob: Blob, length: int) -> int:
+    """Return where the bytes of a zip member begin, behind its header."""
     signature, name, extra = _LOCAL_HEADER.unpack(_exactly(descriptor, _LOCAL_HEADER.size, blob.offset, length))
     if signature != _LOCAL_SIGNATURE:
-        raise UnreadableError("broken archive member", "its header is not where the archive says")
+        raise UnreadableError(BROKEN_MEMBER, "its header is not where the archive says")
     if blob.size < 0:
-        raise UnreadableError("broken archive member", "its size is negative")
-    begin = blob.offset + _LOCAL_HEADER.size + name + extra
+        raise UnreadableError(BROKEN_MEMBER, "its size is negative")
+    return blob.offset + _LOCAL_HEADER.size + int(name) + int(extra)
+
+
+def _member(descriptor: int, blob: Blob, length: int) -> bytes:
+    """Read a zip member; its sizes come from the central directory and are held against what is there."""
+    begin = _begin(descriptor, blob, length)
     if blob.packed < 0:
         data = _exactly(descriptor, blob.size, begin, length)
     else:
-        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            data = unpacker.decompress(_exactly(descriptor, blob.packed, begin, length), blob.size + 1)
-        except zlib.error as error:
-            raise UnreadableError("broken archive member", str(error)) from None
+        packed = _exactly(descriptor, blob.packed, begin, length)
+        if blob.method == DEFLATE:  # in one call, for it is the method of nearly all
+            try:
+                data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, blob.size + 1)
+            except zlib.error as error:
+                raise UnreadableError(BROKEN_MEMBER, str(error)) from None
+        else:
+            data = _joined(_unpacked([packed], blob), blob.size)
     if len(data) != blob.size or zlib.crc32(data) != blob.crc:
-        raise UnreadableError("broken archive member", "its size or checksum is not what the archive says")
+        raise UnreadableError(BROKEN_MEMBER, _CHECKED)
     return data
+
+
+def _unpacked(blocks: Iterable[bytes], blob: Blob) -> Iterator[bytes]:
+    try:
+        yield from unpacked(blocks, blob.method, blob.size)
+    except BROKEN as error:
+        raise UnreadableError(BROKEN_MEMBER, reason_of(error)) from None
+
+
+def _joined(blocks: Iterable[bytes], most: int) -> bytes:
+    data = bytearray()
+    for block in blocks:
+        data += block
+        if len(data) > most:
+            break
+    return bytes(data)

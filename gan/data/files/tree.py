@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gan.data.files.blob import Blob
 from gan.data.records import Reject
+from gan.text.shown import shown
 
 SYMBOLIC_LINK = "symbolic link"
 _MACOS = "__MACOSX"
@@ -34,6 +35,7 @@ class Tree:
         empty_folders: folders directly below the root that hold no file.
         is_archive: whether the files lie in one archive.
         is_parquet: whether it is a single Parquet file, whatever it is called.
+        notes: what a person should know about the collection, such as names that come twice.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Tree:
     empty_folders: tuple[str, ...] = ()
     is_archive: bool = False
     is_parquet: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def folder_tree(root: Path) -> Tree:
@@ -77,6 +80,11 @@ def _walk(folder: str, prefix: str, rejects: list[Reject]) -> Iterator[Entry]:
                     state = each.stat(follow_symlinks=False)
                     blob = Blob(each.path, state.st_size, -1, -1, -1, state.st_mtime_ns)
                     yield Entry(path if path.isascii() else printable(path), blob)
+
+
+def in_tree(path: str, where: str) -> str:
+    """Return what messages call a file of a tree; where the tree is that one file, it is called so once."""
+    return where if where.endswith(path) else f"{shown(path)} in {where}"
 
 
 def is_hidden(path: str) -> bool:

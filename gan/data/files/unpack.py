@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from gan.data.files.archive import HARMLESS_BYTES, refuse_bomb
-from gan.data.files.atomic import replacing, sweep_drafts, write_whole
-from gan.data.files.blob import Blob, UnreadableError, read_blob
+from gan.data.files.atomic import replacing, sweep_drafts
+from gan.data.files.blob import Blob, UnreadableError, stream_blob
 from gan.errors import DatasetError, ResourcesError
 
 _BLOCK = 2**20
@@ -31,12 +31,15 @@ def is_compressed(head: bytes) -> bool:
 
 def head_of(blob: Blob, count: int = 512) -> bytes:
     """Return the first bytes of a file, at most `count`; nothing where it cannot be read."""
+    head = b""
     try:
-        if blob.packed >= 0 or blob.crc >= 0:
-            return read_blob(blob)[:count]
-        return read_blob(Blob(blob.file, min(blob.size, count), max(blob.offset, 0)))
+        for block in stream_blob(blob, count):
+            head += block[:count]
+            if len(head) >= count:
+                break
     except UnreadableError:
         return b""
+    return head[:count]
 
 
 def unpack(file: Path, where: str, scratch: Path) -> Path:
@@ -55,7 +58,7 @@ def unpack(file: Path, where: str, scratch: Path) -> Path:
         ResourcesError: the disk is too full for it.
     """
     state = file.stat()
-    result = scratch / _key(str(file.resolve()), state.st_size, state.st_mtime_ns)
+    result = scratch / scratch_name(str(file.resolve()), state.st_size, state.st_mtime_ns)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
         sweep_drafts(scratch)
@@ -95,21 +98,17 @@ def own_file(blob: Blob, where: str, scratch: Path) -> Path:
     """
     if blob.offset < 0:
         return Path(blob.file)
-    result = scratch / _key(blob.file, blob.offset, blob.size, blob.modified)
+    result = scratch / scratch_name(blob.file, blob.offset, blob.size, blob.modified)
     if not result.exists():
         scratch.mkdir(parents=True, exist_ok=True)
         sweep_drafts(scratch)
-        if blob.crc < 0:
-            require_space(scratch, where, blob.size)
-            with replacing(result) as draft, open(blob.file, "rb") as archive, draft.open("wb") as out:
-                archive.seek(blob.offset)
-                for left in range(blob.size, 0, -_BLOCK):
-                    out.write(archive.read(min(_BLOCK, left)))
-        else:
-            try:
-                write_whole(result, read_blob(blob, most=2**32))
-            except UnreadableError as error:
-                raise DatasetError(f"{where} is no usable file ({error.reason}): fetch the archive again") from None
+        require_space(scratch, where, blob.size)
+        try:
+            with replacing(result) as draft, draft.open("wb") as out:
+                for block in stream_blob(blob):
+                    out.write(block)
+        except UnreadableError as error:
+            raise DatasetError(f"{where} is no usable file ({error.reason}): fetch the archive again") from None
     return result
 
 
@@ -126,5 +125,6 @@ def require_space(folder: Path, where: str, size: int = 0) -> None:
         )
 
 
-def _key(*parts: object) -> str:
+def scratch_name(*parts: object) -> str:
+    """Return what a file in the scratch folder is called after what it is made of."""
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What files that hold many images as raw numbers have in common: MNIST's IDX and CIFAR's binary files."""
+"""What files that hold many images as raw numbers have in common: MNIST's IDX, CIFAR's binary files, NumPy's arrays."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,26 +65,26 @@ class Records:
         pixels = rows[:, self.label_bytes :]
         if self.planar:
             pixels = pixels.reshape(-1, channels, height * width).transpose(0, 2, 1)
-        images = np.ascontiguousarray(pixels).reshape(-1, *self.shape)
-        grey = _grey(images)
+        images = grey_images(np.ascontiguousarray(pixels).reshape(-1, *self.shape))
         labels = self.labels or tuple(rows[:, self.label_bytes - 1].tolist())
-        for index, label in enumerate(labels):
+        for index, (label, image) in enumerate(zip(labels, images, strict=True)):
             if label >= self.classes:
                 yield Reject(self._name(index), OUT_OF_RANGE, f"{label} with {self.classes} classes")
-                continue
-            image = np.ascontiguousarray(images[index, ..., :1]) if grey[index] else images[index]
-            yield SourceImage(self._name(index), label, image, self.split)
+            else:
+                yield SourceImage(self._name(index), label, image, self.split)
 
     def _name(self, index: int) -> str:
         return f"{self.path}/{self.first + index}"
 
 
-def _grey(images: NDArray[np.uint8]) -> list[bool]:
+def grey_images(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield each of `[N, H, W, C]` images, C 1 or 3, with one channel where all are the same."""
     if images.shape[3] == 1:
-        return [False] * len(images)
+        yield from images
+        return
     equal = (images[..., :1] == images).reshape(len(images), -1).all(axis=1)
-    found: list[bool] = equal.tolist()
-    return found
+    for image, grey in zip(images, equal.tolist(), strict=True):
+        yield np.ascontiguousarray(image[..., :1]) if grey else image
 
 
 def runs(count: int, image_bytes: int) -> Iterator[range]:

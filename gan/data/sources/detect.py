@@ -19,8 +19,12 @@ from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.folder import FolderSource, read_labels
+from gan.data.sources.foreign import HEAD_BYTES, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
+from gan.data.sources.stacks.choose import is_numpy
+from gan.data.sources.stacks.columns import is_pixel_table
+from gan.data.sources.stacks.header import MAGIC as NUMPY_MAGIC
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
@@ -103,8 +107,13 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
         return tar_tree(plain, where)
     if zipfile.is_zipfile(path):
         return zip_tree(path, where)
-    if head_of(blob, 4) == b"PAR1":
-        return Tree(printable(path.stem), where, (Entry(printable(path.name), blob),), is_parquet=True)
+    blob = Blob(str(plain), plain.stat().st_size, modified=state.st_mtime_ns)
+    head = head_of(blob, HEAD_BYTES)
+    entry = Entry(printable(path.name), blob)
+    tree = Tree(printable(path.stem), where, (entry,), is_parquet=head.startswith(b"PAR1"))
+    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_pixel_table(tree):
+        return tree
+    refuse_file(head, where)
     raise DatasetError(
         f"{where} is a file, but no zip, tar or Parquet file: give the folder that holds the images, or an archive"
     )
@@ -121,6 +130,14 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         from gan.data.sources.parquet.source import ParquetSource
 
         return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
+    if kind == "numpy":
+        from gan.data.sources.stacks.source import NumpySource
+
+        return NumpySource(tree, scratch, use_labels=use_labels)
+    if kind == "csv":
+        from gan.data.sources.stacks.table_source import TableSource
+
+        return TableSource(tree, scratch, use_labels=use_labels)
     if kind == "idx":
         return IdxSource(tree, scratch)
     if kind == "cifar":
@@ -128,6 +145,7 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     if kind == "webdataset":
         trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
         return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
+    refuse_unread(tree)
     if spec.labels in {None, NO_LABELS}:
         return FolderSource(tree, spec.background, use_labels=use_labels)
     path = Path(spec.labels or "").expanduser()
@@ -144,6 +162,11 @@ def _found(tree: Tree) -> str:
         return "idx"
     if "bin" in suffixes and is_cifar(tree):
         return "cifar"
+    if not any(is_image_name(entry.path) for entry in tree.entries):
+        if is_numpy(tree):
+            return "numpy"
+        if is_pixel_table(tree):
+            return "csv"
     return "webdataset" if is_webdataset(tree) or (suffixes & {"tar", "gz", "tgz"} and _holds_tars(tree)) else "folder"
 
 

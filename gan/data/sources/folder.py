@@ -113,12 +113,11 @@ class FolderSource:
             labels = _find_labels(others, list(splits) if splits else [], tree.where)
         if labels is not None:
             self.class_names, items = _by_label_file(images, labels, splits or {})
-            self.notes: tuple[str, ...] = ()
+            self.notes: tuple[str, ...] = tree.notes
         else:
             self.class_names, items = _by_folder(images, splits or {})
-            self.notes = tuple(
-                f"the class folder {folder} holds no image" for folder in tree.empty_folders if self.class_names
-            )
+            empty = tree.empty_folders if self.class_names else ()
+            self.notes = (*tree.notes, *(f"the class folder {folder} holds no image" for folder in empty))
         items += [Item(each.path, UNLABELLED, None, None, each.reason, each.detail) for each in tree.rejects]
         # The paths are in order already, and sorting keeps what is equal as it is.
         items.sort(key=attrgetter("label"))

@@ -2,9 +2,12 @@
 
 import io
 import os
+import struct
 import tarfile
 import zipfile
+import zlib
 
+import inflate64
 import pytest
 
 from gan.data.files.archive import tar_tree, zip_tree
@@ -43,8 +46,10 @@ def test_a_name_that_comes_twice_is_the_later_file(tmp_path, tar_info):
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for data in (b"old", b"newer"):
             archive.addfile(tar_info("1.png", len(data)), io.BytesIO(data))
-    (entry,) = tar_tree(tmp_path / "a.tar", "a.tar").entries
+    tree = tar_tree(tmp_path / "a.tar", "a.tar")
+    (entry,) = tree.entries
     assert read_blob(entry.blob) == b"newer"
+    assert tree.notes == ("1 files in a.tar have the name of a later one, which is taken in their place",)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -93,7 +98,7 @@ def test_what_is_no_plain_file_in_a_tar_is_rejected(tmp_path, tar_info, changes,
 
 
 def test_what_is_no_plain_file_in_a_zip_is_rejected(tmp_path):
-    odd = {"link": (0o120777, {}), "pipe": (0o010644, {}), "lzma": (0, {"compress_type": zipfile.ZIP_LZMA})}
+    odd = {"link": (0o120777, {}), "pipe": (0o010644, {}), "shrunk": (0, {})}
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("folder/", b"")
         for name, (mode, changes) in odd.items():
@@ -107,12 +112,48 @@ def test_what_is_no_plain_file_in_a_zip_is_rejected(tmp_path):
     data = bytearray((tmp_path / "a.zip").read_bytes())
     central = data.rindex(b"PK\x01\x02", 0, data.rindex(b"locked.png"))
     data[central + 8] |= 1  # encrypted
+    central = data.rindex(b"PK\x01\x02", 0, data.rindex(b"shrunk.png"))
+    data[central + 10] = 1  # a method of the eighties
     (tmp_path / "a.zip").write_bytes(data)
     tree = zip_tree(tmp_path / "a.zip", "a.zip")
     assert [entry.path for entry in tree.entries] == ["good.png"]
     assert {reject.path: reject.reason for reject in tree.rejects} == {
         "link.png": "symbolic link",
         "pipe.png": "not a regular file",
-        "lzma.png": "packed by a method other than deflate",
+        "shrunk.png": "packed by an unknown method",
         "locked.png": "encrypted",
     }
+    details = {reject.path: reject.detail for reject in tree.rejects}
+    assert details["locked.png"] == "unpack the archive with its password and give the folder"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_of_a_zip_packed_by_other_methods_are_read_too(tmp_path, zipped, method):
+    tree = zip_tree(zipped(tmp_path / "a.zip", FILES, method), "a.zip")
+    assert {entry.path: read_blob(entry.blob) for entry in tree.entries} == FILES
+
+
+def deflate64_zip(path, name, data):
+    packer = inflate64.Deflater()
+    packed = packer.deflate(data) + packer.flush()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, packed)
+    whole = bytearray(path.read_bytes())
+    for signature, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        begin = whole.rindex(signature)
+        struct.pack_into("<H", whole, begin + at, 9)
+        struct.pack_into("<I", whole, begin + at + 6, zlib.crc32(data))
+        struct.pack_into("<I", whole, begin + at + 14, len(data))
+    path.write_bytes(whole)
+    return path
+
+
+def test_deflate64_as_windows_writes_large_zips_is_read_where_its_package_is(tmp_path, monkeypatch):
+    path = deflate64_zip(tmp_path / "a.zip", "cat.png", b"meow" * 50_000)
+    (entry,) = zip_tree(path, "a.zip").entries
+    assert read_blob(entry.blob) == b"meow" * 50_000
+    monkeypatch.setattr("gan.data.files.archive.reads", lambda method: method == zipfile.ZIP_STORED)
+    (reject,) = zip_tree(path, "a.zip").rejects
+    assert str(reject) == (
+        "cat.png: packed by Deflate64 (as Windows packs what is large: pip install 'ganflow[deflate64]')"
+    )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.data.files.blob import Blob, UnreadableError, read_blob
+from gan.data.files.blob import Blob, UnreadableError, bare_blob, read_blob, stream_blob
 
 DATA = bytes(range(256)) * 5
 
@@ -177,3 +177,66 @@ def test_impossible_numbers_are_bytes_or_a_reason(tmp_path_factory, size, offset
         member(path, zipfile.ZIP_DEFLATED)
     with contextlib.suppress(UnreadableError):
         assert isinstance(read_blob(Blob(str(path), size, offset, packed, crc)), bytes)
+
+
+METHODS = {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED, "bzip2": zipfile.ZIP_BZIP2, "lzma": 14}
+
+
+def packed_by(path, method, data=DATA):
+    blob = member(path, method, data)
+    with zipfile.ZipFile(path) as archive:
+        size = archive.infolist()[1].compress_size
+    return blob._replace(packed=-1 if method == zipfile.ZIP_STORED else size, method=method)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("count", [1, 5000, 3_000_000])
+def test_members_of_every_method_are_read_whole_and_in_blocks(tmp_path, method, count):
+    data = (DATA * 3000)[: count - 1] + b"."
+    blob = packed_by(tmp_path / "a.zip", method, data)
+    assert read_blob(blob) == data
+    blocks = list(stream_blob(blob))
+    assert b"".join(blocks) == data
+    assert max(map(len, blocks)) <= 2**20
+    assert b"".join(stream_blob(blob, 100)) == data
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_member_of_any_method_that_is_not_what_the_directory_says_is_broken(tmp_path, method):
+    blob = packed_by(tmp_path / "a.zip", method)
+    for wrong in (
+        blob._replace(crc=blob.crc ^ 1),
+        blob._replace(size=blob.size - 1),
+        blob._replace(size=blob.size + 1),
+    ):
+        for read in (read_blob, lambda each: b"".join(stream_blob(each))):
+            with pytest.raises(UnreadableError, match="broken archive member"):
+                read(wrong)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_of_any_method_that_swells_is_not_unpacked_further(tmp_path, method, monkeypatch):
+    blob = packed_by(tmp_path / "a.zip", method, bytes(2**27))
+    assert blob.packed < 2**16
+    assert reason(blob._replace(size=100)) == "broken archive member"
+    blocks = stream_blob(blob._replace(size=2**21))
+    seen = [len(next(blocks)) for _ in range(2)]
+    assert sum(seen) <= 2**21
+
+
+def test_a_file_of_any_size_is_read_in_blocks(tmp_path):
+    (tmp_path / "a").write_bytes(DATA)
+    assert list(stream_blob(whole(tmp_path / "a"), 1000)) == [DATA[:1000], DATA[1000:]]
+    assert list(stream_blob(Blob(str(tmp_path / "a"), 5, offset=3), 2)) == [DATA[3:5], DATA[5:7], DATA[7:8]]
+    with pytest.raises(UnreadableError, match="cut short"):
+        list(stream_blob(Blob(str(tmp_path / "a"), len(DATA), offset=3)))
+
+
+def test_a_stored_member_is_a_stretch_of_its_archive_once_its_checksum_holds(tmp_path):
+    blob = packed_by(tmp_path / "a.zip", zipfile.ZIP_STORED)
+    bare = bare_blob(blob)
+    assert (bare.crc, bare.packed, bare.size) == (-1, -1, len(DATA))
+    assert read_blob(bare) == DATA
+    assert bare_blob(whole(tmp_path / "a.zip")) == whole(tmp_path / "a.zip")
+    with pytest.raises(UnreadableError, match="broken archive member"):
+        bare_blob(blob._replace(crc=blob.crc ^ 1))
