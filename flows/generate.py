@@ -64,15 +64,8 @@ def generate(
             the configuration says.
     """
     settings = Settings()
-    changes = release_overrides(
-        n=n,
-        balance=balance,
-        fill=fill,
-        format=format,
-        shard_images=shard_images,
-        truncation=truncation,
-        keep_last=keep_last,
-    )
+    others = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
+    changes = release_overrides(n=n, balance=balance, fill=fill, **others)
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
     if later := later_run_due():

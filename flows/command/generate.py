@@ -100,17 +100,10 @@ def generate(
     from flows.command.preflight import begin
     from flows.configure import quota_overrides, release_overrides, require_resolvable, resolve_own
 
+    others = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
     changes = [
         *overrides,
-        *release_overrides(
-            n=n,
-            balance=balance,
-            fill=fill,
-            format=format,
-            shard_images=shard_images,
-            truncation=truncation,
-            keep_last=keep_last,
-        ),
+        *release_overrides(n=n, balance=balance, fill=fill, **others),
     ]
     require_resolvable(preset, changes)
     settings = begin()
