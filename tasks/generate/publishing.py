@@ -38,6 +38,9 @@ class Released(BaseModel):
         signed_by: fingerprint of the key that signed; None without one.
         push_error: why the release is not in DVC's remote; None where it is.
         unchecked: what was not looked at, and why.
+        hub: where it lies on the Hugging Face hub; None where it was not pushed there.
+        hub_commit: that it is there.
+        hub_error: why it could not be pushed there, and what to do.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +56,9 @@ class Released(BaseModel):
     signed_by: str | None = None
     push_error: str | None = None
     unchecked: tuple[str, ...] = ()
+    hub: str | None = None
+    hub_commit: str | None = None
+    hub_error: str | None = None
 
 
 def publish(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from gan.errors import InputError
+from gan.errors import InputError, ReleaseError
 from gan.text.shown import inert
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, client, experiment_id
@@ -100,6 +100,20 @@ def releases(settings: Settings) -> list[ReleaseRecord]:
         if newer.state is State.PUBLISHED and record.state is not State.PUBLISHED and record.md5 == newer.md5:
             found[record.name] = newer.model_copy(update={"state": record.state, "reason": record.reason})
     return [record for name, record in found.items() if name]
+
+
+def published_release(settings: Settings, name: str) -> ReleaseRecord:
+    """Return a release that may be used.
+
+    Raises:
+        ReleaseError: there is none of that name, or it is recalled or quarantined.
+    """
+    record = next((each for each in releases(settings) if each.name == name), None)
+    if record is None:
+        raise ReleaseError(f"there is no release {name} of {settings.model}: `ganflow releases` lists them")
+    if record.state is not State.PUBLISHED:
+        raise ReleaseError(f"release {name} is {record.state} ({record.reason}) and is not handed on")
+    return record
 
 
 def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
