@@ -55,6 +55,15 @@ Sign = Annotated[
 RequireLicense = Annotated[
     bool, typer.Option("--require-license", help="Refuse where the licence of the training images is not known.")
 ]
+PushToHub = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OWNER/NAME",
+        help="Push the release to this dataset on the Hugging Face hub, private if it is made; HF_TOKEN or "
+        "`hf auth login` says who pushes.",
+    ),
+]
+Public = Annotated[bool, typer.Option("--public", help="All may see what --push-to-hub pushes.")]
 
 
 def generate(
@@ -74,6 +83,8 @@ def generate(
     ] = None,
     sign: Sign = None,
     require_license: RequireLicense = False,
+    push_to_hub: PushToHub = None,
+    public: Public = False,
     preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -94,7 +105,8 @@ def generate(
 
     An image is a function of the model's version, its seed and its label. So
     --workers change no byte, and the same command after a crash goes on from
-    the shards that are done.
+    the shards that are done. Of a release that is there, nothing is drawn:
+    with --name, --model and --push-to-hub it is pushed.
     """
     answer = Answer()
     from flows.command.preflight import begin
@@ -106,6 +118,7 @@ def generate(
         *release_overrides(n=n, balance=balance, fill=fill, **others),
     ]
     require_resolvable(preset, changes)
+    _require_pushable(push_to_hub, public)
     settings = begin()
     from tasks.champion.changing import find_in_use
     from tasks.tracking.own_configuration import version_configuration
@@ -128,8 +141,21 @@ def generate(
         from flows.command.summary import configuration_line, release_lines
         from flows.generate import generate_configured as flow
     signed = str(key.absolute()) if key else None
-    result = flow(str(found.version), configuration, name, seed, workers, signed, require_license)
+    pushed = (push_to_hub, public)
+    result = flow(str(found.version), configuration, name, seed, workers, signed, require_license, *pushed)
     answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
+    if result.hub_error:
+        raise typer.Exit(1)
+
+
+def _require_pushable(repository: str | None, public: bool) -> None:
+    """Look whether a push can be tried, before anything is started."""
+    if repository:
+        from tasks.generate.hub import require_hub
+
+        require_hub(repository)
+    elif public:
+        raise InputError("--public says who may see what --push-to-hub pushes: give both")
 
 
 def sample(

@@ -39,6 +39,9 @@ class Released(BaseModel):
         push_error: why the release is not in DVC's remote; None where it is.
         unchecked: what was not looked at, and why.
         removed: names of older releases that went, because only so many are kept.
+        hub: where it lies on the Hugging Face hub; None where it was not pushed there.
+        hub_commit: that it is there.
+        hub_error: why it could not be pushed there, and what to do.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +58,9 @@ class Released(BaseModel):
     push_error: str | None = None
     unchecked: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    hub: str | None = None
+    hub_commit: str | None = None
+    hub_error: str | None = None
 
 
 def publish(

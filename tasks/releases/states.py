@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from gan.errors import InputError
+from gan.errors import InputError, ReleaseError
 from gan.text.shown import inert
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, client
@@ -122,6 +122,20 @@ def all_releases(settings: Settings) -> list[ReleaseRecord]:
 def removed_names(settings: Settings) -> dict[str, str]:
     """Names of the releases that were removed, each with the reason."""
     return {record.name: record.removed for record in releases(settings) if record.removed is not None}
+
+
+def published_release(settings: Settings, name: str) -> ReleaseRecord:
+    """Return a release that may be used.
+
+    Raises:
+        ReleaseError: there is none of that name, or it is recalled or quarantined.
+    """
+    record = next((each for each in releases(settings) if each.name == name), None)
+    if record is None:
+        raise ReleaseError(f"there is no release {name} of {settings.model}: `ganflow releases` lists them")
+    if record.state is not State.PUBLISHED:
+        raise ReleaseError(f"release {name} is {record.state} ({record.reason}) and is not handed on")
+    return record
 
 
 def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
