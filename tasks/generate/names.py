@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from gan.errors import ReleaseError
+from tasks.generate.partial import is_unfinished
 from tasks.runtime.settings import Settings
 
 
@@ -14,18 +15,26 @@ def first_seed(model: str, version: int, name: str) -> int:
 
 
 def next_name(settings: Settings, version: int) -> str:
-    """The first of `v<version>-001`, `-002`, … that is not tracked yet; one that was killed gets its name again."""
+    """The first of `v<version>-001`, `-002`, … that is neither tracked and recorded nor in quarantine."""
     number = 1
-    while (settings.synthetic_dir / f"v{version}-{number:03d}.dvc").exists() or is_quarantined(
-        settings, f"v{version}-{number:03d}"
-    ):
+    while _is_taken(settings, name := f"v{version}-{number:03d}"):
         number += 1
-    return f"v{version}-{number:03d}"
+    return name
+
+
+def _is_taken(settings: Settings, name: str) -> bool:
+    tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
+    return (tracked and not is_unfinished(settings, name)) or is_quarantined(settings, name)
 
 
 def quarantine(settings: Settings) -> Path:
     """Where releases lie that are not fit to be handed on."""
     return settings.state_dir / "quarantine"
+
+
+def fingerprints_of(settings: Settings, name: str) -> Path:
+    """The file of a release's fingerprints, with which later ones are compared; its folder holds no other files."""
+    return settings.state_dir / "fingerprints" / f"{name}.npz"
 
 
 def is_quarantined(settings: Settings, name: str) -> bool:

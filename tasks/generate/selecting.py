@@ -17,6 +17,7 @@ from gan.release.fingerprints import Fingerprints
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look
+from tasks.generate.names import fingerprints_of
 from tasks.runtime.settings import Settings
 
 Packed = npt.NDArray[np.uint8]
@@ -78,8 +79,8 @@ def select(
     if not config.reject_duplicates or stay:
         return Selecting(_selection(None if stay else look, {}), look, stay)
     side = Fingerprints.of(first[:1]).pictures.shape[1:]
-    folder = settings.state_dir / "fingerprints"
-    earlier = {path.stem: Fingerprints.read(path) for path in sorted(folder.glob("*.npz")) if path.stem != name}
+    own = fingerprints_of(settings, name)
+    earlier = {path.stem: Fingerprints.read(path) for path in sorted(own.parent.glob("*.npz")) if path != own}
     threshold = 0.0
     if training is not None:
         threshold = near_threshold(_fingerprints(training), count + sum(map(len, earlier.values())))
@@ -93,7 +94,7 @@ def select(
         look,
         stay,
         find,
-        lambda packed: _keep(folder / f"{name}.npz", unpack(packed, side)),
+        lambda packed: _keep(own, unpack(packed, side)),
     )
 
 

@@ -147,10 +147,11 @@ def _mark(settings: Settings, run: "Run", state: State, why: str) -> None:
 
 
 def _runs(settings: Settings, version: int | None = None) -> Iterator["Run"]:
-    """Runs of releases of this model, the newest first; of all of its versions, or one."""
+    """Runs that recorded releases of this model, the newest first; of all of its versions, or one."""
     registry = client(settings)
     experiment, token = experiment_id(registry, settings, RELEASES), None
     where = "tags.model_version != ''" if version is None else f"tags.model_version = '{version}'"
+    where += " and attributes.status = 'FINISHED'"  # what failed midway recorded nothing
     newest = ["attributes.start_time DESC"]
     while True:
         found = registry.search_runs([experiment], where, order_by=newest, page_token=token)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from gan.errors import ReleaseRefusedError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
 from tasks.generate import publishing
+from tasks.generate.names import next_name, quarantine
 from tasks.generate.publishing import PAGE, publish, refuse
 from tasks.generate.release import build_release
 from tasks.releases.states import recall, releases
@@ -86,3 +89,52 @@ def test_what_is_not_fit_is_recorded_with_the_reason_and_never_tracked(settings,
         "quarantined", "its images copy; class b has collapsed", None,
     )  # fmt: skip
     assert [event for event, _ in sent] == ["release.quarantined"]
+
+
+@contextmanager
+def interrupted(monkeypatch, step):
+    """Ctrl-C within the block, at a step of the publishing."""
+
+    def end(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, end)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+def test_what_ends_the_recording_leaves_what_was_there_before(settings, version, sent, monkeypatch):
+    pointer = settings.synthetic_dir / "v1-001.dvc"
+    for before in (None, b"outs: []  # of a release whose folder somebody has removed\n"):
+        if before:
+            pointer.write_bytes(before)
+        release = drawn(settings, version, "v1-001")
+        with interrupted(monkeypatch, "log_release"):
+            publish(settings, version, release, pytest.fail)
+        assert not release.folder.exists()
+        assert (pointer.read_bytes() if pointer.exists() else None) == before
+        assert (releases(settings), sent) == ([], [])
+        assert next_name(settings, 1) == "v1-001"
+    again = drawn(settings, version, "v1-001")
+    assert not again.existed
+    released = publish(settings, version, again, pytest.fail)
+    assert next_name(settings, 1) == "v1-002"
+    with interrupted(monkeypatch, "log_release"):
+        publish(settings, version, drawn(settings, version, "v1-001"), pytest.fail)
+    assert released.md5 in pointer.read_text(), "recorded, it stays, whatever becomes of a second record"
+    assert again.folder.exists()
+
+
+def test_a_refusal_that_is_not_recorded_leaves_the_name_free(settings, version, sent, monkeypatch):
+    release = drawn(settings, version, "v1-001")
+    apart = quarantine(settings) / "v1-001"
+    apart.parent.mkdir(parents=True)
+    release.folder.rename(apart)
+    monkeypatch.setattr(type(release), "refused", ("its images copy",))
+    with interrupted(monkeypatch, "run"):
+        refuse(settings, version, replace(release, folder=apart))
+    assert not apart.exists()
+    assert (releases(settings), sent) == ([], [])
+    assert next_name(settings, 1) == "v1-001"
+    assert not drawn(settings, version, "v1-001").existed
