@@ -3,8 +3,10 @@
 import hashlib
 import itertools
 from collections.abc import Collection
+from pathlib import Path
 
 from gan.errors import ReleaseError
+from tasks.generate.partial import is_unfinished
 from tasks.releases.removing import is_plain
 from tasks.releases.states import removed_names
 from tasks.runtime.settings import Settings
@@ -31,7 +33,7 @@ def choose_name(settings: Settings, version: int, asked: str | None) -> str:
 
 
 def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> str:
-    """The first of `v<version>-001`, `-002`, … that no release has or had; one that was killed gets its name again.
+    """The first of `v<version>-001`, `-002`, … that no release has or had; one that is not recorded is none.
 
     Args:
         settings: where releases are.
@@ -40,10 +42,19 @@ def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> s
     """
     for number in itertools.count(1):
         name = f"v{version}-{number:03d}"
-        tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
-        if not (tracked or name in gone or is_quarantined(settings, name)):
+        if not (name in gone or _is_taken(settings, name)):
             return name
     raise AssertionError("numbers do not end")
+
+
+def _is_taken(settings: Settings, name: str) -> bool:
+    tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
+    return (tracked and not is_unfinished(settings, name)) or is_quarantined(settings, name)
+
+
+def fingerprints_of(settings: Settings, name: str) -> Path:
+    """The file of a release's fingerprints, with which later ones are compared; its folder holds no other files."""
+    return settings.state_dir / "fingerprints" / f"{name}.npz"
 
 
 def is_quarantined(settings: Settings, name: str) -> bool:

@@ -1,7 +1,8 @@
 """A release on its way: the shards that are done stay, whatever ends the command, and the next one goes on from them.
 
 `.ganflow/releases/<name>/` holds `settings.json`, the release's own files in `files/`, and in `shards/` a record of
-each shard, which is written last and by which a shard counts. A lock beside it lets one process build it.
+each shard, which is written last and by which a shard counts. A lock beside it lets one process build it. The folder is
+there until the release is recorded: as long as it is, the release is unfinished, wherever its files lie.
 """
 
 import contextlib
@@ -173,7 +174,7 @@ def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], co
                 partial = _opened(folder, json.loads(json.dumps(wanted)), count)
                 yield partial
             finally:
-                if not any((folder / _SHARDS).glob("*.json")) or not (folder / _FILES).exists():
+                if not any((folder / _SHARDS).glob("*.json")):
                     shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)
     except Timeout:
@@ -182,8 +183,28 @@ def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], co
         ) from None
 
 
+def is_unfinished(settings: Settings, name: str) -> bool:
+    """Whether a release was begun and is not recorded."""
+    return (settings.unfinished_dir / name).exists()
+
+
+def take_back(settings: Settings, place: Path) -> None:
+    """Make a release that got its name an unfinished one again; one that was recorded before stays what it is.
+
+    Args:
+        settings: where the home is.
+        place: the release's folder.
+    """
+    if is_unfinished(settings, place.name) and place.exists():
+        files = settings.unfinished_dir / place.name / _FILES
+        if files.exists():  # it was copied, for want of a way to rename it
+            shutil.rmtree(place)
+        else:
+            os.replace(place, files)
+
+
 def forget_partial(settings: Settings, name: str) -> None:
-    """Remove what is left of the partial folder of a release that is complete, unless a process holds it."""
+    """Remove what is left of the partial folder of a release that is recorded, unless a process holds it."""
     folder = settings.unfinished_dir / name
     if folder.exists():
         with contextlib.suppress(Timeout):

@@ -37,7 +37,7 @@ from tasks.generate.manifest import (
 from tasks.generate.marking import Proof, write_croissant
 from tasks.generate.names import first_seed, require_free
 from tasks.generate.packed import Drawer
-from tasks.generate.partial import Partial, forget_partial, partial_release
+from tasks.generate.partial import Partial, partial_release
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
@@ -92,7 +92,8 @@ def build_release(
 ) -> Release:
     """Draw a release shard by shard into a partial folder, check it, and give it its name.
 
-    Shards that an earlier command of the same settings left are taken as they are.
+    Shards that an earlier command of the same settings left are taken as they are. What is left of the partial folder
+    stays until the release is recorded: `forget_partial`.
 
     Args:
         settings: where `synthetic/` is.
@@ -126,7 +127,6 @@ def build_release(
     if folder.exists():
         manifest = verify_release(folder)
         _require_same(name, manifest, model, wanted | _asked(config), counts, proof.key)
-        forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
     shape = _shape_of(program)
     about: dict[str, Any] = {
@@ -278,4 +278,3 @@ def _publish(partial: Partial, folder: Path) -> None:
         with scratch_beside(folder.parent, "release") as near:
             shutil.copytree(partial.files, near / folder.name)
             os.replace(near / folder.name, folder)
-        shutil.rmtree(partial.files)

@@ -218,8 +218,9 @@ def _mark(settings: Settings, run: PastRun, word: str, why: str) -> None:
 
 
 def _runs(settings: Settings, version: int | None = None) -> Iterator[PastRun]:
-    """Runs of releases of this model, the newest first; of all of its versions, or one."""
+    """Runs that recorded releases of this model, the newest first; of all of its versions, or one."""
     wanted = {} if version is None else {"model_version": str(version)}
     for run in past_runs(settings, RELEASES, wanted, holds="model_version"):
-        if run.tags.get("model", BEFORE_SETTING) == settings.model:
+        # what failed midway recorded nothing
+        if run.status == "FINISHED" and run.tags.get("model", BEFORE_SETTING) == settings.model:
             yield run

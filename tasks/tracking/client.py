@@ -51,6 +51,8 @@ QUIET = {
 # Not a default: whatever is asked for, nothing that a registry names is unpickled.
 NO_PICKLE = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
 _log = logging.getLogger(__name__)
+# It shows the traceback of each error of the database before it is raised, and told in a sentence.
+_LOUD = logging.getLogger("mlflow.store.db.utils")
 
 
 def client(settings: Settings) -> "MlflowClient":
@@ -64,6 +66,7 @@ def client(settings: Settings) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
     os.environ.update(NO_PICKLE)
+    _LOUD.setLevel(logging.CRITICAL)
     if urlsplit(uri).scheme in {"http", "https"}:
         _require_answer(settings)
     import mlflow
@@ -85,7 +88,9 @@ def client(settings: Settings) -> "MlflowClient":
         if isinstance(told := explained(error, place), ResourcesError):
             raise told from None
         why = reason_of(str(error).replace(uri, place) or type(error).__name__)
-        raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
+        raise ServiceError(
+            f"MLflow cannot use {place} ({why}): try again later, or correct or unset MLFLOW_TRACKING_URI"
+        ) from None
     return opened
 
 

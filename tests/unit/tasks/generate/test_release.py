@@ -20,6 +20,7 @@ from gan.release.shard import Marks
 from tasks.generate.manifest import verify_release
 from tasks.generate.marking import Proof
 from tasks.generate.names import first_seed, next_name
+from tasks.generate.partial import forget_partial, take_back
 from tasks.generate.release import build_release
 from tasks.generate.selecting import Selecting
 from tasks.reports.release_page import release_html
@@ -99,6 +100,11 @@ def test_the_next_name_is_the_first_that_is_not_tracked(settings):
     # A folder without its .dvc file was killed before it was tracked: its name is taken up again.
     (settings.synthetic_dir / "v3-002").mkdir()
     assert next_name(settings, 3) == "v3-002"
+    # So is that of one that was killed before it was recorded, and one in quarantine keeps its own.
+    (settings.state_dir / "releases" / "v3-001").mkdir(parents=True)
+    assert next_name(settings, 3) == "v3-001"
+    (settings.state_dir / "quarantine" / "v3-001").mkdir(parents=True)
+    assert next_name(settings, 3) == "v3-002"
     assert next_name(settings, 2) == "v2-001"
     assert next_name(settings, 30) == "v30-001"
     assert next_name(settings, 2, {"v2-001": "removed"}) == "v2-003"
@@ -142,6 +148,7 @@ def test_a_release_says_what_it_is(settings):
     assert manifest["privacy"]["exact_copies_of_training_images"] == 0
     assert Evaluation.model_validate(manifest["quality"]) == EVALUATION
     assert str(settings.home) not in "".join(path.read_text("latin-1") for path in release.folder.iterdir())
+    forget_partial(settings, release.folder.name)
     assert [path for path in settings.state_dir.rglob("*") if path.is_file()] == []
 
 
@@ -335,6 +342,9 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
     built = build(settings)
     assert verify_release(built.folder) == built.manifest
     assert [path.name for path in settings.synthetic_dir.iterdir()] == ["v3-001"]
+    take_back(settings, built.folder)
+    assert list(settings.synthetic_dir.iterdir()) == []
+    assert build(settings).manifest == built.manifest
 
 
 def test_marks_are_in_every_image_and_the_manifest_says_so(settings):
@@ -376,13 +386,23 @@ def test_a_release_that_exists_with_other_quotas_is_refused(settings):
         build(settings, quotas=[5, 20, 0])
 
 
-def test_what_a_kill_left_of_a_release_that_has_its_name_goes(settings):
-    build(settings)
-    left = settings.state_dir / "releases" / "v3-001" / "shards"
-    left.mkdir(parents=True)
-    (left / "00000.json").touch()
+def test_a_release_that_is_not_recorded_yet_is_taken_back_and_made_of_its_shards(settings):
+    wanted = build(settings)
+    content = {path.name: path.read_bytes() for path in wanted.folder.iterdir()}
     assert build(settings).existed
-    assert not left.exists()
+    take_back(settings, wanted.folder)
+    assert list(settings.synthetic_dir.iterdir()) == []
+
+    def again(rows):
+        assert len(rows) == 1, "but for its size nothing is drawn again"
+        return PROGRAM(rows)
+
+    found = build(settings, program=again)
+    assert not found.existed
+    assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == content
+    forget_partial(settings, "v3-001")
+    take_back(settings, found.folder)
+    assert build(settings).existed, "recorded, it stays"
 
 
 def test_without_classes(settings):
