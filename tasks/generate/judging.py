@@ -14,7 +14,7 @@ from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import Pair
 from gan.evaluation.real import RealFeatures, RealImages
-from gan.metrics.evaluation import Evaluation
+from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.pixel_copies import find_pixel_copies
 from gan.privacy.audit import audit_privacy
 from gan.release.checks import (
@@ -30,6 +30,7 @@ from gan.release.checks import (
 from gan.release.figures import release_evaluation, rows_like
 from gan.release.labels import mistaken_classes, recognise
 from gan.release.rows import Rows
+from gan.release.usefulness import cas_of, registered_cas, rows_for_cas, unmeasured
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
@@ -39,6 +40,7 @@ from tasks.tracking.versions import RegisteredModel
 Counting = Callable[[str, int], Callable[[int], None]]
 _MOST_PAIRS = 12
 _MOST_COPIES = 2_000  # images among which copies are counted where they stay
+_CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
 _MOST_REAL = 20_000  # real images from which a classifier learns what the classes look like
 
 
@@ -164,7 +166,10 @@ class Judge:
             generated, training, holdout, name=self._called(generated.labels), device=str(network.device)
         )
         privacy["audit"] = audited.audit.model_dump(mode="json")
-        checks = [*figure_checks(ours, self.evaluation, self.config.gate), *privacy_checks(audited.audit)]
+        cas, unmeasured_cas = self._usefulness(filling, features, reference, str(network.device))
+        ours = ours.model_copy(update={"metrics": ours.metrics | cas})
+        figures = figure_checks(ours, self.evaluation, self.config.gate)
+        checks = [*figures, *unmeasured_cas, *privacy_checks(audited.audit)]
         if len(names) > 1 and held_out:
             checks.append(self._recognised(generated, features.real))
         return checks, (*audited.pixel_pairs, *audited.feature_pairs)[:_MOST_PAIRS]
@@ -183,9 +188,37 @@ class Judge:
         passed = extraction.of_images(images, np.arange(len(rows)), count)
         return EvaluationSet(images, np.arange(len(rows)), filling.labels[rows], passed)
 
+    def _usefulness(
+        self, filling: Filling, features: RealFeatures, reference: EvaluationSet, device: str
+    ) -> tuple[dict[str, Metric], list[Check]]:
+        """Measure the CAS where the model has one, with as many images, or say why not."""
+        key, names, splits = registered_cas(self.evaluation), self.model.class_names, features.real.splits
+        if key is None or "test" not in splits or not names:
+            return {}, [unmeasured("the evaluation of its model has no CAS (evaluation.usefulness_seeds measures it)")]
+        rows = rows_for_cas(filling.labels, reference.labels, self.evaluation, reference.image(0).nbytes)
+        if rows is None:
+            count = self.evaluation.protocol.num_generated
+            return {}, [unmeasured(f"it lacks the {count:,} images, in the real images' shares, of its model's {key}")]
+        protocol, seeds = self.evaluation.protocol, self.config.evaluation.usefulness_seeds or _CAS_SEEDS
+        training, held = (
+            _labelled(splits[split], features.rows(split, count))
+            for split, count in (("train", protocol.num_training), ("test", protocol.num_holdout))
+        )
+        shown = self.counting("classifiers", 100)
+        cas = cas_of(
+            Labelled(filling.images(rows), filling.labels[rows]),
+            training.labels,
+            held,
+            names,
+            seeds=seeds,
+            device=device,
+            on_progress=lambda done, total: shown(100 * done // total),
+        )
+        return {key: cas}, []
+
     def _recognised(self, generated: EvaluationSet, real: RealImages) -> Check:
         of_release = Labelled(generated.images, generated.labels)
-        training, holdout = (_labelled(real.splits[split]) for split in ("train", "test"))
+        training, holdout = (_labelled(real.splits[split], slice(_MOST_REAL)) for split in ("train", "test"))
         names = self.model.class_names
         return label_check(mistaken_classes(recognise(of_release, training, holdout, len(names))), names)
 
@@ -198,6 +231,5 @@ def _packed(filling: Filling) -> Packed:
     return np.concatenate([cast(Packed, record.fingerprints) for record in filling.records])
 
 
-def _labelled(split: Resident) -> Labelled:
-    rows = slice(_MOST_REAL)
+def _labelled(split: Resident, rows: Rows | slice) -> Labelled:
     return Labelled(np.asarray(split.images[rows]), np.asarray(split.labels[rows], dtype=np.int64))

@@ -4,6 +4,8 @@ The generators look images of real digits up: held out ones, training ones, ever
 """
 
 import json
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,14 +16,20 @@ from gan.configuration.config import ReleaseConfig
 from gan.configuration.presets import digits
 from gan.data.store.resident import Resident
 from gan.errors import ReleaseError
-from gan.evaluation.real import RealImages
+from gan.evaluation.extraction import LocalExtraction
+from gan.evaluation.real import RealFeatures, RealImages
 from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.features import FeatureExtractor
+from gan.metrics.network import FeatureNetwork
 from gan.metrics.protocol import Protocol
+from gan.release import usefulness
+from gan.usefulness.arms import ClassifierRecipe
+from tasks.generate import judging
 from tasks.generate.judging import Judge
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES
 from tasks.generate.names import next_name
 from tasks.generate.release import build_release
-from tasks.generate.selecting import pack, select, unpack
+from tasks.generate.selecting import Selecting, pack, select, unpack
 from tasks.reports.release_page import release_html
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
@@ -57,15 +65,16 @@ def looking_up(images, labels):
     return program
 
 
-def made(path, real, program, config=CONFIG, name="r"):
+def made(path, real, program, config=CONFIG, name="r", evaluation=EVALUATION, open_features=pytest.fail):
     settings = Settings(ganflow_home=path)
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     rows = torch.tensor([[seed, seed % 10] for seed in range(256)])
     first = program(rows).numpy()
     labels = rows[:, 1].numpy()
     selecting = select(settings, config, real, name=name, count=config.num_images, first=first, labels=labels)
-    judge = Judge(MODEL, digits().model_copy(update={"release": config}), EVALUATION, selecting, real, pytest.fail)
-    options = {"evaluation": EVALUATION, "training_digests": (), "configuration": "preset digits", "seed": 0}
+    ours = digits().model_copy(update={"release": config})
+    judge = Judge(MODEL, ours, evaluation, selecting, real, open_features)
+    options = {"evaluation": evaluation, "training_digests": (), "configuration": "preset digits", "seed": 0}
     return build_release(settings, MODEL, program, config, name=name, judge=judge, **options)
 
 
@@ -151,3 +160,59 @@ def test_fingerprints_are_the_same_unpacked(real):
     found = unpack(packed, (16, 16))
     assert len(set(found.words)) == len({image.tobytes() for image in images})
     assert np.array_equal(found.pictures, images[..., 0])
+
+
+SCORED = PROTOCOL.model_copy(
+    update={"num_generated": 200, "num_reference": 600, "num_training": 600, "num_holdout": 200}
+)
+
+
+def pixel_features(path, real):
+    network = FeatureNetwork(
+        "n", "s", "fp32", torch.device("cpu"), 16, lambda images: images[:, 0, ::2, ::2].flatten(1)
+    )
+    extraction = LocalExtraction(FeatureExtractor(network, resize="tf1"))
+    return RealFeatures(real, extraction, path / "cache", SCORED.seed)
+
+
+def scored(cas):
+    metrics = {} if cas is None else {"cas200": Metric(value=cas, low=cas - 0.02, high=cas + 0.02)}
+    return Evaluation(protocol=SCORED, metrics=metrics)
+
+
+def test_a_classifier_learns_from_an_honest_release_and_not_from_one_of_wrong_classes(tmp_path, real, monkeypatch):
+    short = ClassifierRecipe(steps=60)
+    monkeypatch.setattr(usefulness, "ClassifierRecipe", lambda device: short)
+    monkeypatch.setattr(judging, "recognise", partial(judging.recognise, recipe=short))
+    dataset, others = real
+    asked = CONFIG.model_copy(update={"check_images": 200, "reject_copies": False, "reject_duplicates": False})
+    mixed = np.random.default_rng(0).permutation(others.labels)
+    checks = []
+    for name, labels in (("honest", others.labels), ("mixed", mixed)):
+        program, features = looking_up(others.images, labels), partial(pixel_features, tmp_path)
+        release = made(tmp_path, dataset, program, asked, name, scored(0.8), features)
+        checks.append({check["check"]: check for check in release.manifest["checks"]})
+    honest, wrong = (each["cas200"] for each in checks)
+    assert honest["passed"], honest["said"]
+    assert honest["value"] > 0.7
+    assert not wrong["passed"]
+    assert wrong["said"] in release.refused
+    assert "is worse than the model's 0.8" in wrong["said"]
+    assert "usefulness" not in checks[0]
+
+
+@pytest.mark.parametrize(
+    ("cas", "images", "why"),
+    [
+        (None, 200, "the evaluation of its model has no CAS (evaluation.usefulness_seeds measures it)"),
+        (0.9, 150, "it lacks the 200 images, in the real images' shares, of its model's cas200"),
+    ],
+)
+def test_a_cas_that_cannot_be_compared_is_said_not_to_be_measured(tmp_path, real, cas, images, why):
+    features = pixel_features(tmp_path, real[0])
+    judge = Judge(MODEL, digits(), scored(cas), Selecting(), real[0], pytest.fail)
+    reference = features.set_of("train", 600, lambda done: None)
+    filling = SimpleNamespace(labels=np.arange(images) % 10)
+    measured, (check,) = judge._usefulness(filling, features, reference, "cpu")
+    assert measured == {}
+    assert check.said == f"whether a classifier learns from it is not measured: {why}"
