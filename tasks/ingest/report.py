@@ -29,6 +29,7 @@ _KINDS = {
     "cifar": "binary files, as CIFAR is published",
     "parquet": "Parquet files",
     "webdataset": "WebDataset tars",
+    "release": "a release of synthetic images",
     "huggingface": "a Hugging Face dataset",
 }
 _MEANINGS = {
