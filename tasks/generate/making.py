@@ -127,7 +127,7 @@ def _judge(
         reporter.begin(what, total)
         return reporter
 
-    return Judge(model, config, evaluation, selecting, real, features, counting, notes)
+    return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
 
 
 def _features(
