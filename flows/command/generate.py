@@ -11,6 +11,14 @@ from gan.configuration.vocabulary import ReleaseFormat
 from gan.errors import InputError
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
+
+
+def _above_zero(psi: float | None) -> float | None:
+    if psi is not None and not 0.0 < psi <= 1.0:
+        raise typer.BadParameter("it is above 0, and 1 at most")
+    return psi
+
+
 Count = Annotated[
     int | None, typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given.")
 ]
@@ -34,7 +42,7 @@ Truncation = Annotated[
     float | None,
     typer.Option(
         metavar="PSI",
-        max=1,
+        callback=_above_zero,
         help="Draw images nearer to the mean of their class: above 0, less varied; 1: as they are.",
     ),
 ]
@@ -169,12 +177,10 @@ def sample(
 ) -> None:
     """Draw a grid of samples into a PNG file; no server is needed."""
     answer = Answer()
-    psi = 1.0 if truncation is None else truncation
-    if not 0.0 < psi <= 1.0:
-        raise InputError(f"--truncation {truncation:g} is not above 0 and at most 1: give 0.7, say")
     settings = prepare()
     from tasks.generate.samples import write_samples
 
+    psi = 1.0 if truncation is None else truncation
     version = write_samples(settings, model, output, label=label, count=n, seed=seed, psi=psi)
     facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}
     facts |= {"truncation": psi} if psi < 1.0 else {}

@@ -14,6 +14,7 @@ from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import Pair
 from gan.evaluation.real import RealFeatures, RealImages
+from gan.generation.sampling import Program
 from gan.metrics.evaluation import Evaluation, Metric
 from gan.metrics.pixel_copies import find_pixel_copies
 from gan.privacy.audit import audit_privacy
@@ -29,7 +30,8 @@ from gan.release.checks import (
 )
 from gan.release.figures import release_evaluation, rows_like
 from gan.release.labels import mistaken_classes, recognise
-from gan.release.rows import Rows
+from gan.release.rows import Rows, row_seeds
+from gan.release.selection import NEIGHBOURS, CoverageLost, coverage_lost
 from gan.release.usefulness import cas_of, registered_cas, rows_for_cas, unmeasured
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
@@ -41,6 +43,7 @@ Counting = Callable[[str, int], Callable[[int], None]]
 _MOST_PAIRS = 12
 _MOST_COPIES = 2_000  # images among which copies are counted where they stay
 _CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
+_MOST_COMPARED = 5_000  # rows by which it is told what rejecting cost
 _MOST_REAL = 20_000  # real images from which a classifier learns what the classes look like
 
 
@@ -53,12 +56,18 @@ class Judgement:
         privacy: for the manifest.
         notes: what was not looked at, and why.
         pairs: generated images with the training images that they may be copies of.
+        lost: what rejecting images cost in variety; None where none was rejected, or nobody looked.
     """
 
     look: ReleaseLook
     privacy: dict[str, Any]
     notes: tuple[str, ...] = ()
     pairs: Sequence[Pair] = ()
+    lost: CoverageLost | None = None
+
+    def cost(self) -> dict[str, Any]:
+        """Return what a manifest says of what choosing cost; nothing where that was not measured."""
+        return {"coverage_lost": self.lost.stated()} if self.lost else {}
 
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of it."""
@@ -72,6 +81,7 @@ class Judge:
 
     Attributes:
         model: that drew it.
+        program: the same, loaded, as it drew.
         config: of the model, with the release's own section.
         evaluation: of the model, when it was registered.
         selecting: how the images were chosen.
@@ -82,6 +92,7 @@ class Judge:
     """
 
     model: RegisteredModel
+    program: Program
     config: Config
     evaluation: Evaluation
     selecting: Selecting
@@ -102,10 +113,12 @@ class Judge:
         privacy: dict[str, Any] = {EXACT_COPIES: filling.exact_copies}
         if self.selecting.copies is not None and not self.selecting.copies_stay:
             privacy[NEAR_COPIES] = 0  # each that was found was drawn again
-        closely, pairs = self._closely(filling, privacy)
+        closely = self._closely(filling, privacy)
+        pairs = closely.pairs
         if self.selecting.copies_stay and not pairs:  # the network that shows some was not asked, or not to be had
             pairs = self._copies(filling)
-        return Judgement(ReleaseLook(checks=(*checks, *closely)), privacy, tuple(self.notes), pairs)
+        look = ReleaseLook(checks=(*checks, *closely.checks))
+        return Judgement(look, privacy, tuple(self.notes), pairs, closely.lost)
 
     def keep(self, filling: Filling) -> None:
         """Keep what later releases are compared with."""
@@ -138,26 +151,25 @@ class Judge:
             for each in find_pixel_copies(images, training, None, pairs=_MOST_PAIRS).pairs
         ]
 
-    def _closely(self, filling: Filling, privacy: dict[str, Any]) -> tuple[list[Check], Sequence[Pair]]:
+    def _closely(self, filling: Filling, privacy: dict[str, Any]) -> "_Closely":
         """Pass some images through the network, if it and the real images are to be had."""
         if self.config.release.check_images == 0 or self.real is None:
-            return [], ()
+            return _Closely()
         try:
             features = self.open_features(self.real)
             return self._against_real(filling, features, privacy)
         except (InputError, ResourcesError) as error:
             self.notes.append(f"the images were not held against real ones: {error}")
-            return [], ()
+            return _Closely()
 
-    def _against_real(
-        self, filling: Filling, features: RealFeatures, privacy: dict[str, Any]
-    ) -> tuple[list[Check], Sequence[Pair]]:
+    def _against_real(self, filling: Filling, features: RealFeatures, privacy: dict[str, Any]) -> "_Closely":
         names, protocol, config = self.model.class_names, self.evaluation.protocol, self.config.evaluation
         held_out = "test" in features.real.splits
         training = self._real(features, "train", max(config.copy_images, protocol.num_reference))
         holdout = self._real(features, "test", config.num_images) if held_out else None
         reference = self._real(features, protocol.reference_split, protocol.num_reference)
-        generated = self._passed(filling, features.extraction, reference)
+        rows = self._rows(filling, reference)
+        generated = self._passed(filling, features.extraction, rows)
         network = features.extraction.extractor.network
         ours = release_evaluation(
             generated, reference, self.evaluation, network, names, training=training, holdout=holdout
@@ -172,17 +184,22 @@ class Judge:
         checks = [*figures, *unmeasured_cas, *privacy_checks(audited.audit)]
         if len(names) > 1 and held_out:
             checks.append(self._recognised(generated, features.real))
-        return checks, (*audited.pixel_pairs, *audited.feature_pairs)[:_MOST_PAIRS]
+        pairs = (*audited.pixel_pairs, *audited.feature_pairs)[:_MOST_PAIRS]
+        return _Closely(checks, pairs, self._lost(filling, features.extraction, rows, generated, reference))
 
     def _real(self, features: RealFeatures, split: str, count: int) -> EvaluationSet:
         return features.set_of(split, count, self.counting("checking, real images", features.missing(split, count)))
 
-    def _passed(self, filling: Filling, extraction: Extraction, reference: EvaluationSet) -> EvaluationSet:
+    def _rows(self, filling: Filling, reference: EvaluationSet) -> Rows:
+        """Which rows are looked at closely."""
         most = self.config.release.check_images
         like = reference.labels if self.model.class_names else np.full(len(reference.labels), -1)
         rows = rows_like(filling.labels, like, most)
         if len(rows) < min(most, len(filling.labels)):  # it lacks classes: whatever it has is looked at
             rows = np.linspace(0, len(filling.labels) - 1, min(most, len(filling.labels))).round().astype(np.int64)
+        return rows
+
+    def _passed(self, filling: Filling, extraction: Extraction, rows: Rows) -> EvaluationSet:
         images = filling.images(rows)
         count = self.counting("checking", len(rows))
         passed = extraction.of_images(images, np.arange(len(rows)), count)
@@ -216,6 +233,29 @@ class Judge:
         )
         return {key: cas}, []
 
+    def _lost(
+        self,
+        filling: Filling,
+        extraction: Extraction,
+        rows: Rows,
+        generated: EvaluationSet,
+        reference: EvaluationSet,
+    ) -> CoverageLost | None:
+        """Draw what was drawn first of some rows and rejected once more, and compare it with what is there of them."""
+        rows = rows[:_MOST_COMPARED]
+        rejected = any(any(record.rejected.values()) for record in filling.records)
+        if not rejected or min(len(rows), len(reference)) <= NEIGHBOURS:
+            return None
+        kept, recipe = generated.features.features[: len(rows)], filling.recipe
+        drawn, attempts = kept.copy(), np.concatenate([record.attempts for record in filling.records])[rows]
+        if len(again := np.flatnonzero(attempts)):
+            seeds = row_seeds(recipe.first_seed, recipe.num_images, rows[again], np.zeros_like(again))
+            count = self.counting("checking what was rejected", len(again))
+            passed, _ = extraction.of_program(self.program, seeds, filling.labels[rows[again]], count)
+            drawn[again] = passed.features
+        device = str(extraction.extractor.network.device)
+        return coverage_lost(drawn, kept, reference.features.features, device=device)
+
     def _recognised(self, generated: EvaluationSet, real: RealImages) -> Check:
         of_release = Labelled(generated.images, generated.labels)
         training, holdout = (_labelled(real.splits[split], slice(_MOST_REAL)) for split in ("train", "test"))
@@ -225,6 +265,15 @@ class Judge:
     def _called(self, labels: Rows) -> Callable[[int], str]:
         names = self.model.class_names
         return lambda index: names[int(labels[index])] if names else f"image {index}"
+
+
+@dataclass(frozen=True, eq=False)
+class _Closely:
+    """What the images that pass through the network say."""
+
+    checks: Sequence[Check] = ()
+    pairs: Sequence[Pair] = ()
+    lost: CoverageLost | None = None
 
 
 def _packed(filling: Filling) -> Packed:

@@ -147,7 +147,7 @@ def build_release(
         judgement = judge(filling, quotas) if judge else None
         manifest = {
             **{"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()},
-            "selection": selection_facts(filling.records, model.class_names, selection.described),
+            "selection": _chosen(filling, selection, judgement),
             "quality": evaluation.model_dump(mode="json"),
             **(judgement.stated() if judgement else {"privacy": {EXACT_COPIES: filling.exact_copies}}),
         }
@@ -158,6 +158,12 @@ def build_release(
             judge.keep(filling)
         _publish(partial, folder)
     return Release(folder, manifest, existed=False, judgement=judgement)
+
+
+def _chosen(filling: Filling, selection: Selection, judgement: Judgement | None) -> dict[str, Any]:
+    """What was drawn and what of it was rejected, and what that cost where it was measured."""
+    facts = selection_facts(filling.records, filling.recipe.class_names, selection.described)
+    return facts | (judgement.cost() if judgement else {})
 
 
 def _finish(

@@ -4,6 +4,8 @@ The generators look images of real digits up: held out ones, training ones, ever
 """
 
 import json
+import re
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from sklearn.datasets import load_digits
 from gan.configuration.config import ReleaseConfig
 from gan.configuration.presets import digits
 from gan.data.store.resident import Resident
+from gan.data.store.shards import read_split
 from gan.errors import ReleaseError
 from gan.evaluation.extraction import LocalExtraction
 from gan.evaluation.real import RealFeatures, RealImages
@@ -23,6 +26,8 @@ from gan.metrics.features import FeatureExtractor
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.protocol import Protocol
 from gan.release import usefulness
+from gan.release.figures import rows_like
+from gan.release.selection import coverage_lost
 from gan.usefulness.arms import ClassifierRecipe
 from tasks.generate import judging
 from tasks.generate.judging import Judge
@@ -73,7 +78,7 @@ def made(path, real, program, config=CONFIG, name="r", evaluation=EVALUATION, op
     labels = rows[:, 1].numpy()
     selecting = select(settings, config, real, name=name, count=config.num_images, first=first, labels=labels)
     ours = digits().model_copy(update={"release": config})
-    judge = Judge(MODEL, ours, evaluation, selecting, real, open_features)
+    judge = Judge(MODEL, program, ours, evaluation, selecting, real, open_features)
     options = {"evaluation": evaluation, "training_digests": (), "configuration": "preset digits", "seed": 0}
     return build_release(settings, MODEL, program, config, name=name, judge=judge, **options)
 
@@ -109,9 +114,48 @@ def test_images_that_repeat_others_are_drawn_again_and_so_are_those_of_earlier_r
     assert not digests[0] & digests[1]
 
 
-def images_of(release):
-    from gan.data.store.shards import read_split
+PIXELS = FeatureNetwork("n", "s", "fp32", torch.device("cpu"), 16, lambda pixels: pixels.mean(dim=1).flatten(1))
+EXTRACTOR = FeatureExtractor(PIXELS, resize="tf1", batch_size=50)
 
+
+def test_what_rejecting_cost_is_told_by_the_first_attempts_of_the_same_rows(tmp_path, real):
+    dataset, others = real
+    dataset = replace(dataset, splits={"train": dataset.splits["train"]})
+    few = np.concatenate([np.flatnonzero(others.labels == label)[:30] for label in range(10)])
+    program = looking_up(others.images[few], others.labels[few])
+
+    def opened(real):
+        return RealFeatures(real, LocalExtraction(EXTRACTOR), tmp_path / "cache", 0)
+
+    config = CONFIG.model_copy(update={"check_images": 150})
+    release = made(tmp_path, dataset, program, config, open_features=opened)
+    selection = release.manifest["selection"]
+    assert sum(selection["rejected"]["duplicate"].values()) > 30
+    labels = np.concatenate([labels for _, labels in read_split(release.folder, "train")])
+    rows = rows_like(labels, opened(dataset).set_of("train", 1000, lambda done: None).labels, 150)
+    first = program(torch.from_numpy(np.stack([rows, labels[rows]], axis=1))).numpy()
+    reference = EXTRACTOR.extract([dataset.splits["train"].images])
+    wanted = coverage_lost(EXTRACTOR.extract([first]), EXTRACTOR.extract([images_of(release)[rows]]), reference)
+    lost = selection["coverage_lost"]
+    assert lost["num_images"] == 150
+    assert lost["coverage_drawn"]["value"] == pytest.approx(wanted.coverage_drawn.value, abs=0.01)
+    assert lost["recall_kept"]["value"] == pytest.approx(wanted.recall_kept.value, abs=0.01)
+    assert lost["coverage_kept"]["value"] > lost["coverage_drawn"]["value"]  # of repeats: rejecting them gains
+    assert "no variety was lost beyond chance" in page(release)
+    assert "| coverage | " in (release.folder / "README.md").read_text()
+    by_class = [
+        each[1:]
+        for each in re.findall(r"<tr><th[^>]*><bdi[^>]*>(\d)</bdi></th><td>(\d+)</td><td>([\d.]+)%", page(release))
+    ]
+    assert [int(drawn) for drawn, _ in by_class] == [selection["asked_by_class"][name] for name in NAMES]
+    assert [share for _, share in by_class] == [f"{2000 / selection['asked_by_class'][name]:.2f}" for name in NAMES]
+    none = config.model_copy(update={"reject_copies": False, "reject_duplicates": False})
+    whole = made(tmp_path, dataset, program, none, "whole", opened)
+    assert "coverage_lost" not in whole.manifest["selection"]
+    assert "What rejecting cost" not in page(whole)
+
+
+def images_of(release):
     return np.concatenate([images for images, _ in read_split(release.folder, "train")])
 
 
