@@ -20,6 +20,7 @@ from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks.dataset.repository import DatasetVersion, current_md5, ensure_data, recover, version_dataset
 from tasks.ingest import ledger, outbox
 from tasks.ingest.credentials import find_authorization
+from tasks.ingest.described import describe_dataset
 from tasks.ingest.on_ray import job_runner
 from tasks.runtime.failures import explained
 from tasks.runtime.locks import hold_lock
@@ -94,6 +95,7 @@ def ingest_dataset(
         # Few sources know whose images they are.
         whole = told.over(stands.over(getattr(source, "origin", Origin())))
         built = _build(settings, source, config, staged, earlier, whole, run_jobs, logger)
+        describe_dataset(staged, earlier)
         outbox.put(settings, announce=announce)
         version = version_dataset(settings, staged)
     ledger.announce(settings, logger.warning)
