@@ -14,6 +14,7 @@ from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.pictures import Pair
 from gan.evaluation.real import RealFeatures, RealImages
+from gan.metrics.copies import find_pixel_copies
 from gan.metrics.evaluation import Evaluation
 from gan.privacy.audit import audit_privacy
 from gan.release.checks import (
@@ -28,10 +29,11 @@ from gan.release.checks import (
 )
 from gan.release.figures import release_evaluation, rows_like
 from gan.release.labels import mistaken_classes, recognise
+from gan.release.rows import Rows
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
-from tasks.generate.selecting import Packed, Selecting, copies_among
+from tasks.generate.selecting import Packed, Selecting, compared_pixels, copies_among
 from tasks.tracking.versions import RegisteredModel
 
 Counting = Callable[[str, int], Callable[[int], None]]
@@ -99,6 +101,8 @@ class Judge:
         if self.selecting.copies is not None and not self.selecting.copies_stay:
             privacy[NEAR_COPIES] = 0  # each that was found was drawn again
         closely, pairs = self._closely(filling, privacy)
+        if self.selecting.copies_stay and not pairs:  # the network that shows some was not asked, or not to be had
+            pairs = self._copies(filling)
         return Judgement(ReleaseLook(checks=(*checks, *closely)), privacy, tuple(self.notes), pairs)
 
     def keep(self, filling: Filling) -> None:
@@ -121,6 +125,16 @@ class Judge:
         drawn = selection_facts(filling.records, self.model.class_names, {})
         rejected = {reason: sum(by_class.values()) for reason, by_class in drawn["rejected"].items()}
         return [copy_check(rejected, drawn["asked"], look.thresholds)]
+
+    def _copies(self, filling: Filling) -> Sequence[Pair]:
+        assert self.real is not None
+        rows = np.arange(min(len(filling.labels), _MOST_COPIES))
+        images, training = filling.images(rows), compared_pixels(self.real.splits["train"])
+        name = self._called(filling.labels[rows])
+        return [
+            Pair(name(each.generated), images[each.generated], training[each.training], each.score)
+            for each in find_pixel_copies(images, training, None, pairs=_MOST_PAIRS).pairs
+        ]
 
     def _closely(self, filling: Filling, privacy: dict[str, Any]) -> tuple[list[Check], Sequence[Pair]]:
         """Pass some images through the network, if it and the real images are to be had."""
@@ -146,7 +160,9 @@ class Judge:
         ours = release_evaluation(
             generated, reference, self.evaluation, network, names, training=training, holdout=holdout
         )
-        audited = audit_privacy(generated, training, holdout, name=self._called(generated), device=str(network.device))
+        audited = audit_privacy(
+            generated, training, holdout, name=self._called(generated.labels), device=str(network.device)
+        )
         privacy["audit"] = audited.audit.model_dump(mode="json")
         checks = [*figure_checks(ours, self.evaluation, self.config.gate), *privacy_checks(audited.audit)]
         if len(names) > 1 and held_out:
@@ -173,9 +189,9 @@ class Judge:
         names = self.model.class_names
         return label_check(mistaken_classes(recognise(of_release, training, holdout, len(names))), names)
 
-    def _called(self, generated: EvaluationSet) -> Callable[[int], str]:
+    def _called(self, labels: Rows) -> Callable[[int], str]:
         names = self.model.class_names
-        return lambda index: names[int(generated.labels[index])] if names else f"image {index}"
+        return lambda index: names[int(labels[index])] if names else f"image {index}"
 
 
 def _packed(filling: Filling) -> Packed:

@@ -73,8 +73,8 @@ def select(
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
     if config.reject_copies and training is not None:
-        held_out = _pixels(holdout) if holdout is not None else None
-        look = CopyLook(_pixels(training), held_out, scores=count <= _MOST_SCORED)
+        held_out = compared_pixels(holdout) if holdout is not None else None
+        look = CopyLook(compared_pixels(training), held_out, scores=count <= _MOST_SCORED)
     stay = look is not None and not copies_among(look, first, labels).passed
     if not config.reject_duplicates or stay:
         return Selecting(_selection(None if stay else look, {}), look, stay)
@@ -126,7 +126,8 @@ def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> S
     return Selection(described=described, make_look=make_look, **by)
 
 
-def _pixels(split: Resident) -> Images:
+def compared_pixels(split: Resident) -> Images:
+    """The images of a split with which others are compared."""
     return np.asarray(split.images[:_MOST_TRAINING])
 
 

@@ -129,6 +129,9 @@ def test_a_generator_that_copies_is_quarantined_and_its_name_is_not_given_again(
     assert not (tmp_path / "synthetic" / "v3-001").exists()
     assert json.loads((release.folder / "manifest.json").read_text())["checks"]
     assert "is in quarantine" in page(release)
+    assert page(release).count('alt="trained on"') == len(release.judgement.pairs) == 12
+    for pair in release.judgement.pairs:
+        assert np.abs(pair.generated - np.roll(pair.training, 1, axis=1).astype(int)).max() <= 2
     settings = Settings(ganflow_home=tmp_path)
     assert next_name(settings, 3) == "v3-002"
     with pytest.raises(ReleaseError, match=r"release v3-001 lies in quarantine .* give another --name"):
