@@ -23,8 +23,8 @@ def next_name(settings: Settings, version: int) -> str:
 
 
 def _is_taken(settings: Settings, name: str) -> bool:
-    tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
-    return (tracked and not is_unfinished(settings, name)) or is_quarantined(settings, name)
+    there = (settings.synthetic_dir / f"{name}.dvc").exists() or is_quarantined(settings, name)
+    return there and not is_unfinished(settings, name)
 
 
 def quarantine(settings: Settings) -> Path:
@@ -42,13 +42,21 @@ def is_quarantined(settings: Settings, name: str) -> bool:
     return (quarantine(settings) / name).exists()
 
 
-def require_free(settings: Settings, name: str) -> None:
-    """Refuse a name that can be no folder's, or that a release in quarantine has.
+def require_name(name: str) -> None:
+    """Refuse a name that can be no folder's.
 
     Raises:
-        ReleaseError: it is one of these.
+        ReleaseError: it is one.
     """
     if not name or name != Path(name).name or name.startswith("."):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+
+
+def require_free(settings: Settings, name: str) -> None:
+    """Refuse a name that a release in quarantine has.
+
+    Raises:
+        ReleaseError: it is one.
+    """
     if is_quarantined(settings, name):
         raise ReleaseError(f"release {name} lies in quarantine ({quarantine(settings) / name}): give another --name")

@@ -1,8 +1,8 @@
 """A release on its way: the shards that are done stay, whatever ends the command, and the next one goes on from them.
 
 `.ganflow/releases/<name>/` holds `settings.json`, the release's own files in `files/`, and in `shards/` a record of
-each shard, which is written last and by which a shard counts. A lock beside it lets one process build it. The folder is
-there until the release is recorded: as long as it is, the release is unfinished, wherever its files lie.
+each shard, which is written last and by which a shard counts. The folder is there until the release is recorded: for so
+long it is unfinished, wherever its files lie. A lock beside it lets one process make the release.
 """
 
 import contextlib
@@ -155,27 +155,35 @@ class Partial:
 
 @contextlib.contextmanager
 def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], count: int) -> Iterator[Partial]:
-    """Hold the partial folder of a release; it goes with the block where nothing in it is worth keeping.
+    """Open the partial folder of a release; it goes with the block where nothing in it is worth keeping.
 
     Args:
         settings: where the home is.
-        name: of the release.
+        name: of the release, which this process alone makes.
         wanted: what its bytes depend on, as a JSON tree; a folder that was begun with another is begun anew.
         count: of its shards.
-
-    Raises:
-        OutOfPatienceError: another process builds it.
     """
     folder = settings.state_dir / FOLDER / name
-    lock = folder.with_name(f"{name}.lock")
+    try:
+        yield _opened(folder, json.loads(json.dumps(wanted)), count)
+    finally:
+        if not any((folder / _SHARDS).glob("*.json")):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def only_maker(settings: Settings, name: str) -> Iterator[None]:
+    """Be the one process that makes a release, from its first image to its record, within the block.
+
+    Raises:
+        OutOfPatienceError: another process makes it.
+    """
+    lock = settings.state_dir / FOLDER / f"{name}.lock"
     try:
         with hold_lock(lock, timeout=0):
             try:
-                partial = _opened(folder, json.loads(json.dumps(wanted)), count)
-                yield partial
+                yield
             finally:
-                if not any((folder / _SHARDS).glob("*.json")):
-                    shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)
     except Timeout:
         raise OutOfPatienceError(
@@ -195,22 +203,14 @@ def take_back(settings: Settings, place: Path) -> None:
         settings: where the home is.
         place: the release's folder.
     """
-    if is_unfinished(settings, place.name) and place.exists():
-        files = settings.state_dir / FOLDER / place.name / _FILES
-        if files.exists():  # it was copied, for want of a way to rename it
-            shutil.rmtree(place)
-        else:
-            os.replace(place, files)
+    files = settings.state_dir / FOLDER / place.name / _FILES
+    if is_unfinished(settings, place.name) and place.exists() and not files.exists():
+        shutil.move(place, files)
 
 
 def forget_partial(settings: Settings, name: str) -> None:
-    """Remove what is left of the partial folder of a release that is recorded, unless a process holds it."""
-    folder = settings.state_dir / FOLDER / name
-    if folder.exists():
-        lock = folder.with_name(f"{name}.lock")
-        with contextlib.suppress(Timeout), hold_lock(lock, timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    """Remove what is left of the partial folder of a release that is recorded."""
+    shutil.rmtree(settings.state_dir / FOLDER / name, ignore_errors=True)
 
 
 def _opened(folder: Path, wanted: dict[str, Any], count: int) -> Partial:

@@ -34,9 +34,9 @@ from tasks.generate.manifest import (
     write_manifest,
 )
 from tasks.generate.marking import Proof, write_croissant
-from tasks.generate.names import first_seed, quarantine, require_free
+from tasks.generate.names import first_seed, quarantine, require_free, require_name
 from tasks.generate.packed import Drawer
-from tasks.generate.partial import Partial, partial_release
+from tasks.generate.partial import Partial, partial_release, take_back
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
@@ -112,9 +112,8 @@ def build_release(
     Raises:
         ReleaseError: the name cannot be a folder's, a release of that name exists with other settings or lies in
             quarantine, or its files do not match its manifest; or a quota cannot be met.
-        OutOfPatienceError: another process draws it.
     """
-    require_free(settings, name)
+    _claim(settings, name)
     selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
     quotas = quotas or equal_quotas(config.num_images, max(1, len(model.class_names)))
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
@@ -155,6 +154,14 @@ def build_release(
             judge.keep(filling)
         _publish(partial, folder)
     return Release(folder, manifest, existed=False, judgement=judgement)
+
+
+def _claim(settings: Settings, name: str) -> None:
+    """Take a name that is free; a release that has it and was killed before it was recorded is unfinished again."""
+    require_name(name)
+    for place in (settings.synthetic_dir / name, quarantine(settings) / name):
+        take_back(settings, place)
+    require_free(settings, name)
 
 
 def _finish(
@@ -260,3 +267,4 @@ def _publish(partial: Partial, folder: Path) -> None:
         with scratch_beside(folder.parent, "release") as near:
             shutil.copytree(partial.files, near / folder.name)
             os.replace(near / folder.name, folder)
+        shutil.rmtree(partial.files)

@@ -6,6 +6,8 @@ from prefect.cache_policies import NO_CACHE
 from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import recover
 from tasks.generate.making import Wanted, make_release
+from tasks.generate.names import require_name
+from tasks.generate.partial import only_maker
 from tasks.generate.publishing import Released, publish, refuse
 from tasks.runtime.progress import progress
 from tasks.runtime.retry import step
@@ -32,8 +34,10 @@ def draw_release(
     recover(settings)
     model = find_model(settings, str(version))
     wanted = Wanted(name, configuration, seed, workers, sign, licence_required)
-    with progress("generating", configuration.config.release.num_images, logger) as reporter:
-        release = make_release(settings, model, wanted, reporter, logger.warning)
-    if release.refused:
-        raise refuse(settings, model, release)
-    return publish(settings, model, release, logger.warning)
+    require_name(name)
+    with only_maker(settings, name):
+        with progress("generating", configuration.config.release.num_images, logger) as reporter:
+            release = make_release(settings, model, wanted, reporter, logger.warning)
+        if release.refused:
+            raise refuse(settings, model, release)
+        return publish(settings, model, release, logger.warning)
