@@ -48,8 +48,8 @@ def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> s
 
 
 def _is_taken(settings: Settings, name: str) -> bool:
-    tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
-    return (tracked and not is_unfinished(settings, name)) or is_quarantined(settings, name)
+    there = (settings.synthetic_dir / f"{name}.dvc").exists() or is_quarantined(settings, name)
+    return there and not is_unfinished(settings, name)
 
 
 def fingerprints_of(settings: Settings, name: str) -> Path:
@@ -62,13 +62,21 @@ def is_quarantined(settings: Settings, name: str) -> bool:
     return (settings.quarantine_dir / name).exists()
 
 
-def require_free(settings: Settings, name: str) -> None:
-    """Refuse a name that can be no folder's, or that a release in quarantine has.
+def require_name(name: str) -> None:
+    """Refuse a name that can be no folder's.
 
     Raises:
-        ReleaseError: it is one of these.
+        ReleaseError: it is one.
     """
     if not is_plain(name):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+
+
+def require_free(settings: Settings, name: str) -> None:
+    """Refuse a name that a release in quarantine has.
+
+    Raises:
+        ReleaseError: it is one.
+    """
     if is_quarantined(settings, name):
         raise ReleaseError(f"release {name} lies in quarantine ({settings.quarantine_dir / name}): give another --name")

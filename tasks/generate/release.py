@@ -35,9 +35,9 @@ from tasks.generate.manifest import (
     write_manifest,
 )
 from tasks.generate.marking import Proof, write_croissant
-from tasks.generate.names import first_seed, require_free
+from tasks.generate.names import first_seed, require_free, require_name
 from tasks.generate.packed import Drawer
-from tasks.generate.partial import Partial, partial_release
+from tasks.generate.partial import Partial, partial_release, take_back
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
@@ -116,9 +116,8 @@ def build_release(
     Raises:
         ReleaseError: the name cannot be a folder's, a release of that name exists with other settings or lies in
             quarantine, or its files do not match its manifest; or a quota cannot be met.
-        OutOfPatienceError: another process draws it.
     """
-    require_free(settings, name)
+    _claim(settings, name)
     selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
     quotas = quotas or equal_quotas(config.num_images, max(1, len(model.class_names)))
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
@@ -164,6 +163,14 @@ def _chosen(filling: Filling, selection: Selection, judgement: Judgement | None)
     """What was drawn and what of it was rejected, and what that cost where it was measured."""
     facts = selection_facts(filling.records, filling.recipe.class_names, selection.described)
     return facts | (judgement.cost() if judgement else {})
+
+
+def _claim(settings: Settings, name: str) -> None:
+    """Take a name that is free; a release that has it and was killed before it was recorded is unfinished again."""
+    require_name(name)
+    for place in (settings.synthetic_dir / name, settings.quarantine_dir / name):
+        take_back(settings, place)
+    require_free(settings, name)
 
 
 def _finish(
@@ -284,3 +291,4 @@ def _publish(partial: Partial, folder: Path) -> None:
         with scratch_beside(folder.parent, "release") as near:
             shutil.copytree(partial.files, near / folder.name)
             os.replace(near / folder.name, folder)
+        shutil.rmtree(partial.files)

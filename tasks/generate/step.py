@@ -9,6 +9,8 @@ from gan.configuration.provenance import Configuration
 from tasks.dataset.repository import recover
 from tasks.generate.hub import Pushed, push_to_hub
 from tasks.generate.making import Wanted, make_release
+from tasks.generate.names import require_name
+from tasks.generate.partial import only_maker
 from tasks.generate.publishing import Released, publish, refuse
 from tasks.releases.states import published_release
 from tasks.reports import artifacts
@@ -42,7 +44,9 @@ def draw_release(
     recover(settings)
     model = find_model(settings, str(version))
     wanted = Wanted(name, configuration, seed, workers, sign, licence_required)
-    with ExitStack() as held:  # else another command, which keeps fewer releases, might remove it meanwhile
+    require_name(name)
+    with only_maker(settings, name), ExitStack() as held:
+        # else another command, which keeps fewer releases, might remove it meanwhile
         held.enter_context(reading(settings.synthetic_dir / name))
         with progress("generating", configuration.config.release.num_images, logger) as reporter:
             release = make_release(settings, model, wanted, reporter, logger.warning)

@@ -51,8 +51,6 @@ QUIET = {
 # Not a default: whatever is asked for, nothing that a registry names is unpickled.
 NO_PICKLE = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
 _log = logging.getLogger(__name__)
-# It shows the traceback of each error of the database before it is raised, and told in a sentence.
-_LOUD = logging.getLogger("mlflow.store.db.utils")
 
 
 def client(settings: Settings) -> "MlflowClient":
@@ -66,7 +64,7 @@ def client(settings: Settings) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
     os.environ.update(NO_PICKLE)
-    _LOUD.setLevel(logging.CRITICAL)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its tracebacks, of what is told anyway
     if urlsplit(uri).scheme in {"http", "https"}:
         _require_answer(settings)
     import mlflow

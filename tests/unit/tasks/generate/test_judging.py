@@ -33,6 +33,7 @@ from tasks.generate import judging
 from tasks.generate.judging import Judge
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES
 from tasks.generate.names import next_name
+from tasks.generate.partial import forget_partial
 from tasks.generate.release import build_release
 from tasks.generate.selecting import Selecting, pack, select, unpack
 from tasks.reports.release_page import release_html
@@ -80,7 +81,9 @@ def made(path, real, program, config=CONFIG, name="r", evaluation=EVALUATION, op
     ours = digits().model_copy(update={"release": config})
     judge = Judge(MODEL, program, ours, evaluation, selecting, real, open_features)
     options = {"evaluation": evaluation, "training_digests": (), "configuration": "preset digits", "seed": 0}
-    return build_release(settings, MODEL, program, config, name=name, judge=judge, **options)
+    release = build_release(settings, MODEL, program, config, name=name, judge=judge, **options)
+    forget_partial(settings, name)  # as one that is recorded
+    return release
 
 
 def test_an_honest_generator_is_published_and_each_look_is_in_the_manifest(tmp_path, real):
