@@ -61,10 +61,7 @@ def release_overrides(
     n: int | None = None,
     balance: str | None = None,
     fill: int | None = None,
-    format: str | None = None,
-    shard_images: int | None = None,
-    truncation: float | None = None,
-    keep_last: int | None = None,
+    **others: str | float | None,
 ) -> list[str]:
     """Return the overrides that set keys of `release`, of those values that are given.
 
@@ -72,10 +69,7 @@ def release_overrides(
         n: images.
         balance: `equal` or `real`; a file of quotas is for `quota_overrides`.
         fill: images that each class shall have together with the release.
-        format: of the files.
-        shard_images: most images in a shard.
-        truncation: psi.
-        keep_last: published releases that stay.
+        others: keys of the section by name, as `format`.
 
     Raises:
         InputError: two of them say how many images there are.
@@ -88,8 +82,7 @@ def release_overrides(
         raise InputError(f"both --n {n} and {other} say how many images: give one of them")
     filled = {} if fill is None else {"balance": "fill", "fill": fill}
     plain = {} if is_file or balance is None else {"balance": balance}
-    kept = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
-    values = {"num_images": n, **plain, **filled, **kept}
+    values = {"num_images": n, **plain, **filled, **others}
     return [f"release.{key}={value}" for key, value in values.items() if value is not None]
 
 

@@ -7,15 +7,17 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.configure import quota_overrides, release_overrides, resolve_own
-from flows.parameters import Overrides, Plain
+from flows.parameters import Overrides, Plain, Repository
 from flows.resume_hint import command_line
 from gan.configuration.provenance import Configuration
 from gan.configuration.vocabulary import ReleaseFormat
+from gan.errors import GanflowError, ReleaseError
 from gan.text.shown import reason_of
 from tasks.champion.changing import find_in_use
+from tasks.generate.hub import require_hub
 from tasks.generate.names import choose_name
 from tasks.generate.publishing import Released
-from tasks.generate.step import draw_release
+from tasks.generate.step import draw_release, push_release
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.lineage.artifact import show_lineage
 from tasks.releases.removing import keep_newest
@@ -41,6 +43,8 @@ def generate(
     workers: Annotated[int, Field(ge=1)] | None = None,
     require_license: bool = False,
     keep_last: Annotated[int, Field(ge=1)] | None = None,
+    push_to_hub: Repository | None = None,
+    public: bool = False,
 ) -> Released | State:
     """Draw a release; it is signed where `GANFLOW_SIGNING_KEY` names a key.
 
@@ -62,17 +66,12 @@ def generate(
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
         keep_last: published releases of the model that stay, the newest; without a number all of them, or as many as
             the configuration says.
+        push_to_hub: OWNER/NAME of a dataset on the Hugging Face hub; the worker's token says who pushes.
+        public: whether all may see that dataset.
     """
     settings = Settings()
-    changes = release_overrides(
-        n=n,
-        balance=balance,
-        fill=fill,
-        format=format,
-        shard_images=shard_images,
-        truncation=truncation,
-        keep_last=keep_last,
-    )
+    others = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
+    changes = release_overrides(n=n, balance=balance, fill=fill, **others)
     if balance not in (None, "equal", "real") and (limits := limits_of_this_run(settings)):
         balance = limits.path(balance)
     if later := later_run_due():
@@ -81,8 +80,9 @@ def generate(
     changes = [*overrides, *changes, *quota_overrides(balance, found.class_names)]
     configuration = resolve_own(preset, changes, lambda: version_configuration(settings, found))
     key = settings.ganflow_signing_key
+    signed = str(key) if key else None
     return generate_configured.fn(
-        str(found.version), configuration, name, seed, workers, str(key) if key else None, require_license
+        str(found.version), configuration, name, seed, workers, signed, require_license, push_to_hub, public
     )
 
 
@@ -95,20 +95,38 @@ def generate_configured(
     workers: int | None = None,
     sign: str | None = None,
     licence_required: bool = False,
+    push_to_hub: Repository | None = None,
+    public: bool = False,
 ) -> Released:
     """As `generate`, for a caller that has resolved the configuration."""
     settings = Settings()
     require_writable_home(settings)
+    if push_to_hub:
+        require_hub(push_to_hub)  # before anything is drawn
     version = find_in_use(settings, model).version
     # Chosen here, once: a retry of the step draws the same release.
     name = choose_name(settings, version, name)
-    given = {"name": name, "seed": seed, "workers": workers, "sign": sign}
-    again = command_line("generate", configuration=configuration, model=version, **given)
+    given = {"name": name, "seed": seed, "workers": workers, "sign": sign, "push_to_hub": push_to_hub}
+    words = ["--public"] if push_to_hub and public else []
+    again = command_line("generate", *words, configuration=configuration, model=version, **given)
     with said_if_stopped(f"{again} goes on from the shards that are done"):
         told = configuration.without_word_of("release.keep_last")  # a release is the same however many are kept
         released = draw_release(version, name, told, seed, workers, sign, licence_required)
         show_lineage(settings, f"release/{name}")
+        released = _pushed(released, push_to_hub, public, again) if push_to_hub else released
     return released.model_copy(update={"removed": _remove_old(settings, configuration.config.release.keep_last, name)})
+
+
+def _pushed(released: Released, repository: str, public: bool, again: str) -> Released:
+    """Push a release; where that fails, the release is published all the same, and says why it is not on the hub."""
+    try:
+        pushed = push_release(released.name, repository, public)
+    except GanflowError as error:
+        more = "" if isinstance(error, ReleaseError) else f"; then {again} pushes it, and draws nothing anew"
+        told = f"it is not on the hub: {error}{more}"
+        get_run_logger().warning("release %s: %s", released.name, told)
+        return released.model_copy(update={"hub_error": told})
+    return released.model_copy(update={"hub": pushed.address, "hub_commit": pushed.commit})
 
 
 def _remove_old(settings: Settings, keep: int | None, made: str) -> tuple[str, ...]:

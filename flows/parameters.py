@@ -16,5 +16,7 @@ Trials = Annotated[int, Field(ge=1, le=100)]
 """How many seeds are trained, of which the best is a candidate."""
 Minutes = Annotated[float, Field(gt=0.0)] | None
 """After how many minutes a training leaves a checkpoint, from which it goes on when it is asked for again."""
+Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,96}/[A-Za-z0-9._-]{1,96}$")]
+"""OWNER/NAME of a dataset on the Hugging Face hub."""
 Overrides = Sequence[Plain]
 """`section.key=value` changes of a configuration."""

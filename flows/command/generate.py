@@ -11,6 +11,14 @@ from gan.configuration.vocabulary import ReleaseFormat
 from gan.errors import InputError
 
 LAST_FIRST_SEED = 2**62  # seeds are int64, and those of an answer follow one another
+
+
+def _above_zero(psi: float | None) -> float | None:
+    if psi is not None and not 0.0 < psi <= 1.0:
+        raise typer.BadParameter("it is above 0, and 1 at most")
+    return psi
+
+
 Count = Annotated[
     int | None, typer.Option("--n", "-n", min=1, help="Images; as the model's configuration says if not given.")
 ]
@@ -34,7 +42,7 @@ Truncation = Annotated[
     float | None,
     typer.Option(
         metavar="PSI",
-        max=1,
+        callback=_above_zero,
         help="Draw images nearer to the mean of their class: above 0, less varied; 1: as they are.",
     ),
 ]
@@ -55,6 +63,15 @@ Sign = Annotated[
 RequireLicense = Annotated[
     bool, typer.Option("--require-license", help="Refuse where the licence of the training images is not known.")
 ]
+PushToHub = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OWNER/NAME",
+        help="Push the release to this dataset on the Hugging Face hub, private if it is made; HF_TOKEN or "
+        "`hf auth login` says who pushes.",
+    ),
+]
+Public = Annotated[bool, typer.Option("--public", help="All may see what --push-to-hub pushes.")]
 
 
 def generate(
@@ -74,6 +91,8 @@ def generate(
     ] = None,
     sign: Sign = None,
     require_license: RequireLicense = False,
+    push_to_hub: PushToHub = None,
+    public: Public = False,
     preset: OwnPreset = None,
     overrides: Overrides = [],  # noqa: B006
     as_json: Json = False,
@@ -94,25 +113,20 @@ def generate(
 
     An image is a function of the model's version, its seed and its label. So
     --workers change no byte, and the same command after a crash goes on from
-    the shards that are done.
+    the shards that are done. Of a release that is there, nothing is drawn:
+    with --name, --model and --push-to-hub it is pushed.
     """
     answer = Answer()
     from flows.command.preflight import begin
     from flows.configure import quota_overrides, release_overrides, require_resolvable, resolve_own
 
+    others = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
     changes = [
         *overrides,
-        *release_overrides(
-            n=n,
-            balance=balance,
-            fill=fill,
-            format=format,
-            shard_images=shard_images,
-            truncation=truncation,
-            keep_last=keep_last,
-        ),
+        *release_overrides(n=n, balance=balance, fill=fill, **others),
     ]
     require_resolvable(preset, changes)
+    _require_pushable(push_to_hub, public)
     settings = begin()
     from tasks.champion.changing import find_in_use
     from tasks.tracking.own_configuration import version_configuration
@@ -135,8 +149,21 @@ def generate(
         from flows.command.summary import configuration_line, release_lines
         from flows.generate import generate_configured as flow
     signed = str(key.absolute()) if key else None
-    result = flow(str(found.version), configuration, name, seed, workers, signed, require_license)
+    pushed = (push_to_hub, public)
+    result = flow(str(found.version), configuration, name, seed, workers, signed, require_license, *pushed)
     answer.give(result, [*release_lines(result), configuration_line(configuration)], as_json)
+    if result.hub_error:
+        raise typer.Exit(1)
+
+
+def _require_pushable(repository: str | None, public: bool) -> None:
+    """Look whether a push can be tried, before anything is started."""
+    if repository:
+        from tasks.generate.hub import require_hub
+
+        require_hub(repository)
+    elif public:
+        raise InputError("--public says who may see what --push-to-hub pushes: give both")
 
 
 def sample(
@@ -150,12 +177,10 @@ def sample(
 ) -> None:
     """Draw a grid of samples into a PNG file; no server is needed."""
     answer = Answer()
-    psi = 1.0 if truncation is None else truncation
-    if not 0.0 < psi <= 1.0:
-        raise InputError(f"--truncation {truncation:g} is not above 0 and at most 1: give 0.7, say")
     settings = prepare()
     from tasks.generate.samples import write_samples
 
+    psi = 1.0 if truncation is None else truncation
     version = write_samples(settings, model, output, label=label, count=n, seed=seed, psi=psi)
     facts = {"path": str(output), "model_version": version, "label": label, "n": n, "first_seed": seed}
     facts |= {"truncation": psi} if psi < 1.0 else {}

@@ -112,7 +112,8 @@ def release_lines(result: "Released") -> list[str]:
     state = " (there already, checked)" if result.existed else ""
     signer = f"signed by {result.signed_by}" if result.signed_by else None
     removed = f"removed {', '.join(result.removed)}: older than those that are kept" if result.removed else None
-    notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error, removed)
+    hub = f"pushed to {result.hub}, commit {result.hub_commit}" if result.hub else result.hub_error
+    notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error, hub, removed)
     return [
         f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
         f"seeds from {result.first_seed}",

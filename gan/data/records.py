@@ -11,6 +11,8 @@ from gan.configuration.vocabulary import SourceKind
 
 SplitName = Literal["train", "test"]
 UNLABELLED = -1
+UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
+MANIFEST = "manifest.json"  # of a release, which has it in the place of `dataset.json`
 OUT_OF_RANGE = "label out of range"
 # What one worker reads at a time: enough to repay handing it out, little enough to lose in a kill.
 PART_IMAGES = 1000

@@ -6,24 +6,12 @@ from gan.data.store.dataset import DatasetInfo
 from gan.release.croissant import Described, DescribedFile
 
 
-def dataset_described(
-    info: DatasetInfo,
-    files: Sequence[DescribedFile],
-    *,
-    licence: str | None = None,
-    source_url: str | None = None,
-    credit: str | None = None,
-    description: str | None = None,
-) -> Described:
+def dataset_described(info: DatasetInfo, files: Sequence[DescribedFile]) -> Described:
     """Put together what is known of a dataset.
 
     Args:
-        info: what `dataset.json` says.
+        info: what `dataset.json` says; without a description it gets a sentence of size and number.
         files: the shards.
-        licence: an SPDX expression.
-        source_url: where the images are from.
-        credit: whom to name.
-        description: in a sentence or more; one of size and number without it.
     """
     kinds = "grey" if info.channels == 1 else "colour"
     classes = f" of {info.num_classes} classes" if info.num_classes else ""
@@ -51,13 +39,13 @@ def dataset_described(
         rai["dataAnnotationProtocol"] = "The labels are those of the source."
     return Described(
         name=info.name,
-        description=description or own,
+        description=info.description or own,
         format="parquet",
         class_names=info.class_names,
         counts=info.counts,
         files=files,
-        licence=licence,
-        source_url=source_url,
-        credit=credit,
+        licence=info.licence,
+        source_url=info.source_url,
+        credit=info.credit,
         rai=rai,
     )

@@ -83,10 +83,9 @@ def classification_accuracy_score(
     require_labels(sets, num_classes)
     for what, each in sets.items():
         require_classes(what, each.labels, np.arange(num_classes))
-    counts = np.minimum(*(np.bincount(each.labels, minlength=num_classes) for each in (real, generated)))
+    counts = _in_both(real.labels, generated.labels, num_classes)
     arms = Arms(holdout, num_classes, recipe=recipe, seeds=seeds, count=2, on_progress=on_progress)
-    of_generated = arms.predictions(lambda seed: generated.take(_draw(generated, counts, seed))) == holdout.labels
-    of_real = arms.predictions(lambda seed: real.take(_draw(real, counts, seed))) == holdout.labels
+    of_generated, of_real = _correct(arms, generated, counts), _correct(arms, real, counts)
     return CasResult(
         generated=share_estimate(of_generated),
         real=share_estimate(of_real),
@@ -97,6 +96,50 @@ def classification_accuracy_score(
         real_recalls=_recalls(of_real, holdout.labels, num_classes),
         training_images=int(counts.sum()),
     )
+
+
+def generated_accuracy(
+    generated: Labelled,
+    real_labels: Labels,
+    holdout: Labelled,
+    num_classes: int,
+    *,
+    seeds: int,
+    recipe: ClassifierRecipe = ClassifierRecipe(),  # noqa: B008 - frozen
+    on_progress: OnProgress | None = None,
+) -> Estimate:
+    """Return the CAS alone, without the arm of real images: the same number as `CasResult.generated`.
+
+    Args:
+        generated: [M], every class has some.
+        real_labels: [N] int64, of the training images, by which it follows how many of each class are taken.
+        holdout: [K], every class has some.
+        num_classes: classes of the dataset, from 2 up.
+        seeds: trainings, from 2 up.
+        recipe: how each classifier is trained.
+        on_progress: called after every step with (steps done, steps in all).
+
+    Raises:
+        InputError: there are fewer than 2 classes, an image has no label or that of no class, or a class no image.
+        ValueError: shapes or numbers do not fit.
+    """
+    sets = {"generated": generated, "holdout": holdout}
+    require_labels(sets, num_classes)
+    for what, each in sets.items():
+        require_classes(what, each.labels, np.arange(num_classes))
+    arms = Arms(holdout, num_classes, recipe=recipe, seeds=seeds, count=1, on_progress=on_progress)
+    return share_estimate(_correct(arms, generated, _in_both(real_labels, generated.labels, num_classes)))
+
+
+def _in_both(real: Labels, generated: Labels, num_classes: int) -> Rows:
+    counts: Rows = np.minimum(*(np.bincount(labels, minlength=num_classes) for labels in (real, generated)))
+    return counts
+
+
+def _correct(arms: Arms, images: Labelled, counts: Rows) -> np.ndarray:
+    """Say [seeds, K] which held out images are seen rightly after training on `counts` images of each class."""
+    correct: np.ndarray = arms.predictions(lambda seed: images.take(_draw(images, counts, seed))) == arms.holdout.labels
+    return correct
 
 
 def _draw(images: Labelled, counts: Rows, seed: int) -> Rows:

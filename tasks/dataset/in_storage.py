@@ -16,6 +16,7 @@ from pyarrow.fs import FileSelector, FileType, LocalFileSystem
 from gan.data.files.atomic import replacing, sweep_drafts
 from gan.data.store.dataset import INFO_FILE
 from gan.errors import DatasetError
+from gan.release.croissant import FILE as CROISSANT
 from gan.text.credentials import bare_address
 from tasks.runtime.storage import open_storage, storage_errors
 
@@ -23,7 +24,9 @@ FOLDER = "datasets"
 LIST = "files.json"
 BLOCK_BYTES = 2**23  # an object store is asked once for each
 _MOST_BYTES = 2**26  # of a list: half a million shards
-_NAME = re.compile(rf"{re.escape(INFO_FILE)}|(?:train|test)-[0-9]{{5,10}}-of-[0-9]{{5,10}}\.parquet")
+_NAME = re.compile(
+    rf"{re.escape(INFO_FILE)}|{re.escape(CROISSANT)}|(?:train|test)-[0-9]{{5,10}}-of-[0-9]{{5,10}}\.parquet"
+)
 _MD5 = re.compile("[0-9a-f]{32}")
 
 

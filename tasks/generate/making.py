@@ -76,7 +76,7 @@ def make_release(
     program = load_program_bytes(content, file)
     probe = _probe(model, program, wanted.name)
     precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)
-    judge = _judge(settings, model, config, evaluation, wanted.name, sum(quotas), probe, reporter, on_warning)
+    judge = _judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), probe, reporter, on_warning)
     reporter.begin("generating", sum(quotas))
     return build_release(
         settings,
@@ -103,6 +103,7 @@ def _judge(
     model: RegisteredModel,
     config: Config,
     evaluation: Evaluation,
+    program: Program,
     name: str,
     count: int,
     probe: Probe,
@@ -125,7 +126,7 @@ def _judge(
         reporter.begin(what, total)
         return reporter
 
-    return Judge(model, config, evaluation, selecting, real, features, counting, notes)
+    return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
 
 
 def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:

@@ -68,7 +68,7 @@ def require_files(folder: Path, files: Mapping[str, Any]) -> None:
     Raises:
         ReleaseError: a file is missing, extra or changed.
     """
-    wrong = sorted(_files_in(folder) - {MANIFEST, SIGNATURE} ^ set(files))
+    wrong = sorted(files_in(folder) - {MANIFEST, SIGNATURE} ^ set(files))
     for name in wrong or files:
         if wrong or file_sha256(folder / name) != files[name]:
             raise ReleaseError(f"{folder / name} is not as {MANIFEST} says: {_AGAIN}")
@@ -122,8 +122,8 @@ def _shape(image: Mapping[str, Any]) -> tuple[int, int, int]:
     return shape
 
 
-def _files_in(folder: Path) -> set[str]:
-    """Paths of all that is no folder; a link to one is listed and not followed."""
+def files_in(folder: Path) -> set[str]:
+    """Return the paths of all in a release's folder that is no folder; a link to one is listed and not followed."""
     found = set()
     for top, folders, files in os.walk(folder):
         links = [name for name in folders if Path(top, name).is_symlink()]

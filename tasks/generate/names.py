@@ -3,8 +3,10 @@
 import hashlib
 import itertools
 from collections.abc import Collection
+from pathlib import Path
 
 from gan.errors import ReleaseError
+from tasks.generate.partial import is_unfinished
 from tasks.releases.removing import is_plain
 from tasks.releases.states import removed_names
 from tasks.runtime.settings import Settings
@@ -31,7 +33,7 @@ def choose_name(settings: Settings, version: int, asked: str | None) -> str:
 
 
 def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> str:
-    """The first of `v<version>-001`, `-002`, … that no release has or had; one that was killed gets its name again.
+    """The first of `v<version>-001`, `-002`, … that no release has or had; one that is not recorded is none.
 
     Args:
         settings: where releases are.
@@ -40,10 +42,19 @@ def next_name(settings: Settings, version: int, gone: Collection[str] = ()) -> s
     """
     for number in itertools.count(1):
         name = f"v{version}-{number:03d}"
-        tracked = (settings.synthetic_dir / f"{name}.dvc").exists()
-        if not (tracked or name in gone or is_quarantined(settings, name)):
+        if not (name in gone or _is_taken(settings, name)):
             return name
     raise AssertionError("numbers do not end")
+
+
+def _is_taken(settings: Settings, name: str) -> bool:
+    there = (settings.synthetic_dir / f"{name}.dvc").exists() or is_quarantined(settings, name)
+    return there and not is_unfinished(settings, name)
+
+
+def fingerprints_of(settings: Settings, name: str) -> Path:
+    """The file of a release's fingerprints, with which later ones are compared; its folder holds no other files."""
+    return settings.state_dir / "fingerprints" / f"{name}.npz"
 
 
 def is_quarantined(settings: Settings, name: str) -> bool:
@@ -51,13 +62,21 @@ def is_quarantined(settings: Settings, name: str) -> bool:
     return (settings.quarantine_dir / name).exists()
 
 
-def require_free(settings: Settings, name: str) -> None:
-    """Refuse a name that can be no folder's, or that a release in quarantine has.
+def require_name(name: str) -> None:
+    """Refuse a name that can be no folder's.
 
     Raises:
-        ReleaseError: it is one of these.
+        ReleaseError: it is one.
     """
     if not is_plain(name):
         raise ReleaseError(f"a release cannot be called «{name}»: give --name a plain folder name")
+
+
+def require_free(settings: Settings, name: str) -> None:
+    """Refuse a name that a release in quarantine has.
+
+    Raises:
+        ReleaseError: it is one.
+    """
     if is_quarantined(settings, name):
         raise ReleaseError(f"release {name} lies in quarantine ({settings.quarantine_dir / name}): give another --name")

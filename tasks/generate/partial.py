@@ -1,7 +1,8 @@
 """A release on its way: the shards that are done stay, whatever ends the command, and the next one goes on from them.
 
 `.ganflow/releases/<name>/` holds `settings.json`, the release's own files in `files/`, and in `shards/` a record of
-each shard, which is written last and by which a shard counts. A lock beside it lets one process build it.
+each shard, which is written last and by which a shard counts. The folder is there until the release is recorded: for so
+long it is unfinished, wherever its files lie. A lock beside it lets one process make the release.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from gan.errors import OutOfPatienceError
 from gan.release.recipe import Fingerprints
 from gan.release.rows import Rows
 from tasks.generate.packed import Packed
-from tasks.releases.unpublished import lock_of, remove_unfinished
+from tasks.releases.unpublished import lock_of
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
@@ -154,27 +155,35 @@ class Partial:
 
 @contextlib.contextmanager
 def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], count: int) -> Iterator[Partial]:
-    """Hold the partial folder of a release; it goes with the block where nothing in it is worth keeping.
+    """Open the partial folder of a release; it goes with the block where nothing in it is worth keeping.
 
     Args:
         settings: where the home is.
-        name: of the release.
+        name: of the release, which this process alone makes.
         wanted: what its bytes depend on, as a JSON tree; a folder that was begun with another is begun anew.
         count: of its shards.
-
-    Raises:
-        OutOfPatienceError: another process builds it.
     """
     folder = settings.unfinished_dir / name
-    lock = lock_of(folder)
+    try:
+        yield _opened(folder, json.loads(json.dumps(wanted)), count)
+    finally:
+        if not any((folder / _SHARDS).glob("*.json")):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def only_maker(settings: Settings, name: str) -> Iterator[None]:
+    """Be the one process that makes a release, from its first image to its record, within the block.
+
+    Raises:
+        OutOfPatienceError: another process makes it.
+    """
+    lock = lock_of(settings.unfinished_dir / name)
     try:
         with hold_lock(lock, timeout=0):
             try:
-                partial = _opened(folder, json.loads(json.dumps(wanted)), count)
-                yield partial
+                yield
             finally:
-                if not any((folder / _SHARDS).glob("*.json")) or not (folder / _FILES).exists():
-                    shutil.rmtree(folder, ignore_errors=True)
                 lock.unlink(missing_ok=True)
     except Timeout:
         raise OutOfPatienceError(
@@ -182,12 +191,26 @@ def partial_release(settings: Settings, name: str, wanted: Mapping[str, Any], co
         ) from None
 
 
+def is_unfinished(settings: Settings, name: str) -> bool:
+    """Whether a release was begun and is not recorded."""
+    return (settings.unfinished_dir / name).exists()
+
+
+def take_back(settings: Settings, place: Path) -> None:
+    """Make a release that got its name an unfinished one again; one that was recorded before stays what it is.
+
+    Args:
+        settings: where the home is.
+        place: the release's folder.
+    """
+    files = settings.unfinished_dir / place.name / _FILES
+    if is_unfinished(settings, place.name) and place.exists() and not files.exists():
+        shutil.move(place, files)
+
+
 def forget_partial(settings: Settings, name: str) -> None:
-    """Remove what is left of the partial folder of a release that is complete, unless a process holds it."""
-    folder = settings.unfinished_dir / name
-    if folder.exists():
-        with contextlib.suppress(Timeout):
-            remove_unfinished(folder)
+    """Remove what is left of the partial folder of a release that is recorded."""
+    shutil.rmtree(settings.unfinished_dir / name, ignore_errors=True)
 
 
 def _opened(folder: Path, wanted: dict[str, Any], count: int) -> Partial:

@@ -1,22 +1,32 @@
-"""What becomes of a release that is made: tracked, recorded and announced, or kept apart with the reasons."""
+"""What becomes of a release that is made: tracked, recorded and announced, or kept apart with the reasons.
 
-from collections.abc import Callable
+Its record in MLflow is what makes a release one. What fails before leaves no folder, no pointer and no name behind: the
+release is unfinished again, and the same command goes on from its shards.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from gan.data.files.atomic import write_whole
 from gan.errors import ReleaseRefusedError
 from gan.text.shown import inert
 from tasks.champion.store import read_history
 from tasks.dataset.repository import track_release
+from tasks.dataset.session import locked
+from tasks.generate.names import fingerprints_of
+from tasks.generate.partial import forget_partial, is_unfinished, take_back
 from tasks.generate.release import Release
 from tasks.releases.states import STATE, State, recall_releases, release_of_run
-from tasks.releases.step import announce
+from tasks.releases.step import RECALLED_EVENT, announce
 from tasks.reports import artifacts
 from tasks.reports.release_page import release_html
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, run
 from tasks.tracking.inputs import log_model_input, version_model_id
-from tasks.tracking.versions import RegisteredModel
+from tasks.tracking.versions import RegisteredModel, find_model
 
 PUBLISHED_EVENT, QUARANTINED_EVENT = "release.published", "release.quarantined"
 PAGE = "release.html"
@@ -39,6 +49,9 @@ class Released(BaseModel):
         push_error: why the release is not in DVC's remote; None where it is.
         unchecked: what was not looked at, and why.
         removed: names of older releases that went, because only so many are kept.
+        hub: where it lies on the Hugging Face hub; None where it was not pushed there.
+        hub_commit: that it is there.
+        hub_error: why it could not be pushed there, and what to do.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +68,9 @@ class Released(BaseModel):
     push_error: str | None = None
     unchecked: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    hub: str | None = None
+    hub_commit: str | None = None
+    hub_error: str | None = None
 
 
 def publish(
@@ -63,19 +79,22 @@ def publish(
     """Track a release with DVC, push it, record it in MLflow, and tell whoever listens.
 
     Raises:
+        ModelNotFoundError: the version was deleted meanwhile.
         GanflowError: DVC refuses, or MLflow is away.
     """
     name = release.folder.name
-    md5, push_error = track_release(settings, release.folder)
-    if push_error:
-        on_warning(push_error)
-    run_id = log_release(settings, model, release, md5)
-    if (
-        model.version in read_history(settings).withdrawn
-    ):  # looked at last: whoever withdraws it later finds the release
+    with _whole_or_unfinished(settings, release):
+        find_model(settings, str(model.version))  # else bytes that nobody will name are pushed
+        md5, push_error = track_release(settings, release.folder)
+        if push_error:
+            on_warning(push_error)
+        run_id = log_release(settings, model, release, md5)
+    # looked at last: whoever withdraws it later finds the release
+    withdrawn = model.version in read_history(settings).withdrawn
+    if withdrawn:
         recall_releases(settings, model.version, "it was drawn from a version that had been withdrawn")
         on_warning(f"version {model.version} was withdrawn, so release {name} is recalled: see `ganflow history`")
-    announce(PUBLISHED_EVENT, release_of_run(settings, run_id))
+    announce(RECALLED_EVENT if withdrawn else PUBLISHED_EVENT, release_of_run(settings, run_id))
     _show(release)
     return Released(
         name=name,
@@ -95,12 +114,31 @@ def publish(
 def refuse(settings: Settings, model: RegisteredModel, release: Release) -> ReleaseRefusedError:
     """Record a release that is not fit to be handed on; returns the sentence about it."""
     why = "; ".join(release.refused)
-    run_id = log_release(settings, model, release, None, {STATE: State.QUARANTINED, State.QUARANTINED.because: why})
+    state = {STATE: State.QUARANTINED, State.QUARANTINED.because: why}
+    with _whole_or_unfinished(settings, release):
+        run_id = log_release(settings, model, release, None, state)
     announce(QUARANTINED_EVENT, release_of_run(settings, run_id))
     _show(release)
     return ReleaseRefusedError(
         f"release {release.folder.name} is not fit to be handed on and lies in {release.folder}: {why}"
     )
+
+
+@contextlib.contextmanager
+def _whole_or_unfinished(settings: Settings, release: Release) -> Iterator[None]:
+    """Record a release within the block; what ends the block early leaves an unfinished one, if it is a new one."""
+    folder, pointer = release.folder, pointer_of(release)
+    before = pointer.read_bytes() if pointer.exists() else None
+    try:
+        yield
+    except BaseException:
+        if is_unfinished(settings, folder.name):
+            with locked(settings):
+                write_whole(pointer, before) if before else pointer.unlink(missing_ok=True)
+            fingerprints_of(settings, folder.name).unlink(missing_ok=True)
+            take_back(settings, folder)
+        raise
+    forget_partial(settings, folder.name)
 
 
 def log_release(
@@ -129,14 +167,20 @@ def log_release(
         **({"release_md5": md5} if md5 else {}),
         **{key: inert(text)[:_MOST_WORDS] for key, text in (state or {}).items()},
     }
+    model_id = version_model_id(settings, model.version)
     with run(settings, RELEASES, release.folder.name, tags) as log:
-        log_model_input(log, version_model_id(settings, model.version))
+        log_model_input(log, model_id)
         log.file(release.folder / "manifest.json")
         log.file(release.folder / "samples.png")
         log.text(page_of(release), PAGE)
         if md5:
-            log.file(release.folder.with_name(f"{release.folder.name}.dvc"))
+            log.file(pointer_of(release))
     return log.run_id
+
+
+def pointer_of(release: Release) -> Path:
+    """Where DVC says which bytes a release's folder holds."""
+    return release.folder.with_name(f"{release.folder.name}.dvc")
 
 
 def page_of(release: Release) -> str:

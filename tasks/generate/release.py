@@ -35,9 +35,9 @@ from tasks.generate.manifest import (
     write_manifest,
 )
 from tasks.generate.marking import Proof, write_croissant
-from tasks.generate.names import first_seed, require_free
+from tasks.generate.names import first_seed, require_free, require_name
 from tasks.generate.packed import Drawer
-from tasks.generate.partial import Partial, forget_partial, partial_release
+from tasks.generate.partial import Partial, partial_release, take_back
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
 from tasks.runtime.settings import Settings
@@ -92,7 +92,8 @@ def build_release(
 ) -> Release:
     """Draw a release shard by shard into a partial folder, check it, and give it its name.
 
-    Shards that an earlier command of the same settings left are taken as they are.
+    Shards that an earlier command of the same settings left are taken as they are. What is left of the partial folder
+    stays until the release is recorded: `forget_partial`.
 
     Args:
         settings: where `synthetic/` is.
@@ -115,9 +116,8 @@ def build_release(
     Raises:
         ReleaseError: the name cannot be a folder's, a release of that name exists with other settings or lies in
             quarantine, or its files do not match its manifest; or a quota cannot be met.
-        OutOfPatienceError: another process draws it.
     """
-    require_free(settings, name)
+    _claim(settings, name)
     selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
     quotas = quotas or equal_quotas(config.num_images, max(1, len(model.class_names)))
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
@@ -126,7 +126,6 @@ def build_release(
     if folder.exists():
         manifest = verify_release(folder)
         _require_same(name, manifest, model, wanted | _asked(config), counts, proof.key)
-        forget_partial(settings, name)  # what a kill left of it after it had got its name
         return Release(folder, manifest, existed=True)
     shape = _shape_of(program)
     about: dict[str, Any] = {
@@ -147,7 +146,7 @@ def build_release(
         judgement = judge(filling, quotas) if judge else None
         manifest = {
             **{"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()},
-            "selection": selection_facts(filling.records, model.class_names, selection.described),
+            "selection": _chosen(filling, selection, judgement),
             "quality": evaluation.model_dump(mode="json"),
             **(judgement.stated() if judgement else {"privacy": {EXACT_COPIES: filling.exact_copies}}),
         }
@@ -158,6 +157,20 @@ def build_release(
             judge.keep(filling)
         _publish(partial, folder)
     return Release(folder, manifest, existed=False, judgement=judgement)
+
+
+def _chosen(filling: Filling, selection: Selection, judgement: Judgement | None) -> dict[str, Any]:
+    """What was drawn and what of it was rejected, and what that cost where it was measured."""
+    facts = selection_facts(filling.records, filling.recipe.class_names, selection.described)
+    return facts | (judgement.cost() if judgement else {})
+
+
+def _claim(settings: Settings, name: str) -> None:
+    """Take a name that is free; a release that has it and was killed before it was recorded is unfinished again."""
+    require_name(name)
+    for place in (settings.synthetic_dir / name, settings.quarantine_dir / name):
+        take_back(settings, place)
+    require_free(settings, name)
 
 
 def _finish(

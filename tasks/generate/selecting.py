@@ -18,6 +18,7 @@ from gan.release.duplicates import Duplicates, find_duplicates
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look
+from tasks.generate.names import fingerprints_of
 from tasks.runtime.settings import Settings
 
 Packed = npt.NDArray[np.uint8]
@@ -73,14 +74,14 @@ def select(
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
     if config.reject_copies and training is not None:
-        held_out = _pixels(holdout) if holdout is not None else None
-        look = CopyLook(_pixels(training), held_out, scores=count <= _MOST_SCORED)
+        held_out = compared_pixels(holdout) if holdout is not None else None
+        look = CopyLook(compared_pixels(training), held_out, scores=count <= _MOST_SCORED)
     stay = look is not None and not copies_among(look, first, labels).passed
     if not config.reject_duplicates or stay:
         return Selecting(_selection(None if stay else look, {}), look, stay)
     side = Fingerprints.of(first[:1]).pictures.shape[1:]
-    folder = settings.state_dir / "fingerprints"
-    earlier = {path.stem: Fingerprints.read(path) for path in sorted(folder.glob("*.npz")) if path.stem != name}
+    own = fingerprints_of(settings, name)
+    earlier = {path.stem: Fingerprints.read(path) for path in sorted(own.parent.glob("*.npz")) if path != own}
     threshold = 0.0
     if training is not None:
         threshold = near_threshold(_fingerprints(training), count + sum(map(len, earlier.values())))
@@ -94,7 +95,7 @@ def select(
         look,
         stay,
         find,
-        lambda packed: _keep(folder / f"{name}.npz", unpack(packed, side)),
+        lambda packed: _keep(own, unpack(packed, side)),
     )
 
 
@@ -126,7 +127,8 @@ def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> S
     return Selection(described=described, make_look=make_look, **by)
 
 
-def _pixels(split: Resident) -> Images:
+def compared_pixels(split: Resident) -> Images:
+    """The images of a split with which others are compared."""
     return np.asarray(split.images[:_MOST_TRAINING])
 
 

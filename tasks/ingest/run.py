@@ -20,9 +20,10 @@ from gan.errors import DatasetError, ResourcesError, ServiceError
 from tasks.dataset.repository import DatasetVersion, current_md5, ensure_data, recover, version_dataset
 from tasks.ingest import ledger, outbox
 from tasks.ingest.credentials import find_authorization
+from tasks.ingest.described import describe_dataset
 from tasks.ingest.on_ray import job_runner
 from tasks.runtime.failures import explained
-from tasks.runtime.locks import hold_lock
+from tasks.runtime.locks import hold_lock, reading
 from tasks.runtime.progress import AnyLogger, progress
 from tasks.runtime.settings import Settings
 
@@ -79,8 +80,8 @@ def ingest_dataset(
     recover(settings)
     if (made_before := ledger.deliver_outbox(settings, logger.warning)) is not None:
         logger.info("an ingest ended before it could record dataset %s: done now", made_before)
-    # The processes that read images start while the source is listed.
-    with _disk_full_as_sentence(settings), job_runner(settings) as run_jobs:
+    # The processes that read images start while the source is listed; a release that is the source stays meanwhile.
+    with _disk_full_as_sentence(settings), reading(Path(spec.spec)), job_runner(settings) as run_jobs:
         source = _open(spec, work / "files", authorization, logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
@@ -94,6 +95,7 @@ def ingest_dataset(
         # Few sources know whose images they are.
         whole = told.over(stands.over(getattr(source, "origin", Origin())))
         built = _build(settings, source, config, staged, earlier, whole, run_jobs, logger)
+        describe_dataset(staged, earlier)
         outbox.put(settings, announce=announce)
         version = version_dataset(settings, staged)
     ledger.announce(settings, logger.warning)

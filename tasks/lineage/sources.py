@@ -61,6 +61,8 @@ class Sources:
         found: dict[tuple[str, str | None], Release] = {}
         there = {name: on_disk.described(self.settings, name) for name in on_disk.folders(self.settings)}
         for run in past_runs(self.settings, RELEASES):
+            if run.status != "FINISHED":  # what failed midway recorded nothing
+                continue
             release = _release(run)
             local = there.get(release.name)
             if local and local.md5 == release.md5:

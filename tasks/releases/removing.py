@@ -68,15 +68,16 @@ def keep_newest(settings: Settings, keep: int, made: str, on_warning: Callable[[
         made: name of the release that was just made, which stays whatever it is.
         on_warning: called with a sentence where one cannot be removed now; the next release tries again.
     """
+    why = f"only the newest {f'{keep} published releases are' if keep > 1 else 'published release is'} kept"
     here = [record for record in all_releases(settings) if folder_of(settings, record)]
     removed = []
     for record in superseded(here, keep, made):
         try:
-            remove_release(settings, record, f"only the newest {keep} published releases are kept")
+            remove_release(settings, record, why)
             removed.append(record.name)
         except Exception as error:  # the release that was asked for is there
-            why = "somebody reads it" if isinstance(error, Timeout) else reason_of(error)
-            on_warning(f"release {record.name} is older than the newest {keep}, and stays for now: {why}")
+            told = "somebody reads it" if isinstance(error, Timeout) else reason_of(error)
+            on_warning(f"release {record.name} is older than the newest {keep}, and stays for now: {told}")
     return tuple(removed)
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from gan.errors import InputError
+from gan.errors import InputError, ReleaseError
 from gan.text.shown import inert
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import RELEASES, client
@@ -124,6 +124,20 @@ def removed_names(settings: Settings) -> dict[str, str]:
     return {record.name: record.removed for record in releases(settings) if record.removed is not None}
 
 
+def published_release(settings: Settings, name: str) -> ReleaseRecord:
+    """Return a release that may be used.
+
+    Raises:
+        ReleaseError: there is none of that name, or it is recalled or quarantined.
+    """
+    record = next((each for each in releases(settings) if each.name == name), None)
+    if record is None:
+        raise ReleaseError(f"there is no release {name} of {settings.model}: `ganflow releases` lists them")
+    if record.state is not State.PUBLISHED:
+        raise ReleaseError(f"release {name} is {record.state} ({record.reason}) and is not handed on")
+    return record
+
+
 def release_of_run(settings: Settings, run_id: str) -> ReleaseRecord:
     """Return the release that a run of `ganflow-releases` recorded."""
     run = past_run(settings, run_id)
@@ -204,8 +218,9 @@ def _mark(settings: Settings, run: PastRun, word: str, why: str) -> None:
 
 
 def _runs(settings: Settings, version: int | None = None) -> Iterator[PastRun]:
-    """Runs of releases of this model, the newest first; of all of its versions, or one."""
+    """Runs that recorded releases of this model, the newest first; of all of its versions, or one."""
     wanted = {} if version is None else {"model_version": str(version)}
     for run in past_runs(settings, RELEASES, wanted, holds="model_version"):
-        if run.tags.get("model", BEFORE_SETTING) == settings.model:
+        # what failed midway recorded nothing
+        if run.status == "FINISHED" and run.tags.get("model", BEFORE_SETTING) == settings.model:
             yield run

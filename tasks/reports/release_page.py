@@ -4,7 +4,7 @@ It may show training images, beside what may be copies of them: it is for whoeve
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,8 @@ def release_html(manifest: Mapping[str, Any], samples: bytes, pairs: Sequence[Pa
     """
     selection = manifest.get("selection") or {}
     asked = selection.get("asked") or manifest["generation"]["num_images"]
-    rejected = [
-        (reason, sum(by_class.values()), f"{sum(by_class.values()) / asked:.2%}")
-        for reason, by_class in (selection.get("rejected") or {}).items()
-    ]
+    rejected = selection.get("rejected") or {}
+    totals = {reason: sum(by_class.values()) for reason, by_class in rejected.items()}
     return render(
         "release.html",
         manifest=manifest,
@@ -41,10 +39,22 @@ def release_html(manifest: Mapping[str, Any], samples: bytes, pairs: Sequence[Pa
         counts=[(name, count) for name, count in manifest["counts"].items() if name != UNLABELLED_NAME],
         truncation=manifest["generation"].get("truncation"),
         asked=asked,
-        rejected=rejected,
+        rejected=[(reason, count, f"{count / asked:.2%}") for reason, count in totals.items()],
+        chosen=list(_by_class(selection.get("asked_by_class") or {}, rejected)),
+        lost=selection.get("coverage_lost"),
         figures=(manifest["privacy"].get("audit") or {}).get("figures") or [],
         pairs=[_pair(each) for each in pairs],
     )
+
+
+def _by_class(
+    asked: Mapping[str, int], rejected: Mapping[str, Mapping[str, int]]
+) -> Iterator[tuple[str, int, str, list[str]]]:
+    """Yield each class with the images drawn of it, the share that was kept, and the share rejected by each reason."""
+    for name, drawn in asked.items():
+        lost = [by_class.get(name, 0) for by_class in rejected.values()]
+        if name != UNLABELLED_NAME and drawn:
+            yield name, drawn, f"{1 - sum(lost) / drawn:.2%}", [f"{each / drawn:.2%}" for each in lost]
 
 
 def _pair(pair: Pair) -> dict[str, str]:

@@ -52,7 +52,7 @@ def reading(folder: Path) -> Iterator[None]:
     What is no folder, or lies on a disk that knows no locks, is read all the same.
     """
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a text that a person gave may be no path at all
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             stack.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_SH)

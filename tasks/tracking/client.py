@@ -64,6 +64,7 @@ def client(settings: Settings) -> "MlflowClient":
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)  # read when MLflow is imported
     os.environ.update(NO_PICKLE)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its tracebacks, of what is told anyway
     if urlsplit(uri).scheme in {"http", "https"}:
         _require_answer(settings)
     import mlflow
@@ -85,7 +86,9 @@ def client(settings: Settings) -> "MlflowClient":
         if isinstance(told := explained(error, place), ResourcesError):
             raise told from None
         why = reason_of(str(error).replace(uri, place) or type(error).__name__)
-        raise ServiceError(f"MLflow cannot use {place} ({why}): correct or unset MLFLOW_TRACKING_URI") from None
+        raise ServiceError(
+            f"MLflow cannot use {place} ({why}): try again later, or correct or unset MLFLOW_TRACKING_URI"
+        ) from None
     return opened
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from tasks.tracking.client import RunLog, client
-from tasks.tracking.versions import NOT_THERE
+from tasks.tracking.versions import NOT_THERE, find_version
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -74,15 +74,18 @@ def log_scores(log: RunLog, values: Mapping[str, float], step: int, *, dataset_m
 
 
 def version_model_id(settings: "Settings", version: int) -> str | None:
-    """The id of the logged model behind a version; None: its source names none, or one that is gone."""
+    """The id of the logged model behind a version; None: its source names none, or one that is gone.
+
+    Raises:
+        ModelNotFoundError: the registry has no such version.
+    """
     from mlflow.exceptions import MlflowException
 
-    registry = client(settings)
-    source = _SOURCE.fullmatch(registry.get_model_version(settings.model, str(version)).source or "")
+    source = _SOURCE.fullmatch(find_version(settings, str(version)).source or "")
     if source is None:
         return None
     try:
-        return str(registry.get_logged_model(source[1]).model_id)
+        return str(client(settings).get_logged_model(source[1]).model_id)
     except MlflowException as error:
         if error.error_code not in NOT_THERE:
             raise

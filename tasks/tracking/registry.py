@@ -112,6 +112,7 @@ def read_program(settings: Settings, model: RegisteredModel) -> tuple[bytes, str
         except Exception as error:  # each artifact store has errors of its own, and a version may name any
             if told := explained(error):  # the store is away, say: the version may be as it should
                 raise told from None
+            find_model(settings, str(model.version))  # or it was deleted since it was looked up
             raise UnsafeModelError(
                 f"{model.name} version {model.version} has no {PROGRAM_FILE} that can be read "
                 f"({type(error).__name__}): only programs of torch.export are loaded; register the training run again"

@@ -49,26 +49,25 @@ def find_model(settings: Settings, name: str) -> RegisteredModel:
         ModelNotFoundError: the registry has no such version.
         ServiceError: no MLflow server answers.
     """
+    return _record(find_version(settings, name))
+
+
+def find_version(settings: Settings, name: str) -> "ModelVersion":
+    """The same, as MLflow has it."""
     from mlflow.exceptions import MlflowException
 
     registry = client(settings)
     try:
         if _NUMBER.fullmatch(name):
-            found = registry.get_model_version(settings.model, name)
-        elif name.isprintable():
-            found = registry.get_model_version_by_alias(settings.model, name)
-        else:  # databases and addresses fail on such a name
-            raise _no_model(settings, name)
+            return registry.get_model_version(settings.model, name)
+        if name.isprintable():
+            return registry.get_model_version_by_alias(settings.model, name)
     except MlflowException as error:
         # Anything else, a locked database say, must not pass for an empty registry: it would promote any candidate.
         if error.error_code not in NOT_THERE:
             raise
-        raise _no_model(settings, name) from None
-    return _record(found)
-
-
-def _no_model(settings: Settings, name: str) -> ModelNotFoundError:
-    return ModelNotFoundError(
+    # what cannot be printed is not even asked for: databases and addresses fail on such a name
+    raise ModelNotFoundError(
         f"the registry at {settings.tracking_place} has no {settings.model} «{name[:100]}»: train one with "
         f"`ganflow retrain`, or name a version number or one of {CHAMPION}, {CHALLENGER}, {PREVIOUS}"
     )

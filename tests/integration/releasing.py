@@ -17,6 +17,7 @@ from gan.networks.build import build_generator
 from gan.release.checks import ReleaseLook
 from tasks.generate.judging import Judgement
 from tasks.generate.manifest import EXACT_COPIES
+from tasks.generate.partial import forget_partial
 from tasks.generate.release import build_release
 from tasks.generate.selecting import Selecting
 from tasks.runtime.settings import Settings
@@ -63,8 +64,9 @@ def release(home: Path, program: bytes, **others):
     given = {key: others.pop(key) for key in ("drawer", "quotas", "on_progress") if key in others}
     if "selection" in others:
         given["judge"] = Chosen(others.pop("selection"))
-    return build_release(
-        Settings(ganflow_home=home),
+    settings = Settings(ganflow_home=home)
+    made = build_release(
+        settings,
         MODEL,
         load_program_bytes(program, "the program"),
         ReleaseConfig(**others),
@@ -72,6 +74,8 @@ def release(home: Path, program: bytes, **others):
         **ours,
         **given,
     )
+    forget_partial(settings, made.folder.name)  # as one that is recorded
+    return made
 
 
 if __name__ == "__main__":

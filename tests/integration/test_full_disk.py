@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from small_disk import disk, filled
 
 from gan.configuration.config import NetworkConfig, ReleaseConfig
 from gan.data.files.atomic import write_whole
@@ -28,35 +29,10 @@ from tasks.tracking.versions import RegisteredModel
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
 
 
-@contextlib.contextmanager
-def disk(folder, options):
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 @pytest.fixture
 def small(tmp_path):
     with disk(tmp_path / "disk", "size=8m,nr_inodes=2000") as folder:
         yield folder
-
-
-@contextlib.contextmanager
-def filled(folder):
-    """Leave no byte free within the block."""
-    ballast = folder / "ballast"
-    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    try:
-        yield
-    finally:
-        ballast.unlink()
 
 
 @contextlib.contextmanager

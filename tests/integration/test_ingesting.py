@@ -17,12 +17,13 @@ import psutil
 import pytest
 
 from gan.configuration.config import DataConfig
+from gan.data.origin import Origin
 from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import read_dataset_info
 from gan.data.store.shards import read_split
 from gan.errors import DatasetError, ResourcesError
 from tasks.dataset.catalogue import versions
-from tasks.dataset.repository import current_md5, ensure_data
+from tasks.dataset.repository import current_md5, ensure_data, version_dataset
 from tasks.ingest import ledger
 from tasks.ingest.run import IngestResult, files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.runtime.settings import Settings
@@ -46,9 +47,11 @@ def write_idx(folder: Path, count: int, *, first: int = 0, size: int = 16) -> So
     return SourceSpec(str(folder))
 
 
-def ingest(settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG) -> IngestResult:
+def ingest(
+    settings: Settings, spec: SourceSpec, config: DataConfig = CONFIG, origin: Origin | None = None
+) -> IngestResult:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return ingest_dataset(settings, spec, config, LOG, announce=False)
+    return ingest_dataset(settings, spec, config, LOG, announce=False, origin=origin)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -217,11 +220,24 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_dataset(tmp_path, moment
         assert contents(killed.data_dir) == held[new], seen
 
 
+def test_a_version_of_before_there_was_croissant_stays_until_something_else_changes(settings, tmp_path):
+    spec = write_idx(tmp_path / "source", 200)
+    described = ingest(settings, spec).version.md5
+    assert (settings.data_dir / "croissant.json").exists()
+    old = shutil.copytree(settings.data_dir, tmp_path / "old", ignore=lambda folder, names: {"croissant.json"})
+    before = version_dataset(settings, old).md5
+    assert before != described
+    assert ingest(settings, spec).version.md5 == before
+    assert not (settings.data_dir / "croissant.json").exists()
+    assert ingest(settings, spec, origin=Origin(licence="MIT")).version.md5 != before
+    assert json.loads((settings.data_dir / "croissant.json").read_text())["license"].endswith("/MIT")
+
+
 def test_new_and_removed_images_touch_only_their_shards(settings, tmp_path, monkeypatch):
     monkeypatch.setattr("gan.data.building.assemble.rows_of_shard", lambda image_bytes: 1000)
     ingest(settings, write_idx(tmp_path / "source", 5000))
     before = contents(settings.data_dir)
-    assert len(before) == 5 + 1 + 1
+    assert len(before) == 5 + 1 + 2
     ingest(settings, write_idx(tmp_path / "source", 5100))
     after = contents(settings.data_dir)
     assert [after[f"train-{n:05d}-of-00006.parquet"] for n in range(5)] == [

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,52 @@ def test_a_kill_leaves_old_or_new_and_the_next_one_ends_it(settings, version, se
     assert there(settings) == pairs("v1-002")
     assert states(settings)["v1-001"] == "removed"
     assert choose_name(settings, 1, None) == "v1-003"
+
+
+@contextmanager
+def interrupted(monkeypatch, step):
+    """Ctrl-C within the block, at a step of the publishing."""
+
+    def end(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, step, end)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
+def test_what_ends_the_recording_leaves_what_was_there_before(settings, version, sent, monkeypatch):
+    pointer = settings.synthetic_dir / "v1-001.dvc"
+    for before in (None, b"outs: []  # of a release whose folder somebody has removed\n"):
+        if before:
+            pointer.write_bytes(before)
+        release = drawn(settings, version, "v1-001")
+        with interrupted(monkeypatch, "log_release"):
+            publish(settings, version, release, pytest.fail)
+        assert not release.folder.exists()
+        assert (pointer.read_bytes() if pointer.exists() else None) == before
+        assert (releases(settings), sent) == ([], [])
+        assert choose_name(settings, 1, None) == "v1-001"
+    again = drawn(settings, version, "v1-001")
+    assert not again.existed
+    released = publish(settings, version, again, pytest.fail)
+    assert choose_name(settings, 1, None) == "v1-002"
+    with interrupted(monkeypatch, "log_release"):
+        publish(settings, version, drawn(settings, version, "v1-001"), pytest.fail)
+    assert released.md5 in pointer.read_text(), "recorded, it stays, whatever becomes of a second record"
+    assert again.folder.exists()
+
+
+def test_a_refusal_that_is_not_recorded_leaves_the_name_free(settings, version, sent, monkeypatch):
+    release = drawn(settings, version, "v1-001")
+    apart = settings.quarantine_dir / "v1-001"
+    apart.parent.mkdir(parents=True)
+    release.folder.rename(apart)
+    monkeypatch.setattr(type(release), "refused", ("its images copy",))
+    with interrupted(monkeypatch, "run"):
+        refuse(settings, version, dataclasses.replace(release, folder=apart))
+    assert not apart.exists()
+    assert (releases(settings), sent) == ([], [])
+    assert choose_name(settings, 1, None) == "v1-001"
+    assert not drawn(settings, version, "v1-001").existed

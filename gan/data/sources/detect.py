@@ -21,6 +21,7 @@ from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.folder import FolderSource, read_labels
 from gan.data.sources.foreign import HEAD_BYTES, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
+from gan.data.sources.release import ReleaseSource, read_released
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
 from gan.data.sources.stacks.columns import is_pixel_table
@@ -120,6 +121,10 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
 
 
 def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
+    if spec.kind in {AUTO, "release"} and (released := read_released(tree)):
+        if spec.labels not in {None, NO_LABELS}:
+            raise DatasetError(f"--labels is for folders of images, but {tree.where} is a release, which has its own")
+        return ReleaseSource(tree, released, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
     kind = spec.kind if spec.kind != AUTO else _found(tree)
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":

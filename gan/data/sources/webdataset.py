@@ -12,7 +12,7 @@ from gan.data.files.tree import Entry, Tree
 from gan.data.pixels.decode import SUFFIXES, is_image_name
 from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName, cut
 from gan.data.sources.folder import ImageFiles, Item
-from gan.data.sources.labels.classes import found_classes, refuse_too_many
+from gan.data.sources.labels.classes import declared_classes, found_classes, refuse_too_many
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
 
@@ -41,6 +41,7 @@ class WebDatasetSource:
         name: what the dataset is called.
         background: RGB under transparent pixels.
         use_labels: whether labels are read.
+        class_names: of labels that are numbers from 0; None takes the labels for the names.
 
     Raises:
         DatasetError: there is no image, or labels are no classes.
@@ -50,7 +51,13 @@ class WebDatasetSource:
     notes: tuple[str, ...] = ()
 
     def __init__(
-        self, trees: Sequence[Tree], name: str, background: tuple[int, int, int], *, use_labels: bool = True
+        self,
+        trees: Sequence[Tree],
+        name: str,
+        background: tuple[int, int, int],
+        *,
+        use_labels: bool = True,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self._background = background
@@ -65,7 +72,7 @@ class WebDatasetSource:
                 f"no image was found in the tars of {name}: give tars with members that end in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
-        self.class_names, self._items = _labelled(found, name)
+        self.class_names, self._items = _labelled(found, name, class_names)
 
     def __len__(self) -> int:
         """Return the number of images, readable or not, and of samples without one."""
@@ -184,13 +191,16 @@ def _label_in(text: str) -> str | None:
     return value
 
 
-def _labelled(found: list[tuple[Item, str | None]], name: str) -> tuple[tuple[str, ...], list[Item]]:
+def _labelled(
+    found: list[tuple[Item, str | None]], name: str, class_names: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[Item]]:
     """Return class names and items with their labels; without one where others have one, an item is a reject."""
     seen = {label for _, label in found if label is not None}
     refuse_too_many(seen, name)
     if not seen:
         return (), [item for item, _ in found]
-    classes = found_classes(seen, f"a sample of {name}")
+    declared = None if class_names is None else declared_classes(class_names)
+    classes = declared or found_classes(seen, f"a sample of {name}")
     items = []
     for item, text in found:
         label = classes.index.get(text) if text is not None else UNLABELLED

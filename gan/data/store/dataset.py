@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from gan.configuration.config import Crop, Filter
 from gan.configuration.vocabulary import SourceKind
 from gan.data.origin import FIELDS, Origin
+from gan.data.records import MANIFEST as MANIFEST
+from gan.data.records import UNLABELLED_NAME as UNLABELLED_NAME
 from gan.errors import DatasetError
 
 INFO_FILE = "dataset.json"
-MANIFEST = "manifest.json"  # of a release, which has it in the place of `dataset.json`
-UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
 
 
 class DatasetInfo(BaseModel):

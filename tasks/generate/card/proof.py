@@ -48,7 +48,7 @@ def _coverage(found: Mapping[str, Any]) -> list[str]:
         if drawn is not None and kept is not None:
             rows.append(f"| {key} | {drawn:.4g} | {kept:.4g} |")
     return (
-        ["", "| share of the real images reached | by those drawn | by those kept |", "|---|---|---|", *rows]
+        ["", "| share of the real images reached | by those drawn first | by those kept |", "|---|---|---|", *rows]
         if rows
         else []
     )

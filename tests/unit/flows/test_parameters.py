@@ -49,6 +49,8 @@ def test_so_are_other_texts():
         ({"truncation": 1.1}, {"truncation": 1.0}),
         ({"keep_last": 0}, {"keep_last": 1}),
         ({"workers": 0}, {"workers": 2}),
+        ({"push_to_hub": "digits"}, {"push_to_hub": "anna/digits"}),
+        ({"push_to_hub": SECRET}, {"push_to_hub": None}),
     ],
 )
 def test_a_release_is_asked_for_in_words_that_a_form_can_check(wrong, right):

@@ -30,7 +30,7 @@ VERBS = {
     "recall": {"--reason", "--json", "--help"},
     "generate": COMMON
     | {"--model", "-m", "--n", "-n", "--name", "--seed", "--balance", "--fill", "--format", "--shard-images"}
-    | {"--truncation", "--keep-last", "--workers", "-w", "--sign", "--require-license"},
+    | {"--truncation", "--keep-last", "--workers", "-w", "--sign", "--require-license", "--push-to-hub", "--public"},
     "sample": {"--output", "-o", "--label", "-l", "--n", "-n", "--seed", "--model", "-m", "--json", "--help"}
     | {"--truncation"},
     "verify": {"--key", "--regenerate", "--json", "--help"},
@@ -132,6 +132,9 @@ def test_a_home_that_cannot_be_written_is_refused(ganflow, monkeypatch, tmp_path
         ("sample", "--seed", "-1"),
         ("sample", "--seed", str(2**63)),
         ("generate", "--seed", str(2**62 + 1)),
+        ("sample", "--truncation", "0"),
+        ("sample", "--truncation", "nan"),
+        ("generate", "--truncation", "1.5"),
         ("generate", "-n", "0"),
         ("generate", "--seed", "-1"),
         ("generate", "--seed", "x"),
@@ -152,6 +155,23 @@ def test_wrong_options_are_refused(ganflow, tmp_path, arguments):
     status, out, err = ganflow(*arguments)
     assert (status, out) == (2, "")
     assert "Usage: " in err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--public",), "give both"),
+        (("--push-to-hub", "digits"), "name it as OWNER/NAME"),
+        (("--push-to-hub", "anna/digits"), "needs a token"),
+    ],
+)
+def test_a_push_that_cannot_be_tried_is_refused_before_anything_starts(ganflow, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.setenv("HF_TOKEN", "")
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "no-login"))
+    status, out, err = ganflow("generate", *arguments)
+    assert (status, out) == (2, "")
+    assert said in err
     assert not (tmp_path / "home").exists()
 
 

@@ -33,9 +33,8 @@ FILES = [DescribedFile("train-00000-of-00001.parquet", "0" * 64, 5)]
 
 
 def test_it_says_what_was_done_to_the_images():
-    told = croissant(
-        dataset_described(INFO, FILES, licence="CC0-1.0", source_url="https://example.org", credit="Nobody")
-    )
+    origin = {"licence": "CC0-1.0", "source_url": "https://example.org", "credit": "Nobody"}
+    told = croissant(dataset_described(INFO.model_copy(update=origin), FILES))
     assert told["description"] == "10 grey images of 8x8 pixels of 2 classes, prepared for training."
     assert told["license"] == "https://spdx.org/licenses/CC0-1.0"
     assert told["rai:dataCollectionMissingData"] == "3 files of the source are left out (broken 1, copy 2)."
@@ -48,13 +47,15 @@ def test_it_says_what_was_done_to_the_images():
 
 def test_the_bytes_are_frozen():
     # In a dataset's folder they are part of its md5: another wording would make new versions of what did not change.
-    text = croissant_json(dataset_described(INFO, FILES, licence="MIT", source_url="https://example.org", credit="N"))
+    origin = {"licence": "MIT", "source_url": "https://example.org", "credit": "N"}
+    text = croissant_json(dataset_described(INFO.model_copy(update=origin), FILES))
     assert hashlib.sha256(text.encode()).hexdigest() == FROZEN
 
 
 @pytest.mark.parametrize("changes", [{}, {"holdout_fraction": None, "split": "source", "rejects": {}}])
 def test_mlcroissant_finds_no_fault(changes):
-    told = croissant(dataset_described(INFO.model_copy(update=changes), FILES, description="Digits."))
+    info = INFO.model_copy(update={"description": "Digits.", **changes})
+    told = croissant(dataset_described(info, FILES))
     metadata = mlc.Dataset(jsonld=told).metadata
     assert metadata.ctx.issues.errors == set()
     assert metadata.description == "Digits."

@@ -1,13 +1,11 @@
-"""Several looks make one, counts add up over blocks, and what selecting costs is seen."""
+"""Several looks make one, and what selecting costs is seen."""
 
-from itertools import pairwise
+import json
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gan.release.selection import Looks, Tally, coverage_lost
+from gan.release.selection import Looks, coverage_lost
 
 
 class Dark:
@@ -52,48 +50,26 @@ def test_reasons_that_are_the_same_are_refused():
         Looks([Odd(), Odd()])
 
 
-def test_counts_by_reason_and_class():
-    labels = np.array([0, 0, 0, 1, 1, 2])
-    tally = Tally.of(np.array([0, 1, 1, 0, 2, 0]), labels, ("dark", "copy", "never"))
-    assert tally.drawn == {0: 3, 1: 2, 2: 1}
-    assert tally.rejected == {"dark": {0: 2}, "copy": {1: 1}}
-    assert tally.num_rejected == {"dark": 2, "copy": 1}
-    assert tally.kept == {0: 1, 1: 1, 2: 1}
-    assert tally.share_kept == 0.5
-    assert tally.worst_class() == (0, pytest.approx(1 / 3))
-
-
-def test_nothing_drawn():
-    assert Tally().share_kept == 1.0
-    assert Tally().worst_class() is None
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 3)), max_size=60), st.data())
-def test_blocks_add_up_to_the_whole(rows, data):
-    verdicts, labels = (np.array([row[place] for row in rows], dtype=np.int64) for place in (0, 1))
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
-    total = Tally()
-    for start, end in pairwise([0, *cuts, len(rows)]):
-        total += Tally.of(verdicts[start:end], labels[start:end], ("a", "b"))
-    whole = Tally.of(verdicts, labels, ("a", "b"))
-    assert (total.drawn, total.rejected) == (whole.drawn, whole.rejected)
-    assert sum(total.kept.values()) + sum(total.num_rejected.values()) == len(rows)
-
-
-@pytest.mark.parametrize(("verdicts", "labels"), [([3], [0]), ([-1], [0]), ([0, 0], [0])])
-def test_verdicts_without_a_reason_are_refused(verdicts, labels):
-    with pytest.raises(ValueError, match="verdicts"):
-        Tally.of(np.array(verdicts), np.array(labels), ("a", "b"))
-
-
 def test_selecting_the_middle_costs_coverage_and_selecting_at_random_none():
     rng = np.random.default_rng(0)
-    drawn, real = rng.standard_normal((2, 800, 3))
-    random = coverage_lost(drawn, rng.random(800) < 0.5, real)
+    first, other, real = rng.standard_normal((3, 800, 3))
+    random = coverage_lost(first, np.where(rng.random(800)[:, None] < 0.5, first, other), real)
     assert not random.beyond_chance
     assert abs(random.coverage) < 0.1
-    middle = coverage_lost(drawn, np.linalg.norm(drawn, axis=1) < 1.3, real)
+    many = rng.standard_normal((4000, 3))
+    middle = coverage_lost(first, many[np.linalg.norm(many, axis=1) < 1.3][:800], real)
     assert middle.beyond_chance
     assert middle.coverage > 0.2
     assert middle.recall > 0.2
-    assert middle.num_images == int((np.linalg.norm(drawn, axis=1) < 1.3).sum())
+    assert middle.num_images == 800
+    told = json.loads(json.dumps(middle.stated()))
+    assert told["coverage_drawn"]["value"] - told["coverage_kept"]["value"] == middle.coverage
+    assert told["beyond_chance"]
+
+
+def test_where_nothing_was_rejected_nothing_is_lost():
+    first, real = np.random.default_rng(0).standard_normal((2, 100, 3))
+    found = coverage_lost(first, first, real)
+    assert (found.coverage, found.recall, found.beyond_chance) == (0.0, 0.0, False)
+    with pytest.raises(ValueError, match="100 images were drawn and 99 kept"):
+        coverage_lost(first, first[1:], real)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gan.errors import InputError
-from gan.usefulness.arms import ClassifierRecipe
-from gan.usefulness.scores import classification_accuracy_score
+from gan.usefulness.arms import ClassifierRecipe, Labelled
+from gan.usefulness.scores import classification_accuracy_score, generated_accuracy
 
 RECIPE = ClassifierRecipe(steps=30, batch_size=32)
 
@@ -25,6 +25,17 @@ def test_good_images_score_like_real(bars) -> None:
     assert len(result.generated_recalls) == 4
     assert result.to_metrics() == {"cas": result.generated, "cas_real": result.real, "cas_gap": result.gap}
     assert seen == [(done, 120) for done in range(1, 121)]
+
+
+def test_the_score_alone_is_the_same_number(bars) -> None:
+    """Without the arm of real images, and with more generated ones than real."""
+    real, generated, holdout = bars(9, 0), bars(12, 1), bars(25, 2)
+    short = ClassifierRecipe(steps=6, batch_size=8)
+    both = classification_accuracy_score(*real, *generated, *holdout, 4, recipe=short, seeds=2)
+    sets = Labelled(*generated), real[1], Labelled(*holdout)
+    assert generated_accuracy(*sets, 4, recipe=short, seeds=2) == both.generated
+    with pytest.raises(InputError, match="no generated images of 1 of the classes"):
+        generated_accuracy(sets[0].take(np.arange(36)), *sets[1:], 4, recipe=short, seeds=2)
 
 
 def test_swapped_labels(bars) -> None:

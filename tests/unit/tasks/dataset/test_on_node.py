@@ -135,7 +135,15 @@ NAMES = st.one_of(
     st.sampled_from(
         [
             *("../x", "/etc/passwd", "a/../../x", "./dataset.json", "..", ".", "", LIST, f"{SHARD}/x", f"{SHARD}\n"),
-            *(f"{SHARD}\x00", f"../{SHARD}", f"/{SHARD}", SHARD, "train-٠٠٠٠٠-of-٠٠٠٠١.parquet"),
+            *(
+                f"{SHARD}\x00",
+                f"../{SHARD}",
+                f"/{SHARD}",
+                SHARD,
+                "croissant.json",
+                "croissant.json5",
+                "train-٠٠٠٠٠-of-٠٠٠٠١.parquet",
+            ),
         ]
     ),
 )
@@ -144,7 +152,7 @@ NAMES = st.one_of(
 @given(name=NAMES)
 def test_a_list_names_nothing_but_files_of_a_dataset(name):
     content = as_dvc({"dataset.json": DIGEST, name: DIGEST})
-    allowed = {"dataset.json"} | {f"{split}-00000-of-00001.parquet" for split in ("train", "test")}
+    allowed = {"dataset.json", "croissant.json"} | {f"{split}-00000-of-00001.parquet" for split in ("train", "test")}
     if name in allowed:
         assert set(read_list(content, md5_of(content))) == {"dataset.json", name}
     else:

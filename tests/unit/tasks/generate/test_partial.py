@@ -7,7 +7,7 @@ import pytest
 
 from gan.errors import OutOfPatienceError
 from tasks.generate.packed import Packed
-from tasks.generate.partial import forget_partial, partial_release
+from tasks.generate.partial import forget_partial, only_maker, partial_release
 from tasks.runtime.settings import Settings
 
 WANTED = {"num_images": 20, "first_seed": 5}
@@ -125,13 +125,14 @@ def test_where_nothing_is_done_nothing_is_left(settings):
 
 def test_one_process_builds_it(settings):
     with (
-        partial_release(settings, "r", WANTED, 2),
+        only_maker(settings, "r"),
         pytest.raises(OutOfPatienceError, match="release r is being drawn by another process: wait until it is there"),
-        partial_release(settings, "r", WANTED, 2),
+        only_maker(settings, "r"),
     ):
         raise AssertionError("it is held")
-    with partial_release(settings, "r", WANTED, 2):
+    with only_maker(settings, "r"):
         pass
+    assert names(settings.state_dir) == []
 
 
 def test_rounds_of_duplicates_are_kept(settings):

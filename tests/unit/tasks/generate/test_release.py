@@ -20,6 +20,7 @@ from gan.release.shard import Marks
 from tasks.generate.manifest import verify_release
 from tasks.generate.marking import Proof
 from tasks.generate.names import first_seed, next_name
+from tasks.generate.partial import forget_partial, take_back
 from tasks.generate.release import build_release
 from tasks.generate.selecting import Selecting
 from tasks.reports.release_page import release_html
@@ -69,9 +70,12 @@ def settings(tmp_path):
     return home(tmp_path / "home")
 
 
-def build(settings, *, model=MODEL, program=PROGRAM, config=CONFIG, name="v3-001", **others):
+def build(settings, *, model=MODEL, program=PROGRAM, config=CONFIG, name="v3-001", recorded=True, **others):
     others = {"evaluation": EVALUATION, "training_digests": (), "configuration": "of version 3", **others}
-    return build_release(settings, model, program, config, name=name, **others)
+    made = build_release(settings, model, program, config, name=name, **others)
+    if recorded:
+        forget_partial(settings, name)
+    return made
 
 
 def contents(folder):
@@ -98,6 +102,14 @@ def test_the_next_name_is_the_first_that_is_not_tracked(settings):
         (settings.synthetic_dir / name).touch()
     # A folder without its .dvc file was killed before it was tracked: its name is taken up again.
     (settings.synthetic_dir / "v3-002").mkdir()
+    assert next_name(settings, 3) == "v3-002"
+    # So is that of one that was killed before it was recorded; one in quarantine keeps its own.
+    (settings.state_dir / "releases" / "v3-001").mkdir(parents=True)
+    assert next_name(settings, 3) == "v3-001"
+    (settings.state_dir / "quarantine" / "v3-001").mkdir(parents=True)
+    assert next_name(settings, 3) == "v3-001"
+    (settings.state_dir / "releases" / "v3-001").rmdir()
+    (settings.synthetic_dir / "v3-001.dvc").unlink()
     assert next_name(settings, 3) == "v3-002"
     assert next_name(settings, 2) == "v2-001"
     assert next_name(settings, 30) == "v30-001"
@@ -332,9 +344,12 @@ def test_where_renaming_is_impossible_the_folder_is_copied_beside_its_goal(setti
 
     monkeypatch.setattr(release.os, "replace", other_device)
     settings.synthetic_dir.mkdir()
-    built = build(settings)
+    built = build(settings, recorded=False)
     assert verify_release(built.folder) == built.manifest
     assert [path.name for path in settings.synthetic_dir.iterdir()] == ["v3-001"]
+    take_back(settings, built.folder)
+    assert list(settings.synthetic_dir.iterdir()) == []
+    assert build(settings).manifest == built.manifest
 
 
 def test_marks_are_in_every_image_and_the_manifest_says_so(settings):
@@ -376,13 +391,28 @@ def test_a_release_that_exists_with_other_quotas_is_refused(settings):
         build(settings, quotas=[5, 20, 0])
 
 
-def test_what_a_kill_left_of_a_release_that_has_its_name_goes(settings):
-    build(settings)
-    left = settings.state_dir / "releases" / "v3-001" / "shards"
-    left.mkdir(parents=True)
-    (left / "00000.json").touch()
-    assert build(settings).existed
-    assert not left.exists()
+def test_a_release_that_is_not_recorded_yet_is_taken_back_and_made_of_its_shards(settings):
+    wanted = build(settings, recorded=False)
+    content = {path.name: path.read_bytes() for path in wanted.folder.iterdir()}
+    take_back(settings, wanted.folder)
+    assert list(settings.synthetic_dir.iterdir()) == []
+
+    def again(rows):
+        assert len(rows) == 1, "but for its size nothing is drawn again"
+        return PROGRAM(rows)
+
+    found = build(settings, program=again)
+    assert not found.existed
+    assert {path.name: path.read_bytes() for path in found.folder.iterdir()} == content
+    take_back(settings, found.folder)
+    assert build(settings).existed, "recorded, it stays"
+
+
+def test_a_release_that_is_not_recorded_yet_may_become_another_one(settings):
+    build(settings, recorded=False)
+    told, fewer = [], CONFIG.model_copy(update={"num_images": 24})
+    assert build(settings, config=fewer, on_warning=told.append).manifest["generation"]["num_images"] == 24
+    assert told == ["the unfinished release v3-001 had num_images 25, not 24: it is begun anew"]
 
 
 def test_without_classes(settings):

@@ -100,7 +100,7 @@ def test_nobody_is_alone_with_a_folder_that_others_read_and_a_killed_reader_is_n
 
 def test_what_is_no_folder_is_read_all_the_same_and_what_is_gone_is_nobodys(tmp_path):
     (tmp_path / "file").touch()
-    for path in (tmp_path / "file", tmp_path / "gone"):
+    for path in (tmp_path / "file", tmp_path / "gone", Path("a\0b")):
         with reading(path):
             pass
     with alone_with(tmp_path / "gone"):

@@ -27,7 +27,7 @@ def test_what_choosing_cost_is_said_where_it_was_measured():
     lost = {"coverage_drawn": {"value": 0.8}, "coverage_kept": {"value": 0.75}, "recall_drawn": 0.9}
     found = {"asked": 100, "kept": 80, "rejected": {"odd": {"a": 20}}, "coverage_lost": lost}
     said = selection_section(MADE | {"selection": found})
-    assert said.endswith("| by those drawn | by those kept |\n|---|---|---|\n| coverage | 0.8 | 0.75 |")
+    assert said.endswith("| by those drawn first | by those kept |\n|---|---|---|\n| coverage | 0.8 | 0.75 |")
 
 
 def test_checks_are_rows_however_they_are_kept():
