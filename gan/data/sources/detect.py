@@ -19,7 +19,7 @@ from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.folder import FolderSource, read_labels
-from gan.data.sources.foreign import HEAD_BYTES, refuse_file, refuse_unread
+from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
@@ -28,6 +28,8 @@ from gan.data.sources.stacks.header import MAGIC as NUMPY_MAGIC
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
+
+_LOOKED_AT = 100  # files of a tree
 
 
 def open_source(
@@ -111,7 +113,7 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
     head = head_of(blob, HEAD_BYTES)
     entry = Entry(printable(path.name), blob)
     tree = Tree(printable(path.stem), where, (entry,), is_parquet=head.startswith(b"PAR1"))
-    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_pixel_table(tree):
+    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_arrow(entry) or is_pixel_table(tree):
         return tree
     refuse_file(head, where)
     raise DatasetError(
@@ -127,9 +129,10 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     if kind != "folder" and kind not in {"webdataset", _found(tree)}:
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind == "parquet":
+        from gan.data.sources.parquet.arrow_files import as_parquet
         from gan.data.sources.parquet.source import ParquetSource
 
-        return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
+        return ParquetSource(as_parquet(tree, scratch), spec.background, scratch, use_labels=use_labels)
     if kind == "numpy":
         from gan.data.sources.stacks.source import NumpySource
 
@@ -163,6 +166,8 @@ def _found(tree: Tree) -> str:
     if "bin" in suffixes and is_cifar(tree):
         return "cifar"
     if not any(is_image_name(entry.path) for entry in tree.entries):
+        if any(map(is_arrow, tree.entries[:_LOOKED_AT])):
+            return "parquet"
         if is_numpy(tree):
             return "numpy"
         if is_pixel_table(tree):

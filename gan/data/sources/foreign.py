@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from gan.data.files.tree import SYMBOLIC_LINK, Tree
+from gan.data.files.tree import SYMBOLIC_LINK, Entry, Tree
 from gan.data.files.unpack import head_of
 from gan.data.pixels.decode import is_image_name
 from gan.errors import DatasetError
 from gan.text.shown import shown
 
 HEAD_BYTES = 512
+ARROW = b"ARROW1\0\0"
 _LOOKED_AT = 100  # files of a tree; what a collection is shows soon
 
 _ARRAYS = "save its arrays by numpy.savez(path, images=…, labels=…) and give that file"
@@ -40,7 +41,6 @@ _MAGIC: tuple[tuple[int, bytes, Sort], ...] = (
     (4, b"n+2\0\r\n\x1a\n", Sort("a NIfTI volume", _ARRAYS)),
     (128, b"DICM", Sort("a DICOM file", "write it as a PNG of 8 or 16 bits")),
     (16, b"\xde\xc0\xef\xbe", Sort("an LMDB database", _CONVERT)),
-    (0, b"ARROW1\0\0", Sort("an Arrow file", "write it as Parquet")),
     (0, b"7z\xbc\xaf\x27\x1c", Sort("a 7z archive", _UNPACK)),
     (0, b"Rar!\x1a\x07", Sort("a RAR archive", _UNPACK)),
     (0, b"\x28\xb5\x2f\xfd", Sort("packed by Zstandard", _UNPACK)),
@@ -61,6 +61,18 @@ _HINTS = {
     SYMBOLIC_LINK: "put the files themselves there, for links are not followed",
     "path outside the archive": "make the archive again from inside its folder",
 }
+
+
+def is_arrow(entry: Entry) -> bool:
+    """Return whether a file is a table of Arrow: one that says so, or a stream that is called so.
+
+    Those that `datasets` keeps for itself, such as results of `map`, are not meant.
+    """
+    name = entry.path.rpartition("/")[2]
+    if name.startswith(("cache-", "indices")):
+        return False
+    stream = b"\xff\xff\xff\xff" if name.endswith(".arrow") else ARROW
+    return head_of(entry.blob, len(ARROW)).startswith((ARROW, stream))
 
 
 def foreign_sort(head: bytes) -> Sort | None:
