@@ -31,6 +31,7 @@ _KINDS = {
     "webdataset": "WebDataset tars",
     "numpy": "arrays of NumPy",
     "csv": "a table with a column for each pixel",
+    "lmdb": "an LMDB database",
     "huggingface": "a Hugging Face dataset",
 }
 _MEANINGS = {

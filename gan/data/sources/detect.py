@@ -18,6 +18,7 @@ from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.cifar import CifarSource, is_cifar
+from gan.data.sources.database import DatabaseSource, is_database
 from gan.data.sources.folder import FolderSource, read_labels
 from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
@@ -113,7 +114,8 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
     head = head_of(blob, HEAD_BYTES)
     entry = Entry(printable(path.name), blob)
     tree = Tree(printable(path.stem), where, (entry,), is_parquet=head.startswith(b"PAR1"))
-    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_arrow(entry) or is_pixel_table(tree):
+    is_single = head.startswith(NUMPY_MAGIC) or is_arrow(entry) or is_database(entry) or is_pixel_table(tree)
+    if tree.is_parquet or is_single:
         return tree
     refuse_file(head, where)
     raise DatasetError(
@@ -141,6 +143,8 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         from gan.data.sources.stacks.table_source import TableSource
 
         return TableSource(tree, scratch, use_labels=use_labels)
+    if kind == "lmdb":
+        return DatabaseSource(tree, spec.background, scratch)
     if kind == "idx":
         return IdxSource(tree, scratch)
     if kind == "cifar":
@@ -168,6 +172,8 @@ def _found(tree: Tree) -> str:
     if not any(is_image_name(entry.path) for entry in tree.entries):
         if any(map(is_arrow, tree.entries[:_LOOKED_AT])):
             return "parquet"
+        if any(map(is_database, tree.entries[:_LOOKED_AT])):
+            return "lmdb"
         if is_numpy(tree):
             return "numpy"
         if is_pixel_table(tree):

@@ -60,7 +60,6 @@ SORTS = {
     "a MATLAB file": matlab(),
     "a NIfTI volume": nifti(),
     "a DICOM file": bytes(128) + b"DICM" + bytes(100),
-    "an LMDB database": bytes(16) + b"\xde\xc0\xef\xbe" + bytes(4000),
     "a TFRecord file": tfrecord(),
     "CIFAR's Python version": cifar(),
     "a Python pickle": pickle.dumps([1, 2]),
