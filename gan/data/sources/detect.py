@@ -128,7 +128,7 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":
         raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
-    if kind != "folder" and kind not in {"webdataset", _found(tree)}:
+    if kind not in {"folder", "webdataset"} and kind != _found(tree) and not _holds(kind, tree):
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind == "parquet":
         from gan.data.sources.parquet.arrow_files import as_parquet
@@ -172,13 +172,17 @@ def _found(tree: Tree) -> str:
     if not any(is_image_name(entry.path) for entry in tree.entries):
         if any(map(is_arrow, tree.entries[:_LOOKED_AT])):
             return "parquet"
-        if any(map(is_database, tree.entries[:_LOOKED_AT])):
-            return "lmdb"
-        if is_numpy(tree):
-            return "numpy"
-        if is_pixel_table(tree):
-            return "csv"
+        for kind in ("lmdb", "numpy", "csv"):
+            if _holds(kind, tree):
+                return kind
     return "webdataset" if is_webdataset(tree) or (suffixes & {"tar", "gz", "tgz"} and _holds_tars(tree)) else "folder"
+
+
+def _holds(kind: str, tree: Tree) -> bool:
+    """Return whether a tree has files of a kind, though images beside them make it one of images."""
+    if kind == "lmdb":
+        return any(map(is_database, tree.entries[:_LOOKED_AT]))
+    return is_numpy(tree) if kind == "numpy" else kind == "csv" and is_pixel_table(tree)
 
 
 def _are_tables(tree: Tree) -> bool:

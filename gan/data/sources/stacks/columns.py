@@ -16,6 +16,7 @@ HEADER_BYTES = 2**20
 _LARGEST_SIDE = 256
 _LEAST_PIXELS = 16
 _NUMBERED = re.compile(r"(?:pixels?|pix|px|p|attr)?[ _.-]?(\d{1,6})")
+_NUMBER = re.compile(r"\s*[0-9]{1,6}(\.[0-9]{1,6})?\s*")  # pandas makes 0.1 of a 0 that comes twice
 _PLACED = re.compile(r"(\d{1,4})x(\d{1,4})")
 _LABELS = (*LABEL_COLUMNS, "emotion")
 _USAGES = ("usage", "split")
@@ -94,6 +95,7 @@ def find_columns(head: bytes) -> PixelColumns | None:
     if not pixels:
         pixels = _pixels([name for name in names if name not in {label, usage}])
         if len(pixels) < _LEAST_PIXELS:
+            _refuse_numbers(names)
             return None
         side = _side(len(pixels))
     if len(set(names)) < len(names):
@@ -115,6 +117,11 @@ def _pixels(names: list[str]) -> tuple[str, ...]:
     spans = [high - low + 1 for low, high in zip(first, last, strict=True)]
     whole = math.prod(spans) == len(ordered) and set(first) <= {0, 1}
     return tuple(places[place] for place in ordered) if whole else ()
+
+
+def _refuse_numbers(names: list[str]) -> None:
+    if len(names) > _LEAST_PIXELS and all(map(_NUMBER.fullmatch, names)):
+        raise ValueError("its first line holds numbers and no names: write label,pixel0,pixel1 and so on above it")
 
 
 def _side(count: int) -> int:

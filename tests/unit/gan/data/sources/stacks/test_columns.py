@@ -70,6 +70,8 @@ def test_other_tables_and_files_are_none(head):
         (numbered("pixel{}", 3 * 64), "may be those of a square in three colours, in an order that it does not say"),
         (numbered("pixel{}", 65), "its 65 pixels are those of no square"),
         (numbered("pixel{}", 257 * 257), "are those of no square of at most 256"),
+        (["7", *["0"] * 64], "its first line holds numbers and no names: write label,pixel0,pixel1 and so on above it"),
+        (["7", "0", *numbered("0.{}", 63, 1)], "its first line holds numbers and no names"),
         (["label", "label", *numbered("pixel{}")], "two of its columns have one name"),
     ],
 )
