@@ -92,7 +92,7 @@ def _open(
 
 
 def open_tree(path: Path, where: str, scratch: Path) -> Tree:
-    """List the files of a folder, a zip or a tar, or a single Parquet file.
+    """List the files of a folder, a zip or a tar, or a single file that holds many images, such as Parquet.
 
     Raises:
         DatasetError: it is a file of another sort, or broken.

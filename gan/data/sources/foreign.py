@@ -32,6 +32,7 @@ _CIFAR = Sort("CIFAR's Python version, a pickle", "give its binary version, `cif
 _TFRECORD = Sort("a TFRecord file", _CONVERT)
 _CUT_ZIP = Sort("the beginning of a zip without its end, where the directory is", "fetch it again")
 _PICKLED = re.compile(rb"\x80[\x02-\x05]|[(][dl]p\d+\n")
+_CIFAR_WORDS = (b"batch_label", b"num_cases_per_batch", b"label_names", b"fine_labels")
 # Where, the bytes there, and what begins so.
 _MAGIC: tuple[tuple[int, bytes, Sort], ...] = (
     (0, b"MATLAB ", Sort("a MATLAB file", f"load it by scipy.io.loadmat or h5py, and {_ARRAYS}")),
@@ -80,7 +81,7 @@ def foreign_sort(head: bytes) -> Sort | None:
         if head.startswith(magic, offset):
             return sort
     if _PICKLED.match(head):
-        return _CIFAR if b"batch_label" in head or b"fine_labels" in head else _PICKLE
+        return _CIFAR if any(word in head for word in _CIFAR_WORDS) else _PICKLE
     return _TFRECORD if _is_tfrecord(head) else None
 
 

@@ -62,6 +62,9 @@ SORTS = {
     "a DICOM file": bytes(128) + b"DICM" + bytes(100),
     "a TFRecord file": tfrecord(),
     "CIFAR's Python version": cifar(),
+    "CIFAR's Python version, a pickle": pickle.dumps(
+        {"num_cases_per_batch": 10000, "label_names": ["cat"]}, protocol=0
+    ),
     "a Python pickle": pickle.dumps([1, 2]),
     "a Python pickle, which": pickle.dumps({"a": 1}, protocol=0),
     "a 7z archive": b"7z\xbc\xaf\x27\x1c" + bytes(50),
