@@ -10,8 +10,8 @@ from gan.data.sources.spec import KINDS
 
 SOURCE_HELP = (
     "`digits`; a folder of images with a subfolder per class, with a CSV or JSON file of labels, or flat; a zip or tar "
-    "of one; MNIST's or CIFAR's binary files; Parquet; WebDataset tars; a release; a URL of any of these; or, with "
-    "--source-kind huggingface, the name of a dataset."
+    "of one; MNIST's or CIFAR's binary files; NumPy's arrays; a CSV file of pixels; Parquet; WebDataset tars; an LMDB "
+    "database; a release; a URL of any of these; or, with --source-kind huggingface, the name of a dataset."
 )
 Source = Annotated[str, typer.Option("--source", "-s", help=SOURCE_HELP)]
 SourceKind = Annotated[

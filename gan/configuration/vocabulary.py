@@ -5,7 +5,9 @@ The command's help lists them, and modules that implement them name their tables
 
 from typing import Literal
 
-SourceKind = Literal["digits", "folder", "idx", "cifar", "parquet", "webdataset", "numpy", "csv", "release", "huggingface"]
+SourceKind = Literal[
+    "digits", "folder", "idx", "cifar", "parquet", "webdataset", "numpy", "csv", "lmdb", "release", "huggingface"
+]  # fmt: skip
 LossKind = Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"]
 Normalisation = Literal["batch", "spectral", "none"]
 Operation = Literal["flip", "colour", "translation", "cutout"]

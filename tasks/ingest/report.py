@@ -32,6 +32,7 @@ _KINDS = {
     "numpy": "arrays of NumPy",
     "csv": "a table with a column for each pixel",
     "release": "a release of synthetic images",
+    "lmdb": "an LMDB database",
     "huggingface": "a Hugging Face dataset",
 }
 _MEANINGS = {

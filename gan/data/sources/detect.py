@@ -18,8 +18,9 @@ from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
 from gan.data.sources.cifar import CifarSource, is_cifar
+from gan.data.sources.database import DatabaseSource, is_database
 from gan.data.sources.folder import FolderSource, read_labels
-from gan.data.sources.foreign import HEAD_BYTES, refuse_file, refuse_unread
+from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file, refuse_unread
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.release import ReleaseSource, read_released
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
@@ -29,6 +30,8 @@ from gan.data.sources.stacks.header import MAGIC as NUMPY_MAGIC
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
+
+_LOOKED_AT = 100  # files of a tree
 
 
 def open_source(
@@ -90,7 +93,7 @@ def _open(
 
 
 def open_tree(path: Path, where: str, scratch: Path) -> Tree:
-    """List the files of a folder, a zip or a tar, or a single Parquet file.
+    """List the files of a folder, a zip or a tar, or a single file that holds many images, such as Parquet.
 
     Raises:
         DatasetError: it is a file of another sort, or broken.
@@ -112,7 +115,8 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
     head = head_of(blob, HEAD_BYTES)
     entry = Entry(printable(path.name), blob)
     tree = Tree(printable(path.stem), where, (entry,), is_parquet=head.startswith(b"PAR1"))
-    if tree.is_parquet or head.startswith(NUMPY_MAGIC) or is_pixel_table(tree):
+    is_single = head.startswith(NUMPY_MAGIC) or is_arrow(entry) or is_database(entry) or is_pixel_table(tree)
+    if tree.is_parquet or is_single:
         return tree
     refuse_file(head, where)
     raise DatasetError(
@@ -129,12 +133,13 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":
         raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
-    if kind != "folder" and kind not in {"webdataset", _found(tree)}:
+    if kind not in {"folder", "webdataset"} and kind != _found(tree) and not _holds(kind, tree):
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind == "parquet":
+        from gan.data.sources.parquet.arrow_files import as_parquet
         from gan.data.sources.parquet.source import ParquetSource
 
-        return ParquetSource(tree, spec.background, scratch, use_labels=use_labels)
+        return ParquetSource(as_parquet(tree, scratch), spec.background, scratch, use_labels=use_labels)
     if kind == "numpy":
         from gan.data.sources.stacks.source import NumpySource
 
@@ -143,6 +148,8 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         from gan.data.sources.stacks.table_source import TableSource
 
         return TableSource(tree, scratch, use_labels=use_labels)
+    if kind == "lmdb":
+        return DatabaseSource(tree, spec.background, scratch)
     if kind == "idx":
         return IdxSource(tree, scratch)
     if kind == "cifar":
@@ -168,11 +175,19 @@ def _found(tree: Tree) -> str:
     if "bin" in suffixes and is_cifar(tree):
         return "cifar"
     if not any(is_image_name(entry.path) for entry in tree.entries):
-        if is_numpy(tree):
-            return "numpy"
-        if is_pixel_table(tree):
-            return "csv"
+        if any(map(is_arrow, tree.entries[:_LOOKED_AT])):
+            return "parquet"
+        for kind in ("lmdb", "numpy", "csv"):
+            if _holds(kind, tree):
+                return kind
     return "webdataset" if is_webdataset(tree) or (suffixes & {"tar", "gz", "tgz"} and _holds_tars(tree)) else "folder"
+
+
+def _holds(kind: str, tree: Tree) -> bool:
+    """Return whether a tree has files of a kind, though images beside them make it one of images."""
+    if kind == "lmdb":
+        return any(map(is_database, tree.entries[:_LOOKED_AT]))
+    return is_numpy(tree) if kind == "numpy" else kind == "csv" and is_pixel_table(tree)
 
 
 def _are_tables(tree: Tree) -> bool:

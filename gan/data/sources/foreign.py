@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from gan.data.files.tree import SYMBOLIC_LINK, Tree
+from gan.data.files.tree import SYMBOLIC_LINK, Entry, Tree
 from gan.data.files.unpack import head_of
 from gan.data.pixels.decode import is_image_name
 from gan.errors import DatasetError
 from gan.text.shown import shown
 
 HEAD_BYTES = 512
+ARROW = b"ARROW1\0\0"
 _LOOKED_AT = 100  # files of a tree; what a collection is shows soon
 
 _ARRAYS = "save its arrays by numpy.savez(path, images=…, labels=…) and give that file"
@@ -31,6 +32,7 @@ _CIFAR = Sort("CIFAR's Python version, a pickle", "give its binary version, `cif
 _TFRECORD = Sort("a TFRecord file", _CONVERT)
 _CUT_ZIP = Sort("the beginning of a zip without its end, where the directory is", "fetch it again")
 _PICKLED = re.compile(rb"\x80[\x02-\x05]|[(][dl]p\d+\n")
+_CIFAR_WORDS = (b"batch_label", b"num_cases_per_batch", b"label_names", b"fine_labels")
 # Where, the bytes there, and what begins so.
 _MAGIC: tuple[tuple[int, bytes, Sort], ...] = (
     (0, b"MATLAB ", Sort("a MATLAB file", f"load it by scipy.io.loadmat or h5py, and {_ARRAYS}")),
@@ -39,8 +41,6 @@ _MAGIC: tuple[tuple[int, bytes, Sort], ...] = (
     (344, b"ni1\0", Sort("a NIfTI header", _ARRAYS)),
     (4, b"n+2\0\r\n\x1a\n", Sort("a NIfTI volume", _ARRAYS)),
     (128, b"DICM", Sort("a DICOM file", "write it as a PNG of 8 or 16 bits")),
-    (16, b"\xde\xc0\xef\xbe", Sort("an LMDB database", _CONVERT)),
-    (0, b"ARROW1\0\0", Sort("an Arrow file", "write it as Parquet")),
     (0, b"7z\xbc\xaf\x27\x1c", Sort("a 7z archive", _UNPACK)),
     (0, b"Rar!\x1a\x07", Sort("a RAR archive", _UNPACK)),
     (0, b"\x28\xb5\x2f\xfd", Sort("packed by Zstandard", _UNPACK)),
@@ -63,13 +63,25 @@ _HINTS = {
 }
 
 
+def is_arrow(entry: Entry) -> bool:
+    """Return whether a file is a table of Arrow: one that says so, or a stream that is called so.
+
+    Those that `datasets` keeps for itself, such as results of `map`, are not meant.
+    """
+    name = entry.path.rpartition("/")[2]
+    if name.startswith(("cache-", "indices")):
+        return False
+    stream = b"\xff\xff\xff\xff" if name.endswith(".arrow") else ARROW
+    return head_of(entry.blob, len(ARROW)).startswith((ARROW, stream))
+
+
 def foreign_sort(head: bytes) -> Sort | None:
     """Tell what a file is by its first `HEAD_BYTES` bytes, where it is of a known sort that is not read."""
     for offset, magic, sort in _MAGIC:
         if head.startswith(magic, offset):
             return sort
     if _PICKLED.match(head):
-        return _CIFAR if b"batch_label" in head or b"fine_labels" in head else _PICKLE
+        return _CIFAR if any(word in head for word in _CIFAR_WORDS) else _PICKLE
     return _TFRECORD if _is_tfrecord(head) else None
 
 

@@ -18,7 +18,8 @@ class SourceSpec:
     """What a user points at.
 
     Attributes:
-        spec: `digits`, a folder, a zip, tar or Parquet file, a URL of one of these, or a Hugging Face dataset's name.
+        spec: `digits`, a folder, a zip or tar, a file of Parquet, NumPy, LMDB or pixels in CSV, a URL of one of these,
+            or a Hugging Face dataset's name.
         kind: one of `KINDS`; `auto` tells it by what is found.
         labels: a CSV or JSON file of labels for a folder of images, or `none`: subfolders are classes whatever file of
             labels lies there; without it a well-known one is looked for.

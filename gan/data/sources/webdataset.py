@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
@@ -13,6 +14,7 @@ from gan.data.pixels.decode import SUFFIXES, is_image_name
 from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName, cut
 from gan.data.sources.folder import ImageFiles, Item
 from gan.data.sources.labels.classes import declared_classes, found_classes, refuse_too_many
+from gan.data.sources.main_image import Choice, choose
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
 
@@ -22,19 +24,29 @@ SECOND_IMAGE = "a second image in its sample"
 BROKEN_LABEL = "broken label"
 _LABEL_KEYS = ("label", "class", "cls", "target", "category")
 _MAX_LABEL_BYTES = 2**16
+_NEARLY_LABELS = ("label", "labels", "class", "target")  # not read, but a sign of samples
+_LISTED = 6
 
 
 @dataclass
 class _Sample:
     images: list[Entry] = field(default_factory=list)
     labels: list[Entry] = field(default_factory=list)
+    others: list[Entry] = field(default_factory=list)
+
+
+class _Tar(NamedTuple):
+    name: str
+    tree: Tree
+    split: SplitName | None
+    samples: dict[str, _Sample]
 
 
 class WebDatasetSource:
     """The samples of tars as WebDataset has them, in the order of the tars and of their members' names.
 
     A sample's label is the text of its `.cls` member, else what its `.json` member has under `label`, `class`, `cls`,
-    `target` or `category`.
+    `target` or `category`. Of several images in a sample one is meant; masks, depths and the like are left out.
 
     Args:
         trees: one for each tar.
@@ -44,11 +56,10 @@ class WebDatasetSource:
         class_names: of labels that are numbers from 0; None takes the labels for the names.
 
     Raises:
-        DatasetError: there is no image, or labels are no classes.
+        DatasetError: there is no image, it is not plain which of several is meant, or labels are no classes.
     """
 
     kind: SourceKind = "webdataset"
-    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -66,13 +77,20 @@ class WebDatasetSource:
         order = sorted(
             zip(trees, _names(trees), strict=True), key=lambda pair: (splits.get(pair[1]) == "test", pair[1])
         )
-        found = [each for tree, tar in order for each in _items(tree, tar, splits.get(tar), use_labels)]
+        tars = [_Tar(tar, tree, splits.get(tar), _samples(tree)) for tree, tar in order]
+        choice = choose(([_ending(image) for image in each.images] for each in _all(tars)), name)
+        found = [each for tar in tars for each in _items(tar, choice, use_labels)]
         if not any(item.blob for item, _ in found):
             raise DatasetError(
                 f"no image was found in the tars of {name}: give tars with members that end in "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
         self.class_names, self._items = _labelled(found, name, class_names)
+        self.notes: tuple[str, ...] = (
+            *(note for tree in trees for note in tree.notes),
+            *_left_out(tars, choice),
+            *(_unused(tars) if use_labels and not self.class_names else ()),
+        )
 
     def __len__(self) -> int:
         """Return the number of images, readable or not, and of samples without one."""
@@ -96,13 +114,22 @@ def is_webdataset(tree: Tree) -> bool:
     numbers = {_key(entry.path) for entry in tree.entries if _is(entry, "cls")}
     objects = {_key(entry.path) for entry in tree.entries if _is(entry, "json")}
     one_folder = len({key.rpartition("/")[0] for key in images}) == 1
-    known = numbers | objects if one_folder else numbers
+    texts = {_key(entry.path) for entry in tree.entries if any(_is(entry, each) for each in _NEARLY_LABELS)}
+    known = numbers | objects | texts if one_folder else numbers
     return 2 * sum(key in known for key in images) > len(images)
 
 
 def _key(path: str) -> str:
     folder, slash, base = path.rpartition("/")
     return folder + slash + base.split(".", 1)[0]
+
+
+def _ending(entry: Entry) -> str:
+    return entry.path.rpartition("/")[2].partition(".")[2].lower()
+
+
+def _all(tars: Sequence[_Tar]) -> Iterator[_Sample]:
+    return (sample for tar in tars for sample in tar.samples.values())
 
 
 def _is(entry: Entry, suffix: str) -> bool:
@@ -128,23 +155,26 @@ def _splits(trees: Sequence[Tree]) -> dict[str, SplitName]:
     return {}
 
 
-def _items(tree: Tree, tar: str, split: SplitName | None, use_labels: bool) -> Iterator[tuple[Item, str | None]]:
+def _items(tar: _Tar, choice: Choice, use_labels: bool) -> Iterator[tuple[Item, str | None]]:
     """Yield each record to be, and its label as text: None where it has none."""
+    name, tree, split, samples = tar
     rejected = {_key(reject.path) for reject in tree.rejects}
-    for key, sample in _samples(tree).items():
-        if sample.images:
-            image, *others = (Item(f"{tar}/{entry.path}", UNLABELLED, split, entry.blob) for entry in sample.images)
+    for key, sample in samples.items():
+        if any(_ending(entry) not in choice.companions for entry in sample.images):
+            main, *more = sorted(sample.images, key=lambda entry: choice.order(_ending(entry)))
+            image = Item(f"{name}/{main.path}", UNLABELLED, split, main.blob)
             try:
                 yield image, _read_label(sample.labels) if use_labels else None
             except UnreadableError as error:
                 detail = f"{error.reason}, {error.detail}" if error.detail else error.reason
                 yield image._replace(blob=None, reason=BROKEN_LABEL, detail=detail), None
-            for other in others:
-                yield other._replace(blob=None, reason=SECOND_IMAGE), None
-        elif sample.labels and key not in rejected:  # whose image may be what was rejected
-            yield Item(f"{tar}/{sample.labels[0].path}", UNLABELLED, split, None, NO_IMAGE), None
+            for other in more:
+                if _ending(other) not in choice.companions:
+                    yield Item(f"{name}/{other.path}", UNLABELLED, split, None, SECOND_IMAGE), None
+        elif (rest := [*sample.labels, *sample.images]) and key not in rejected:  # whose image may be what was rejected
+            yield Item(f"{name}/{rest[0].path}", UNLABELLED, split, None, NO_IMAGE), None
     for reject in tree.rejects:
-        yield Item(f"{tar}/{reject.path}", UNLABELLED, split, None, reject.reason, reject.detail), None
+        yield Item(f"{name}/{reject.path}", UNLABELLED, split, None, reject.reason, reject.detail), None
 
 
 def _samples(tree: Tree) -> dict[str, _Sample]:
@@ -157,7 +187,41 @@ def _samples(tree: Tree) -> dict[str, _Sample]:
             sample.labels.insert(0, entry)
         elif _is(entry, "json"):
             sample.labels.append(entry)
+        else:
+            sample.others.append(entry)
     return samples
+
+
+def _left_out(tars: Sequence[_Tar], choice: Choice) -> list[str]:
+    """Say which images are left out because they belong to others."""
+    counts = Counter(_ending(entry) for sample in _all(tars) if len(sample.images) > 1 for entry in sample.images)
+    left = {ending: count for ending, count in sorted(counts.items()) if ending in choice.companions}
+    return [
+        f"{count:,} files that end in .{ending} are left out: they belong to others" for ending, count in left.items()
+    ]
+
+
+def _unused(tars: Sequence[_Tar]) -> list[str]:
+    """Say what the samples have that might be meant for labels, where nothing in them is read as one."""
+    others = Counter(_ending(entry) for sample in _all(tars) for entry in sample.others)
+    said = [f".{ending}" for ending, _ in others.most_common(_LISTED)]
+    described = next((member for sample in _all(tars) for member in sample.labels if _is(member, "json")), None)
+    if described:
+        said.append(f".json with {', '.join(_keys(described)) or 'no keys'}")
+    if not said:
+        return []
+    return [
+        f"the images have no labels: {'; '.join(said)} beside them hold none that is read, as a .cls member does or a "
+        f".json member under {', '.join(_LABEL_KEYS)}"
+    ]
+
+
+def _keys(member: Entry) -> list[str]:
+    try:
+        found: Any = json.loads(_text_of(member.blob))
+    except (UnreadableError, ValueError, RecursionError):
+        return []
+    return [str(key)[:40] for key in found][:_LISTED] if isinstance(found, dict) else []
 
 
 def _read_label(members: list[Entry]) -> str | None:
@@ -184,7 +248,7 @@ def _label_in(text: str) -> str | None:
     value = values[0] if values else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if value is None or type(value) is int:
+    if value is None or isinstance(value, int):
         return None if value is None else str(value)
     if not isinstance(value, str) or value.encode(errors="replace").decode() != value:
         raise UnreadableError("neither text nor a whole number")

@@ -8,12 +8,16 @@ from fuzzing.sources import (
     LOOSE,
     PACKED_IDX,
     SIDE,
+    arrays,
+    arrow_tables,
     cifar,
+    databases,
     files,
     ingested,
     label_files,
     packed_tars,
     pictures,
+    pixel_tables,
     place,
     shards,
     tables,
@@ -60,6 +64,31 @@ def idx_files(name, data, folder):
 def cifar_files(name, data, folder):
     ten = {"data_batch_1.bin": cifar(), "test_batch.bin": cifar()[: 4 * 3073]}
     ingested(folder, name, data, beside={"test.bin": cifar(2)[: 4 * 3074]} if name == "train.bin" else ten)
+
+
+@target(arrays)
+def numpy_arrays(name, data, folder):
+    ingested(folder, name, data)
+
+
+@target(pixel_tables)
+def pixel_table_bytes(name, data, folder):
+    ingested(folder, name, data)
+
+
+@target(pixel_tables, edits=(CELL_EDITS, edited_csv))
+def pixel_table_cells(name, data, folder):
+    ingested(folder, name, data)
+
+
+@target(arrow_tables)
+def arrow_bytes(name, data, folder):
+    ingested(folder, name, data)
+
+
+@target(databases)
+def lmdb_database(name, data, folder):
+    ingested(folder, name, data)
 
 
 @target(tables)

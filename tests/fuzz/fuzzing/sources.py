@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -152,6 +153,58 @@ def webdatasets():
     described = {name: data for name, data in members.items() if name.endswith("png")}
     described |= {f"{index:03d}.json": json.dumps({"label": f"class {index % 2}"}).encode() for index in range(COUNT)}
     return {"set.tar": tarred(contents=members), "described.tar": tarred(contents=described)}
+
+
+def arrays():
+    """Images and labels in NumPy's files: stored, packed, of floats in Fortran's order, and alone."""
+    labels = np.arange(COUNT) % 2
+    rows = {"images": PIXELS, "labels": labels}
+    floats = {"x": np.asfortranarray(PIXELS / 255), "y": np.eye(2)[labels], "names": np.array(["cat", "dog"])}
+    found = {}
+    for name, save, values in (
+        ("stored.npz", np.savez, rows),
+        ("packed.npz", np.savez_compressed, rows),
+        ("floats.npz", np.savez, floats),
+    ):
+        out = io.BytesIO()
+        save(out, **values)
+        found[name] = out.getvalue()
+    out = io.BytesIO()
+    np.save(out, PIXELS)
+    return found | {"images.npy": out.getvalue()}
+
+
+def pixel_tables():
+    """Grey images as rows of numbers: a column for each pixel, and all pixels in one."""
+    rows = [image[..., 0].ravel().tolist() for image in PIXELS]
+    header = ["label", *(f"pixel{index}" for index in range(SIDE * SIDE))]
+    wide = [header, *([index % 2, *row] for index, row in enumerate(rows))]
+    lines = [f"{index % 2},{' '.join(map(str, row))},Training\n" for index, row in enumerate(rows)]
+    return {
+        "wide.csv": "".join(",".join(map(str, row)) + "\n" for row in wide).encode(),
+        "narrow.csv": "".join(["emotion,pixels,Usage\n", *lines]).encode(),
+    }
+
+
+def arrow_tables():
+    table = pa.table({"image": pa.array(list(files().values()), pa.binary()), "label": ["cat", "dog"] * (COUNT // 2)})
+    found = {}
+    for name, make in (("stream.arrow", pa.ipc.new_stream), ("file.arrow", pa.ipc.new_file)):
+        out = io.BytesIO()
+        with make(out, table.schema) as writer:
+            writer.write_table(table, max_chunksize=5)
+        found[name] = out.getvalue()
+    return found
+
+
+def databases():
+    """An LMDB database with values in a page and one that takes several."""
+    with tempfile.TemporaryDirectory() as folder:
+        with lmdb.open(folder, map_size=2**24) as made, made.begin(write=True) as writing:
+            for name, data in files().items():
+                writing.put(name.encode(), data)
+            writing.put(b"text", b"no image" * 1500)
+        return {"data.mdb": Path(folder, "data.mdb").read_bytes()}
 
 
 LOOSE = {f"{index:02d}.png": data for index, data in enumerate(files().values())}

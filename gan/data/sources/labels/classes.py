@@ -36,7 +36,7 @@ def found_classes(labels: Collection[str], where: str) -> Classes:
     """Return the classes that labels make: in numeric order where every label is a whole number, else sorted as text.
 
     Args:
-        labels: each different label; nothing and -1 are none.
+        labels: each different label; nothing, NaN and -1 are none.
         where: what holds them, for messages.
 
     Raises:
@@ -48,14 +48,22 @@ def found_classes(labels: Collection[str], where: str) -> Classes:
             raise DatasetError(f"{where} holds {label[:60]!r} and so on, a text and no class: give other labels")
         if _FRACTION.fullmatch(label):
             raise DatasetError(f"{where} holds {label!r}, which is no class: write whole numbers or names")
-    if all(not label or _WHOLE.fullmatch(label) for label in labels):
-        numbers = {label: int(label) for label in labels if label}
+    nothing = {label for label in labels if is_nothing(label)}
+    if all(_WHOLE.fullmatch(label) for label in labels if label not in nothing):
+        numbers = {label: int(label) for label in labels if label not in nothing}
         order = {number: index for index, number in enumerate(sorted({each for each in numbers.values() if each >= 0}))}
         order[-1] = UNLABELLED
         index = {label: order[number] for label, number in numbers.items() if number in order}
-        return Classes(tuple(str(number) for number in order if number >= 0), index | {"": UNLABELLED})
-    names = tuple(sorted(set(labels) - {"", "-1"}))
-    return Classes(names, {name: index for index, name in enumerate(names)} | {"": UNLABELLED, "-1": UNLABELLED})
+        none = dict.fromkeys(nothing | {""}, UNLABELLED)
+        return Classes(tuple(str(number) for number in order if number >= 0), index | none)
+    names = tuple(sorted(set(labels) - nothing - {"-1"}))
+    none = dict.fromkeys(nothing | {"", "-1"}, UNLABELLED)
+    return Classes(names, {name: index for index, name in enumerate(names)} | none)
+
+
+def is_nothing(label: str) -> bool:
+    """Return whether a label is what tables write where there is none: nothing, or pandas' NaN."""
+    return label in {"", "nan", "NaN"}
 
 
 def refuse_too_many(labels: Collection[str], where: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gan.data.sources.labels.classes import is_nothing
 from gan.data.sources.labels.rows import MAX_DIGITS, read_rows, shown
 from gan.errors import DatasetError
 
@@ -120,4 +121,4 @@ def _class_of(where: str, label: str) -> int | str | None:
         return None if number == -1 else number
     if _FRACTION.fullmatch(label):
         raise DatasetError(f"{where}: the label {shown(label)} is no whole number: write that or a class name")
-    return label or None
+    return None if is_nothing(label) else label

@@ -74,8 +74,27 @@ def _find_image(schema: pa.Schema, features: dict[str, dict[str, Any]]) -> str:
         raise UnreadableError("several columns that may hold images", _cut(", ".join(possible)))
     chosen: list[str] = named or declared or possible
     if not chosen:
-        raise UnreadableError(NO_IMAGES, f"its columns are {_cut(', '.join(schema.names)) or 'none'}")
+        raise UnreadableError(NO_IMAGES, _why_none(schema))
     return chosen[0]
+
+
+def _why_none(schema: pa.Schema) -> str:
+    """Say what the column holds that is called as columns of images are, else which columns there are."""
+    for name in _by_name(schema.names, (*IMAGE_COLUMNS, "image_path", "path", "file_name", "pixels")):
+        kind = schema.types[schema.names.index(name)]
+        if words := _words_for(kind):
+            return f"{_cut(name)} is {_cut(str(kind))}, {words}"
+    return f"its columns are {_cut(', '.join(schema.names)) or 'none'}"
+
+
+def _words_for(kind: pa.DataType) -> str:
+    if is_text(kind):
+        return "so paths, addresses or base64"
+    if pa.types.is_struct(kind):
+        return "which has no bytes"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return "so several images in a row" if _has_bytes(kind.value_type) else "so lists of pixels"
+    return "so bytes of pixels" if pa.types.is_fixed_size_binary(kind) else ""
 
 
 def _has_bytes(kind: pa.DataType) -> bool:

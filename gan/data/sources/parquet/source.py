@@ -12,7 +12,7 @@ from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
 from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
 from gan.data.sources.labels.classes import Classes, declared_classes, found_classes, refuse_too_many
-from gan.data.sources.parquet.columns import Columns
+from gan.data.sources.parquet.columns import NO_IMAGES, Columns
 from gan.data.sources.parquet.cut import Stretch, cut_group, is_large
 from gan.data.sources.parquet.file import opened, read_columns, read_groups, read_labels
 from gan.data.sources.parquet.rows import Rows
@@ -114,7 +114,8 @@ def _open(entry: Entry, where: str, scratch: Path, use_labels: bool) -> _File:
                 first += group.rows
     except UnreadableError as error:
         detail = f"{error.reason}: {error.detail}" if error.detail else error.reason
-        raise DatasetError(f"{where} cannot be used ({detail}): fetch it again or leave it out") from None
+        instead = "give one with an encoded image in each row" if error.reason == NO_IMAGES else "fetch it again"
+        raise DatasetError(f"{where} cannot be used ({detail}): {instead} or leave it out") from None
     return _File(entry, columns, stretches)
 
 

@@ -164,11 +164,11 @@ def _classes(images: Sequence[_Images], names: Sequence[Array], where: str, scra
         return None
     for array in names:
         header = array.usable(where)
-        if header.dtype.kind in "US" and len(header.shape) == 1:
+        if header.dtype.kind in "US" and len(header.shape) == 1 and header.shape[0] <= MAX_CLASSES:
             rows = chunks(_values(array, in_tree(array.path, where), scratch), header, where)
             found = [as_text(name) for values in rows for name in values.tolist()]
             classes = declared_classes(found)
-            if len(set(found)) == len(found) <= MAX_CLASSES and texts <= set(classes.index):
+            if len(set(found)) == len(found) and texts <= set(classes.index):
                 return classes
     return found_classes(texts, f"the array of labels in {where}")
 

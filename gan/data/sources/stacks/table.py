@@ -140,4 +140,4 @@ def _as_sentence(where: str) -> Iterator[None]:
 def _label(text: str) -> str:
     text = text.strip()
     whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else "" if text.lower() == "nan" else text
+    return whole[1] if whole else text

@@ -33,14 +33,16 @@ _MOST_RUNS = 1000
 class _Table(NamedTuple):
     path: str
     pixels: Blob
-    side: int
+    shape: tuple[int, ...]
     codes: Codes
     labelled: bool
     runs: list[tuple[str, range]]  # word for a split, rows
 
 
 class TableSource:
-    """CSV files with columns `label, pixel0, …, pixel783`, or `emotion, pixels, Usage`: square grey images.
+    """CSV files with columns `label, pixel0, …, pixel783`, or `emotion, pixels, Usage`: square images.
+
+    They are grey, or have a column for each colour that is called so: `pixel0_r`, `pixel0_g` and so on.
 
     Args:
         tree: the files; other tables in it are left out.
@@ -48,7 +50,7 @@ class TableSource:
         use_labels: whether the column of labels is taken.
 
     Raises:
-        DatasetError: a table is broken, or holds other images than square grey ones.
+        DatasetError: a table is broken, or holds other images than squares.
         ResourcesError: the disk is too full.
     """
 
@@ -88,7 +90,7 @@ class TableSource:
             labels: list[int | str] = [UNLABELLED] * len(table.codes.of_images)
             if self._classes:
                 labels = table.codes.labels(self._classes)
-            place = (table.path, table.pixels, _BYTE.str, Layout((table.side, table.side)), self._scale)
+            place = (table.path, table.pixels, _BYTE.str, Layout(table.shape), self._scale)
             parts += cut_stack(*place, labels[run.start : run.stop], self._splits.get(word), run.start)
         return parts
 
@@ -104,12 +106,13 @@ def _open(entry: Entry, columns: PixelColumns, where: str, scratch: Path) -> _Ta
     pixels = write_pixels(file, entry.blob, columns, where, scratch)
     if not labels:
         raise DatasetError(f"{where} has no rows: fetch it again")
-    count = pixels.size // len(labels)
+    count = pixels.size // (len(labels) * columns.channels)
     side = math.isqrt(count)
-    if side * side * len(labels) != pixels.size:
+    if side * side * columns.channels * len(labels) != pixels.size:
         raise DatasetError(f"{where} has rows of {count:,} pixels, which are no square: give image files")
     word = take_apart(entry.path).split
-    return _Table(entry.path, pixels, side, text_codes(labels), bool(columns.label), _cut(usages, word, where))
+    shape = (side, side, 3) if columns.channels == 3 else (side, side)
+    return _Table(entry.path, pixels, shape, text_codes(labels), bool(columns.label), _cut(usages, word, where))
 
 
 def _cut(usages: list[str], word: str, where: str) -> list[tuple[str, range]]:
@@ -126,7 +129,7 @@ def _cut(usages: list[str], word: str, where: str) -> list[tuple[str, range]]:
 
 
 def _range(table: _Table, where: str) -> tuple[float, float]:
-    header = Header(_BYTE, (len(table.codes.of_images), table.side, table.side), False, 0)
+    header = Header(_BYTE, (len(table.codes.of_images), *table.shape), False, 0)
     return value_range(table.pixels, header, in_tree(table.path, where))
 
 

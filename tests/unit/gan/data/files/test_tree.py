@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan.data.files.blob import read_blob
-from gan.data.files.tree import folder_tree, is_hidden, printable
+from gan.data.files.tree import folder_tree, in_tree, is_hidden, printable
 from gan.data.records import Reject
 
 
@@ -90,3 +90,9 @@ def test_hidden_parts(path, hidden):
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
     with pytest.raises(OSError, match="nothing"):
         folder_tree(tmp_path / "nothing")
+
+
+def test_a_file_of_a_tree_is_called_by_both_and_the_only_one_once():
+    assert in_tree("a/b.npy", "set.zip") == "a/b.npy in set.zip"
+    assert in_tree("b.npy", "/data/b.npy") == "/data/b.npy"
+    assert in_tree("a\x1b.npy", "set.zip") == r"a\x1b.npy in set.zip"

@@ -262,3 +262,65 @@ def test_any_label_gives_a_class_a_reject_or_an_explanation(tmp_path, cls, text)
     except DatasetError as error:
         explanation = str(error)
     assert "\n" not in explanation
+
+
+@pytest.mark.parametrize("beside", ["depth.png", "seg.png", "a.mask.png", "png"])
+def test_masks_and_depths_are_left_out_and_are_no_rejects(tmp_path, beside):
+    members = {}
+    for index in range(4):
+        members |= {f"{index}.jpg": png(index), f"{index}.{beside}": png(99), f"{index}.cls": b"%d" % (index % 2)}
+    source = make(tmp_path, shard=members)
+    assert source.notes == (f"4 files that end in .{beside} are left out: they belong to others",)
+    for index, record in enumerate(records(source)):
+        assert same(record, index, f"shard/{index}.jpg", index % 2)
+
+
+def test_a_sample_with_a_companion_alone_has_no_image(tmp_path):
+    members = {f"{index}.{ending}": png(index) for index in range(3) for ending in ("jpg", "mask.png")}
+    found = records(make(tmp_path, shard=members | {"9.mask.png": png(9)}))
+    assert [type(record) for record in found] == [SourceImage] * 3 + [Reject]
+    assert str(found[3]) == "shard/9.mask.png: no image in its sample"
+
+
+def test_images_of_samples_that_nothing_tells_apart_are_asked_about(tmp_path):
+    members = {f"{index}.{ending}": png(index) for index in range(3) for ending in ("left.jpg", "right.jpg")}
+    with pytest.raises(DatasetError, match=r"the samples of set have several images each \(left\.jpg, right\.jpg\)"):
+        make(tmp_path, shard=members)
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ({"label": b"1"}, ".label"),
+        ({"txt": b"a cat", "label": b"1"}, ".label; .txt"),
+        ({"json": b'{"annotations": {"label": 1}, "url": "x"}'}, ".json with annotations, url"),
+        ({"json": b"[1]"}, ".json with no keys"),
+    ],
+)
+def test_what_might_be_meant_for_labels_and_is_not_read_is_named(tmp_path, beside, said):
+    members = {f"{index}.jpg": png(index) for index in range(3)}
+    members |= {f"{index}.{ending}": data for index in range(3) for ending, data in beside.items()}
+    source = make(tmp_path, shard=members)
+    assert source.class_names == ()
+    (note,) = source.notes
+    assert note.startswith(f"the images have no labels: {said} beside them hold none that is read")
+    trees = [tar_tree(tmp_path / "shard.tar", "shard.tar")]
+    assert is_webdataset(trees[0])
+    assert WebDatasetSource(trees, "set", WHITE, use_labels=False).notes == ()
+
+
+def test_labels_of_json_that_are_true_or_false_are_classes(tmp_path):
+    members = {f"{index}.jpg": png(index) for index in range(2)}
+    members |= {"0.json": b'{"label": true}', "1.json": b'{"label": false}'}
+    assert make(tmp_path, shard=members).class_names == ("False", "True")
+
+
+def test_a_member_whose_name_comes_twice_is_noted(tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name, data in (("a.png", png(0)), ("a.cls", b"1"), ("a.png", png(1))):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    source = WebDatasetSource([tar_tree(tmp_path / "a.tar", "a.tar")], "set", WHITE)
+    assert source.notes == ("1 files in a.tar have the name of a later one, which is taken in their place",)
+    assert same(records(source)[0], 1, "a/a.png", 0)

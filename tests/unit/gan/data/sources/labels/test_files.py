@@ -124,7 +124,7 @@ def test_one_text_makes_all_classes_text():
     }
 
 
-@pytest.mark.parametrize("label", ["", "  ", "-1", "-1.0"])
+@pytest.mark.parametrize("label", ["", "  ", "-1", "-1.0", "nan", " NaN"])
 @pytest.mark.parametrize("other", ["7", "cat"])
 def test_no_label_is_minus_one(label, other):
     parsed = parse_labels("labels.csv", f"file,label\na,{label}\nb,{other}\n".encode())
@@ -356,7 +356,9 @@ PARTS = st.text(CHARACTERS | st.sampled_from(",;\t\"' \n\r\u2028"), min_size=1).
     lambda part: not {"/", "\\", ":"} & set(part) and part not in {".", "..", "labels"} and part.strip()
 )
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
-TEXTS = PARTS.map(str.strip).filter(lambda text: not text.lstrip("+-")[:1].isdigit() and text[0] not in ".+-")
+TEXTS = PARTS.map(str.strip).filter(
+    lambda text: not text.lstrip("+-")[:1].isdigit() and text[0] not in ".+-" and text not in {"nan", "NaN"}
+)
 NUMBERS = st.integers(0, 10**17)
 
 

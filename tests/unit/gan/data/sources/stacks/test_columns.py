@@ -41,6 +41,17 @@ def test_pixels_are_put_in_order_and_other_columns_named():
     assert found.others == ("id", "source")
 
 
+@pytest.mark.parametrize("form", ["pixel{0}_{1}", "{1}{0}", "px{0}{1}", "{1}_{0}"])
+@pytest.mark.parametrize("planar", [False, True])
+def test_colours_that_are_called_so_are_put_in_their_place(form, planar):
+    places = [(index, colour) for index in range(1, 65) for colour in "rgb"]
+    if planar:
+        places.sort(key=lambda place: "rgb".index(place[1]))
+    found = find_columns(header(["label", *(form.format(*place) for place in places)]))
+    assert (found.side, found.channels) == (8, 3)
+    assert found.pixels == tuple(form.format(index, colour) for index in range(1, 65) for colour in "rgb")
+
+
 def test_pixels_may_stand_as_text_in_one_column():
     found = find_columns(b"emotion,pixels,Usage\r\n0,1 2,Training\r\n")
     assert (found.pixels, found.side, found.label, found.usage) == (("pixels",), 0, "emotion", "Usage")
@@ -70,6 +81,12 @@ def test_other_tables_and_files_are_none(head):
         (numbered("pixel{}", 3 * 64), "may be those of a square in three colours, in an order that it does not say"),
         (numbered("pixel{}", 65), "its 65 pixels are those of no square"),
         (numbered("pixel{}", 257 * 257), "are those of no square of at most 256"),
+        (
+            [f"{row}x{column}" for row in range(4) for column in range(16)],
+            "images are of 4x16 pixels and so no squares",
+        ),
+        (["7", *["0"] * 64], "its first line holds numbers and no names: write label,pixel0,pixel1 and so on above it"),
+        (["7", "0", *numbered("0.{}", 63, 1)], "its first line holds numbers and no names"),
         (["label", "label", *numbered("pixel{}")], "two of its columns have one name"),
     ],
 )

@@ -7,6 +7,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gan.data.files import archive
 from gan.data.records import PART_IMAGES, Reject, read_all
@@ -235,6 +237,11 @@ def test_images_beside_arrays_stay_a_folder_of_images(tmp_path):
         Image.fromarray(image).save(tmp_path / "set" / f"{index:02d}.png")
         np.save(tmp_path / "set" / f"{index:02d}.npy", image)
     assert opened(tmp_path / "set", tmp_path).kind == "folder"
+    for index in range(COUNT):
+        (tmp_path / "set" / f"{index:02d}.npy").unlink()
+    np.save(tmp_path / "set" / "images.npy", IMAGES)
+    assert opened(tmp_path / "set", tmp_path).kind == "folder"
+    assert same(of(opened(tmp_path / "set", tmp_path, kind="numpy")), IMAGES)
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -280,6 +287,25 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "HARMLESS_BYTES", 1000)
     with pytest.raises(DatasetError, match="decompression bomb"):
         opened(path, tmp_path)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    packed=st.booleans(),
+    places=st.lists(st.tuples(st.integers(0, 10**5), st.integers(0, 255)), max_size=5),
+    cut=st.integers(0, 400),
+)
+def test_damaged_archives_are_images_or_a_sentence(tmp_path, packed, places, cut):
+    save = np.savez_compressed if packed else np.savez
+    data = bytearray(saved(tmp_path, save, name="good.npz", images=IMAGES, labels=LABELS).read_bytes())
+    for place, value in places:
+        data[place % len(data)] = value
+    (tmp_path / "bad.npz").write_bytes(data[: len(data) - cut] if cut > 300 else data)
+    try:
+        records = of(opened(tmp_path / "bad.npz", tmp_path))
+    except DatasetError as error:
+        records, sentence = [], str(error)
+    assert records or sentence.isprintable()
 
 
 def test_nothing_is_ever_unpickled(tmp_path):

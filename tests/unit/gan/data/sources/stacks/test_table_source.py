@@ -74,6 +74,15 @@ def test_kaggle_s_test_table_without_labels_is_left_out_and_counted(tmp_path):
     assert same(of(source), IMAGES, LABELS)
 
 
+def test_colours_that_are_called_so(tmp_path):
+    images = np.random.default_rng(7).integers(0, 256, (COUNT, 4, 4, 3), np.uint8)
+    names = ["label", *(f"{colour}{index}" for colour in "rgb" for index in range(16))]
+    rows = [names, *([0, *image.reshape(16, 3).T.ravel()] for image in images)]
+    data = "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
+    records = of(opened(place(tmp_path / "set", a=data), tmp_path))
+    assert np.array_equal(np.stack([record.pixels for record in records]), images)
+
+
 def test_two_tables_with_labels_are_a_split(tmp_path):
     files = {"sign_mnist_train": table(IMAGES, LABELS), "sign_mnist_test": table(IMAGES[:5] ^ 1, LABELS[:5])}
     records = of(opened(place(tmp_path / "set", **files), tmp_path))
