@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gan.configuration.config import Config
+from gan.configuration.config import Config, EvaluationConfig
 from gan.configuration.provenance import Configuration
 from gan.errors import DatasetError
 from gan.evaluation.real import RealFeatures, RealImages
@@ -19,12 +19,13 @@ from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
 from tasks.generate.asked import asked_quotas
 from tasks.generate.here import Here
-from tasks.generate.judging import Judge
+from tasks.generate.judging import Counting, Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
 from tasks.generate.on_ray import OnRay
 from tasks.generate.packed import Drawer
+from tasks.generate.realistic import Realistic, realistic
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
@@ -77,6 +78,7 @@ def make_release(
     content, file = read_program(settings, model)
     content = truncated(settings, model, content, config.release.truncation)
     program = load_program_bytes(content, file)
+    judge = _judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), reporter, on_warning)
     reporter.begin("generating", sum(quotas))
     return build_release(
         settings,
@@ -90,7 +92,7 @@ def make_release(
         seed=wanted.seed,
         quotas=quotas,
         proof=Proof(release_marks(model, wanted.name), origin, key),
-        judge=_judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), reporter, on_warning),
+        judge=judge,
         drawer=_drawer(settings, content, file, wanted.workers, on_warning),
         on_progress=reporter,
         on_warning=on_warning,
@@ -109,35 +111,50 @@ def _judge(
     on_warning: Say,
 ) -> Judge:
     wanted, notes, real = config.release, list[str](), None
-    if wanted.reject_copies or wanted.reject_duplicates or wanted.check_images:
+    least = wanted.min_realism
+    if wanted.reject_copies or wanted.reject_duplicates or wanted.check_images or least is not None:
         try:
             real = dataset_version(settings, model.dataset_md5, model.class_names)
         except DatasetError as error:
+            if least is not None:
+                raise DatasetError(f"release.min_realism is {least:g}, which asks for real images: {error}") from None
             notes.append(f"the images were not held against those that were trained on: {error}")
             on_warning(notes[0])
     labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
     seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
     first = np.concatenate(list(draw(program, seeds, labels)))
-    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels)
-    if selecting.copies_stay:
-        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
-    features = partial(_features, settings, config, evaluation, on_warning)
+    protocol = evaluation.protocol
+    same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
+    measuring = config.evaluation.model_copy(update=same)
+    features = cache(partial(_features, settings, measuring, on_warning))
 
     def counting(what: str, total: int) -> Callable[[int], None]:
         reporter.begin(what, total)
         return reporter
 
+    hold = None
+    if real is not None and least is not None:
+        hold = partial(_hold, settings, measuring, real, least, features, counting)
+    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
+    if selecting.copies_stay:
+        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
 
 
-def _features(
-    settings: Settings, config: Config, evaluation: Evaluation, on_warning: Say, real: RealImages
-) -> RealFeatures:
-    """Open the network of the registered evaluation, under its protocol."""
-    protocol = evaluation.protocol
-    same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
-    extraction = open_extraction(settings, config.evaluation.model_copy(update=same), on_warning=on_warning)
-    return RealFeatures(real, extraction, settings.cache_dir, protocol.seed)
+def _hold(
+    settings: Settings,
+    config: EvaluationConfig,
+    real: RealImages,
+    least: float,
+    features: Callable[[RealImages], RealFeatures],
+    counting: Counting,
+) -> Realistic:
+    return realistic(settings, config, features(real), least, counting)
+
+
+def _features(settings: Settings, config: EvaluationConfig, on_warning: Say, real: RealImages) -> RealFeatures:
+    extraction = open_extraction(settings, config, on_warning=on_warning)
+    return RealFeatures(real, extraction, settings.cache_dir, config.seed)
 
 
 def _drawer(settings: Settings, content: bytes, file: str, workers: int | None, on_warning: Say) -> Drawer:

@@ -1,4 +1,4 @@
-"""What a release is selected by: no copies of training images, nothing that it or an earlier release holds already."""
+"""What a release is selected by: no copies of real images, none unlike them, nothing that a release holds already."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,8 @@ from gan.release.duplicates import Duplicates, find_duplicates, near_threshold
 from gan.release.fingerprints import Fingerprints
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
-from gan.release.selection import Look
+from gan.release.selection import Look, Looks
+from tasks.generate.realistic import Realistic
 from tasks.runtime.settings import Settings
 
 Packed = npt.NDArray[np.uint8]
@@ -57,6 +58,7 @@ def select(
     count: int,
     first: Images,
     labels: Rows,
+    open_realistic: Callable[[], Realistic] | None = None,
 ) -> Selecting:
     """Return what the images of a release are chosen by.
 
@@ -68,6 +70,7 @@ def select(
         count: its images.
         first: some images [n, H, W, C] uint8 that the model draws, by which it is told whether it copies.
         labels: [n] int64 of these.
+        open_realistic: makes what holds images against real ones; None where nobody asks for realism.
     """
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
@@ -75,8 +78,11 @@ def select(
         held_out = _pixels(holdout) if holdout is not None else None
         look = CopyLook(_pixels(training), held_out, scores=count <= _MOST_SCORED)
     stay = look is not None and not copies_among(look, first, labels).passed
-    if not config.reject_duplicates or stay:
-        return Selecting(_selection(None if stay else look, {}), look, stay)
+    if stay:
+        return Selecting(Selection(), look, stay)
+    realistic = open_realistic() if open_realistic else None
+    if not config.reject_duplicates:
+        return Selecting(_selection(look, realistic, {}), look)
     side = Fingerprints.of(first[:1]).pictures.shape[1:]
     folder = settings.state_dir / "fingerprints"
     earlier = {path.stem: Fingerprints.read(path) for path in sorted(folder.glob("*.npz")) if path.stem != name}
@@ -89,9 +95,9 @@ def select(
 
     described = {"duplicates": {"distance": threshold, "earlier_releases": sorted(earlier)}}
     return Selecting(
-        _selection(look, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
+        _selection(look, realistic, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
         look,
-        stay,
+        False,
         find,
         lambda packed: _keep(folder / f"{name}.npz", unpack(packed, side)),
     )
@@ -117,12 +123,16 @@ def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
     return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
 
 
-def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> Selection:
+def _selection(look: CopyLook | None, realistic: Realistic | None, described: dict[str, Any], **by: Any) -> Selection:
+    make: list[Callable[[], Look]] = []
     if look is not None:
         found = look.thresholds
         described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
-    make_look: Callable[[], Look] | None = None if look is None else lambda: look
-    return Selection(described=described, make_look=make_look, **by)
+        make.append(lambda: look)
+    if realistic is not None:  # last, for it costs most
+        described = described | {"realism": realistic.described}
+        make.append(realistic)
+    return Selection(described, (lambda: Looks([each() for each in make])) if make else None, **by)
 
 
 def _pixels(split: Resident) -> Images:
