@@ -133,8 +133,8 @@ def _judge(
     hold = None
     if real is not None and least is not None:
         hold = partial(_hold, settings, measuring, real, least, features, counting)
-    looked_at = {"first": probe.images, "labels": probe.labels}
-    selecting = select(settings, wanted, real, name=name, count=count, open_realistic=hold, **looked_at)
+    first, labels = probe.images, probe.labels
+    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
     if selecting.copies_stay:
         on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
