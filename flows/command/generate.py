@@ -121,10 +121,7 @@ def generate(
     from flows.configure import quota_overrides, release_overrides, require_resolvable, resolve_own
 
     others = {"format": format, "shard_images": shard_images, "truncation": truncation, "keep_last": keep_last}
-    changes = [
-        *overrides,
-        *release_overrides(n=n, balance=balance, fill=fill, **others),
-    ]
+    changes = [*overrides, *release_overrides(n=n, balance=balance, fill=fill, **others)]
     require_resolvable(preset, changes)
     _require_pushable(push_to_hub, public)
     settings = begin()

@@ -45,6 +45,11 @@ class ReleaseConfig(Frozen):
     )
     reject_copies: bool = Field(True, description="draw what is a copy of a training image, or nearly one, again")
     reject_duplicates: bool = Field(True, description="draw what repeats an image of this or an earlier release again")
+    min_realism: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="draw what has less realism again, by the network of evaluations; 1 is inside the manifold of real "
+        "images",
+    )
     check_images: Annotated[int, Field(ge=0, le=10**6)] = Field(
         1000, description="images that are scored and audited before a release is published; 0: none is"
     )

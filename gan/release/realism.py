@@ -1,13 +1,15 @@
 """Images that lie outside what real images are like: rejected where somebody asks for it, at a cost in variety."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from gan.metrics.features import FeatureExtractor
 from gan.metrics.neighbours import nearest
 from gan.release.selection import Images, Labels, Verdicts
 
@@ -41,13 +43,21 @@ class RealManifold:
         The larger half of the balls is left out, as the paper does: an outlier's ball makes everything realistic.
 
         Raises:
-            ValueError: k is not from 1 to N - 1, or the features are not finite.
+            ValueError: k is not from 1 to N - 1, the features are not finite, or most of them are equal.
         """
         distances, _ = nearest(real, real, k, exclude_self=True, device=device)
         radii = distances[:, -1].astype(np.float64)
         taken = np.flatnonzero((radii <= np.median(radii)) & (radii > 0))
+        if not len(taken):
+            raise ValueError("half of the images or more are equal")
         mean: Array = real.mean(axis=0, dtype=np.float64)
         return cls(real[taken] - mean, radii[taken], mean, device)
+
+    @cached_property
+    def _balls(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Centres, their squares and one over the radii, where distances are taken."""
+        centres, inverse = (torch.from_numpy(each).to(self.device) for each in (self.centres, 1.0 / self.radii))
+        return centres, centres.square().sum(dim=1), inverse
 
     def realism(self, features: Features) -> Array:
         """Return the realism [n] of features [n, D]: the largest ratio of a ball's radius to its centre's distance.
@@ -62,8 +72,7 @@ class RealManifold:
         """
         if features.ndim != 2 or features.shape[1] != self.centres.shape[1]:
             raise ValueError(f"features are {features.shape}, expected [n, {self.centres.shape[1]}]")
-        centres, inverse = (torch.from_numpy(each).to(self.device) for each in (self.centres, 1.0 / self.radii))
-        squares, found = centres.square().sum(dim=1), np.empty(len(features))
+        (centres, squares, inverse), found = self._balls, np.empty(len(features))
         for start in range(0, len(features), _ROWS):
             block = torch.from_numpy(features[start : start + _ROWS] - self.mean).to(self.device)
             # in float64, centred: of a copy nothing but rounding is left, which is as good as 0
@@ -75,37 +84,28 @@ class RealManifold:
         return result
 
 
-def realism_threshold(real: Features, held_out: Features, share: float, *, k: int = 3) -> float:
-    """Return the realism below which a share of real images falls that the manifold has not seen.
-
-    Args:
-        real: [N, D], of which the manifold is made.
-        held_out: [H, D], other real images.
-        share: of real images that would be rejected, in (0, 0.5].
-        k: of the manifold.
-
-    Raises:
-        ValueError: share is out of range, there are fewer than 1 / share held out images, or as `RealManifold` does.
-    """
-    if not 0.0 < share <= 0.5 or len(held_out) * share < 1.0:
-        raise ValueError(f"share = {share} of {len(held_out)} held out images is less than one, or not in (0, 0.5]")
-    return float(np.quantile(RealManifold.of(real, k=k).realism(held_out), share, method="lower"))
-
-
 class RealismLook:
     """Rejects images whose realism lies below a threshold.
 
+    How a network and products add up may depend on how many images they are given, and at the threshold the last bit
+    decides. So images pass the network in batches of one size, filled up, and each is compared by itself. Where a
+    batch is one image, as on a CPU, a verdict depends on that image alone, on processors of one kind with the same
+    software; where it is more, as on a GPU, as far as the place in the batch makes no difference.
+
     Args:
         manifold: of real images.
-        threshold: of `realism_threshold`: it says what share of real images would be rejected.
-        features: gives the features [n, D] of images [n, H, W, C] uint8, of the same network as the manifold's.
+        least: realism that an image has to have.
+        extractor: of the features that the manifold is made of.
     """
 
     reasons = (UNREALISTIC,)
 
-    def __init__(self, manifold: RealManifold, threshold: float, features: Callable[[Images], Features]) -> None:
-        self.manifold, self.threshold, self.features = manifold, threshold, features
+    def __init__(self, manifold: RealManifold, least: float, extractor: FeatureExtractor) -> None:
+        self.manifold, self.least, self.extractor = manifold, least, extractor
 
     def __call__(self, images: Images, labels: Labels) -> Verdicts:
         """As `Look`."""
-        return (self.manifold.realism(self.features(images)) < self.threshold).astype(np.int64)
+        filling = np.repeat(images[:1], -len(images) % self.extractor.batch_size, axis=0)
+        features = self.extractor.extract([images, filling])[: len(images)]
+        realism = np.concatenate([self.manifold.realism(each[np.newaxis]) for each in features])
+        return (realism < self.least).astype(np.int64)

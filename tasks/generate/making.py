@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 
-from gan.configuration.config import Config
+from gan.configuration.config import Config, EvaluationConfig
 from gan.configuration.provenance import Configuration
 from gan.errors import DatasetError
 from gan.evaluation.real import RealFeatures, RealImages
@@ -18,10 +18,11 @@ from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
 from tasks.generate.asked import asked_quotas
 from tasks.generate.drawing import Probe, choose_precision, find_drawer
-from tasks.generate.judging import Judge
+from tasks.generate.judging import Counting, Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
+from tasks.generate.realistic import Realistic, realistic
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
@@ -111,21 +112,31 @@ def _judge(
     on_warning: Say,
 ) -> Judge:
     wanted, notes, real = config.release, list[str](), None
-    if wanted.reject_copies or wanted.reject_duplicates or wanted.check_images:
+    least = wanted.min_realism
+    if wanted.reject_copies or wanted.reject_duplicates or wanted.check_images or least is not None:
         try:
             real = dataset_version(settings, model.dataset_md5, model.class_names)
         except DatasetError as error:
+            if least is not None:
+                raise DatasetError(f"release.min_realism is {least:g}, which asks for real images: {error}") from None
             notes.append(f"the images were not held against those that were trained on: {error}")
             on_warning(notes[0])
-    selecting = select(settings, wanted, real, name=name, count=count, first=probe.images, labels=probe.labels)
-    if selecting.copies_stay:
-        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
-    features = partial(_features, settings, config, evaluation, on_warning)
+    protocol = evaluation.protocol
+    same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
+    measuring = config.evaluation.model_copy(update=same)
+    features = cache(partial(_features, settings, measuring, on_warning))
 
     def counting(what: str, total: int) -> Callable[[int], None]:
         reporter.begin(what, total)
         return reporter
 
+    hold = None
+    if real is not None and least is not None:
+        hold = partial(_hold, settings, measuring, real, least, features, counting)
+    first, labels = probe.images, probe.labels
+    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
+    if selecting.copies_stay:
+        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
 
 
@@ -135,11 +146,17 @@ def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:
     return Probe.of(program, seeds, labels)
 
 
-def _features(
-    settings: Settings, config: Config, evaluation: Evaluation, on_warning: Say, real: RealImages
-) -> RealFeatures:
-    """Open the network of the registered evaluation, under its protocol."""
-    protocol = evaluation.protocol
-    same = {"precision": protocol.precision, "resize": protocol.resize, "seed": protocol.seed}
-    extraction = open_extraction(settings, config.evaluation.model_copy(update=same), on_warning=on_warning)
-    return RealFeatures(real, extraction, settings.cache_dir, protocol.seed)
+def _hold(
+    settings: Settings,
+    config: EvaluationConfig,
+    real: RealImages,
+    least: float,
+    features: Callable[[RealImages], RealFeatures],
+    counting: Counting,
+) -> Realistic:
+    return realistic(settings, config, features(real), least, counting)
+
+
+def _features(settings: Settings, config: EvaluationConfig, on_warning: Say, real: RealImages) -> RealFeatures:
+    extraction = open_extraction(settings, config, on_warning=on_warning)
+    return RealFeatures(real, extraction, settings.cache_dir, config.seed)

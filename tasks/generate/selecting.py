@@ -1,4 +1,4 @@
-"""What a release is selected by: no copies of training images, nothing that it or an earlier release holds already."""
+"""What a release is selected by: no copies of real images, none unlike them, nothing that a release holds already."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +17,9 @@ from gan.release.checks import Check, copy_check
 from gan.release.duplicates import Duplicates, find_duplicates
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
-from gan.release.selection import Look
+from gan.release.selection import Look, Looks
 from tasks.generate.names import fingerprints_of
+from tasks.generate.realistic import Realistic
 from tasks.runtime.settings import Settings
 
 Packed = npt.NDArray[np.uint8]
@@ -59,6 +60,7 @@ def select(
     count: int,
     first: Images,
     labels: Rows,
+    open_realistic: Callable[[], Realistic] | None = None,
 ) -> Selecting:
     """Return what the images of a release are chosen by.
 
@@ -70,6 +72,7 @@ def select(
         count: its images.
         first: some images [n, H, W, C] uint8 that the model draws, by which it is told whether it copies.
         labels: [n] int64 of these.
+        open_realistic: makes what holds images against real ones; None where nobody asks for realism.
     """
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
@@ -77,8 +80,11 @@ def select(
         held_out = compared_pixels(holdout) if holdout is not None else None
         look = CopyLook(compared_pixels(training), held_out, scores=count <= _MOST_SCORED)
     stay = look is not None and not copies_among(look, first, labels).passed
-    if not config.reject_duplicates or stay:
-        return Selecting(_selection(None if stay else look, {}), look, stay)
+    if stay:
+        return Selecting(Selection(), look, stay)
+    realistic = open_realistic() if open_realistic else None
+    if not config.reject_duplicates:
+        return Selecting(_selection(look, realistic, {}), look)
     side = Fingerprints.of(first[:1]).pictures.shape[1:]
     own = fingerprints_of(settings, name)
     earlier = {path.stem: Fingerprints.read(path) for path in sorted(own.parent.glob("*.npz")) if path != own}
@@ -91,9 +97,9 @@ def select(
 
     described = {"duplicates": {"distance": threshold, "earlier_releases": sorted(earlier)}}
     return Selecting(
-        _selection(look, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
+        _selection(look, realistic, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
         look,
-        stay,
+        False,
         find,
         lambda packed: _keep(own, unpack(packed, side)),
     )
@@ -119,12 +125,16 @@ def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
     return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
 
 
-def _selection(look: CopyLook | None, described: dict[str, Any], **by: Any) -> Selection:
+def _selection(look: CopyLook | None, realistic: Realistic | None, described: dict[str, Any], **by: Any) -> Selection:
+    make: list[Callable[[], Look]] = []
     if look is not None:
         found = look.thresholds
         described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
-    make_look: Callable[[], Look] | None = None if look is None else lambda: look
-    return Selection(described=described, make_look=make_look, **by)
+        make.append(lambda: look)
+    if realistic is not None:  # last, for it costs most
+        described = described | {"realism": realistic.described}
+        make.append(realistic)
+    return Selection(described, (lambda: Looks([each() for each in make])) if make else None, **by)
 
 
 def compared_pixels(split: Resident) -> Images:

@@ -15,6 +15,7 @@ from drilling.commands import Command, until
 
 from gan.data.store.shards import read_column
 from tasks.dataset.session import tracked_md5
+from tasks.generate.names import next_name
 from tasks.releases.states import releases
 from tasks.runtime.settings import Settings
 
@@ -22,7 +23,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(3600)]
 IMAGES = int(os.environ.get("GANFLOW_SOAK_IMAGES", "10000"))
 SEED = int(os.environ.get("GANFLOW_SOAK_SEED", "0"))
 SHARDS = 40
-NAME = "v1-002"  # behind that of the pipeline
 
 
 @pytest.fixture
@@ -42,10 +42,20 @@ class Place:
     def __init__(self, home, folder, quotas):
         self.settings = Settings(ganflow_home=copied(home.path, folder), mlflow_tracking_uri=None)
         self.environment = home.environment | {"GANFLOW_HOME": str(folder)}
-        self.words = ("generate", "--balance", str(quotas), "--shard-images", str(IMAGES // SHARDS), "--json")
-        self.records = self.settings.state_dir / "releases" / NAME / "shards"
-        self.folder = self.settings.synthetic_dir / NAME
-        self.pointer = self.settings.synthetic_dir / f"{NAME}.dvc"
+        self.before, self.name = releases(self.settings), next_name(self.settings, 1)
+        self.words = (
+            "generate",
+            "--model",
+            "1",
+            "--balance",
+            str(quotas),
+            "--shard-images",
+            str(IMAGES // SHARDS),
+            "--json",
+        )
+        self.records = self.settings.state_dir / "releases" / self.name / "shards"
+        self.folder = self.settings.synthetic_dir / self.name
+        self.pointer = self.settings.synthetic_dir / f"{self.name}.dvc"
 
     def command(self, *more):
         return Command(self.settings.home.parent, *self.words, *more, environment=self.environment)
@@ -83,7 +93,7 @@ def test_ten_kills_and_two_workers_change_no_byte(home, tmp_path, quotas):
     began = time.monotonic()
     first = undisturbed.command().result()
     print(f"\n{IMAGES} images by one process in {time.monotonic() - began:.0f} s of wall time")  # noqa: T201
-    assert (first["name"], first["num_images"]) == (NAME, IMAGES)
+    assert (first["name"], first["num_images"]) == (undisturbed.name, IMAGES)
     labels = read_column(undisturbed.folder, "train", "label")
     assert {str(label): labels.count(label) for label in range(10)} == wanted
     assert len(set(read_column(undisturbed.folder, "train", "seed"))) == IMAGES
@@ -100,12 +110,13 @@ def test_ten_kills_and_two_workers_change_no_byte(home, tmp_path, quotas):
         command.kill()
         command.end()
         said.append(f"{what}: {killed.shards()} shards")
-        assert [each.name for each in releases(killed.settings)] == ["v1-001"]
+        assert releases(killed.settings) == killed.before
     last = killed.command().result()
     print(json.dumps(said, indent=1), last)  # noqa: T201
-    assert (last["name"], last["md5"]) == (NAME, first["md5"])
+    assert (last["name"], last["md5"]) == (first["name"], first["md5"])
     assert tracked_md5(killed.pointer) == first["md5"]
-    assert [each.name for each in releases(killed.settings)] == [NAME, "v1-001"]
+    newest, *others = releases(killed.settings)
+    assert (newest.name, others) == (killed.name, killed.before)
     assert list((killed.settings.state_dir / "releases").iterdir()) == []
-    names = {path.name for path in killed.settings.synthetic_dir.iterdir()} - {".gitignore"}
-    assert names == {"v1-001", "v1-001.dvc", NAME, f"{NAME}.dvc"}
+    there = {path.name for path in killed.settings.synthetic_dir.iterdir()}
+    assert there - {path.name for path in (home.path / "synthetic").iterdir()} == {killed.name, killed.pointer.name}

@@ -3,6 +3,7 @@
 `GANFLOW_DRILL_SEED` draws the moments.
 """
 
+import dataclasses
 import hashlib
 import os
 import random
@@ -17,10 +18,17 @@ import pytest
 from ray.cloudpickle import register_pickle_by_value, unregister_pickle_by_value
 from releasing import release, small_program
 
+from gan.configuration.config import EvaluationConfig
+from gan.data.store.resident import Resident
+from gan.data.store.shards import read_split
 from gan.errors import ReleaseError, ServiceError
+from gan.evaluation.real import RealFeatures, RealImages
+from gan.release.realism import UNREALISTIC
 from gan.release.recipe import Selection
+from tasks.evaluate.extraction import open_extraction
 from tasks.generate.manifest import verify_release
 from tasks.generate.on_ray import OnRay
+from tasks.generate.realistic import realistic
 from tasks.runtime.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -120,6 +128,26 @@ def test_neither_does_the_number_of_workers(program, tmp_path):
         assert (done[0], done[-1]) == (0, 500)
         assert done == sorted(done)
         done.clear()
+
+
+@pytest.mark.slow
+def test_nor_who_holds_the_images_against_real_ones(program, tmp_path):
+    """By the real network; the threshold is the median of these very images, so that the last bits decide."""
+    images = np.concatenate([images for images, _ in read_split(release(tmp_path, program, **SMALL).folder, "train")])
+    settings = Settings(ganflow_home=tmp_path)
+    real = RealImages("d", {"train": Resident(images[100:140], np.zeros(40, np.int64))}, ())
+    config = EvaluationConfig(precision="fp32")
+    features = RealFeatures(real, open_extraction(settings, config), tmp_path / "cache", 0)
+    kept = realistic(settings, config, features, 0.0, lambda what, total: lambda done: None)
+    realism = kept.manifold.realism(features.extraction.extractor.extract([images[:48]]))
+    kept = dataclasses.replace(kept, least=float(np.median(realism)))
+    own = {"num_images": 48, "batch_size": 16, "shard_images": 10, "selection": Selection({}, kept), "max_attempts": 99}
+    wanted = release(tmp_path / "here", program, **own)
+    rejected = sum(wanted.manifest["selection"]["rejected"][UNREALISTIC].values())
+    assert rejected >= 20
+    home = tmp_path / "ray"
+    drawer = OnRay(Settings(ganflow_home=home), program, 2)
+    assert contents(release(home, program, drawer=drawer, **own).folder) == contents(wanted.folder)
 
 
 class Never:

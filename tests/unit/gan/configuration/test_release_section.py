@@ -20,6 +20,8 @@ def test_as_before_images_are_spread_evenly_in_parquet():
         ["release.balance=fill", "release.fill=500"],
         ["release.format=webdataset", "release.shard_images=1"],
         ["release.truncation=0.7"],
+        ["release.min_realism=0"],
+        ["release.min_realism=null"],
     ],
 )
 def test_what_fits_together_is_taken(overrides):
@@ -42,6 +44,8 @@ def test_what_fits_together_is_taken(overrides):
         (["release.truncation=0"], "release.truncation = 0"),
         (["release.truncation=1.01"], "release.truncation = 1.01"),
         (["release.truncation=NaN"], "release.truncation = "),
+        (["release.min_realism=-0.1"], "release.min_realism = -0.1"),
+        (["release.min_realism=Infinity"], "release.min_realism = "),
         (["release.shard_images=0"], "release.shard_images = 0"),
         (["release.max_attempts=0"], "release.max_attempts = 0"),
         (["release.keep_last=0"], "release.keep_last = 0"),

@@ -1,6 +1,5 @@
-"""A truncated release of a registered generator: drawn here and by workers, redrawn by `verify`, found by lineage."""
+"""Releases made of a real registry: truncated ones, which `verify` draws again, and those held against real images."""
 
-import hashlib
 import json
 import logging
 
@@ -11,33 +10,38 @@ import torch
 from gan.configuration.config import DataConfig, NetworkConfig, ReleaseConfig
 from gan.configuration.presets import debug
 from gan.configuration.provenance import Configuration
+from gan.data.store.resident_cache import DecodedSplit, write_version
 from gan.data.store.shards import read_split
-from gan.errors import TruncationError
+from gan.errors import DatasetError, TruncationError
 from gan.generation.export import SeededGenerator
 from gan.metrics.evaluation import Evaluation, Metric
+from gan.metrics.inception import NETWORK as NAME
 from gan.metrics.protocol import Protocol
+from gan.metrics.weights import INCEPTION_SHA256
 from gan.networks.build import build_generator
+from gan.release.realism import UNREALISTIC
 from tasks.generate.making import Wanted, make_release
 from tasks.generate.manifest import write_manifest
-from tasks.generate.publishing import log_release
+from tasks.generate.publishing import log_release, page_of
 from tasks.generate.samples import write_samples
 from tasks.lineage.sources import Sources
 from tasks.runtime.progress import progress
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, run
-from tasks.tracking.registry import register_version
+from tasks.tracking.registry import load_program, register_version
 from tasks.train.step import TRAINING_DIGESTS
 from tasks.verify.verify import verify
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
+HALF = "release.truncation=0.5"
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
 RELEASE = ReleaseConfig(
     num_images=40, batch_size=8, shard_images=15, reject_copies=False, reject_duplicates=False, check_images=0
 )
 CONFIG = debug().model_copy(update={"data": DataConfig(resolution=8), "network": NETWORK, "release": RELEASE})
 PROTOCOL = Protocol(
-    num_generated=4, num_reference=4, reference_split="train", resize="tf1", network="n", network_sha256="s",
-    precision="fp32", dataset_md5="0" * 32, seed=0,
+    num_generated=4, num_reference=30, reference_split="train", resize="tf1", network=NAME,
+    network_sha256=INCEPTION_SHA256, precision="fp32", dataset_md5="0" * 32, seed=0, neighbours=5,
 )  # fmt: skip
 
 
@@ -68,9 +72,9 @@ def version(settings, without_onnx):
     return registered(settings, CONFIG)
 
 
-def made(settings, version, psi, name, workers=None):
+def made(settings, version, name, *changes, workers=None):
     own = Configuration(origin="version", name="1", config=CONFIG)
-    wanted = Wanted(name, own.changed(f"release.truncation={psi}"), seed=7, workers=workers)
+    wanted = Wanted(name, own.changed(*changes), seed=7, workers=workers)
     with progress("generating", 0, logging.getLogger()) as reporter:
         return make_release(settings, version, wanted, reporter, pytest.fail)
 
@@ -79,12 +83,8 @@ def images_of(release):
     return np.concatenate([images for images, _ in read_split(release.folder, "train")])
 
 
-def shards_of(release):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in release.folder.glob("*.parquet")}
-
-
-def test_it_is_drawn_again_by_whoever_verifies_it(settings, version, tmp_path):
-    release, plain = made(settings, version, 0.5, "r"), made(settings, version, 1.0, "plain")
+def test_a_truncated_one_is_drawn_again_by_whoever_verifies_it(settings, version, tmp_path):
+    release, plain = made(settings, version, "r", HALF), made(settings, version, "plain")
     assert release.manifest["generation"]["truncation"] == 0.5
     whole, near = (images_of(each).astype(float) for each in (plain, release))
     labels = np.concatenate([labels for _, labels in read_split(plain.folder, "train")])
@@ -107,8 +107,8 @@ def test_it_is_drawn_again_by_whoever_verifies_it(settings, version, tmp_path):
 
 
 @pytest.mark.slow
-def test_workers_draw_the_same(settings, version):
-    alone, together = made(settings, version, 0.5, "alone"), made(settings, version, 0.5, "together", workers=2)
+def test_workers_truncate_the_same(settings, version):
+    alone, together = made(settings, version, "alone", HALF), made(settings, version, "together", HALF, workers=2)
     assert [images.tobytes() for images in images_of(alone)] == [images.tobytes() for images in images_of(together)]
 
 
@@ -118,5 +118,30 @@ def test_a_version_whose_configuration_is_of_another_network_is_not_truncated(tm
     other = CONFIG.model_copy(update={"network": NETWORK.model_copy(update={"latent_dim": 5})})
     version = registered(settings, other)
     with pytest.raises(TruncationError, match="gan-generator version 1 cannot be truncated"):
-        made(settings, version, 0.5, "r")
+        made(settings, version, "r", HALF)
     assert not (settings.synthetic_dir / "r").exists()
+
+
+def test_images_unlike_real_ones_are_drawn_again_and_what_that_cost_is_told(settings, version):
+    asked = ("release.min_realism=0.95", "release.check_images=24", "release.num_images=24")
+    with pytest.raises(DatasetError, match=r"release\.min_realism is 0\.95, which asks for real images: "):
+        made(settings, version, "held", *asked)
+    labels = np.arange(40) % 3
+    rows = torch.from_numpy(np.stack([np.arange(40), labels], axis=1))
+    images = load_program(settings, version)(rows).numpy()
+    parts = {"train": slice(30), "test": slice(30, 40)}
+    split = {name: DecodedSplit(images[part].shape, [(images[part], labels[part])]) for name, part in parts.items()}
+    write_version(settings.resident_dir, "0" * 32, split)
+
+    release = made(settings, version, "held", *asked)
+    selection = release.manifest["selection"]
+    assert 0 < selection["realism"]["holdout_share"] < 1
+    assert selection["realism"]["network_sha256"] == INCEPTION_SHA256
+    assert sum(selection["rejected"][UNREALISTIC].values()) == selection["asked"] - 24 > 0
+    assert selection["coverage_lost"]["num_images"] == 24
+    card = (release.folder / "README.md").read_text()
+    assert f"| {UNREALISTIC} |" in card
+    assert "| coverage |" in card
+    assert UNREALISTIC in page_of(release)
+    assert verify(settings, release.folder).problems == ()
+    assert made(settings, version, "held", *asked, "release.check_images=0").existed
