@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from gan.data.files.blob import UnreadableError
 from gan.data.records import Deep
@@ -14,6 +14,7 @@ _PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _UNSIGNED, _COMPLEX = 1, {5, 6}
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # opacity that colours were multiplied with, or were not
+_PILLOWS_BANDS = 6
 _UNKNOWN = "the file does not say which are red, green, blue and opacity: save those alone"
 _BYTES_PER_PIXEL = 4  # that Pillow's limit means
 
@@ -47,7 +48,7 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
     if layout is None:
         return None
     if layout.photometric not in {_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB}:
-        if layout.bands > TiffImagePlugin.MAX_SAMPLESPERPIXEL:  # of which Pillow complains on standard error
+        if layout.bands > _PILLOWS_BANDS:  # of which Pillow complains on standard error
             raise UnreadableError(f"{layout.bands} bands", _UNKNOWN)
         return None
     if layout.sample in _COMPLEX:
@@ -70,6 +71,8 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
 
 def _layout(data: bytes) -> _Layout | None:
     """Read what the file says, no pixels; None where it makes no sense, for which Pillow finds the words."""
+    from PIL import TiffImagePlugin  # takes as long to load as a thousand images to read, of which most are no TIFF
+
     file = BytesIO(data)
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if data[2] == 43 else 8))  # 43: BigTIFF
