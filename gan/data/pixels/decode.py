@@ -134,7 +134,7 @@ def _deep(data: bytes) -> Deep | None:
 
 def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
     with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=FORMATS) as image:
-        if image.format == "JPEG":
+        if image.format in {"JPEG", "MPO"}:  # the latter hold further pictures, as phones take them
             refuse_early_end(data, image)
         return _to_uint8(ImageOps.exif_transpose(image), background)
 

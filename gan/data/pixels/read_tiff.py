@@ -54,7 +54,8 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
     if layout.sample in _COMPLEX:
         raise UnreadableError("complex numbers", "save one image of their size or phase")
     colours, alpha_at = _meaning(layout)
-    usual = layout.bands <= 4 and (layout.bands < 3 or layout.photometric == _RGB)
+    is_unsaid = alpha_at and not layout.extra
+    usual = layout.bands <= 4 and (layout.bands < 3 or layout.photometric == _RGB) and not is_unsaid
     if layout.bits <= 8 and layout.sample == _UNSIGNED and usual:
         return None
     size = layout.width * layout.height * layout.bands * (layout.bits + 7 >> 3)
@@ -63,7 +64,9 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
     bands = _bands(data, layout)
     values = np.ascontiguousarray(bands[..., :colours])
     alpha = _opacity(bands[..., alpha_at]) if alpha_at else None
-    if alpha is not None and layout.extra[alpha_at - colours] == _ASSOCIATED:
+    if is_unsaid and alpha is not None and alpha.min() < 255:
+        raise UnreadableError(f"{layout.bands} bands", _UNKNOWN)
+    if alpha is not None and layout.extra and layout.extra[alpha_at - colours] == _ASSOCIATED:
         share = np.maximum(alpha, 1)[..., np.newaxis] / 255
         values = np.minimum(values / share, values.max()).astype(values.dtype)
     return Deep(values, alpha, inverted=layout.photometric == _WHITE_IS_ZERO), layout.orientation
@@ -94,8 +97,13 @@ def _layout(data: bytes) -> _Layout | None:
 
 
 def _meaning(layout: _Layout) -> tuple[int, int]:
-    """Return how many bands are colours, and which band is opacity, 0 for none."""
+    """Return how many bands are colours, and which band is opacity, 0 for none.
+
+    A fourth band without a name may be opacity, as OpenCV writes it, or infrared: it is taken for the former.
+    """
     bands, extra = layout.bands, layout.extra
+    if layout.photometric == _RGB and bands == 4 and not extra:
+        return 3, 3
     colours = 3 if layout.photometric == _RGB or (layout.photometric == _BLACK_IS_ZERO and bands == 3) else 1
     if bands == colours:
         return colours, 0

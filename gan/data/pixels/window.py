@@ -156,9 +156,13 @@ def to_8_bits(image: Deep, window: Bounds, background: tuple[int, int, int]) -> 
         `[H, W, C]` uint8, C 1 or 3.
     """
     low, high = window
-    values = np.nan_to_num(image.values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    values = image.values.astype(np.float64)
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
     np.clip(values, low, high, out=values)
-    pixels = np.rint((values - low) / (high - low) * 255).astype(np.uint8)
+    values -= low
+    values /= high - low
+    values *= 255
+    pixels = np.rint(values, out=values).astype(np.uint8)
     if image.inverted:
         pixels = 255 - pixels
     if image.alpha is None:

@@ -97,6 +97,15 @@ def test_bands_without_a_plain_meaning_are_refused_by_their_number(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_fourth_band_without_a_name_is_left_out_where_it_changes_nothing(tiff, values, dtype):
+    pixels = np.abs(values(dtype, (6, 8, 4)))
+    pixels[..., 3] = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    for planar in (False, True):
+        image = decoded(tiff(pixels, RGB, planar=planar))
+        assert np.array_equal(image if dtype == np.uint8 else image.values, pixels[..., :3])
+
+
 def test_complex_numbers_are_refused(tiff, values):
     with pytest.raises(UnreadableError, match="complex numbers"):
         decoded(tiff(values(np.float32, (4, 4, 2)).view(np.complex64)))
