@@ -132,16 +132,18 @@ def _deep(data: bytes) -> Deep | None:
     return upright(*found) if found else None
 
 
-def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
     with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=FORMATS) as image:
         if image.format in {"JPEG", "MPO"}:  # the latter hold further pictures, as phones take them
             refuse_early_end(data, image)
-        return _to_uint8(ImageOps.exif_transpose(image), background)
+        return _pixels_of(ImageOps.exif_transpose(image), background)
 
 
-def _to_uint8(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _pixels_of(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
     if image.mode[0] in "IF":
-        raise UnreadableError("broken image", "its samples are none of 8 bits")
+        values = np.asarray(image)[..., np.newaxis]
+        is_16_bit = values.dtype.kind != "f" and values.min() >= 0 and values.max() < 2**16
+        return Deep(values.astype(np.uint16) if is_16_bit else values)
     if image.has_transparency_data:
         return over(image.convert("RGBA"), background)
     if image.mode in {"1", "L"}:
