@@ -61,13 +61,13 @@ class ImageFiles:
             if item.blob is None:
                 yield Reject(item.path, item.reason, item.detail)
                 continue
-            name = item.path
+            done = 0
             try:
-                for number, pixels in enumerate(decode_images(read_blob(item.blob), self.background), start=1):
-                    yield SourceImage(name, item.label, pixels, item.split)
-                    name = f"{item.path}/{number}"
+                for pixels in decode_images(read_blob(item.blob), self.background):
+                    yield SourceImage(f"{item.path}/{done}" if done else item.path, item.label, pixels, item.split)
+                    done += 1
             except UnreadableError as error:
-                yield Reject(name, error.reason, error.detail)
+                yield Reject(f"{item.path}/{done}" if done else item.path, error.reason, error.detail)
 
 
 def _unpacked(packed: bytes) -> ImageFiles:
