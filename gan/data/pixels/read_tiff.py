@@ -31,6 +31,7 @@ class _Layout(NamedTuple):
     extra: tuple[int, ...]
     planar: bool
     orientation: int
+    nothing: float  # the value of pixels without one, as maps have it; not a number where there is no such
 
 
 def read_tiff(data: bytes) -> tuple[Deep, int] | None:
@@ -62,7 +63,9 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
     if not 0 < size <= (Image.MAX_IMAGE_PIXELS or 0) * _BYTES_PER_PIXEL:
         raise UnreadableError("too large", f"{size:,} bytes")
     bands = _bands(data, layout)
-    values = np.ascontiguousarray(bands[..., :colours])
+    values = np.array(bands[..., :colours], order="C")
+    if values.dtype.kind == "f":
+        values[values == values.dtype.type(layout.nothing)] = np.nan
     alpha = _opacity(bands[..., alpha_at]) if alpha_at else None
     if is_unsaid and alpha is not None and alpha.min() < 255:
         raise UnreadableError(f"{layout.bands} bands", _UNKNOWN)
@@ -91,9 +94,17 @@ def _layout(data: bytes) -> _Layout | None:
             extra=tuple(tags.get(338, ())),
             planar=int(tags.get(284, 1)) == 2,
             orientation=int(tags.get(274, 1)),
+            nothing=_number(tags.get(42113)),
         )
     except Exception:  # on broken bytes nearly any type
         return None
+
+
+def _number(text: object) -> float:
+    try:
+        return float(str(text).strip("\0 "))
+    except ValueError:
+        return float("nan")
 
 
 def _meaning(layout: _Layout) -> tuple[int, int]:
