@@ -87,12 +87,12 @@ def build_dataset(
     standing = standing_windows(source, config, previous)
     store, windows, reused = _read(source, config, standing, work, run_jobs, on_progress or (lambda done, total: None))
     overview = look_over(windows, store)
-    refuse_far(overview, standing)
     plan = make_plan(store, config, source.class_names, source.has_split)
     write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
     _refuse_rejects(source, config, rejects, len(store), quarantine)
     _refuse_small(source, config, plan)
+    refuse_far(overview, standing)
     for split in ("train", "test"):
         write_split(store, plan, split, out, config.resolution, previous)
     info = describe(source, config, store, plan, rejects, origin or Origin(), overview)

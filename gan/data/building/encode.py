@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -99,8 +99,7 @@ def encode(job: Job) -> pa.Buffer:
     return sink.getvalue()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Prepared:
+class _Prepared(NamedTuple):
     """An image without the source's pixels, of which there may be much more; None as long as its window is unknown."""
 
     path: str
@@ -145,24 +144,21 @@ def _prepared(record: SourceImage | Reject, recipe: Recipe) -> _Prepared | Rejec
 
 def _table(rows: Sequence[_Prepared | Reject], recipe: Recipe) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [_NOTHING[name]] * len(rows) for name in SCHEMA.names}
-    for channels in (1, 3):
-        found = [at for at, row in enumerate(rows) if _has_channels(row, channels)]
+    shown: dict[int, list[int]] = {1: [], 3: []}
+    for at, row in enumerate(rows):
+        columns["path"][at] = row.path
+        if isinstance(row, Reject):
+            columns["reason"][at], columns["detail"][at] = row.reason, row.detail
+        elif row.pixels is None:
+            columns["channels"][at], columns["seen"][at] = WAITING, row.seen
+        else:
+            shown[row.pixels.shape[2]].append(at)
+    for found in shown.values():
         for name, values in _facts([rows[at] for at in found], recipe).items():  # type: ignore[misc]
             column = columns[name]
             for at, value in zip(found, values, strict=True):
                 column[at] = value
-    for at, row in enumerate(rows):
-        if isinstance(row, Reject):
-            columns["path"][at], columns["reason"][at], columns["detail"][at] = row.path, row.reason, row.detail
-        else:
-            columns["path"][at] = row.path
-            if row.pixels is None:
-                columns["channels"][at], columns["seen"][at] = WAITING, row.seen
     return pa.table([to_arrow(columns[field.name], field.type) for field in SCHEMA], SCHEMA)
-
-
-def _has_channels(row: _Prepared | Reject, channels: int) -> bool:
-    return isinstance(row, _Prepared) and row.pixels is not None and row.pixels.shape[2] == channels
 
 
 def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]]:

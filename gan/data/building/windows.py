@@ -7,7 +7,7 @@ from pathlib import Path
 from gan.configuration.config import DataConfig
 from gan.configuration.window import parse_window
 from gan.data.building.part_store import PartStore
-from gan.data.pixels.window import Bounds, Seen, Windows, find_windows, read_seen
+from gan.data.pixels.window import Bounds, Seen, Windows, auto_window, find_windows, read_seen
 from gan.data.records import Source
 from gan.data.store.dataset import read_dataset_info
 from gan.errors import DatasetError
@@ -87,6 +87,11 @@ class Shown:
         return f"{kind.format(self.bits)} images"
 
     @property
+    def wider(self) -> str:
+        """The window that would be found without the version before, as `data.window` is given."""
+        return _setting(auto_window(self.group, self.low, self.high))
+
+    @property
     def is_little(self) -> bool:
         """Whether so little of the window is in use that the images are of nearly one colour."""
         first, last = self.window
@@ -135,11 +140,10 @@ def refuse_far(overview: Overview, standing: Windows) -> None:
     """
     for shown in overview.groups:
         if standing.asked.kind == "auto" and standing.has(shown.group) and shown.far > _FEW * shown.count:
-            old, new = text(shown.window), text((shown.low, shown.high))
             raise DatasetError(
-                f"{shown.far} of {shown.count} {shown.name} have values far beyond {old}, which the version before "
-                f"shows as 0 to 255: give data.window={_setting(shown.low, shown.high)} to show all from {new}, which "
-                f"changes the images that are there, or data.window={_setting(*shown.window)} to leave them as they are"
+                f"{shown.far} of {shown.count} {shown.name} have values far beyond {text(shown.window)}, which the "
+                f"version before shows as 0 to 255: give data.window={shown.wider} to show all, which changes the "
+                f"images that are there, or data.window={_setting(shown.window)} to leave them as they are"
             )
 
 
@@ -154,7 +158,7 @@ def window_notes(overview: Overview, standing: Windows, config: DataConfig) -> l
         if stands and standing.asked.kind == "auto" and shown.beyond:
             notes.append(
                 f"{shown.beyond} of {shown.count} {shown.name} have values beyond that, which became 0 or 255: "
-                f"data.window={_setting(shown.low, shown.high)} would show them, and change all"
+                f"data.window={shown.wider} would show them, and change all"
             )
         if shown.is_little:
             notes.append(
@@ -172,8 +176,8 @@ def text(bounds: Bounds) -> str:
     return f"{low:.6g} to {high:.6g}" if isinstance(low, float) or isinstance(high, float) else f"{low} to {high}"
 
 
-def _setting(low: float, high: float) -> str:
-    return f"{_plain(low)!r}:{_plain(high)!r}"
+def _setting(bounds: Bounds) -> str:
+    return ":".join(repr(_plain(value)) for value in bounds)
 
 
 def _plain(value: float) -> int | float:

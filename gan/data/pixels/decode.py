@@ -13,13 +13,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gan.configuration.window import Window
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels import read_png
+from gan.data.pixels.read_dicom import is_dicom, read_dicom
 from gan.data.pixels.read_jpeg import refuse_early_end, without_leading_blanks
 from gan.data.pixels.read_tiff import read_tiff
 from gan.data.pixels.upright import upright
 from gan.data.pixels.window import Windows, over, to_8_bits
 from gan.data.records import Deep
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".dcm"})
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 WHITE = (255, 255, 255)
 _FULL = Windows(Window("full"))
@@ -43,9 +44,9 @@ def decode_image(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArr
         `[H, W, C]` uint8, C = 1 where the image is grey (R = G = B counts as grey), else 3.
 
     Raises:
-        UnreadableError: as of `decode_images`; or floats and more than 16 bits, whose range only a dataset tells.
+        UnreadableError: as of `only_image`; or floats and more than 16 bits, whose range only a dataset tells.
     """
-    image = next(decode_images(data, background))
+    image = only_image(data, background)
     if not isinstance(image, Deep):
         return image
     if image.window is None and image.values.dtype != np.uint16:
@@ -54,6 +55,19 @@ def decode_image(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArr
     window = image.window or _FULL.of(image)
     assert window
     return _without_equal_channels(to_8_bits(image, window, background))
+
+
+def only_image(data: bytes, background: tuple[int, int, int] = WHITE) -> NDArray[np.uint8] | Deep:
+    """Decode a file that stands for one image, as `decode_images` does.
+
+    Raises:
+        UnreadableError: as there; or it holds several.
+    """
+    images = decode_images(data, background)
+    first = next(images)
+    if next(images, None) is not None:
+        raise UnreadableError("several images", "its place is for one")
+    return first
 
 
 def decode_images(data: bytes, background: tuple[int, int, int] = WHITE) -> Iterator[NDArray[np.uint8] | Deep]:
@@ -73,6 +87,9 @@ def decode_images(data: bytes, background: tuple[int, int, int] = WHITE) -> Iter
     """
     if not data:
         raise UnreadableError("empty file")
+    if is_dicom(data):
+        yield from map(_drop_equal_channels, read_dicom(data))
+        return
     plain = read_png.plain_png(data)
     yield _drop_equal_channels(_with_care(data, background) if plain is None else plain)
 
@@ -115,16 +132,18 @@ def _deep(data: bytes) -> Deep | None:
     return upright(*found) if found else None
 
 
-def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
     with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=FORMATS) as image:
-        if image.format == "JPEG":
+        if image.format in {"JPEG", "MPO"}:  # the latter hold further pictures, as phones take them
             refuse_early_end(data, image)
-        return _to_uint8(ImageOps.exif_transpose(image), background)
+        return _pixels_of(ImageOps.exif_transpose(image), background)
 
 
-def _to_uint8(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _pixels_of(image: Image.Image, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
     if image.mode[0] in "IF":
-        raise UnreadableError("broken image", "its samples are none of 8 bits")
+        values = np.asarray(image)[..., np.newaxis]
+        is_16_bit = values.dtype.kind != "f" and values.min() >= 0 and values.max() < 2**16
+        return Deep(values.astype(np.uint16) if is_16_bit else values)
     if image.has_transparency_data:
         return over(image.convert("RGBA"), background)
     if image.mode in {"1", "L"}:

@@ -120,8 +120,15 @@ def _is_bare(data: bytes) -> bool:
 
     Others may hold transparency or, before the pixels or behind them, an orientation.
     """
-    name = b""
-    for name, _, _, sound in _chunks(data):
-        if not sound or name not in {b"IHDR", b"IDAT", b"IEND"}:
+    at = 8
+    while at + 12 <= len(data):  # not by `_chunks`, which takes a sixth as long as decoding a small image
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end > len(data) or zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             return False
-    return name == b"IEND"
+        name = data[at + 4 : at + 8]
+        if name == b"IEND":
+            return True
+        if name not in {b"IHDR", b"IDAT"}:
+            return False
+        at = end
+    return False

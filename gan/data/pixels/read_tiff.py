@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import imagecodecs
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from gan.data.files.blob import UnreadableError
 from gan.data.records import Deep
@@ -14,6 +14,7 @@ _PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _UNSIGNED, _COMPLEX = 1, {5, 6}
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # opacity that colours were multiplied with, or were not
+_PILLOWS_BANDS = 6
 _UNKNOWN = "the file does not say which are red, green, blue and opacity: save those alone"
 _BYTES_PER_PIXEL = 4  # that Pillow's limit means
 
@@ -30,6 +31,7 @@ class _Layout(NamedTuple):
     extra: tuple[int, ...]
     planar: bool
     orientation: int
+    nothing: float  # the value of pixels without one, as maps have it; not a number where there is no such
 
 
 def read_tiff(data: bytes) -> tuple[Deep, int] | None:
@@ -47,22 +49,27 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
     if layout is None:
         return None
     if layout.photometric not in {_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB}:
-        if layout.bands > TiffImagePlugin.MAX_SAMPLESPERPIXEL:  # of which Pillow complains on standard error
+        if layout.bands > _PILLOWS_BANDS:  # of which Pillow complains on standard error
             raise UnreadableError(f"{layout.bands} bands", _UNKNOWN)
         return None
     if layout.sample in _COMPLEX:
         raise UnreadableError("complex numbers", "save one image of their size or phase")
     colours, alpha_at = _meaning(layout)
-    usual = layout.bands <= 4 and (layout.bands < 3 or layout.photometric == _RGB)
+    is_unsaid = alpha_at and not layout.extra
+    usual = layout.bands <= 4 and (layout.bands < 3 or layout.photometric == _RGB) and not is_unsaid
     if layout.bits <= 8 and layout.sample == _UNSIGNED and usual:
         return None
     size = layout.width * layout.height * layout.bands * (layout.bits + 7 >> 3)
     if not 0 < size <= (Image.MAX_IMAGE_PIXELS or 0) * _BYTES_PER_PIXEL:
         raise UnreadableError("too large", f"{size:,} bytes")
     bands = _bands(data, layout)
-    values = np.ascontiguousarray(bands[..., :colours])
+    values = np.array(bands[..., :colours], order="C")
+    if values.dtype.kind == "f":
+        values[values == values.dtype.type(layout.nothing)] = np.nan
     alpha = _opacity(bands[..., alpha_at]) if alpha_at else None
-    if alpha is not None and layout.extra[alpha_at - colours] == _ASSOCIATED:
+    if is_unsaid and alpha is not None and alpha.min() < 255:
+        raise UnreadableError(f"{layout.bands} bands", _UNKNOWN)
+    if alpha is not None and layout.extra and layout.extra[alpha_at - colours] == _ASSOCIATED:
         share = np.maximum(alpha, 1)[..., np.newaxis] / 255
         values = np.minimum(values / share, values.max()).astype(values.dtype)
     return Deep(values, alpha, inverted=layout.photometric == _WHITE_IS_ZERO), layout.orientation
@@ -70,6 +77,8 @@ def read_tiff(data: bytes) -> tuple[Deep, int] | None:
 
 def _layout(data: bytes) -> _Layout | None:
     """Read what the file says, no pixels; None where it makes no sense, for which Pillow finds the words."""
+    from PIL import TiffImagePlugin  # takes as long to load as a thousand images to read, of which most are no TIFF
+
     file = BytesIO(data)
     try:
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if data[2] == 43 else 8))  # 43: BigTIFF
@@ -85,14 +94,27 @@ def _layout(data: bytes) -> _Layout | None:
             extra=tuple(tags.get(338, ())),
             planar=int(tags.get(284, 1)) == 2,
             orientation=int(tags.get(274, 1)),
+            nothing=_number(tags.get(42113)),
         )
     except Exception:  # on broken bytes nearly any type
         return None
 
 
+def _number(text: object) -> float:
+    try:
+        return float(str(text).strip("\0 "))
+    except ValueError:
+        return float("nan")
+
+
 def _meaning(layout: _Layout) -> tuple[int, int]:
-    """Return how many bands are colours, and which band is opacity, 0 for none."""
+    """Return how many bands are colours, and which band is opacity, 0 for none.
+
+    A fourth band without a name may be opacity, as OpenCV writes it, or infrared: it is taken for the former.
+    """
     bands, extra = layout.bands, layout.extra
+    if layout.photometric == _RGB and bands == 4 and not extra:
+        return 3, 3
     colours = 3 if layout.photometric == _RGB or (layout.photometric == _BLACK_IS_ZERO and bands == 3) else 1
     if bands == colours:
         return colours, 0

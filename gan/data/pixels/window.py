@@ -22,6 +22,7 @@ _SEEN = struct.Struct("<cB?dd")
 _KEY_SHIFT = 8
 _DROPPED = np.uint32((1 << _KEY_SHIFT) - 1)
 _SIGN = np.uint32(1 << 31)
+_LARGEST = np.float64(np.finfo(np.float32).max)  # negative it stands for «no value» in many a map
 _TOGETHER = 64  # histograms that are added up at once
 
 
@@ -97,10 +98,13 @@ def _full_range(group: str, bits: int) -> Bounds:
 
 
 def look_at(image: Deep, *, with_histogram: bool) -> bytes:
-    """Return what is to be known of an image's values before a window can be chosen; nothing where none is finite."""
+    """Return what is to be known of an image's values before a window can be chosen; nothing where none is a number.
+
+    Floats that are not finite, or as large as no float32 can be, have no say.
+    """
     values, kind = image.values, image.values.dtype
     if kind.kind == "f":
-        values = values[np.isfinite(values)]
+        values = values[np.abs(values) < _LARGEST]
     if not values.size:
         return b""
     seen = _SEEN.pack(kind.kind.encode(), kind.itemsize, image.window is not None, values.min(), values.max())
@@ -115,11 +119,7 @@ def read_seen(packed: bytes) -> Seen:
 
 
 def find_windows(seen: Iterable[Seen], asked: Window) -> dict[str, Bounds]:
-    """Choose a window for each group of a dataset's images, by all of them.
-
-    `auto` takes of whole numbers without negative ones all that their bits can say: 0 to 4095 where the highest is
-    3,000; of floats from 0 (or -1) to 1 just that; of all else the range that there is.
-    """
+    """Choose a window for each group of a dataset's images, by all of them, as `auto` or percentiles want it."""
     ranges: dict[str, Bounds] = {}
     histograms: dict[str, list[NDArray[np.uint32]]] = {}
     for each in seen:
@@ -132,11 +132,16 @@ def find_windows(seen: Iterable[Seen], asked: Window) -> dict[str, Bounds]:
     if asked.kind == "percentiles":
         found = {group: _percentiles(_merged(gathered), asked) for group, gathered in histograms.items()}
     else:
-        found = {group: _auto(group, *bounds) for group, bounds in ranges.items()}
+        found = {group: auto_window(group, *bounds) for group, bounds in ranges.items()}
     return {group: (low, high if high > low else low + max(1.0, abs(low))) for group, (low, high) in found.items()}
 
 
-def _auto(group: str, low: float, high: float) -> Bounds:
+def auto_window(group: str, low: float, high: float) -> Bounds:
+    """Choose a window for values from the lowest to the highest.
+
+    It is of whole numbers without negative ones all that their bits can say: 0 to 4095 where the highest is 3,000; of
+    floats from 0 (or -1) to 1 just that; of all else the range that there is.
+    """
     if group == "float":
         if low >= -1 and high <= 1:
             return (0.0 if low >= 0 else -1.0), 1.0
@@ -156,9 +161,13 @@ def to_8_bits(image: Deep, window: Bounds, background: tuple[int, int, int]) -> 
         `[H, W, C]` uint8, C 1 or 3.
     """
     low, high = window
-    values = np.nan_to_num(image.values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    values = image.values.astype(np.float64)
+    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
     np.clip(values, low, high, out=values)
-    pixels = np.rint((values - low) / (high - low) * 255).astype(np.uint8)
+    values -= low
+    values /= high - low
+    values *= 255
+    pixels = np.rint(values, out=values).astype(np.uint8)
     if image.inverted:
         pixels = 255 - pixels
     if image.alpha is None:

@@ -30,6 +30,7 @@ class Records:
         classes: labels are below it.
         split: which split the file is.
         labels: labels by record of the part, where they lie in another file.
+        by_column: grey images are stored column by column.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Records:
     classes: int
     split: SplitName | None
     labels: tuple[int, ...] = ()
+    by_column: bool = False
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -65,6 +67,8 @@ class Records:
         pixels = rows[:, self.label_bytes :]
         if self.planar:
             pixels = pixels.reshape(-1, channels, height * width).transpose(0, 2, 1)
+        if self.by_column:
+            pixels = pixels.reshape(-1, width, height).transpose(0, 2, 1)
         images = grey_images(np.ascontiguousarray(pixels).reshape(-1, *self.shape))
         labels = self.labels or tuple(rows[:, self.label_bytes - 1].tolist())
         for index, (label, image) in enumerate(zip(labels, images, strict=True)):

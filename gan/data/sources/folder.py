@@ -56,16 +56,18 @@ class ImageFiles:
         return marshal.dumps((rows, self.background), 2)  # version 2, whose bytes depend on the values alone
 
     def read(self) -> Iterator[SourceImage | Reject]:
-        """Decode one file at a time."""
+        """Decode one file at a time; of several images in one the further ones are called after it, `scan.dcm/1`."""
         for item in self.items:
             if item.blob is None:
                 yield Reject(item.path, item.reason, item.detail)
                 continue
+            done = 0
             try:
                 for pixels in decode_images(read_blob(item.blob), self.background):
-                    yield SourceImage(item.path, item.label, pixels, item.split)
+                    yield SourceImage(f"{item.path}/{done}" if done else item.path, item.label, pixels, item.split)
+                    done += 1
             except UnreadableError as error:
-                yield Reject(item.path, error.reason, error.detail)
+                yield Reject(f"{item.path}/{done}" if done else item.path, error.reason, error.detail)
 
 
 def _unpacked(packed: bytes) -> ImageFiles:

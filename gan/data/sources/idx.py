@@ -33,7 +33,8 @@ class _Pair(NamedTuple):
 class IdxSource:
     """Pairs of files as MNIST has them: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, `t10k-…` and so on.
 
-    Classes are named by their numbers, for the files hold no names.
+    Classes are named by their numbers, for the files hold no names. EMNIST, which comes out of Matlab column by
+    column, is turned upright.
 
     Args:
         tree: the files.
@@ -44,7 +45,6 @@ class IdxSource:
     """
 
     kind: SourceKind = "idx"
-    notes: tuple[str, ...] = ()
 
     def __init__(self, tree: Tree, scratch: Path) -> None:
         self.name = tree.name
@@ -59,6 +59,9 @@ class IdxSource:
                 f"{tree.where} holds several IDX datasets ({', '.join(found[key].path for key in images)}): "
                 "give a folder with the files of one"
             )
+        self._by_column = all(_is_emnist(key[0]) for key in images)
+        upright = "the images lie column by column in their files, as EMNIST's do, and were turned upright"
+        self.notes: tuple[str, ...] = (upright,) if self._by_column else ()
         splits = split_names(_plain(split) for _, split, _ in images)
         self.has_split = splits is not None
         pairs = []
@@ -86,7 +89,8 @@ class IdxSource:
             for run in runs(len(labels), shape[0] * shape[1]):
                 own = tuple(indices[run.start : run.stop].tolist())
                 at, count, classes = run.start, len(run), len(self.class_names)
-                parts.append(Records(entry.path, blob, at, count, 16, 0, shape, False, classes, split, own))
+                place = (entry.path, blob, at, count, 16, 0, (shape[1], shape[0], 1) if self._by_column else shape)
+                parts.append(Records(*place, False, classes, split, own, by_column=self._by_column))
         return parts
 
 
@@ -98,6 +102,10 @@ def is_idx(path: str) -> bool:
 
 def _match(path: str) -> re.Match[str] | None:
     return _NAME.fullmatch(path)
+
+
+def _is_emnist(before: str) -> bool:
+    return before.rsplit("/", 1)[-1].lower().startswith("emnist")
 
 
 def _plain(split: str) -> str:

@@ -31,7 +31,9 @@ from fuzzing.target import target
 from fuzzing.trees import EDITS, edited_json
 from gan.data.files.blob import UnreadableError
 from gan.data.image_sets.image_set import open_image_set
-from gan.data.pixels.decode import decode_image
+from gan.data.pixels.decode import decode_images
+from gan.data.pixels.window import to_8_bits
+from gan.data.records import Deep
 from gan.data.sources.labels.files import parse_labels
 
 
@@ -103,11 +105,16 @@ def parquet_columns(name, data, folder):
 
 @target(pictures, errors=(UnreadableError,))
 def image_file(name, data, folder):
-    pixels = decode_image(data)
-    assert pixels.dtype == "uint8"
-    assert pixels.ndim == 3
-    assert pixels.shape[2] in {1, 3}
-    assert min(pixels.shape) > 0
+    for image in decode_images(data):
+        pixels = image
+        if isinstance(image, Deep):
+            for window in ((0.0, 1.0), image.window or (-5.0, 9.0)):
+                pixels = to_8_bits(image, window, (255, 255, 255))
+        assert pixels.dtype == "uint8"
+        assert pixels.ndim == 3
+        assert pixels.shape[2] in {1, 3}
+        assert pixels.shape[:2] == image.shape[:2]
+        assert min(pixels.shape) > 0
 
 
 def _labels_in(*suffixes):

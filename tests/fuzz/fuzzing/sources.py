@@ -15,7 +15,11 @@ import lmdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pydicom
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import set_pixel_data
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from gan.configuration.config import DataConfig
 from gan.data.building.build import build_dataset
@@ -33,6 +37,21 @@ def picture(pixels, format="PNG", mode=None, **options):
     out = io.BytesIO()
     image = Image.fromarray(pixels)
     (image.convert(mode) if mode else image).save(out, format, **options)
+    return out.getvalue()
+
+
+def scan(values, **tags):
+    """A DICOM file of one frame, or of several."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = CTImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = "1.2.3"
+    set_pixel_data(made, values, "MONOCHROME2", 16, generate_instance_uid=False)
+    for name, value in {"RescaleSlope": 2, "RescaleIntercept": -1024, **tags}.items():
+        setattr(made, name, value)
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, made, enforce_file_format=True)
     return out.getvalue()
 
 
@@ -246,5 +265,7 @@ def pictures():
         found[f"{compression}.tif"] = picture(pixels, "TIFF", "1", compression=compression)
     found |= {"deep.tif": picture(deep, "TIFF"), "interlaced.gif": picture(pixels, "GIF", interlace=1)}
     found |= {"progressive.jpg": picture(pixels, "JPEG", progressive=True)}
+    found |= {f"{mode}.tif": picture(deep.astype(np.int32), "TIFF", mode) for mode in ("F", "I")}
+    found |= {"scan.dcm": scan(deep), "frames.dcm": scan(np.stack([deep, deep // 2]), WindowCenter=900, WindowWidth=70)}
     found |= {"lossy.webp": picture(pixels, "WEBP"), "lossless.webp": picture(pixels, "WEBP", "RGBA", lossless=True)}
     return found

@@ -148,25 +148,33 @@ def test_blank_images_of_every_size_and_sort(zoo):
     assert rejected(zoo, files) == dict.fromkeys(files, "blank")
 
 
-def test_pixels_whose_range_is_unknown(zoo):
-    ramp = np.arange(64, dtype=np.float32).reshape(8, 8)
-    deep = (np.arange(64, dtype=np.int32) * 10**6).reshape(8, 8)
+def test_floats_and_large_whole_numbers_are_shown_by_the_range_of_all_of_them(zoo):
+    eight = zoo.pixels(0, channels=None)
+    eight[0, :2] = 0, 255
+    half = (eight // 2).astype(np.float32)
+    holes = np.where(half == half[3, 3], np.nan, half)
     files = {
-        "float.tif": zoo.encode(ramp, "TIFF"),
-        "nan.tif": zoo.encode(np.where(ramp == 5, np.nan, ramp).astype(np.float32), "TIFF"),
-        "deep.tif": zoo.encode(deep, "TIFF"),
-        "negative.tif": zoo.encode(-deep // 10**6, "TIFF"),
+        "float.tif": zoo.encode(eight.astype(np.float32), "TIFF"),
+        "half.tif": zoo.encode(half, "TIFF"),
+        "holes.tif": zoo.encode(holes, "TIFF"),
+        "nothing.tif": zoo.encode(np.full((8, 8), np.nan, np.float32), "TIFF"),
+        "large.tif": zoo.encode(255 * 10**6 - eight.astype(np.int32) * 10**6, "TIFF"),
+        "negative.tif": zoo.encode(-(eight.astype(np.int32) // 3) * 10**6, "TIFF"),
     }
-    assert rejected(zoo, files) == {
-        "float.tif": "floating point pixels",
-        "nan.tif": "floating point pixels",
-        "deep.tif": "more than 16 bits per pixel",
-        "negative.tif": "more than 16 bits per pixel",
-    }
+    outcome = among_good(zoo, files)
+    assert outcome.rejects == {"cat/nothing.tif": "no value is a number"}
+    lowest = -(255 // 3)
+    signed = [
+        np.rint((values - lowest) / (255 - lowest) * 255) for values in (255 - eight.astype(int), -(eight // 3.0))
+    ]
+    grey = [eight, half, np.nan_to_num(holes), *signed]
+    assert outcome.has([values.astype(np.uint8)[..., np.newaxis].repeat(3, axis=2) for values in grey])
+    assert outcome.info.windows == {"float": (0, 255), "signed": (lowest * 10**6, 255 * 10**6)}
 
 
 def test_sixteen_bits_become_eight(zoo):
     eight = zoo.pixels(0, channels=None)
+    eight[0, 0] = 255
     outcome = among_good(zoo, {"deep.png": zoo.encode(eight.astype(np.uint16) * 257)})
     assert outcome.rejects == {}
     assert outcome.has([eight[..., np.newaxis].repeat(3, axis=2)])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError
-from gan.data.pixels.decode import decode_images
+from gan.data.pixels.decode import only_image
 from gan.data.records import OUT_OF_RANGE, UNLABELLED, Reject, SourceImage, SplitName
 from gan.data.sources.labels.classes import Classes
 from gan.data.sources.parquet.columns import Columns
@@ -85,7 +85,7 @@ class Rows:
         if label is None:
             return Reject(name, OUT_OF_RANGE, text[:80])
         try:
-            return SourceImage(name, label, next(decode_images(data, self.background)), self.split)
+            return SourceImage(name, label, only_image(data, self.background), self.split)
         except UnreadableError as error:
             return Reject(name, error.reason, error.detail)
 

@@ -152,8 +152,8 @@ def test_images_of_quite_another_range_ask_what_is_meant(build, tmp_path):
         build(more, tmp_path / "second", CONFIG, previous=tmp_path / "first")
     assert str(caught.value) == (
         "4 of 24 16-bit images have values far beyond 0 to 511, which the version before shows as 0 to 255: give "
-        "data.window=0:4000 to show all from 0 to 4000, which changes the images that are there, or data.window=0:511 "
-        "to leave them as they are"
+        "data.window=0:4095 to show all, which changes the images that are there, or data.window=0:511 to leave them "
+        "as they are"
     )
     kept = CONFIG.model_copy(update={"window": "0:511"})
     build(more, tmp_path / "kept", kept, previous=tmp_path / "first")

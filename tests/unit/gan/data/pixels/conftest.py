@@ -15,7 +15,7 @@ _KINDS = {"u": 1, "i": 2, "f": 3, "c": 6}
 def tiff():
     """Make an unpacked TIFF file of `[H, W, bands]` values of any type."""
 
-    def make(values, photometric=1, extra=(), *, planar=False, orientation=1, order="<"):
+    def make(values, photometric=1, extra=(), *, planar=False, orientation=1, order="<", nothing=b""):
         height, width, bands = values.shape
         stored = values.astype(values.dtype.newbyteorder(order))
         strips = [stored[..., band].tobytes() for band in range(bands)] if planar else [stored.tobytes()]
@@ -35,6 +35,7 @@ def tiff():
             284: [2 if planar else 1],
             338: list(extra),
             339: [kind] * bands,
+            42113: nothing,  # GDAL's tag
         }
         return _file(order, strips, {tag: numbers for tag, numbers in tags.items() if numbers})
 
@@ -46,11 +47,12 @@ def _file(order, strips, tags):
     at = 8 + len(body)
     entries, behind = b"", b""
     for tag, numbers in sorted(tags.items()):
-        packed = struct.pack(f"{order}{len(numbers)}L", *numbers)
-        if len(numbers) > 1:
+        text = isinstance(numbers, bytes)
+        packed = numbers if text else struct.pack(f"{order}{len(numbers)}L", *numbers)
+        if len(packed) > 4:
             place = at + 2 + 12 * len(tags) + 4 + len(behind)
             behind, packed = behind + packed, struct.pack(f"{order}L", place)
-        entries += struct.pack(f"{order}HHL", tag, 4, len(numbers)) + packed
+        entries += struct.pack(f"{order}HHL", tag, 2 if text else 4, len(numbers)) + packed
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}L", at)
     return head + body + struct.pack(f"{order}H", len(tags)) + entries + bytes(4) + behind
 

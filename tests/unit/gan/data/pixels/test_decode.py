@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels import decode
-from gan.data.pixels.decode import FORMATS, SUFFIXES, decode_image, is_image_name
+from gan.data.pixels.decode import FORMATS, SUFFIXES, decode_image, decode_images, is_image_name
 from gan.data.pixels.read_png import plain_png
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -86,6 +86,16 @@ def test_one_colour_of_a_plain_png_may_be_transparent():
 def test_16_bits_are_scaled(name):
     image = Image.fromarray(np.array([[0, 257, 32768, 65535]], dtype=np.uint16))
     assert decoded(image, name).ravel().tolist() == [0, 1, 128, 255]
+
+
+def test_what_pillow_alone_reads_may_have_16_bits_too(monkeypatch):
+    monkeypatch.setattr(decode, "FORMATS", ("PPM",))
+    values = np.arange(48, dtype=np.uint16).reshape(6, 8) * 300
+    (image,) = decode_images(encoded(Image.fromarray(values), "PPM"))
+    assert np.array_equal(image.values[..., 0], values)
+    assert image.values.dtype == np.uint16
+    (image,) = decode_images(encoded(Image.fromarray(values / np.float32(3)), "PPM"))
+    assert np.array_equal(image.values[..., 0], values / np.float32(3))
 
 
 def test_cmyk_and_bilevel_are_converted():

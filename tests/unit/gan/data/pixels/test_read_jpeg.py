@@ -88,6 +88,19 @@ def test_a_picture_whose_end_is_grey_is_whole():
         assert decode_image(encoded(picture, **options))[-1, -1].tolist() in ([128] * 3, [128])
 
 
+def test_of_several_pictures_the_first_has_to_be_whole():
+    file = BytesIO()
+    PHOTO.save(file, "MPO", save_all=True, append_images=[PHOTO.resize((40, 30))])
+    whole = file.getvalue()
+    with Image.open(BytesIO(whole)) as opened:
+        assert opened.format == "MPO"
+    assert decode_image(whole).shape == (151, 203, 3)
+    first = whole.index(END + b"\xff\xd8")
+    for missing in (500, 3000):
+        with pytest.raises(UnreadableError, match="truncated image"):
+            decode_image(whole[: first - missing] + END + bytes(missing) + whole[first + 2 :])
+
+
 def test_a_thumbnail_in_the_metadata_is_no_end():
     exif = b"Exif\0\0" + encoded(PHOTO.resize((16, 16)))
     whole = encoded(PHOTO, exif=exif)

@@ -97,6 +97,27 @@ def test_bands_without_a_plain_meaning_are_refused_by_their_number(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_fourth_band_without_a_name_is_left_out_where_it_changes_nothing(tiff, values, dtype):
+    pixels = np.abs(values(dtype, (6, 8, 4)))
+    pixels[..., 3] = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    for planar in (False, True):
+        image = decoded(tiff(pixels, RGB, planar=planar))
+        assert np.array_equal(image if dtype == np.uint8 else image.values, pixels[..., :3])
+
+
+@pytest.mark.parametrize("nothing", [b"-9999\0", b" -9.999e3 \0", b"-9999"])
+def test_pixels_of_a_map_without_a_value_have_none(tiff, values, nothing):
+    pixels = values(np.float32)
+    pixels[2, 3] = -9999
+    found = decoded(tiff(pixels, nothing=nothing)).values
+    assert np.isnan(found[2, 3, 0])
+    assert np.isfinite(found).sum() == 47
+    whole = values(np.int16)
+    assert np.array_equal(decoded(tiff(whole, nothing=b"5\0\0\0\0")).values, whole)
+    assert np.array_equal(decoded(tiff(pixels, nothing=b"what is this")).values, pixels)
+
+
 def test_complex_numbers_are_refused(tiff, values):
     with pytest.raises(UnreadableError, match="complex numbers"):
         decoded(tiff(values(np.float32, (4, 4, 2)).view(np.complex64)))

@@ -58,6 +58,10 @@ def test_all_images_have_a_say_and_groups_are_apart():
 
 def test_what_is_no_number_has_no_say():
     image = deep(np.nan, 0.25, np.inf, -np.inf, 9.0, dtype=np.float32)
+    largest = float(np.finfo(np.float32).max)  # as maps have it where they have nothing
+    assert found(deep(-largest, 0.25, 9.0, dtype=np.float32), deep(-1e300, 5.0, dtype=np.float64)) == {
+        "float": (0.25, 9)
+    }
     (one,) = seen(image)
     assert (one.low, one.high, one.bits) == (0.25, 9.0, 32)
     assert look_at(deep(np.nan, np.inf, dtype=np.float32), with_histogram=True) == b""

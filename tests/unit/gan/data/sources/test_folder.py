@@ -205,5 +205,7 @@ def test_many_files_are_cut_into_parts(tmp_path):
 def test_without_an_image_it_is_explained(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "notes.txt").write_text("x")
-    with pytest.raises(DatasetError, match=r"no image was found in .*set: give .* that end in \.bmp, \.gif, \.jpeg"):
+    with pytest.raises(
+        DatasetError, match=r"no image was found in .*set: give .* that end in \.bmp, \.dcm, \.gif, \.jpeg"
+    ):
         opened(Path(tmp_path / "set"))

@@ -67,6 +67,21 @@ def test_images_and_labels_of_both_splits_are_read(tmp_path, compress):
     assert [record.label for record in records] == [*labels_of(6), *labels_of(4)]
 
 
+@pytest.mark.parametrize("before", ["emnist-letters-", "EMNIST-balanced-"])
+def test_emnist_is_turned_upright(tmp_path, before):
+    """Its files come out of Matlab, which stores columns: an L lies on its back in them."""
+    letter = np.zeros((5, 4), np.uint8)
+    letter[:, 0] = letter[4] = 255
+    names = {f"{before}{name}": array for name, array in mnist().items()}
+    names = {name.replace("t10k", "test"): array for name, array in names.items()}
+    stored = [array for name, array in names.items() if "images" in name]
+    stored[0][0] = letter.ravel(order="F").reshape(5, 4)
+    source = opened(write(tmp_path / "set", names), tmp_path / "scratch")
+    upright = next(read_all(source)).pixels[..., 0]
+    assert source.notes == ("the images lie column by column in their files, as EMNIST's do, and were turned upright",)
+    assert np.array_equal(upright, letter.ravel(order="F").reshape(5, 4).T)
+
+
 @pytest.mark.parametrize("method", ["tar", zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_files_in_an_archive_are_read_too(tmp_path, method):
     folder = write(tmp_path / "mnist", mnist(), compress=True)
