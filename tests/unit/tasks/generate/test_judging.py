@@ -153,7 +153,7 @@ def test_what_rejecting_cost_is_told_by_the_first_attempts_of_the_same_rows(tmp_
     assert [int(drawn) for drawn, _ in by_class] == [selection["asked_by_class"][name] for name in NAMES]
     assert [share for _, share in by_class] == [f"{2000 / selection['asked_by_class'][name]:.2f}" for name in NAMES]
     none = config.model_copy(update={"reject_copies": False, "reject_duplicates": False})
-    whole = made(tmp_path, dataset, program, none, "whole", opened)
+    whole = made(tmp_path, dataset, program, none, "whole", open_features=opened)
     assert "coverage_lost" not in whole.manifest["selection"]
     assert "What rejecting cost" not in page(whole)
 
@@ -257,7 +257,7 @@ def test_a_classifier_learns_from_an_honest_release_and_not_from_one_of_wrong_cl
 )
 def test_a_cas_that_cannot_be_compared_is_said_not_to_be_measured(tmp_path, real, cas, images, why):
     features = pixel_features(tmp_path, real[0])
-    judge = Judge(MODEL, digits(), scored(cas), Selecting(), real[0], pytest.fail)
+    judge = Judge(MODEL, pytest.fail, digits(), scored(cas), Selecting(), real[0], pytest.fail)
     reference = features.set_of("train", 600, lambda done: None)
     filling = SimpleNamespace(labels=np.arange(images) % 10)
     measured, (check,) = judge._usefulness(filling, features, reference, "cpu")
