@@ -6,7 +6,7 @@ import typer
 
 from flows.command.console import Answer
 from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind, SourceSecret
-from gan.data.sources.spec import AUTO, SourceSpec
+from gan.data.sources.spec import AUTO, Asked, SourceSpec
 
 
 def ingest(
@@ -28,11 +28,30 @@ def ingest(
     description: Annotated[
         str | None, typer.Option(help="What the images show and how they came about, in a line.")
     ] = None,
+    classes_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|REGEX|none",
+            help="What of a path is the class: the Nth folder (-1: the last), a regular expression's group, or `none`.",
+        ),
+    ] = None,
+    split_from: Annotated[
+        str | None, typer.Option(metavar="N|REGEX", help="What of a path is the split: train, test and the like.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Paths to train on; * is anything, slashes too.")
+    ] = None,
+    test: Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to hold out.")] = None,
+    exclude: Annotated[list[str], typer.Option(metavar="GLOB", help="Paths to leave out. Repeatable.")] = [],  # noqa: B006
+    label_column: Annotated[str | None, typer.Option(help="Column of a file of labels that holds them.")] = None,
+    path_column: Annotated[str | None, typer.Option(help="Column of a file of labels that holds paths.")] = None,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
 
     Images that cannot be used go to a list of rejects with their reasons.
+    Folders that can be read in two ways are refused with both readings;
+    --classes-from, --split-from, --train, --test and --exclude choose.
     What is there already stays where it is, new images go behind.
     `ganflow dataset log` shows the versions. Licence, address, credit and
     description go into dataset.json and from there into the card of every
@@ -48,11 +67,12 @@ def ingest(
     from gan.data.origin import Origin
 
     origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
-    begin_with_source(SourceSpec(source, source_kind, labels))
+    asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)
+    begin_with_source(SourceSpec(source, source_kind, labels, asked=asked))
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.command.summary import dataset_lines
         from flows.ingest import ingest_configured as flow
-    result = flow(source, configuration, source_kind, labels, source_secret=source_secret, origin=origin)
+    result = flow(source, configuration, source_kind, labels, source_secret=source_secret, origin=origin, asked=asked)
     answer.give(result, dataset_lines(result), as_json)

@@ -11,8 +11,9 @@ from gan.configuration.config import DataConfig
 from gan.data.building.assemble import write_split
 from gan.data.building.describe import describe, notes, samples, sides
 from gan.data.building.encode import Job, do
+from gan.data.building.file_counts import FileCounts, count_files
 from gan.data.building.part_store import PartStore
-from gan.data.building.plan import Plan, make_plan
+from gan.data.building.plan import FEWEST, Plan, make_plan
 from gan.data.building.recipe import Recipe
 from gan.data.building.rejects import count_rejects, write_rejects
 from gan.data.origin import Origin
@@ -34,6 +35,7 @@ class Built:
         notes: what a person should know: classes dropped or small, empty folders.
         sides: shortest, median and longest of the source images' shorter sides, in pixels.
         reused: records whose part was found finished.
+        files: what the files of the source are, where it is one of files.
     """
 
     info: DatasetInfo
@@ -41,6 +43,7 @@ class Built:
     notes: tuple[str, ...]
     sides: tuple[int, int, int]
     reused: int
+    files: FileCounts | None = None
 
 
 def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
@@ -89,6 +92,7 @@ def build_dataset(
     plan = make_plan(store, config, source.class_names, source.has_split)
     write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
+    files = count_files(source, plan, rejects)
     _refuse_rejects(source, config, rejects, quarantine)
     _refuse_small(source, config, plan)
     for split in ("train", "test"):
@@ -97,7 +101,7 @@ def build_dataset(
     # Last, so that a folder with a dataset.json is complete.
     write_dataset_info(info, out)
     remarks = tuple(map(inert, (*source.notes, *notes(plan, info))))
-    return Built(info, samples(store, plan, config.resolution), remarks, sides(store, plan), reused)
+    return Built(info, samples(store, plan, config.resolution), remarks, sides(store, plan), reused, files)
 
 
 def _do(
@@ -131,11 +135,11 @@ def _refuse_small(source: Source, config: DataConfig, plan: Plan) -> None:
             f"no class of {source.name} has data.min_class_images = {config.min_class_images} images to train on: "
             "add images or merge classes with data.class_map"
         )
-    if min(train, test) < 2:
-        how = (
-            f"with data.holdout_fraction = {config.holdout_fraction:g}" if plan.split == "hash" else "by its own split"
-        )
+    if min(train, test) < FEWEST:
+        how, what = ("by its own split", "set data.split=hash")
+        if plan.split == "hash":
+            how, what = f"with data.holdout_fraction = {config.holdout_fraction:g}", "change the fraction"
         raise DatasetError(
-            f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least 2: "
-            "add images or change the fraction"
+            f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least "
+            f"{FEWEST}: add images or {what}"
         )

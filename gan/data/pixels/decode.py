@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gan.data.files.blob import UnreadableError
+from gan.data.pixels.formats import FORMATS, SUFFIXES, missing_package, plugged_in
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 WHITE = (255, 255, 255)
 
 # Signature and header of a PNG: size, bit depth, colour type, and that its rows are not interlaced.
@@ -95,14 +94,14 @@ def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.ui
             # Pillow warns of odd metadata, which is no concern here, and of huge images, which is.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
+            with Image.open(BytesIO(data), formats=FORMATS + plugged_in(data)) as image:
                 return _to_uint8(ImageOps.exif_transpose(image), background)
     except UnreadableError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadableError("too large", f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except UnidentifiedImageError:
-        raise UnreadableError("not an image") from None
+        raise UnreadableError(missing_package(data) or "not an image") from None
     except MemoryError:
         raise UnreadableError("too large", "out of memory") from None
     except Exception as error:

@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gan.data.sources.labels.rows import MAX_DIGITS, read_rows, shown
+from gan.data.sources.labels.rows import MAX_DIGITS, Asked, read_rows
+from gan.data.sources.labels.text import shown
 from gan.errors import DatasetError
 
 OUTSIDE = "path outside the collection"
 CONTRADICTION = "a second, different label"
 
-_KNOWN_NAMES = re.compile(r"(\./)?(labels\.(csv|tsv|json|jsonl)|metadata\.(csv|jsonl)|dataset\.json|annotations\.csv)")
+_KNOWN_NAMES = re.compile(
+    r"(\./)?(labels\.(csv|tsv|json|jsonl)|metadata\.(csv|jsonl|parquet)|dataset\.json|annotations\.csv)"
+)
 _ROOTED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?/")  # /a.png, C:/a.png, https://host/a.png
 _WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*)?")
 _FRACTION = re.compile(r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?")
@@ -39,22 +42,24 @@ def is_label_file(name: str) -> bool:
     return _KNOWN_NAMES.fullmatch(name.lower()) is not None
 
 
-def parse_labels(name: str, data: bytes) -> LabelFile:
+def parse_labels(name: str, data: bytes, columns: Asked = (None, None)) -> LabelFile:
     """Read a label file.
 
     JSON is an object of path to label, a list of objects, or StyleGAN's `{"labels": [[path, label], ...]}`; JSON Lines
     has one object per line; anything else is a table with commas, semicolons or tabs, which needs no header where it
-    has two columns. Columns and keys are found by `FILE_COLUMNS` and `LABEL_COLUMNS`, earlier names going first.
+    has two columns. Columns and keys are found by `FILE_COLUMNS` and `LABEL_COLUMNS`, earlier names going first. A
+    table without labels may have a column per class, of which one is 1 in each row.
 
     Args:
         name: the file's name: messages repeat it, and its suffix chooses between `.json`, `.jsonl` and a table.
-        data: the whole file, in UTF-8.
+        data: the whole file; a text in UTF-8 or UTF-16, or in what it looks like.
+        columns: those of paths and of labels, where somebody has named them.
 
     Raises:
         DatasetError: a row that cannot be understood, or no row at all.
     """
     name = name if name.isprintable() else repr(name)
-    rows = read_rows(name, data)
+    rows = read_rows(name, data, columns)
     if rows is None:
         return LabelFile({}, (), labelled=False)
     pairs, rejects = [], []
@@ -91,6 +96,8 @@ def _text(where: str, what: str, value: object) -> str:
         return value
     if value is None:
         return ""
+    if isinstance(value, bool) and what == "label":
+        return str(value)
     if type(value) is int or (isinstance(value, float) and value.is_integer()):
         return str(int(value))
     if not isinstance(value, str):

@@ -69,3 +69,11 @@ def test_what_is_said_of_the_images_is_written_and_nothing_where_nothing_is(tmp_
     write_dataset_info(INFO, tmp_path)
     assert not json.loads((tmp_path / INFO_FILE).read_text("utf-8")).keys() & told.keys(), "the bytes of before"
     assert set(read_dataset_info(tmp_path).origin.model_dump().values()) == {None}
+
+
+def test_what_a_person_asked_for_is_written_where_anything_was(tmp_path):
+    asked = {"classes_from": "2", "exclude": ("a/*", "b")}
+    write_dataset_info(INFO.model_copy(update={"asked": asked}), tmp_path)
+    assert read_dataset_info(tmp_path).asked == asked
+    write_dataset_info(INFO, tmp_path)
+    assert "asked" not in json.loads((tmp_path / INFO_FILE).read_text("utf-8"))
