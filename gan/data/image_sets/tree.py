@@ -11,6 +11,7 @@ from gan.data.pixels.decode import is_image_name
 from gan.data.pixels.formats import SUFFIXES
 from gan.data.records import UNLABELLED, Reject
 from gan.data.sources.labels.files import is_label_file
+from gan.data.sources.layout.folder import Folder
 from gan.data.sources.layout.names import in_order
 from gan.data.sources.layout.read import read_layout
 from gan.errors import DatasetError, InputError
@@ -56,7 +57,7 @@ def select_images(tree: Tree, split: str | None) -> tuple[list[Entry], NDArray[n
 def _as_ingested(entries: Sequence[Entry], tree: Tree) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Label images by folder; where ingesting would ask or leave one out, they have no classes."""
     try:
-        layout = read_layout([entry.path for entry in entries], tree.where)
+        layout = read_layout(Folder.of(entry.path for entry in entries), tree.where)
     except DatasetError:
         return _classes([""] * len(entries))
     places = [layout.places[entry.path.rpartition("/")[0]] for entry in entries]

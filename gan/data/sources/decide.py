@@ -13,10 +13,12 @@ from gan.data.sources.labels.files import LabelFile
 from gan.data.sources.labels.finding import above, annotations, find_labels, find_more, unused
 from gan.data.sources.labels.joining import Found, Rows, join
 from gan.data.sources.layout.asked import NEITHER, NO_CLASS, NO_SPLIT, asked_class, asked_splits
+from gan.data.sources.layout.folder import Folder
 from gan.data.sources.layout.layout import BESIDE_CLASSES, Layout, Place
 from gan.data.sources.layout.names import in_order
 from gan.data.sources.layout.read import read_layout
 from gan.data.sources.spec import NO_LABELS, Asked, path_rule
+from gan.errors import DatasetError
 from gan.text.shown import shown
 
 NO_ROW = "no row in the file of labels"
@@ -107,22 +109,31 @@ def _read(files: Sorted, where: str, name: str, asked: Asked, labels: LabelFile 
     if splits is not None:
         paths = list(splits)
     columns = (asked.path_column, asked.label_column)
+    top = Folder.of(paths)
     if asked.classes_from and labels is None:
-        layout = read_layout(paths, where, classes=False, asked_depth=_depth(asked.classes_from), splits=splits)
+        layout = read_layout(top, where, classes=False, asked_depth=_depth(asked.classes_from), splits=splits)
         return _Reading(layout, splits, None, {}, ())
-    layout = read_layout(paths, where, classes=False, splits=splits)
+    layout = read_layout(top, where, classes=False, splits=splits)
     notes: tuple[str, ...] = ()
     found = [Found("", labels, "")] if labels else []
     if not found and use_labels:
         found, notes = find_labels(files.others, layout, where, columns)
     if not found:
-        layout = read_layout(paths, where, splits=splits)
+        layout = read_layout(top, where, splits=splits)
         if use_labels and not layout.class_names:
             found, more = find_more(files.others, paths, layout, columns, name)
             notes += more
     if found:
         rows = join(found, [entry.path for entry in files.images], above(layout.root), name)
+        notes += tuple(
+            f"{shown(each.path) or 'the file of labels'} is read as {each.file.encoding}, which its letters look like: "
+            "save it as UTF-8 if class names come out wrong"
+            for each in found
+            if each.file.encoding
+        )
         return _Reading(layout, splits, rows, {}, notes)
+    if asked.label_column or asked.path_column:
+        raise DatasetError(f"no file of labels was found in {where} whose columns those are: name it with --labels")
     classes = _annotated(files, layout) if use_labels else {}
     if use_labels and layout.class_names:
         notes += unused(files.others, layout, used=bool(classes))

@@ -114,6 +114,8 @@ class SourceSpec:
         """
         require_no_credentials(self.spec, self.labels, *self.asked.texts())
         self.asked.require()
+        if self.asked.classes_from and self.labels not in {None, NO_LABELS}:
+            raise DatasetError("--labels and --classes-from both say what the classes are: give one of them")
         if self.asked.given() and (self.spec == "digits" or self.kind not in {AUTO, "folder"}):
             raise DatasetError(f"{self.asked.options()} is for folders of images, and {self.spec[:200]!r} is none")
         if self.kind not in KINDS:

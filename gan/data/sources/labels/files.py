@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gan.data.sources.labels.rows import MAX_DIGITS, Asked, read_rows
-from gan.data.sources.labels.text import shown
+from gan.data.sources.labels.text import encoding_of, shown
 from gan.errors import DatasetError
 
 OUTSIDE = "path outside the collection"
@@ -29,12 +29,14 @@ class LabelFile:
         class_names: the classes in `labels`; in numeric order where every label is a whole number, else sorted as text.
         rejects: path and reason (`OUTSIDE` or `CONTRADICTION`) of each row that is not in `labels`.
         labelled: False where the file itself says that its collection has no labels (StyleGAN's `{"labels": null}`).
+        encoding: what a text that is not Unicode's was taken for by its letters; else nothing.
     """
 
     labels: Mapping[str, int]
     class_names: tuple[str, ...]
     rejects: tuple[tuple[str, str], ...] = ()
     labelled: bool = True
+    encoding: str = ""
 
 
 def is_label_file(name: str) -> bool:
@@ -74,7 +76,9 @@ def parse_labels(name: str, data: bytes, columns: Asked = (None, None)) -> Label
             pairs.append((path, label))
     if not first_seen:
         raise DatasetError(f"{name} has no rows: write one with the path and the label of each image")
-    return _resolve(pairs, {label: _class_of(where, label) for label, where in first_seen.items()}, rejects)
+    found = _resolve(pairs, {label: _class_of(where, label) for label, where in first_seen.items()}, rejects)
+    is_text = not name.lower().endswith(".parquet")
+    return replace(found, encoding=encoding_of(data)) if is_text and not data.isascii() else found
 
 
 def _resolve(pairs: list[tuple[str, str]], classes: dict[str, Any], rejects: list[tuple[str, str]]) -> LabelFile:

@@ -17,7 +17,7 @@ from gan.text.shown import shown
 _TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 _SPEAKING = re.compile(r"annot|class|label|metadata|target|test|train|truth|val", re.I)
 _FITS = 0.95  # of the rows, or of the images, must be there for a file that is not called labels to be some
-_MOST_BYTES = 2**28
+_MOST_BYTES = 2**26
 
 
 def read_labels(path: str, blob: Blob, columns: tuple[str | None, str | None] = (None, None)) -> LabelFile:

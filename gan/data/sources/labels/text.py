@@ -18,6 +18,15 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
+def encoding_of(data: bytes) -> str:
+    """Return the encoding that a file's letters look like; nothing where it is one of Unicode's, which is no guess."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "" if any(data.startswith(mark) for mark in _MARKS) else _guess(data)[0]
+    return ""
+
+
 def text_of(name: str, data: bytes) -> str:
     """Decode a file: by its mark, else as UTF-8, else as what its letters are likeliest to be.
 
@@ -41,12 +50,15 @@ def _decoded(data: bytes) -> str | None:
     except UnicodeDecodeError:
         if encoding != "utf-8" or b"\0" in data:
             return None
+    return _guess(data)[1]
+
+
+def _guess(data: bytes) -> tuple[str, str | None]:
+    """Return what the letters of a text are likeliest to be encoded in, and the text; None where it is none."""
     from charset_normalizer import from_bytes, is_binary
 
-    if is_binary(data):
-        return None
-    best = from_bytes(data).best()
-    return str(best) if best else None
+    best = None if is_binary(data) else from_bytes(data).best()
+    return (best.encoding, str(best)) if best else ("", None)
 
 
 def _first_bad(data: bytes) -> int:

@@ -28,10 +28,15 @@ def are_views(folders: Sequence[Folder]) -> bool:
     """
     if len(folders) < 2:
         return False
-    stems = [_stems(folder) for folder in folders]
-    every, common = set.union(*stems), set.intersection(*stems)
-    if len(common) < _SAME * len(every):
-        return False
+    every: set[str] = set()
+    common = None
+    for folder in folders:  # the first two tell nearly always
+        stems = _stems(folder)
+        every |= stems
+        common = stems if common is None else common & stems
+        if len(common) < _SAME * len(every):
+            return False
+    assert common is not None
     if all(is_view(folder.name) for folder in folders):
         return True
     return len(common) >= _FEWEST and not _is_counted(common)

@@ -10,13 +10,14 @@ from gan.data.sources.layout.layout import ASIDE, BESIDE_SPLITS, Layout, Place
 from gan.data.sources.layout.pairs import masks_among
 from gan.data.sources.layout.question import listed
 from gan.data.sources.layout.splitting import Base, Splits, find_splits
+from gan.data.sources.layout.words import split_of
 from gan.errors import DatasetError
 
 _STRAY = 0.05  # of all images may lie beside the one folder that holds the rest
 
 
 def read_layout(
-    images: Collection[str],
+    top: Folder,
     where: str,
     *,
     classes: bool = True,
@@ -29,7 +30,7 @@ def read_layout(
     below them, or at the top, is a class each. Masks, and what lies beside the splits, is left out.
 
     Args:
-        images: paths of everything that is or should be an image.
+        top: everything that is or should be an image, by folder.
         where: what holds them, for messages.
         classes: whether folders may be classes; not where a file says what each image is.
         asked_depth: where a person says what the classes are, the number of the folder that is one, or 0 where it is
@@ -40,7 +41,7 @@ def read_layout(
         DatasetError: two readings are plausible; the sentence has both, and the option that chooses.
     """
     places: dict[str, Place] = {}
-    root = _without_wrapper(Folder.of(images), places, masks=asked_depth is None)
+    root = _without_wrapper(top, places, masks=asked_depth is None)
     found = _given(root, splits) if splits is not None else _found(root, where, asked_depth)
     bases = found.bases if found else (Base(root, None),)
     for folder, reason in (found.beside if found else {}).items():
@@ -55,6 +56,8 @@ def read_layout(
         return Layout(root.prefix, places, has_split=_has_both(places))
     reader = ClassReader(bases, where)
     notes = [*reader.notes, *_wrapper_note(root, reader.class_names)]
+    if not found and (called := [name for name in reader.class_names if (said := split_of(name)) and not said.rest]):
+        notes.append(f"{listed(called)} is taken for a class, as the folders beside it are")
     places |= reader.places
     return Layout(root.prefix, places, reader.class_names, _has_both(places), tuple(notes), reader.flat)
 

@@ -76,7 +76,8 @@ def _find_image(schema: pa.Schema, features: dict[str, dict[str, Any]]) -> str:
         raise UnreadableError("several columns that may hold images", _cut(", ".join(possible)))
     chosen: list[str] = named or declared or possible
     if not chosen:
-        raise UnreadableError(NO_IMAGES, f"its columns are {_cut(', '.join(schema.names)) or 'none'}")
+        kinds = ", ".join(f"{_cut(field.name)} ({_cut(str(field.type))})" for field in list(schema)[:8])
+        raise UnreadableError(NO_IMAGES, f"its columns are {kinds or 'none'}")
     return chosen[0]
 
 

@@ -13,7 +13,7 @@ from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
 from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
 from gan.data.sources.labels.classes import Classes, declared_classes, found_classes, refuse_too_many
-from gan.data.sources.parquet.columns import LABEL_COLUMNS, Columns
+from gan.data.sources.parquet.columns import LABEL_COLUMNS, NO_IMAGES, Columns
 from gan.data.sources.parquet.cut import Stretch, cut_group, is_large
 from gan.data.sources.parquet.file import opened, read_columns, read_groups, read_labels
 from gan.data.sources.parquet.rows import Rows
@@ -124,7 +124,10 @@ def _open(entry: Entry, where: str, scratch: Path, use_labels: bool) -> _File:
                 first += group.rows
     except UnreadableError as error:
         detail = f"{error.reason}: {error.detail}" if error.detail else error.reason
-        raise DatasetError(f"{where} cannot be used ({detail}): fetch it again or leave it out") from None
+        what = "fetch it again or leave it out"
+        if error.reason == NO_IMAGES:
+            what = "give files with a column of encoded images, as bytes or as Hugging Face's struct of them"
+        raise DatasetError(f"{where} cannot be used ({detail}): {what}") from None
     return _File(entry, columns, stretches)
 
 

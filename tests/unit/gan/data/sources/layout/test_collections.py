@@ -146,6 +146,9 @@ def test_other_letters_than_utf8_are_read(tmp_path):
     names = {"0.png": "Löwe", "1.png": "Bär", "2.png": "Löwe", "3.png": "Käfer mit Flügeln über der Straße"}
     source = opened(tmp_path, {**png(*names), "labels.csv": table(names).encode("cp1252")})
     assert found(source)[0] == names
+    (note,) = source.notes
+    assert note.startswith("labels.csv is read as cp125")
+    assert note.endswith(", which its letters look like: save it as UTF-8 if class names come out wrong")
 
 
 def test_each_folder_may_have_its_metadata(tmp_path):
@@ -311,6 +314,18 @@ def test_columns_that_a_person_names(tmp_path):
         opened(tmp_path, files, asked=Asked(path_column="picture", label_column="shape"))
 
 
+def test_what_is_said_of_folders_is_for_folders(tmp_path):
+    (tmp_path / "x.csv").write_text("0.png,a\n")
+    for spec in (
+        SourceSpec("digits", asked=Asked(exclude=("a/*",))),
+        SourceSpec("some/name", "huggingface", asked=Asked(classes_from="1")),
+    ):
+        with pytest.raises(DatasetError, match="is for folders of images, and"):
+            spec.require()
+    with pytest.raises(DatasetError, match="--labels and --classes-from both say"):
+        SourceSpec(str(tmp_path), labels=str(tmp_path / "x.csv"), asked=Asked(classes_from="1")).require()
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -319,6 +334,7 @@ def test_columns_that_a_person_names(tmp_path):
         ({"classes_from": "0"}, "--classes-from 0 names no folder: count from 1"),
         ({"split_from": "1", "train": "a/*"}, "both say what is held out"),
         ({"classes_from": "1", "label_column": "y"}, "both say what the classes are"),
+        ({"label_column": "kind"}, "no file of labels was found in .* whose columns those are"),
         ({"train": "*", "test": "c*"}, "--train and --test both name cat/0.png of "),
         ({"train": "x*"}, "by --train no image of .* is there to train on"),
         ({"label_column": "https://a:b@host/"}, "credential|password"),

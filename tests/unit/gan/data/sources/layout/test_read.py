@@ -2,8 +2,13 @@
 
 import pytest
 
+from gan.data.sources.layout.folder import Folder
 from gan.data.sources.layout.read import read_layout
 from gan.errors import DatasetError
+
+
+def laid_out(paths, where="set", **options):
+    return read_layout(Folder.of(paths), where, **options)
 
 
 def images(*folders, count=3, start=0):
@@ -17,7 +22,7 @@ def images(*folders, count=3, start=0):
 
 def read(*folders, **options):
     """Return (split, class) by folder; what cannot be used is `out`."""
-    layout = read_layout(images(*folders), "set", **options)
+    layout = laid_out(images(*folders), **options)
     found = {folder: layout.places[folder.rstrip("/")] for folder in folders}
     return layout, {
         folder: "out" if place.left_out or place.reject else (place.split, place.class_name)
@@ -112,9 +117,14 @@ def test_two_plausible_readings_are_a_question(name):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_class_that_is_called_like_a_split_is_named():
+    notes = laid_out(images("bus", "car", "train")).notes
+    assert notes == ("train is taken for a class, as the folders beside it are",)
+
+
 def test_images_and_masks_are_no_classes():
     pictures = [f"train/{kind}/{index}.png" for kind in ("images", "masks") for index in (3, 5, 8)]
-    layout = read_layout([*pictures, "test/images/9.png"], "set")
+    layout = laid_out([*pictures, "test/images/9.png"])
     assert (layout.class_names, layout.has_split) == ((), True)
     assert layout.places["train/masks"].left_out == "lies in «train/masks», beside the images that it goes with"
     assert layout.places["train/images"].split == "train"
@@ -123,7 +133,7 @@ def test_images_and_masks_are_no_classes():
 def test_mvtec():
     paths = images("train/good", "test/good", "test/crack")
     paths += [f"ground_truth/crack/{path.rpartition('/')[2][:-4]}_mask.png" for path in paths[-3:]]
-    layout = read_layout(paths, "set")
+    layout = laid_out(paths)
     assert (layout.class_names, layout.has_split) == (("crack", "good"), True)
     assert layout.places["ground_truth/crack"].left_out
 
@@ -131,46 +141,46 @@ def test_mvtec():
 def test_folders_that_pair_up_file_by_file_are_views_and_a_question():
     names = [f"{name}.png" for name in ("hall", "door", "yard", "roof", "wall", "lake", "tree", "path")]
     with pytest.raises(DatasetError, match="several views site1, site2 of the same things, file by file"):
-        read_layout([f"{site}/{name}" for site in ("site1", "site2") for name in names], "set")
+        laid_out([f"{site}/{name}" for site in ("site1", "site2") for name in names])
     counted = [f"{side}/{index}.png" for side in ("left", "right") for index in range(9)]
     with pytest.raises(DatasetError, match="several views left, right of the same things"):
-        read_layout(counted, "set")
+        laid_out(counted)
 
 
 def test_classes_whose_files_are_counted_through_alike_are_classes():
     paths = [f"{kind}/img_{index:03}.png" for kind in ("cat", "dog") for index in range(30)]
-    assert read_layout(paths, "set").class_names == ("cat", "dog")
+    assert laid_out(paths).class_names == ("cat", "dog")
 
 
 def test_numbered_classes_are_in_the_order_of_their_numbers():
-    assert read_layout(images(*map(str, range(1, 12))), "set").class_names == tuple(map(str, range(1, 12)))
-    assert read_layout(images("1", "10", "2", "x"), "set").class_names == ("1", "10", "2", "x")
+    assert laid_out(images(*map(str, range(1, 12)))).class_names == tuple(map(str, range(1, 12)))
+    assert laid_out(images("1", "10", "2", "x")).class_names == ("1", "10", "2", "x")
 
 
 def test_what_lies_beside_is_said_of_each_folder():
     paths = [*images("train/cat", "test/cat", "train/dog"), "train/x.png", "y.png"]
-    layout = read_layout(paths, "set")
+    layout = laid_out(paths)
     assert layout.places["train"].reject == "lies beside the class folders, so has no class"
     assert layout.places[""].reject == "lies beside the folders of the splits"
-    few = read_layout([*images("set/cat", "set/dog", count=30), "y.png"], "set")
+    few = laid_out([*images("set/cat", "set/dog", count=30), "y.png"])
     assert few.class_names == ("cat", "dog")
     assert few.places[""].reject == "lies beside the folder that holds the rest"
 
 
 def test_who_says_what_the_classes_are_is_asked_nothing():
     paths = images("one/cat", "one/dog", "two/cat", "two/dog")
-    assert read_layout(paths, "set", classes=False, asked_depth=2).class_names == ()
-    layout = read_layout(images("train", "test", "cat"), "set", classes=False, asked_depth=1)
+    assert laid_out(paths, classes=False, asked_depth=2).class_names == ()
+    layout = laid_out(images("train", "test", "cat"), classes=False, asked_depth=1)
     assert not layout.has_split
-    split = read_layout(images("train/a", "test/a"), "set", classes=False, asked_depth=2)
+    split = laid_out(images("train/a", "test/a"), classes=False, asked_depth=2)
     assert split.has_split
 
 
 def test_splits_that_somebody_names_are_looked_into():
     paths = images("good/cat", "good/dog", "kept/cat", "kept/dog")
     splits = {path: "test" if path.startswith("kept") else "train" for path in paths}
-    layout = read_layout(paths, "set", splits=splits)
+    layout = laid_out(paths, splits=splits)
     assert layout.class_names == ("cat", "dog")
     paths = images("cat", "dog")
     mixed = {path: "test" if path.endswith("0.png") else "train" for path in paths}
-    assert read_layout(paths, "set", splits=mixed).class_names == ("cat", "dog")
+    assert laid_out(paths, splits=mixed).class_names == ("cat", "dog")

@@ -547,3 +547,11 @@ def test_a_column_that_speaks_of_labels_and_is_not_read_is_named(tmp_path, name)
     save(tmp_path / "set" / "a.parquet", {"image": pictures(2), name: [0, 1]})
     (note,) = open_folder(tmp_path).notes
     assert note.startswith(f"the images have no labels, for {name} is not called as they are: rename one to label")
+
+
+def test_without_a_column_of_images_the_types_of_all_are_said(tmp_path):
+    save(tmp_path / "set" / "a.parquet", {"image": pa.array([["x"]]), "label": [0]})
+    with pytest.raises(
+        DatasetError, match=r"image \(list<.*string>\), label \(int64\)\): give files with a column of enc"
+    ):
+        open_folder(tmp_path)
