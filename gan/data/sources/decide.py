@@ -112,7 +112,9 @@ def _read(files: Sorted, where: str, name: str, asked: Asked, labels: LabelFile 
     top = Folder.of(paths)
     if asked.classes_from and labels is None:
         layout = read_layout(top, where, classes=False, asked_depth=_depth(asked.classes_from), splits=splits)
-        return _Reading(layout, splits, None, {}, ())
+        return _Reading(
+            layout, splits, None, {}, unused(files.others, layout, "--classes-from says what the classes are")
+        )
     layout = read_layout(top, where, classes=False, splits=splits)
     notes: tuple[str, ...] = ()
     found = [Found("", labels, "")] if labels else []
@@ -135,8 +137,8 @@ def _read(files: Sorted, where: str, name: str, asked: Asked, labels: LabelFile 
     if asked.label_column or asked.path_column:
         raise DatasetError(f"no file of labels was found in {where} whose columns those are: name it with --labels")
     classes = _annotated(files, layout) if use_labels else {}
-    if use_labels and layout.class_names:
-        notes += unused(files.others, layout, used=bool(classes))
+    if use_labels and layout.class_names and not classes:
+        notes += unused(files.others, layout, "the folders are the classes")
     return _Reading(layout, splits, None, classes, (*layout.notes, *notes))
 
 

@@ -88,13 +88,11 @@ def find_more(
     return [], unused_notes([entry.path for entry in candidates], "no row of it names an image with its label")
 
 
-def unused(files: Sequence[Entry], layout: Layout, *, used: bool) -> tuple[str, ...]:
-    """Return notes on files that speak of labels where folders are the classes, `used` if one of them was."""
-    if used:
-        return ()
+def unused(files: Sequence[Entry], layout: Layout, why: str) -> tuple[str, ...]:
+    """Return notes on files at the top or in a split that speak of labels and are not used."""
     tops = {*above(layout.root), *_split_folders(layout)}
     paths = [entry.path for entry in files if _place(entry.path) in tops and entry.path.lower().endswith(_TABLES)]
-    return unused_notes(paths, "the folders are the classes")
+    return unused_notes(paths, why)
 
 
 def unused_notes(paths: Sequence[str], why: str) -> tuple[str, ...]:
