@@ -5,7 +5,23 @@ from typing import Annotated
 import typer
 
 from flows.command.console import Answer
-from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind, SourceSecret
+from flows.command.options import (
+    SOURCE_HELP,
+    ClassesFrom,
+    Exclude,
+    Json,
+    LabelColumn,
+    Labels,
+    MaxRejectShare,
+    Overrides,
+    PathColumn,
+    Preset,
+    SourceKind,
+    SourceSecret,
+    SplitFrom,
+    TestGlob,
+    TrainGlob,
+)
 from gan.data.sources.spec import AUTO, Asked, SourceSpec
 
 
@@ -28,23 +44,14 @@ def ingest(
     description: Annotated[
         str | None, typer.Option(help="What the images show and how they came about, in a line.")
     ] = None,
-    classes_from: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|REGEX|none",
-            help="What of a path is the class: the Nth folder (-1: the last), a regular expression's group, or `none`.",
-        ),
-    ] = None,
-    split_from: Annotated[
-        str | None, typer.Option(metavar="N|REGEX", help="What of a path is the split: train, test and the like.")
-    ] = None,
-    train: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Paths to train on; * is anything, slashes too.")
-    ] = None,
-    test: Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to hold out.")] = None,
-    exclude: Annotated[list[str], typer.Option(metavar="GLOB", help="Paths to leave out. Repeatable.")] = [],  # noqa: B006
-    label_column: Annotated[str | None, typer.Option(help="Column of a file of labels that holds them.")] = None,
-    path_column: Annotated[str | None, typer.Option(help="Column of a file of labels that holds paths.")] = None,
+    classes_from: ClassesFrom = None,
+    split_from: SplitFrom = None,
+    train: TrainGlob = None,
+    test: TestGlob = None,
+    exclude: Exclude = [],  # noqa: B006
+    label_column: LabelColumn = None,
+    path_column: PathColumn = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would find, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
@@ -68,7 +75,13 @@ def ingest(
 
     origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
     asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)
-    begin_with_source(SourceSpec(source, source_kind, labels, asked=asked))
+    spec = SourceSpec(source, source_kind, labels, configuration.config.background_rgb, asked)
+    if dry_run:
+        from flows.command.ingest_preview import give_preview
+
+        give_preview(answer, spec, source_secret, as_json)
+        return
+    begin_with_source(spec)
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():

@@ -17,7 +17,16 @@ VERBS = {
     "ingest": COMMON
     | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"}
     | {"--license", "--source-url", "--credit", "--description"}
-    | {"--classes-from", "--split-from", "--train", "--test", "--exclude", "--label-column", "--path-column"},
+    | {
+        "--dry-run",
+        "--classes-from",
+        "--split-from",
+        "--train",
+        "--test",
+        "--exclude",
+        "--label-column",
+        "--path-column",
+    },
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run", "--max-minutes"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},
