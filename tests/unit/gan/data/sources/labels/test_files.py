@@ -370,3 +370,9 @@ def test_what_is_written_is_read(suffix, pairs):
     assert parsed.class_names == tuple(map(str, names))
     assert parsed.labels == {path: -1 if label is None else names.index(label) for path, label in pairs.items()}
     assert parsed.rejects == ()
+
+
+def test_no_number_among_numbers_is_no_class():
+    found = parse_labels("labels.csv", b"file,label\na,2.0\nb,NaN\nc,10\n")
+    assert found == LabelFile({"a": 0, "b": -1, "c": 1}, ("2", "10"))
+    assert parse_labels("labels.csv", b"file,label\na,cat\nb,nan\n").class_names == ("cat", "nan")
