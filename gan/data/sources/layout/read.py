@@ -10,7 +10,7 @@ from gan.data.sources.layout.layout import ASIDE, BESIDE_SPLITS, Layout, Place
 from gan.data.sources.layout.pairs import masks_among
 from gan.data.sources.layout.question import listed
 from gan.data.sources.layout.splitting import Base, Splits, find_splits
-from gan.data.sources.layout.words import split_of
+from gan.data.sources.layout.words import is_container, split_of
 from gan.errors import DatasetError
 
 _STRAY = 0.05  # of all images may lie beside the one folder that holds the rest
@@ -55,7 +55,12 @@ def read_layout(
                 places.setdefault(each.path, Place(base.split))
         return Layout(root.prefix, places, has_split=_has_both(places))
     reader = ClassReader(bases, where)
-    notes = [*reader.notes, *_wrapper_note(root, reader.class_names)]
+    notes = [*reader.notes]
+    if not found and not reader.class_names and root.path and not is_container(root.name):
+        notes.append(
+            f"everything lies in the one folder {listed([root.path])}, so it is no class and the images have no "
+            f"labels: give --classes-from {root.depth} to make it one"
+        )
     if not found and (called := [name for name in reader.class_names if (said := split_of(name)) and not said.rest]):
         notes.append(f"{listed(called)} is taken for a class, as the folders beside it are")
     places |= reader.places
@@ -92,15 +97,6 @@ def _without_wrapper(folder: Folder, places: dict[str, Place], *, masks: bool) -
         if folder.files:
             places[folder.path] = Place(reject=ASIDE)
         (folder,) = folder.children.values()
-
-
-def _wrapper_note(root: Folder, class_names: tuple[str, ...]) -> list[str]:
-    if class_names or not root.path:
-        return []
-    return [
-        f"everything lies in the one folder {listed([root.path])}, so it is no class and the images have no labels: "
-        f"give --classes-from {root.depth} to make it one"
-    ]
 
 
 def _given(root: Folder, splits: Mapping[str, SplitName]) -> Splits:

@@ -77,8 +77,8 @@ def trees(draw, pool, wild):
     wrapper = "".join(f"{name}/" for name in draw(st.lists(st.sampled_from(["archive", "my data", "v2"]), max_size=2)))
     classes = draw(st.lists(st.sampled_from(pool), min_size=2, max_size=4, unique=True))
     splits = draw(st.sampled_from([[("", None)], *SPLITS]))
-    # Folders of these names and no others are what everybody means by splits.
-    assume(splits[0][0] or not set(classes) <= {"train", "test", "val"})
+    # Folders of these names and no others are what everybody means by splits and by what lies beside them.
+    assume(splits[0][0] or not set(classes) <= {"train", "test", "val", "extra", "masks", "label"})
     above, below = draw(st.sampled_from([("", ""), ("images/", ""), ("", "images/"), ("", "")]))
     above = above if splits[0][0] else ""
     inner_first = (

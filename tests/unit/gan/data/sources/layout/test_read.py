@@ -117,6 +117,14 @@ def test_two_plausible_readings_are_a_question(name):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_a_folder_that_is_alone_is_named_unless_it_only_holds_something():
+    assert (
+        laid_out(images("set/cat")).notes[0].startswith("everything lies in the one folder set/cat, so it is no class")
+    )
+    assert laid_out(images("set/JPEGImages")).notes == ()
+    assert laid_out(images("set/images/train", "set/images/test")).notes == ()
+
+
 def test_a_class_that_is_called_like_a_split_is_named():
     notes = laid_out(images("bus", "car", "train")).notes
     assert notes == ("train is taken for a class, as the folders beside it are",)
