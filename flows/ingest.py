@@ -1,12 +1,14 @@
 """The flow `ingest`: a source of images becomes the current dataset version."""
 
+from collections.abc import Sequence
+
 from prefect import flow
 
 from flows.configure import resolve_data
 from flows.parameters import Overrides, Plain
 from gan.configuration.provenance import DataConfiguration
 from gan.data.origin import Origin
-from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec
+from gan.data.sources.spec import AUTO, NO_LABELS, NOTHING_ASKED, Asked, SourceSpec
 from tasks.ingest.allowed_sources import limits_of_this_run
 from tasks.ingest.step import Ingested, ingest_source
 from tasks.runtime.settings import Settings, require_writable_home
@@ -26,6 +28,13 @@ def ingest(
     source_url: Plain | None = None,
     credit: Plain | None = None,
     description: Plain | None = None,
+    classes_from: Plain | None = None,
+    split_from: Plain | None = None,
+    train: Plain | None = None,
+    test: Plain | None = None,
+    exclude: Sequence[Plain] = (),
+    label_column: Plain | None = None,
+    path_column: Plain | None = None,
 ) -> Ingested:
     """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
 
@@ -43,13 +52,22 @@ def ingest(
         source_url: where the images are published.
         credit: who is to be named.
         description: what the images show and how they came about.
+        classes_from: what of an image's path is its class: the number of a folder, 1 for the first and -1 for the last;
+            a regular expression, whose group it is; or `none`.
+        split_from: what of a path is its split, `train`, `test` and the like, in the same ways.
+        train: pattern of the paths of images to train on; `*` stands for anything, slashes too.
+        test: pattern of the paths of images to hold out.
+        exclude: patterns of paths that are left out.
+        label_column: the column of a file of labels that holds them.
+        path_column: the column of a file of labels that holds the paths.
     """
+    asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)
     origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
     if limits := limits_of_this_run(Settings()):
         source = limits.source(source, source_kind)
         labels = labels if labels in {None, NO_LABELS} else limits.path(labels)
     configuration = resolve_data(preset, overrides)
-    return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret, origin)
+    return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret, origin, asked)
 
 
 @flow(name="ingest", log_prints=False)
@@ -61,11 +79,12 @@ def ingest_configured(
     announce: bool = True,
     source_secret: str | None = None,
     origin: Origin | None = None,
+    asked: Asked = NOTHING_ASKED,
 ) -> Ingested:
     """As `ingest`, for a caller that has resolved the configuration."""
     require_writable_home(Settings())
     config = configuration.config
-    spec = SourceSpec(source, source_kind, labels, config.background_rgb)
+    spec = SourceSpec(source, source_kind, labels, config.background_rgb, asked)
     spec.require()
     origin = None if origin is None else origin.checked()
     with said_if_stopped("the dataset is as it was or complete, and the same command goes on where it was"):

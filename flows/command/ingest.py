@@ -5,8 +5,24 @@ from typing import Annotated
 import typer
 
 from flows.command.console import Answer
-from flows.command.options import SOURCE_HELP, Json, Labels, MaxRejectShare, Overrides, Preset, SourceKind, SourceSecret
-from gan.data.sources.spec import AUTO, SourceSpec
+from flows.command.options import (
+    SOURCE_HELP,
+    ClassesFrom,
+    Exclude,
+    Json,
+    LabelColumn,
+    Labels,
+    MaxRejectShare,
+    Overrides,
+    PathColumn,
+    Preset,
+    SourceKind,
+    SourceSecret,
+    SplitFrom,
+    TestGlob,
+    TrainGlob,
+)
+from gan.data.sources.spec import AUTO, Asked, SourceSpec
 
 
 def ingest(
@@ -28,11 +44,21 @@ def ingest(
     description: Annotated[
         str | None, typer.Option(help="What the images show and how they came about, in a line.")
     ] = None,
+    classes_from: ClassesFrom = None,
+    split_from: SplitFrom = None,
+    train: TrainGlob = None,
+    test: TestGlob = None,
+    exclude: Exclude = [],  # noqa: B006
+    label_column: LabelColumn = None,
+    path_column: PathColumn = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would find, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
 
     Images that cannot be used go to a list of rejects with their reasons.
+    Folders that can be read in two ways are refused with both readings;
+    --classes-from, --split-from, --train, --test and --exclude choose.
     What is there already stays where it is, new images go behind.
     `ganflow dataset log` shows the versions. Licence, address, credit and
     description go into dataset.json and from there into the card of every
@@ -48,11 +74,18 @@ def ingest(
     from gan.data.origin import Origin
 
     origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
-    begin_with_source(SourceSpec(source, source_kind, labels))
+    asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)
+    spec = SourceSpec(source, source_kind, labels, configuration.config.background_rgb, asked)
+    if dry_run:
+        from flows.command.ingest_preview import give_preview
+
+        give_preview(answer, spec, source_secret, as_json)
+        return
+    begin_with_source(spec)
     from flows.services.temporary_server import starting_prefect
 
     with starting_prefect():
         from flows.command.summary import dataset_lines
         from flows.ingest import ingest_configured as flow
-    result = flow(source, configuration, source_kind, labels, source_secret=source_secret, origin=origin)
+    result = flow(source, configuration, source_kind, labels, source_secret=source_secret, origin=origin, asked=asked)
     answer.give(result, dataset_lines(result), as_json)

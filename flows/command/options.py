@@ -23,6 +23,21 @@ Labels = Annotated[
         help="CSV or JSON file of labels for a folder of images; `none`: subfolders, whatever file lies there."
     ),
 ]
+ClassesFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|REGEX|none",
+        help="What of a path is the class: the Nth folder (-1: the last), a regular expression's group, or `none`.",
+    ),
+]
+SplitFrom = Annotated[
+    str | None, typer.Option(metavar="N|REGEX", help="What of a path is the split: train, test and the like.")
+]
+TrainGlob = Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to train on; * is anything, slashes too.")]
+TestGlob = Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to hold out.")]
+Exclude = Annotated[list[str], typer.Option(metavar="GLOB", help="Paths to leave out. Repeatable.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of a file of labels that holds them.")]
+PathColumn = Annotated[str | None, typer.Option(help="Column of a file of labels that holds paths.")]
 SourceSecret = Annotated[
     str | None,
     typer.Option(help="Name of the Prefect Secret block that holds a token, or user:password, of a URL's server."),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # a verb imports its own flow, and no other
     from flows.register import Registered
     from flows.retrain import Skipped
     from gan.configuration.provenance import Configuration
+    from gan.data.building.file_counts import FileCounts
     from gan.data.origin import Origin
     from gan.metrics.evaluation import Evaluation, Metric
     from tasks.evaluate.compare import Compared
@@ -25,16 +26,25 @@ LONGEST_TEXT = 100
 
 def dataset_lines(result: "Ingested") -> list[str]:
     """Dataset md5, sizes, and what became of the push."""
-    classes = f" in {result.classes} classes" if result.classes else ""
+    classes = f" in {result.classes} classes" if result.classes else " without labels"
     rejects = f", {result.rejects} rejected" if result.rejects else ""
     state = "new version" if result.changed else "unchanged"
     lines = [f"dataset   {result.md5} ({state}): {result.num_train} train + {result.num_test} test{classes}{rejects}"]
+    lines += [] if result.files is None else [f"          {_files_line(result.files)}"]
     lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
     if len(result.notes) > MOST_NOTES:
         lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
     lines += [f"          {line}" for line in _origin_lines(result.origin, result.kept)]
     lines.append(f"          report {result.report}")
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
+
+
+def _files_line(files: "FileCounts") -> str:
+    """Say what every file of a source is; the counts add up to all of them."""
+    companions = ", ".join(f"{count:,} {kind}" for kind, count in sorted(files.companions.items()))
+    total = sum(files.companions.values())
+    beside = f"{total:,} companions ({companions})" if total else "no companions"
+    return f"{files.files:,} files: {files.images:,} images, {beside}, {files.rejects:,} rejected"
 
 
 def training_lines(result: "Trained | Paused") -> list[str]:

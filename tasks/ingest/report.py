@@ -127,6 +127,7 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     """Yield what is to be said of a dataset: term, values, remark."""
     info = built.info
     yield "Source", [_KINDS.get(info.source_kind, info.source_kind)], ""
+    yield from _files(built)
     yield from _origin(info)
     yield "Shorter side in the source", *_sides(built.sides, info.resolution)
     yield "Images", [f"{info.resolution} × {info.resolution} pixels", "grey" if info.channels == 1 else "RGB"], ""
@@ -153,6 +154,17 @@ def _windows(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
     if info.window:
         words = [f"{group}: {low:g} to {high:g}" for group, (low, high) in (info.windows or {}).items()]
         yield "Values shown as 0 to 255", words or ["as each file says"], f"data.window={info.window}"
+
+
+def _files(built: Built) -> Iterator[tuple[str, list[str], str]]:
+    """Yield what the files of the source are, and how a person had them read."""
+    if files := built.files:
+        companions = sorted(files.companions.items())
+        parts = [("images", files.images), *companions, ("rejected", files.rejects)]
+        yield "Files", [f"{files.files:,}"], ", ".join(f"{count:,} {what}" for what, count in parts if count)
+    if asked := built.info.asked:
+        said = [(name, [value] if isinstance(value, str) else value) for name, value in asked.items()]
+        yield "Asked for", [f"--{name.replace('_', '-')} {text}" for name, texts in said for text in texts], ""
 
 
 def _origin(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:

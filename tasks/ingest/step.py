@@ -7,6 +7,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import DataConfig
+from gan.data.building.file_counts import FileCounts
 from gan.data.building.rejects import count_reasons
 from gan.data.origin import Origin
 from gan.data.sources.spec import SourceSpec
@@ -37,6 +38,7 @@ class Ingested(BaseModel):
         push_error: a sentence where the remote failed.
         origin: what stands in `dataset.json` of the images as a whole.
         kept: its fields that were not given now, and stand since the version before.
+        files: what the files of the source are, where it is one of image files.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +55,7 @@ class Ingested(BaseModel):
     push_error: str | None
     origin: Origin = Origin()
     kept: tuple[str, ...] = ()
+    files: FileCounts | None = None
 
 
 @step(cache_policy=NO_CACHE)
@@ -115,6 +118,7 @@ def _ingest(
         push_error=version.push_error,
         origin=info.origin,
         kept=done.kept,
+        files=done.built.files,
     )
 
 

@@ -11,8 +11,9 @@ from gan.configuration.config import DataConfig
 from gan.data.building.assemble import write_split
 from gan.data.building.describe import describe, faint, notes, samples, sides
 from gan.data.building.encode import Job, do
+from gan.data.building.file_counts import FileCounts, count_files
 from gan.data.building.part_store import PartStore
-from gan.data.building.plan import Plan, make_plan
+from gan.data.building.plan import FEWEST, Plan, make_plan
 from gan.data.building.recipe import Recipe
 from gan.data.building.rejects import count_rejects, write_rejects
 from gan.data.building.windows import look_over, refuse_far, standing_windows, window_notes, with_missing
@@ -37,6 +38,7 @@ class Built:
             folders.
         sides: shortest, median and longest of the source images' shorter sides, in pixels.
         reused: records whose part was found finished.
+        files: what the files of the source are, where it is one of files.
     """
 
     info: DatasetInfo
@@ -44,6 +46,7 @@ class Built:
     notes: tuple[str, ...]
     sides: tuple[int, int, int]
     reused: int
+    files: FileCounts | None = None
 
 
 def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
@@ -90,6 +93,7 @@ def build_dataset(
     plan = make_plan(store, config, source.class_names, source.has_split)
     write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
+    files = count_files(source, plan, rejects, more=len(store) - len(source))
     _refuse_rejects(source, config, rejects, len(store), quarantine)
     _refuse_small(source, config, plan)
     refuse_far(overview, standing)
@@ -101,7 +105,7 @@ def build_dataset(
     pictures = samples(store, plan, config.resolution)
     shown = window_notes(overview, standing, config) or faint(store, plan, config.resolution, pictures)
     remarks = tuple(map(inert, (*source.notes, *shown, *notes(plan, info))))
-    return Built(info, pictures, remarks, sides(store, plan), reused)
+    return Built(info, pictures, remarks, sides(store, plan), reused, files)
 
 
 def _read(
@@ -158,11 +162,11 @@ def _refuse_small(source: Source, config: DataConfig, plan: Plan) -> None:
             f"no class of {source.name} has data.min_class_images = {config.min_class_images} images to train on: "
             "add images or merge classes with data.class_map"
         )
-    if min(train, test) < 2:
-        how = (
-            f"with data.holdout_fraction = {config.holdout_fraction:g}" if plan.split == "hash" else "by its own split"
-        )
+    if min(train, test) < FEWEST:
+        how, what = ("by its own split", "set data.split=hash")
+        if plan.split == "hash":
+            how, what = f"with data.holdout_fraction = {config.holdout_fraction:g}", "change the fraction"
         raise DatasetError(
-            f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least 2: "
-            "add images or change the fraction"
+            f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least "
+            f"{FEWEST}: add images or {what}"
         )

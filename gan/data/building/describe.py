@@ -59,6 +59,7 @@ def describe(
         mean=mean,
         std=std,
         rejects=rejects,
+        asked=getattr(source, "asked", None) or None,  # of folders alone anything can be
     )
 
 
@@ -112,7 +113,8 @@ def faint(store: PartStore, plan: Plan, resolution: int, pictures: dict[str, NDA
 def notes(plan: Plan, info: DatasetInfo) -> list[str]:
     """Return what a person should know: classes left out, or small."""
     dropped = [
-        f"class {name} is left out: of its images {count} remain to train on, fewer than data.min_class_images"
+        f"class {name} is left out: of its images {count or 'none'} remain to train on"
+        + (", fewer than data.min_class_images" if count else ", for all are rejected or held out")
         for name, count in plan.dropped_classes.items()
     ]
     small = [
@@ -121,4 +123,5 @@ def notes(plan: Plan, info: DatasetInfo) -> list[str]:
         if count < _FEW
     ]
     left_out = [f"{plan.left_out} images are left out by data.class_map"] if plan.left_out else []
-    return dropped + small + left_out
+    floor = [f"{info.num_test} images are held out, the fewest that can be"] if plan.floor else []
+    return dropped + small + left_out + floor

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan.configuration.config import DataConfig
 from gan.data.building.part_store import PartStore
-from gan.data.building.split import held_out
+from gan.data.building.split import held_out, with_fewest
 from gan.data.records import UNLABELLED
 from gan.errors import DatasetError
 
@@ -19,6 +19,7 @@ OTHER_LABEL = "duplicate with another label"
 IN_HOLDOUT = "in the holdout too"
 FEW_IMAGES = "class with too few images"
 NO_LABEL = "no label where others have one"
+FEWEST = 2  # images of each split, without which nothing can be measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,7 @@ class Plan:
         rejects: record -> reason and the record that it is a copy of, or -1; beyond what its part rejected already.
         dropped_classes: classes with too few images -> how many there were to train on.
         left_out: images of classes that `class_map` leaves out, which are no rejects.
+        floor: whether more images are held out, or trained on, than their hashes say, so that there are `FEWEST`.
     """
 
     channels: Literal[1, 3]
@@ -48,6 +50,7 @@ class Plan:
     rejects: dict[int, tuple[str, int]]
     dropped_classes: dict[str, int]
     left_out: int
+    floor: bool = False
 
     def records(self, split: str) -> NDArray[np.int64]:
         """Return the numbers of the records that are kept in a split."""
@@ -80,14 +83,17 @@ def make_plan(store: PartStore, config: DataConfig, class_names: Sequence[str], 
     split = _who_splits(config, has_split)
     keys = store.column("key").astype(np.uint64)
     out = store.column("split") == 1 if split == "source" else held_out(keys, config.holdout_fraction)
-    candidates, few = kept, dict[int, int]()
+    candidates, few, floor = kept, dict[int, int](), False
     while True:  # an image is no copy of one whose class is left out
         kept = candidates & ~np.isin(labels, list(few))
         channels, digests = _pixels(store, config, kept)
         kept[list(_copies(digests, labels, out, kept, kept))] = False
         fewer = _few(labels, out, kept, len(names), config.min_class_images)
         if fewer.keys() <= few.keys():
-            break
+            other = with_fewest(keys, labels, kept, out, FEWEST, config.min_class_images) if split == "hash" else None
+            if other is None:
+                break
+            out, floor = other, True
         few = fewer | few
     rejects = {int(record): (NO_LABEL, -1) for record in np.flatnonzero(without_label)}
     rejects |= {int(record): (FEW_IMAGES, -1) for record in np.flatnonzero(candidates & np.isin(labels, list(few)))}
@@ -106,6 +112,7 @@ def make_plan(store: PartStore, config: DataConfig, class_names: Sequence[str], 
         rejects=rejects,
         dropped_classes={names[label]: count for label, count in few.items()},
         left_out=left_out,
+        floor=floor,
     )
 
 

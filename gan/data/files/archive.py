@@ -14,6 +14,7 @@ from gan.data.records import Reject
 from gan.errors import DatasetError
 from gan.text.shown import reason_of
 
+NAME_TWICE = "a later file has the same name"
 MAX_MEMBERS = 5_000_000
 MAX_RATIO = 200  # bytes out over bytes in: images are packed already, and blank bitmaps stay below it as a whole
 HARMLESS_BYTES = 2**26  # little enough to be unpacked whatever the ratio
@@ -45,9 +46,9 @@ def zip_tree(path: Path, where: str) -> Tree:
     note = decode_names(members, where)
     # Members may overlap, so that a few bytes are unpacked a million times: counted together.
     refuse_bomb(sum(member.file_size for member in members), state.st_size, where)
-    for member in members:
-        if is_hidden(member.filename) or member.filename.endswith("/"):
-            continue
+    files = [member for member in members if not member.filename.endswith("/")]
+    visible = [member for member in files if not is_hidden(member.filename)]
+    for member in visible:
         if reason := _zip_reason(member):
             rejects.append(Reject(_name(member.filename), reason, _DETAILS.get(reason, "")))
             continue
@@ -55,7 +56,7 @@ def zip_tree(path: Path, where: str) -> Tree:
         size, crc, at = member.file_size, member.CRC, member.header_offset
         blob = Blob(str(path), size, at, packed, crc, state.st_mtime_ns, member.compress_type)
         entries.append(Entry(_name(member.filename), blob))
-    return _tree(entries, rejects, where, note)
+    return _tree(entries, rejects, where, hidden=len(files) - len(visible), files=len(files), note=note)
 
 
 def _zip_reason(member: zipfile.ZipInfo) -> str:
@@ -79,12 +80,17 @@ def tar_tree(path: Path, where: str) -> Tree:
     """
     rejects: list[Reject] = []
     entries: list[Entry] = []
+    files = hidden = 0
     state = path.stat()
     try:
         with tarfile.open(path, "r:", tarinfo=_Member) as archive:
             for count, member in enumerate(_members(archive), start=1):
                 _refuse_too_many(count, where)
-                if member.isdir() or is_hidden(member.name):
+                if member.isdir():
+                    continue
+                files += 1
+                if is_hidden(member.name):
+                    hidden += 1
                     continue
                 if reason := _tar_reason(member):
                     rejects.append(Reject(_name(member.name), reason))
@@ -98,7 +104,7 @@ def tar_tree(path: Path, where: str) -> Tree:
         raise
     except Exception as error:  # on hostile headers tarfile raises nearly any type
         raise _broken(where, error) from None
-    return _tree(entries, rejects, where)
+    return _tree(entries, rejects, where, hidden=hidden, files=files)
 
 
 class _Member(tarfile.TarInfo):
@@ -149,16 +155,18 @@ def _name(name: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _tree(entries: list[Entry], rejects: list[Reject], where: str, note: str = "") -> Tree:
-    # A name that comes twice is the later file, as every unpacker has it.
-    by_path = {entry.path: entry for entry in entries}
+def _tree(entries: list[Entry], rejects: list[Reject], where: str, *, hidden: int, files: int, note: str = "") -> Tree:
+    by_path: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.path in by_path:  # the later file it is, as every unpacker has it
+            rejects.append(Reject(entry.path, NAME_TWICE))
+        by_path[entry.path] = entry
     name = Path(where.rstrip("/")).name
     stem = printable(name.split(".", 1)[0]) or "images"
     ordered = tuple(by_path[path] for path in sorted(by_path))
-    notes = [note] if note else []
-    if twice := len(entries) - len(ordered):
-        notes.append(f"{twice:,} files in {where} have the name of a later one, which is taken in their place")
-    return Tree(stem, where, ordered, tuple(sorted(rejects, key=str)), is_archive=True, notes=tuple(notes))
+    ordered_rejects = tuple(sorted(rejects, key=str))
+    notes = (note,) if note else ()
+    return Tree(stem, where, ordered, ordered_rejects, is_archive=True, notes=notes, hidden=hidden, files=files)
 
 
 def refuse_bomb(unpacked: int, packed: int, where: str) -> None:

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from gan.configuration.window import Window
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels import read_png
+from gan.data.pixels.formats import FORMATS, SUFFIXES, missing_package, plugged_in
 from gan.data.pixels.read_dicom import is_dicom, read_dicom
 from gan.data.pixels.read_jpeg import refuse_early_end, without_leading_blanks
 from gan.data.pixels.read_tiff import read_tiff
@@ -20,8 +21,6 @@ from gan.data.pixels.upright import upright
 from gan.data.pixels.window import Windows, over, to_8_bits
 from gan.data.records import Deep
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".dcm"})
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 WHITE = (255, 255, 255)
 _FULL = Windows(Window("full"))
 _ORIENTATION = 0x0112  # EXIF's tag
@@ -111,7 +110,7 @@ def _with_care(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise UnreadableError("too large", f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except UnidentifiedImageError:
-        raise UnreadableError("not an image") from None
+        raise UnreadableError(missing_package(data) or "not an image") from None
     except MemoryError:
         raise UnreadableError("too large", "out of memory") from None
     except Exception as error:
@@ -133,7 +132,8 @@ def _deep(data: bytes) -> Deep | None:
 
 
 def _with_pillow(data: bytes, background: tuple[int, int, int]) -> NDArray[np.uint8] | Deep:
-    with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=FORMATS) as image:
+    formats = FORMATS + plugged_in(data)
+    with Image.open(BytesIO(read_png.without_spoilt_metadata(data)), formats=formats) as image:
         if image.format in {"JPEG", "MPO"}:  # the latter hold further pictures, as phones take them
             refuse_early_end(data, image)
         return _pixels_of(ImageOps.exif_transpose(image), background)

@@ -8,6 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
@@ -17,11 +18,14 @@ from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
+from gan.data.sources.census import companion_kind
 from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.database import DatabaseSource, is_database
-from gan.data.sources.folder import FolderSource, read_labels
-from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file, refuse_unread
+from gan.data.sources.folder import FolderSource
+from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file
 from gan.data.sources.idx import IdxSource, is_idx
+from gan.data.sources.labels.finding import read_labels
+from gan.data.sources.layout.question import listed
 from gan.data.sources.release import ReleaseSource, read_released
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
@@ -31,7 +35,25 @@ from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
 from gan.text.credentials import bare_address
 
+if TYPE_CHECKING:  # it takes a while to load
+    from gan.data.sources.parquet.source import ParquetSource
+    from gan.data.sources.stacks.source import NumpySource
+    from gan.data.sources.stacks.table_source import TableSource
+
+    Records = ParquetSource | IdxSource | CifarSource | WebDatasetSource | NumpySource | TableSource | DatabaseSource
+
+_TARS = (".tar", ".tar.gz", ".tgz")
 _LOOKED_AT = 100  # files of a tree
+_READ = {
+    "parquet": (".parquet", ".arrow"),
+    "idx": ("-ubyte", "-ubyte.gz"),
+    "cifar": (".bin",),
+    "numpy": (".npy", ".npz"),
+    "csv": (".csv", ".csv.gz"),
+    "lmdb": (".mdb",),
+    "webdataset": _TARS,
+}
+"""How files of a kind are called."""
 
 
 def open_source(
@@ -133,8 +155,23 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":
         raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
+    if spec.asked.given() and kind != "folder":
+        raise DatasetError(f"{spec.asked.options()} is for folders of images, but {tree.where} holds {kind} files")
     if kind not in {"folder", "webdataset"} and kind != _found(tree) and not _holds(kind, tree):
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
+    if kind != "folder":
+        source = _open_records(tree, kind, spec, scratch, use_labels=use_labels)
+        source.notes += _left_aside(tree, kind)
+        return source
+    if spec.labels in {None, NO_LABELS}:
+        return FolderSource(tree, spec.background, use_labels=use_labels, asked=spec.asked)
+    path = Path(spec.labels or "").expanduser()
+    columns = (spec.asked.path_column, spec.asked.label_column)
+    labels = read_labels(str(spec.labels), Blob(str(path), path.stat().st_size), columns)
+    return FolderSource(tree, spec.background, labels, asked=spec.asked)
+
+
+def _open_records(tree: Tree, kind: str, spec: SourceSpec, scratch: Path, *, use_labels: bool) -> "Records":
     if kind == "parquet":
         from gan.data.sources.parquet.arrow_files import as_parquet
         from gan.data.sources.parquet.source import ParquetSource
@@ -154,15 +191,17 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         return IdxSource(tree, scratch)
     if kind == "cifar":
         return CifarSource(tree, scratch)
-    if kind == "webdataset":
-        trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
-        return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
-    refuse_unread(tree)
-    if spec.labels in {None, NO_LABELS}:
-        return FolderSource(tree, spec.background, use_labels=use_labels)
-    path = Path(spec.labels or "").expanduser()
-    labels = read_labels(str(spec.labels), Blob(str(path), path.stat().st_size))
-    return FolderSource(tree, spec.background, labels)
+    trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
+    return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
+
+
+def _left_aside(tree: Tree, kind: str) -> tuple[str, ...]:
+    """Say which files that are no companions are not read, because the others are of one kind."""
+    if len(tree.entries) == 1 or (kind == "webdataset" and not _holds_tars(tree)):
+        return ()
+    rest = [entry.path for entry in tree.entries if not entry.path.lower().endswith(_READ[kind])]
+    rest = [path for path in rest if not companion_kind(path)]
+    return (f"{len(rest):,} files are left aside, for only {kind} files are read: {listed(rest)}",) if rest else ()
 
 
 def _found(tree: Tree) -> str:
@@ -203,7 +242,7 @@ def _holds_tars(tree: Tree) -> bool:
 
 
 def _tar_name(path: str) -> bool:
-    return path.endswith((".tar", ".tar.gz", ".tgz"))
+    return path.endswith(_TARS)
 
 
 def _inner(entry: Entry, tree: Tree, scratch: Path) -> Tree:

@@ -2,23 +2,22 @@
 
 import hashlib
 import marshal
-import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
-from gan.data.files.tree import Entry, Tree
-from gan.data.pixels.decode import SUFFIXES, decode_images, is_image_name
+from gan.data.files.tree import Tree
+from gan.data.pixels.decode import decode_images
+from gan.data.pixels.formats import SUFFIXES
 from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, cut
-from gan.data.sources.labels.files import LabelFile, is_label_file, parse_labels
-from gan.data.sources.splits import split_names
+from gan.data.sources.census import NOT_READ, Census, Sorted, sort_files
+from gan.data.sources.decide import Decided, decide
+from gan.data.sources.foreign import refuse_unread
+from gan.data.sources.labels.files import LabelFile
+from gan.data.sources.spec import NOTHING_ASKED, Asked
 from gan.errors import DatasetError
-
-_BESIDE_SPLITS = "lies beside the folders of the splits"
 
 
 class Item(NamedTuple):
@@ -82,9 +81,16 @@ class FolderSource:
     Args:
         tree: the files.
         background: RGB under transparent pixels.
-        labels: the file of labels, its paths relative to the root of the tree; without it a well-known one in the tree
-            is taken, then subfolders are classes.
-        use_labels: whether a file of labels in the tree is taken.
+        labels: the file of labels; without it well-known ones in the tree are taken, then subfolders are classes.
+        use_labels: whether files of labels in the tree are taken.
+        asked: what a person says of splits and classes.
+
+    Attributes:
+        census: what the files of the tree are.
+        asked: what a person has said of how they are to be read.
+
+    Raises:
+        DatasetError: there is no image, two readings of the folders are plausible, or a file of labels makes no sense.
     """
 
     kind: SourceKind = "folder"
@@ -96,34 +102,24 @@ class FolderSource:
         labels: LabelFile | None = None,
         *,
         use_labels: bool = True,
+        asked: Asked = NOTHING_ASKED,
     ) -> None:
-        tree = _without_wrapper(tree)
-        images: list[Entry] = []
-        others: list[Entry] = []
-        for entry in tree.entries:
-            (images if is_image_name(entry.path) else others).append(entry)
-        if not images:
+        files = sort_files(tree, asked.exclude)
+        if not files.images:
+            refuse_unread(tree)
             raise DatasetError(
                 f"no image was found in {tree.where}: give a folder or an archive with one subfolder per class, "
                 f"holding files that end in {', '.join(sorted(SUFFIXES))}"
             )
         self.name = tree.name
+        self.asked = asked.given()
         self._background = background
-        splits = split_names({entry.path.split("/", 1)[0] for entry in images if "/" in entry.path} or {""})
-        self.has_split = splits is not None
-        if labels is None and use_labels:
-            labels = _find_labels(others, list(splits) if splits else [], tree.where)
-        if labels is not None:
-            self.class_names, items = _by_label_file(images, labels, splits or {})
-            self.notes: tuple[str, ...] = tree.notes
-        else:
-            self.class_names, items = _by_folder(images, splits or {})
-            empty = tree.empty_folders if self.class_names else ()
-            self.notes = (*tree.notes, *(f"the class folder {folder} holds no image" for folder in empty))
-        items += [Item(each.path, UNLABELLED, None, None, each.reason, each.detail) for each in tree.rejects]
-        # The paths are in order already, and sorting keeps what is equal as it is.
-        items.sort(key=attrgetter("label"))
-        self._items = sorted(items, key=lambda item: item.split == "test")
+        found = decide(files, tree.where, tree.name, asked, labels, use_labels=use_labels)
+        self.has_split, self.class_names = found.has_split, found.class_names
+        empty = tree.empty_folders if found.class_names and not found.root else ()
+        self.notes = (*tree.notes, *found.notes, *(f"the class folder {folder} holds no image" for folder in empty))
+        self.census = Census(tree.files, _companions(files, found.left_out), len(found.absent))
+        self._items = sorted(_items(files, found), key=lambda item: (item.split == "test", item.label))
 
     def __len__(self) -> int:
         """Return the number of files, readable or not, and of labels without a file."""
@@ -135,108 +131,16 @@ class FolderSource:
         return [ImageFiles(tuple(self._items[run]), self._background) for run in cut(sizes)]
 
 
-def _without_wrapper(tree: Tree) -> Tree:
-    """Leave out single folders that all images of an archive, or all classes, lie in."""
-    images = [entry.path for entry in tree.entries if is_image_name(entry.path)]
-    tops = {path.split("/", 1)[0] for path in images}
-    if len(tops) != 1 or any("/" not in path for path in images):
-        return tree
-    (top,) = tops
-    if not tree.is_archive and not all(path.count("/") > 1 for path in images):
-        return tree  # a folder with a single class
-    inner = tuple(Entry(entry.path.removeprefix(f"{top}/"), entry.blob) for entry in tree.entries)
-    return _without_wrapper(replace(tree, entries=inner, empty_folders=()))
+def _items(files: Sorted, found: Decided) -> Iterator[Item]:
+    """Yield the records to be, images by their sorted paths."""
+    for entry, label, split, reject, _ in found.choices:
+        path = entry.path.removeprefix(found.root)
+        yield Item(path, UNLABELLED, split, None, reject) if reject else Item(path, label, split, entry.blob)
+    for path, reason in found.absent:
+        yield Item(path, UNLABELLED, None, None, reason)
+    for each in files.rejects:
+        yield Item(each.path.removeprefix(found.root), UNLABELLED, None, None, each.reason, each.detail)
 
 
-def _find_labels(files: Sequence[Entry], splits: Sequence[str], where: str) -> LabelFile | None:
-    """Read the well-known file of labels at the root, or those of the splits."""
-    found = [
-        (place, entry)
-        for place in ["", *(f"{split}/" for split in splits)]
-        for entry in files
-        if entry.path.startswith(place) and is_label_file(entry.path[len(place) :])
-    ]
-    if len({place for place, _ in found}) < len(found) or (len(found) > 1 and found[0][0] == ""):
-        raise DatasetError(
-            f"{where} has several files of labels ({', '.join(entry.path for _, entry in found)}): "
-            "name one with --labels, or give `--labels none` to take subfolders as classes"
-        )
-    return _joined([(place, read_labels(entry.path, entry.blob)) for place, entry in found]) if found else None
-
-
-def read_labels(path: str, blob: Blob) -> LabelFile:
-    """Read a file of labels.
-
-    Raises:
-        DatasetError: it cannot be read or makes no sense.
-    """
-    try:
-        return parse_labels(path, read_blob(blob))
-    except UnreadableError as error:
-        raise DatasetError(f"the labels {path} cannot be used ({error.reason}): give another file") from None
-
-
-def _joined(files: list[tuple[str, LabelFile]]) -> LabelFile:
-    """Put the files of several splits together, their paths made relative to the root."""
-    if len(files) == 1 and files[0][0] == "":
-        return files[0][1]
-    if not any(file.labelled for _, file in files):
-        return files[0][1]
-    names = sorted({name for _, file in files for name in file.class_names})
-    if all(re.fullmatch("-?[0-9]+", name) for name in names):
-        names.sort(key=int)
-    index = {name: label for label, name in enumerate(names)} | {"": UNLABELLED}
-    labels = {
-        place + path: index[file.class_names[label] if label >= 0 else ""]
-        for place, file in files
-        for path, label in file.labels.items()
-    }
-    rejects = tuple((place + path, reason) for place, file in files for path, reason in file.rejects)
-    return LabelFile(labels, tuple(names), rejects)
-
-
-def _by_label_file(
-    images: list[Entry], file: LabelFile, splits: dict[str, SplitName]
-) -> tuple[tuple[str, ...], list[Item]]:
-    items = []
-    listed = dict(file.labels)
-    for entry in images:
-        label = listed.pop(entry.path, None)
-        split = _split(entry.path, splits)
-        if splits and split is None:
-            items.append(Item(entry.path, UNLABELLED, None, None, _BESIDE_SPLITS))
-        elif not file.labelled:  # StyleGAN's way to say that there are no classes
-            items.append(Item(entry.path, UNLABELLED, split, entry.blob))
-        elif label is None:
-            items.append(Item(entry.path, UNLABELLED, split, None, "no row in the file of labels"))
-        else:
-            items.append(Item(entry.path, label, split, entry.blob))
-    missing = [(path, "named in the file of labels but not there") for path in listed]
-    items += [Item(path, UNLABELLED, None, None, reason) for path, reason in [*missing, *file.rejects]]
-    return file.class_names, items
-
-
-def _by_folder(images: list[Entry], splits: dict[str, SplitName]) -> tuple[tuple[str, ...], list[Item]]:
-    items = []
-    folders: defaultdict[str, list[Entry]] = defaultdict(list)
-    for entry in images:
-        *above, _ = entry.path.split("/")
-        if splits and not above:
-            items.append(Item(entry.path, UNLABELLED, None, None, _BESIDE_SPLITS))
-            continue
-        below = above[1:] if splits else above
-        folders[below[0] if below else ""].append(entry)
-    loose = folders.pop("", [])
-    outside = "lies beside the class folders, so has no class" if folders else ""
-    items += [
-        Item(each.path, UNLABELLED, _split(each.path, splits), None if outside else each.blob, outside)
-        for each in loose
-    ]
-    names = tuple(sorted(folders))
-    for label, name in enumerate(names):
-        items += [Item(each.path, label, _split(each.path, splits), each.blob) for each in folders[name]]
-    return names, items
-
-
-def _split(path: str, splits: dict[str, SplitName]) -> SplitName | None:
-    return splits.get(path.split("/", 1)[0])
+def _companions(files: Sorted, left_out: int) -> dict[str, int]:
+    return {kind: count for kind, count in (*files.companions.items(), (NOT_READ, left_out)) if count}

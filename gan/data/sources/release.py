@@ -18,9 +18,10 @@ from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
 from gan.data.records import MANIFEST, OUT_OF_RANGE, UNLABELLED, UNLABELLED_NAME, Part, Source
 from gan.data.sources.arrays import Records, plain_file, runs
-from gan.data.sources.folder import FolderSource, read_labels
+from gan.data.sources.folder import FolderSource
 from gan.data.sources.labels.classes import MAX_CLASSES
 from gan.data.sources.labels.files import LabelFile
+from gan.data.sources.labels.finding import read_labels
 from gan.data.sources.webdataset import WebDatasetSource
 from gan.errors import DatasetError
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from gan.data.records import SplitName
 
-_TRAIN = {"train", "training"}
-_TEST = {"test", "testing", "holdout"}
-_VALIDATION = {"val", "valid", "validation", "dev"}
+TRAIN = {"train", "training"}
+TEST = {"test", "testing", "holdout"}
+VALIDATION = {"val", "valid", "validation", "dev"}
 
 
 def split_names(names: Iterable[str]) -> dict[str, SplitName] | None:
@@ -22,8 +22,8 @@ def split_names(names: Iterable[str]) -> dict[str, SplitName] | None:
     """
     words = {name: name.lower() for name in names}
     known = set(words.values())
-    held_out = known & _TEST or known & _VALIDATION
-    if not known & _TRAIN or not held_out or known - _TRAIN - _TEST - _VALIDATION:
+    held_out = known & TEST or known & VALIDATION
+    if not known & TRAIN or not held_out or known - TRAIN - TEST - VALIDATION:
         return None
     return {name: "test" if word in held_out else "train" for name, word in words.items()}
 

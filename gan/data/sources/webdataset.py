@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
-from gan.data.pixels.decode import SUFFIXES, is_image_name
+from gan.data.pixels.decode import is_image_name
+from gan.data.pixels.formats import SUFFIXES
 from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName, cut
 from gan.data.sources.folder import ImageFiles, Item
 from gan.data.sources.labels.classes import declared_classes, found_classes, refuse_too_many

@@ -45,6 +45,7 @@ class DatasetInfo(BaseModel):
         mean: of the training images' values by channel, in [0, 1].
         std: their standard deviation.
         rejects: files by reason.
+        asked: what a person said of how the source is to be read, by option; null, and not written, where nothing was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,6 +74,7 @@ class DatasetInfo(BaseModel):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     rejects: dict[str, int]
+    asked: dict[str, str | tuple[str, ...]] | None = None
 
     @property
     def num_classes(self) -> int:
@@ -108,7 +110,7 @@ def read_dataset_info(folder: Path) -> DatasetInfo:
 
 
 def write_dataset_info(info: DatasetInfo, folder: Path) -> None:
-    """Write `dataset.json`; where nothing is said of an origin or windows, with the bytes of before there were any."""
-    unsaid = {field for field in (*FIELDS, "window", "windows") if getattr(info, field) is None}
+    """Write `dataset.json`; what nobody has said does not stand there, so that its bytes are those of before."""
+    unsaid = {field for field in (*FIELDS, "window", "windows", "asked") if getattr(info, field) is None}
     text = json.dumps(info.model_dump(mode="json", exclude=unsaid), indent=2, ensure_ascii=False) + "\n"
     (folder / INFO_FILE).write_text(text, "utf-8")

@@ -78,7 +78,7 @@ def test_a_wrong_suffix_does_no_harm(zoo):
 
 def test_formats_that_nobody_asked_for_stay_closed(zoo):
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
-    files = {"a.png": postscript, "b.png": zoo.encode(zoo.pixels(0), "PPM"), "c.jpg": zoo.encode(zoo.pixels(0), "ICO")}
+    files = {"a.png": postscript, "b.png": zoo.encode(zoo.pixels(0), "TGA"), "c.jpg": zoo.encode(zoo.pixels(0), "ICO")}
     assert rejected(zoo, files) == dict.fromkeys(files, "not an image")
 
 

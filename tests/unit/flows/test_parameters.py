@@ -18,12 +18,20 @@ def errors(flow, **parameters):
     return validate(parameters, schema)
 
 
-@pytest.mark.parametrize("name", ["source", "labels", "license", "source_url", "credit", "description"])
+ASKED = ["classes_from", "split_from", "train", "test", "label_column", "path_column"]
+
+
+@pytest.mark.parametrize("name", ["source", "labels", "license", "source_url", "credit", "description", *ASKED])
 def test_a_source_with_a_credential_is_refused(name):
     assert errors(ingest, **{name: SECRET})
     assert errors(ingest, **{name: "https://host/a.zip?X-Amz-Signature=abc"})
     assert not errors(ingest, **{name: "https://host/a.zip?download=1"})
     assert not errors(ingest, labels=None, source="folder")
+
+
+def test_patterns_of_what_is_left_out_are_texts_without_one_too():
+    assert errors(ingest, exclude=["masks/*", SECRET])
+    assert not errors(ingest, exclude=["masks/*", "*/extra/*"])
 
 
 @pytest.mark.parametrize("flow", [ingest, evaluate, generate, retrain])

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gan.data.sources.labels.classes import is_nothing
-from gan.data.sources.labels.rows import MAX_DIGITS, read_rows, shown
+from gan.data.sources.labels.rows import MAX_DIGITS, Asked, read_rows
+from gan.data.sources.labels.text import encoding_of, shown
 from gan.errors import DatasetError
 
 OUTSIDE = "path outside the collection"
 CONTRADICTION = "a second, different label"
 
-_KNOWN_NAMES = re.compile(r"(\./)?(labels\.(csv|tsv|json|jsonl)|metadata\.(csv|jsonl)|dataset\.json|annotations\.csv)")
+_KNOWN_NAMES = re.compile(
+    r"(\./)?(labels\.(csv|tsv|json|jsonl)|metadata\.(csv|jsonl|parquet)|dataset\.json|annotations\.csv)"
+)
 _ROOTED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?/")  # /a.png, C:/a.png, https://host/a.png
 _WHOLE = re.compile(r"([+-]?[0-9]+)(\.0*)?")
 _FRACTION = re.compile(r"[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?")
@@ -27,12 +30,14 @@ class LabelFile:
         class_names: the classes in `labels`; in numeric order where every label is a whole number, else sorted as text.
         rejects: path and reason (`OUTSIDE` or `CONTRADICTION`) of each row that is not in `labels`.
         labelled: False where the file itself says that its collection has no labels (StyleGAN's `{"labels": null}`).
+        encoding: what a text that is not Unicode's was taken for by its letters; else nothing.
     """
 
     labels: Mapping[str, int]
     class_names: tuple[str, ...]
     rejects: tuple[tuple[str, str], ...] = ()
     labelled: bool = True
+    encoding: str = ""
 
 
 def is_label_file(name: str) -> bool:
@@ -40,22 +45,24 @@ def is_label_file(name: str) -> bool:
     return _KNOWN_NAMES.fullmatch(name.lower()) is not None
 
 
-def parse_labels(name: str, data: bytes) -> LabelFile:
+def parse_labels(name: str, data: bytes, columns: Asked = (None, None)) -> LabelFile:
     """Read a label file.
 
     JSON is an object of path to label, a list of objects, or StyleGAN's `{"labels": [[path, label], ...]}`; JSON Lines
     has one object per line; anything else is a table with commas, semicolons or tabs, which needs no header where it
-    has two columns. Columns and keys are found by `FILE_COLUMNS` and `LABEL_COLUMNS`, earlier names going first.
+    has two columns. Columns and keys are found by `FILE_COLUMNS` and `LABEL_COLUMNS`, earlier names going first. A
+    table without labels may have a column per class, of which one is 1 in each row.
 
     Args:
         name: the file's name: messages repeat it, and its suffix chooses between `.json`, `.jsonl` and a table.
-        data: the whole file, in UTF-8.
+        data: the whole file; a text in UTF-8 or UTF-16, or in what it looks like.
+        columns: those of paths and of labels, where somebody has named them.
 
     Raises:
         DatasetError: a row that cannot be understood, or no row at all.
     """
     name = name if name.isprintable() else repr(name)
-    rows = read_rows(name, data)
+    rows = read_rows(name, data, columns)
     if rows is None:
         return LabelFile({}, (), labelled=False)
     pairs, rejects = [], []
@@ -70,11 +77,16 @@ def parse_labels(name: str, data: bytes) -> LabelFile:
             pairs.append((path, label))
     if not first_seen:
         raise DatasetError(f"{name} has no rows: write one with the path and the label of each image")
-    return _resolve(pairs, {label: _class_of(where, label) for label, where in first_seen.items()}, rejects)
+    found = _resolve(pairs, {label: _class_of(where, label) for label, where in first_seen.items()}, rejects)
+    is_text = not name.lower().endswith(".parquet")
+    return replace(found, encoding=encoding_of(data)) if is_text and not data.isascii() else found
 
 
 def _resolve(pairs: list[tuple[str, str]], classes: dict[str, Any], rejects: list[tuple[str, str]]) -> LabelFile:
     """Keep the first label of each path; `classes` has what each label means: a number, a text, or None for none."""
+    texts = {value for value in classes.values() if isinstance(value, str)}
+    if texts and all(text.lower() == "nan" for text in texts) and any(type(value) is int for value in classes.values()):
+        classes = {label: None if value in texts else value for label, value in classes.items()}  # no number, so none
     if any(isinstance(value, str) for value in classes.values()):
         # Only where every label is a whole number are 01 and 1 the same.
         classes = {label: None if value is None else label for label, value in classes.items()}
@@ -92,6 +104,8 @@ def _text(where: str, what: str, value: object) -> str:
         return value
     if value is None:
         return ""
+    if isinstance(value, bool) and what == "label":
+        return str(value)
     if type(value) is int or (isinstance(value, float) and value.is_integer()):
         return str(int(value))
     if not isinstance(value, str):

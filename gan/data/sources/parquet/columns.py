@@ -1,6 +1,7 @@
 """Which columns of a Parquet file hold images and labels: told by Hugging Face's metadata, by name, or by type."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from gan.data.sources.labels.classes import MAX_CLASSES
 # Earlier names go first.
 IMAGE_COLUMNS = ("image", "img", "images", "picture", "photo", "jpg", "jpeg", "png", "webp", "bytes", "data", "content")
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "fine_label", "cls", "y")
+_SPEAKING = re.compile(r"categor|class|label|species|target", re.I)
 NO_IMAGES = "no column of images"
 _SHOWN = 80
 
@@ -121,6 +123,10 @@ def _find_label(schema: pa.Schema, features: dict[str, dict[str, Any]]) -> tuple
     if not chosen and named:
         kind = schema.types[schema.names.index(named[0])]
         return "", f"the column {named[0]} ({_cut(str(kind))}) names no class, so the images have no labels"
+    speaking = [name for name in schema.names if _SPEAKING.search(name)]
+    if not chosen and speaking:
+        how = f"rename one to {LABEL_COLUMNS[0]} if it says what is shown"
+        return "", f"the images have no labels, for {_cut(', '.join(speaking))} is not called as they are: {how}"
     return chosen[0] if chosen else "", ""
 
 

@@ -30,6 +30,7 @@ class Rows:
         classes: what labels mean; None where images have none.
         split: which split the file is.
         background: RGB under transparent pixels.
+        label: of all rows, where the file's folder says it.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Rows:
     classes: Classes | None
     split: SplitName | None
     background: tuple[int, int, int]
+    label: str = ""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -70,7 +72,7 @@ class Rows:
         with opened(self.file) as file:
             for images, labels in read_rows(file, self.group, columns, self.start):
                 for image, label in zip(images[:left], labels[:left], strict=True):
-                    yield image.as_py(), label
+                    yield image.as_py(), self.label or label
                 left -= min(left, len(labels))
                 if not left:
                     return

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import UnreadableError
@@ -12,12 +13,14 @@ from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
 from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
 from gan.data.sources.labels.classes import Classes, declared_classes, found_classes, refuse_too_many
-from gan.data.sources.parquet.columns import NO_IMAGES, Columns
+from gan.data.sources.parquet.columns import LABEL_COLUMNS, NO_IMAGES, Columns
 from gan.data.sources.parquet.cut import Stretch, cut_group, is_large
 from gan.data.sources.parquet.file import opened, read_columns, read_groups, read_labels
 from gan.data.sources.parquet.rows import Rows
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
+
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 class _File(NamedTuple):
@@ -30,7 +33,8 @@ class ParquetSource:
     """Images in a column of Parquet files, a class for each label, split by the names of files or folders.
 
     Images are structs with `bytes`, as Hugging Face has them, or bytes. Columns are told by Hugging Face's metadata,
-    else by their names, else by their types. Classes are named by the metadata, else by the labels themselves.
+    else by their names, else by their types. Classes are named by the metadata, else by the labels themselves; where
+    there is no column of labels, by folders such as `label=cat`.
 
     Args:
         tree: the files.
@@ -58,8 +62,13 @@ class ParquetSource:
         if not len(self):
             raise DatasetError(f"{tree.where} holds no image, for its Parquet files have no rows: give another source")
         columns = files[0].columns
-        self.notes: tuple[str, ...] = (columns.note,) if columns.note else ()
-        self._classes = _find_classes(files, f"the column {columns.label} in {tree.where}") if columns.label else None
+        self._folders = _class_folders(files) if use_labels and not columns.label else {}
+        self.notes: tuple[str, ...] = (columns.note,) if columns.note and not self._folders else ()
+        self._classes = None
+        if self._folders:
+            self._classes = found_classes(set(self._folders.values()), f"a folder of {tree.where}")
+        elif columns.label:
+            self._classes = _find_classes(files, f"the column {columns.label} in {tree.where}")
         self.class_names = self._classes.names if self._classes else ()
 
     def __len__(self) -> int:
@@ -76,7 +85,8 @@ class ParquetSource:
                 for start in range(0, group.rows, step):
                     stop = min(start + step, group.rows)
                     place = (entry.path, entry.blob, file, group, first, start, stop)
-                    parts.append(Rows(*place, columns, classes, split, self._background))
+                    folder = self._folders.get(entry.path, "")
+                    parts.append(Rows(*place, columns, classes, split, self._background, folder))
         return parts
 
 
@@ -145,6 +155,18 @@ def _splits(paths: Sequence[str]) -> dict[str, SplitName]:
         if found := split_names(words):
             return {path: found[word] for path, word in zip(paths, words, strict=True)}
     return {}
+
+
+def _class_folders(files: list[_File]) -> dict[str, str]:
+    """Return each file's class where all lie in folders such as `label=cat`, as Spark and Hive partition a table."""
+    found = {}
+    for file in files:
+        parts = (part.partition("=") for part in file.entry.path.split("/")[:-1])
+        labels = [unquote(value) for name, equals, value in parts if equals and name.lower() in LABEL_COLUMNS]
+        if not labels:
+            return {}
+        found[file.entry.path] = "" if labels[0] == _HIVE_NULL else labels[0]
+    return found
 
 
 def _find_classes(files: list[_File], where: str) -> Classes:

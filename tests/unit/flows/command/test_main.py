@@ -16,7 +16,17 @@ VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"},
     "ingest": COMMON
     | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"}
-    | {"--license", "--source-url", "--credit", "--description"},
+    | {"--license", "--source-url", "--credit", "--description"}
+    | {
+        "--dry-run",
+        "--classes-from",
+        "--split-from",
+        "--train",
+        "--test",
+        "--exclude",
+        "--label-column",
+        "--path-column",
+    },
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run", "--max-minutes"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},

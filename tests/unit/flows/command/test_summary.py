@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from flows.command.summary import dataset_lines, pipeline_lines, retraining_lines
 from flows.retrain import Skipped
+from gan.data.building.file_counts import FileCounts
 from gan.data.origin import Origin
 from gan.metrics.evaluation import Metric
 
@@ -17,7 +18,7 @@ def test_where_nothing_is_in_use_the_lines_say_who_decides():
     model = SimpleNamespace(version=3, alias="challenger", verdict=verdict, evaluation=evaluation, report="r.html")
     dataset = SimpleNamespace(
         md5="d", changed=True, num_train=4, num_test=1, classes=0, rejects=0, notes=[],
-        report="i.html", push_error=None, origin=Origin(), kept=(),
+        report="i.html", push_error=None, origin=Origin(), kept=(), files=None,
     )  # fmt: skip
     lines = pipeline_lines(SimpleNamespace(dataset=dataset, model=model, release=None))
     assert lines[-3:] == [
@@ -36,10 +37,22 @@ def test_an_ingest_says_what_stands_of_the_images_and_since_when():
     told = Origin(licence="CC-BY-4.0", source_url="https://a.example", description="x" * 200 + "\x1b[2J")
     result = SimpleNamespace(
         md5="d", changed=True, num_train=4, num_test=1, classes=0, rejects=0, notes=[],
-        report="i.html", push_error=None, origin=told, kept=("source_url",),
+        report="i.html", push_error=None, origin=told, kept=("source_url",), files=None,
     )  # fmt: skip
     assert dataset_lines(result)[1:4] == [
         "          licence CC-BY-4.0",
         "          source url https://a.example (as said of the version before)",
         f"          description {'x' * 99}…",
+    ]
+
+
+def test_an_ingest_says_what_every_file_is():
+    files = FileCounts(1234, 1000, {"documents": 3, "images that are left out": 201}, 30)
+    result = SimpleNamespace(
+        md5="d", changed=True, num_train=900, num_test=100, classes=0, rejects=30, notes=[],
+        report="i.html", push_error=None, origin=Origin(), kept=(), files=files,
+    )  # fmt: skip
+    assert dataset_lines(result)[:2] == [
+        "dataset   d (new version): 900 train + 100 test without labels, 30 rejected",
+        "          1,234 files: 1,000 images, 204 companions (3 documents, 201 images that are left out), 30 rejected",
     ]

@@ -3,12 +3,14 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from gan.data.building.build import Built
+from gan.data.building.file_counts import FileCounts
 from gan.data.pixels.png import decode_png
 from gan.data.store.dataset import DatasetInfo
 from gan.text.shown import inert
@@ -419,3 +421,14 @@ def test_whose_images_they_are_is_a_fact(tmp_path):
     nothing = Page(report_html(built(), "abc", tmp_path / "none")).text
     assert re.search(r"Licence\s*not said\s*ganflow ingest --license says it", nothing)
     assert "Published at" not in nothing
+
+
+def test_the_files_of_the_source_and_what_was_asked_for_are_said(tmp_path):
+    made = built(asked={"classes_from": "2", "exclude": ("masks/*", "<b>")})
+    files = FileCounts(1530, 1500, {"documents": 7, "left behind by systems": 3}, 20)
+    text = report_html(replace(made, files=files), None, tmp_path / "none")
+    assert "1,530" in text
+    assert "1,500 images, 7 documents, 3 left behind by systems, 20 rejected" in text
+    assert "--classes-from 2" in text
+    assert "--exclude masks/*" in text
+    assert "--exclude &lt;b&gt;" in text

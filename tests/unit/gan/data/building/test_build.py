@@ -167,3 +167,19 @@ def test_a_folder_with_something_in_it_is_never_written_to(list_source, noise, t
     (tmp_path / "file").touch()
     with pytest.raises(AssertionError, match="not empty"):
         build_dataset(list_source([noise(0)]), CONFIG, tmp_path, work=tmp_path / "w", quarantine=tmp_path / "q")
+
+
+def test_a_small_set_is_not_refused_by_chance(build, noise, tmp_path):
+    config = CONFIG.model_copy(update={"holdout_fraction": 1e-9})
+    built = build([noise(seed) for seed in range(24)], tmp_path / "low", config)
+    assert (built.info.num_train, built.info.num_test) == (22, 2)
+    assert "2 images are held out, the fewest that can be" in built.notes
+    config = CONFIG.model_copy(update={"holdout_fraction": 1 - 1e-9})
+    built = build([noise(seed, -1) for seed in range(24)], tmp_path / "high", config, class_names=())
+    assert (built.info.num_train, built.info.num_test) == (2, 22)
+    with pytest.raises(DatasetError, match="gives 0 images for training and 3 held out with data"):
+        build([noise(seed, -1) for seed in range(3)], tmp_path / "few", config, class_names=())
+    with pytest.raises(
+        DatasetError, match="held out by its own split, but each needs at least 2: add images or set data"
+    ):
+        build([noise(seed, 0, split="train") for seed in range(9)], tmp_path / "own", CONFIG, has_split=True)

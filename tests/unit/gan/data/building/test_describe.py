@@ -92,6 +92,6 @@ def test_small_and_dropped_classes_are_noted_after_what_the_source_says(build, n
     assert built.notes == (
         "a note",
         "class cat is left out: of its images 1 remain to train on, fewer than data.min_class_images",
-        "class dog is left out: of its images 0 remain to train on, fewer than data.min_class_images",
+        "class dog is left out: of its images none remain to train on, for all are rejected or held out",
         "class bee has only 9 images to train on",
     )

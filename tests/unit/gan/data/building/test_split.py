@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data.building.split import held_out, split_key
+from gan.data.building.split import held_out, split_key, with_fewest
 
 
 def test_the_key_is_the_hash_of_shape_and_pixels():
@@ -34,3 +34,28 @@ def test_no_other_image_has_a_say_and_a_larger_share_keeps_who_is_out(keys, shar
 def test_the_share_is_met():
     keys = np.random.default_rng(0).integers(0, 2**64, 100_000, dtype=np.uint64, endpoint=False)
     assert abs(held_out(keys, 0.1).mean() - 0.1) < 0.004  # four standard deviations
+
+
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(-1, 2), st.booleans(), st.booleans()), max_size=30),
+    least=st.integers(1, 3),
+)
+def test_a_split_that_chance_left_too_small_gets_the_images_of_the_next_keys(rows, least):
+    rows = list({row[0]: row for row in rows}.values())
+    keys = np.array([row[0] for row in rows], np.uint64)
+    labels = np.array([row[1] for row in rows], np.int64)
+    kept, out = (np.array([row[at] for row in rows], bool) for at in (2, 3))
+    found = with_fewest(keys, labels, kept, out, 2, least)
+    train, test = int((kept & ~out).sum()), int((kept & out).sum())
+    if min(train, test) >= 2 or train + test < 4:
+        assert found is None  # what was large enough stays as it was
+    elif found is not None:
+        assert min(int((kept & ~found).sum()), int((kept & found).sum())) <= 2
+        assert (kept & (found != out)).sum() <= 2
+        assert (found >= out).all() or (found <= out).all()
+        for label in range(3):
+            before, after = (int((kept & ~each & (labels == label)).sum()) for each in (out, found))
+            assert after >= min(before, least)
+        if test < 2 and not (labels[kept] >= 0).any():
+            assert (kept & found).sum() == 2
+            assert keys[kept & found].max() <= keys[kept & ~found].min() or test

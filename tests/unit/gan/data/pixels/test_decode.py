@@ -16,7 +16,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from gan.data.files.blob import UnreadableError
 from gan.data.pixels import decode
-from gan.data.pixels.decode import FORMATS, SUFFIXES, decode_image, decode_images, is_image_name
+from gan.data.pixels.decode import decode_image, decode_images, is_image_name
+from gan.data.pixels.formats import FORMATS, SUFFIXES
 from gan.data.pixels.read_png import plain_png
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -161,7 +162,7 @@ def test_a_header_that_claims_too_much_is_refused_without_the_memory_for_it():
 def test_nothing_and_other_formats_are_no_images():
     with pytest.raises(UnreadableError, match="empty file"):
         decode_image(b"")
-    for data in (encoded(Image.fromarray(GREY), "PPM"), b"<svg/>", b"\x89PNG\r\n\x1a\n"):
+    for data in (encoded(Image.fromarray(GREY), "TGA"), b"<svg/>", b"\x89PNG\r\n\x1a\n"):
         with pytest.raises(UnreadableError, match="not an image"):
             decode_image(data)
 

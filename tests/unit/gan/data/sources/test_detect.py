@@ -20,7 +20,7 @@ from PIL import Image
 from gan.data.records import SourceImage, read_all
 from gan.data.sources import detect
 from gan.data.sources.detect import open_source, open_tree
-from gan.data.sources.spec import SourceSpec
+from gan.data.sources.spec import Asked, SourceSpec
 from gan.errors import DatasetError
 
 
@@ -140,6 +140,10 @@ def test_labels_are_for_folders_and_may_be_given_or_left_out(tmp_path):
     assert opened(tmp_path, tmp_path / "pets", labels=str(tmp_path / "other.csv")).class_names == ("z",)
     with pytest.raises(DatasetError, match=r"there is no file of labels at .*: correct --labels"):
         opened(tmp_path, tmp_path / "pets", labels=str(tmp_path / "nothing.csv"))
+    with pytest.raises(
+        DatasetError, match=r"--classes-from, --exclude is for folders of images, but .* holds idx files"
+    ):
+        opened(tmp_path, idx_of(tmp_path / "mnist"), asked=Asked(classes_from="1", exclude=("x",)))
     with pytest.raises(DatasetError, match=r"--labels is for folders of images, but .* holds idx files"):
         opened(tmp_path, idx_of(tmp_path / "mnist"), labels=str(tmp_path / "other.csv"))
 
@@ -217,3 +221,15 @@ def test_random_files_are_trees_or_explained(tmp_path, head, data):
         tree = None
         refusal = str(error)
     assert tree is not None or len(refusal.splitlines()) == 1
+
+
+def test_files_of_another_kind_are_left_aside_with_a_word(tmp_path):
+    table = {"image": [{"bytes": png(1), "path": "1.png"}, {"bytes": png(2), "path": "2.png"}], "label": [0, 1]}
+    folder_of(tmp_path / "set", {"a/1.png": png(3), "README.md": b"x"})
+    pq.write_table(pa.table(table), tmp_path / "set" / "train-0.parquet")
+    assert opened(tmp_path, tmp_path / "set").notes == (
+        "1 files are left aside, for only parquet files are read: a/1.png",
+    )
+    assert opened(tmp_path, idx_of(tmp_path / "mnist")).notes == ()
+    tar_of(tmp_path / "pets.tar", {"1.png": png(1), "1.cls": b"0", "2.png": png(2), "2.cls": b"1", "x.npy": b"x"})
+    assert opened(tmp_path, tmp_path / "pets.tar").notes == ()

@@ -14,6 +14,7 @@ from gan.data.files.tree import folder_tree
 from gan.data.pixels.decode import WHITE
 from gan.data.records import PART_IMAGES, Reject, SourceImage, read_all
 from gan.data.sources.folder import FolderSource
+from gan.data.sources.spec import Asked
 from gan.errors import DatasetError
 
 BESIDE = "lies beside the class folders, so has no class"
@@ -69,10 +70,16 @@ def test_a_flat_folder_has_no_labels(tmp_path):
     assert opened(tmp_path).notes == ()
 
 
-def test_a_folder_with_a_single_class(tmp_path):
-    source = opened(save_all(tmp_path, "cat/1.png", "cat/more/2.png"))
-    assert source.class_names == ("cat",)
-    assert len(found(source)[0]) == 2
+def test_one_folder_around_everything_is_no_class_unless_somebody_says_so(tmp_path):
+    save_all(tmp_path, "cat/1.png", "cat/2.png")
+    source = opened(tmp_path)
+    assert source.class_names == ()
+    assert found(source)[0] == [("1.png", -1, None), ("2.png", -1, None)]
+    assert source.notes == (
+        "everything lies in the one folder cat, so it is no class and the images have no labels: "
+        "give --classes-from 1 to make it one",
+    )
+    assert opened(tmp_path, asked=Asked(classes_from="1")).class_names == ("cat",)
 
 
 def test_images_beside_class_folders_are_rejected(tmp_path):
@@ -102,10 +109,13 @@ def test_links_pipes_and_broken_files_are_rejected_without_being_opened(tmp_path
         "cat/link.png": "symbolic link",
         "cat/linked": "symbolic link",
         "cat/pipe.png": "not a regular file",
-        "dog": "symbolic link",
+        **{
+            f"dog/{name}": "symbolic link"
+            for name in ("cut.png", "good.png", "empty.jpg", "text.gif", "link.png", "pipe.png")
+        },
     }
     assert images == [("bee/1.png", 0, None), ("cat/good.png", 1, None)]
-    assert source.class_names == ("bee", "cat")
+    assert source.class_names == ("bee", "cat", "dog")
 
 
 def test_names_that_are_no_utf8_become_text(tmp_path):
@@ -141,10 +151,16 @@ def test_splits_without_classes_and_loose_images_in_a_split(tmp_path):
     assert source.class_names == ("cat",)
 
 
-def test_folders_are_a_split_only_where_all_of_them_are(tmp_path):
-    source = opened(save_all(tmp_path, "train/1.png", "test/2.png", "cat/3.png"))
-    assert not source.has_split
-    assert {"train", "test"} <= set(source.class_names)
+def test_splits_beside_a_folder_of_which_nothing_tells_what_it_is_are_asked_about(tmp_path):
+    save_all(tmp_path, "train/1.png", "test/2.png", "cat/3.png")
+    words = (
+        r"two ways, as the splits test, train, with cat left out or as the classes .*--exclude, or .*--classes-from 1"
+    )
+    with pytest.raises(DatasetError, match=words):
+        opened(tmp_path)
+    assert opened(tmp_path, asked=Asked(classes_from="1")).class_names == ("cat", "test", "train")
+    source = opened(tmp_path, asked=Asked(exclude=("cat/*",)))
+    assert (source.has_split, source.class_names, source.census.companions) == (True, (), {"left out by --exclude": 1})
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -206,6 +222,6 @@ def test_without_an_image_it_is_explained(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "notes.txt").write_text("x")
     with pytest.raises(
-        DatasetError, match=r"no image was found in .*set: give .* that end in \.bmp, \.dcm, \.gif, \.jpeg"
+        DatasetError, match=r"no image was found in .*set: give .* that end in \.avif, \.bmp, \.dcm, \.gif"
     ):
         opened(Path(tmp_path / "set"))

@@ -159,7 +159,7 @@ def test_several_files_of_labels_are_refused(tmp_path, places):
         (lambda path: path.write_bytes(b""), r"labels\.csv cannot be used \(empty file\)"),
         (lambda path: path.symlink_to("/etc/passwd"), r"labels\.csv cannot be used \(symbolic link\)"),
         (lambda path: path.write_bytes(b"file,label\n1.png\n"), r"labels\.csv, line 2"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), r"labels\.csv, line 1.*UTF-8"),
+        (lambda path: path.write_bytes(b"\0\xff"), r"labels\.csv, line 1.*UTF-8"),
     ],
 )
 def test_a_file_of_labels_that_cannot_be_used_is_explained(tmp_path, make, words):

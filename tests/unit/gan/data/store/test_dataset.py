@@ -80,3 +80,11 @@ def test_windows_are_written_as_whole_numbers_where_they_are_and_not_at_all_wher
     assert read_dataset_info(tmp_path).windows == told["windows"]
     write_dataset_info(INFO, tmp_path)
     assert not json.loads((tmp_path / INFO_FILE).read_text("utf-8")).keys() & told.keys(), "the bytes of before"
+
+
+def test_what_a_person_asked_for_is_written_where_anything_was(tmp_path):
+    asked = {"classes_from": "2", "exclude": ("a/*", "b")}
+    write_dataset_info(INFO.model_copy(update={"asked": asked}), tmp_path)
+    assert read_dataset_info(tmp_path).asked == asked
+    write_dataset_info(INFO, tmp_path)
+    assert "asked" not in json.loads((tmp_path / INFO_FILE).read_text("utf-8"))

@@ -537,3 +537,32 @@ def test_an_extension_type_that_brings_a_pickle_is_plain_data(tmp_path):
     with suppress(DatasetError):
         assert len(list(read_all(ParquetSource(folder_tree(file.parent), WHITE, tmp_path)))) == 3
     assert not mark.exists()
+
+
+def test_folders_that_a_table_was_partitioned_by_are_classes(tmp_path):
+    for number, folder in enumerate(("label=dog", "label=big%20cat", "label=__HIVE_DEFAULT_PARTITION__")):
+        save(tmp_path / "set" / folder / "part-0.parquet", {"image": pictures(2, first=10 * number)})
+    source = open_folder(tmp_path)
+    assert (source.class_names, source.notes) == (("big cat", "dog"), ())
+    big, dog, none = (records(source)[at : at + 2] for at in (2, 4, 0))
+    assert all(same(record, 10 + at, 0) for at, record in enumerate(big))
+    assert all(same(record, at, 1) for at, record in enumerate(dog))
+    assert all(same(record, 20 + at, -1) for at, record in enumerate(none))
+    assert open_folder(tmp_path, use_labels=False).class_names == ()
+    save(tmp_path / "set" / "more.parquet", {"image": pictures(1, first=50)})
+    assert open_folder(tmp_path).class_names == ()
+
+
+@pytest.mark.parametrize("name", ["class_id", "label_id", "Species"])
+def test_a_column_that_speaks_of_labels_and_is_not_read_is_named(tmp_path, name):
+    save(tmp_path / "set" / "a.parquet", {"image": pictures(2), name: [0, 1]})
+    (note,) = open_folder(tmp_path).notes
+    assert note.startswith(f"the images have no labels, for {name} is not called as they are: rename one to label")
+
+
+def test_without_a_column_of_images_the_types_of_all_are_said(tmp_path):
+    save(tmp_path / "set" / "a.parquet", {"image": pa.array([["x"]]), "label": [0]})
+    with pytest.raises(
+        DatasetError, match=r"image \(list<.*string>\), label \(int64\)\): give files with a column of enc"
+    ):
+        open_folder(tmp_path)
