@@ -40,7 +40,6 @@ _MAGIC: tuple[tuple[int, bytes, Sort], ...] = (
     (344, b"n+1\0", Sort("a NIfTI volume", _ARRAYS)),
     (344, b"ni1\0", Sort("a NIfTI header", _ARRAYS)),
     (4, b"n+2\0\r\n\x1a\n", Sort("a NIfTI volume", _ARRAYS)),
-    (128, b"DICM", Sort("a DICOM file", "let its name end in .dcm")),
     (0, b"7z\xbc\xaf\x27\x1c", Sort("a 7z archive", _UNPACK)),
     (0, b"Rar!\x1a\x07", Sort("a RAR archive", _UNPACK)),
     (0, b"\x28\xb5\x2f\xfd", Sort("packed by Zstandard", _UNPACK)),

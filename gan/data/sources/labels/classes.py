@@ -63,7 +63,7 @@ def found_classes(labels: Collection[str], where: str) -> Classes:
 
 def is_nothing(label: str) -> bool:
     """Return whether a label is what tables write where there is none: nothing, or pandas' NaN."""
-    return label in {"", "nan", "NaN"}
+    return label.lower() in {"", "nan"}
 
 
 def refuse_too_many(labels: Collection[str], where: str) -> None:

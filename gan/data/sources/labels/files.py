@@ -84,9 +84,6 @@ def parse_labels(name: str, data: bytes, columns: Asked = (None, None)) -> Label
 
 def _resolve(pairs: list[tuple[str, str]], classes: dict[str, Any], rejects: list[tuple[str, str]]) -> LabelFile:
     """Keep the first label of each path; `classes` has what each label means: a number, a text, or None for none."""
-    texts = {value for value in classes.values() if isinstance(value, str)}
-    if texts and all(text.lower() == "nan" for text in texts) and any(type(value) is int for value in classes.values()):
-        classes = {label: None if value in texts else value for label, value in classes.items()}  # no number, so none
     if any(isinstance(value, str) for value in classes.values()):
         # Only where every label is a whole number are 01 and 1 the same.
         classes = {label: None if value is None else label for label, value in classes.items()}

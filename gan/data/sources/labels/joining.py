@@ -47,7 +47,9 @@ def join(files: Sequence[Found], images: Sequence[str], places: Sequence[str], n
         places: folders around everything, which written paths may begin at, with a slash behind each or nothing.
         name: what the source is called.
     """
-    names = in_order(name for found in files for name in found.file.class_names)
+    names = files[0].file.class_names
+    if len(files) > 1:
+        names = in_order(name for found in files for name in found.file.class_names)
     index = {each: label for label, each in enumerate(names)}
     labels: dict[str, int] = {}
     rejects: list[tuple[str, str]] = []

@@ -10,8 +10,9 @@ import zlib
 import inflate64
 import pytest
 
-from gan.data.files.archive import tar_tree, zip_tree
+from gan.data.files.archive import NAME_TWICE, tar_tree, zip_tree
 from gan.data.files.blob import read_blob
+from gan.data.records import Reject
 
 FILES = {"cat/1.png": b"one", "cat/2.png": b"two" * 300, "dog/3.png": b"three", "notes.txt": b"text"}
 OUTSIDE = "path outside the archive"
@@ -49,7 +50,7 @@ def test_a_name_that_comes_twice_is_the_later_file(tmp_path, tar_info):
     tree = tar_tree(tmp_path / "a.tar", "a.tar")
     (entry,) = tree.entries
     assert read_blob(entry.blob) == b"newer"
-    assert tree.notes == ("1 files in a.tar have the name of a later one, which is taken in their place",)
+    assert tree.rejects == (Reject("1.png", NAME_TWICE),)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

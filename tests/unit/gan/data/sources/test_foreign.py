@@ -59,7 +59,6 @@ SORTS = {
     "an HDF5 file": hdf5(),
     "a MATLAB file": matlab(),
     "a NIfTI volume": nifti(),
-    "a DICOM file": bytes(128) + b"DICM" + bytes(100),
     "a TFRecord file": tfrecord(),
     "CIFAR's Python version": cifar(),
     "CIFAR's Python version, a pickle": pickle.dumps(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan.data.files.archive import tar_tree, zip_tree
+from gan.data.files.archive import NAME_TWICE, tar_tree, zip_tree
 from gan.data.records import Reject, SourceImage, read_all
 from gan.data.sources.webdataset import WebDatasetSource, is_webdataset
 from gan.errors import DatasetError
@@ -315,12 +315,13 @@ def test_labels_of_json_that_are_true_or_false_are_classes(tmp_path):
     assert make(tmp_path, shard=members).class_names == ("False", "True")
 
 
-def test_a_member_whose_name_comes_twice_is_noted(tmp_path):
+def test_of_members_of_one_name_the_earlier_is_a_reject(tmp_path):
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         for name, data in (("a.png", png(0)), ("a.cls", b"1"), ("a.png", png(1))):
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     source = WebDatasetSource([tar_tree(tmp_path / "a.tar", "a.tar")], "set", WHITE)
-    assert source.notes == ("1 files in a.tar have the name of a later one, which is taken in their place",)
-    assert same(records(source)[0], 1, "a/a.png", 0)
+    image, earlier = records(source)
+    assert same(image, 1, "a/a.png", 0)
+    assert (earlier.path, earlier.reason) == ("a/a.png", NAME_TWICE)

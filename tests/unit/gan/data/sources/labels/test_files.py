@@ -377,4 +377,4 @@ def test_what_is_written_is_read(suffix, pairs):
 def test_no_number_among_numbers_is_no_class():
     found = parse_labels("labels.csv", b"file,label\na,2.0\nb,NaN\nc,10\n")
     assert found == LabelFile({"a": 0, "b": -1, "c": 1}, ("2", "10"))
-    assert parse_labels("labels.csv", b"file,label\na,cat\nb,nan\n").class_names == ("cat", "nan")
+    assert parse_labels("labels.csv", b"file,label\na,cat\nb,nan\n") == LabelFile({"a": 0, "b": -1}, ("cat",))

@@ -563,6 +563,6 @@ def test_a_column_that_speaks_of_labels_and_is_not_read_is_named(tmp_path, name)
 def test_without_a_column_of_images_the_types_of_all_are_said(tmp_path):
     save(tmp_path / "set" / "a.parquet", {"image": pa.array([["x"]]), "label": [0]})
     with pytest.raises(
-        DatasetError, match=r"image \(list<.*string>\), label \(int64\)\): give files with a column of enc"
+        DatasetError, match=r"image is list<.*string>, so lists of pixels\): give one with an encoded image in each row"
     ):
         open_folder(tmp_path)
