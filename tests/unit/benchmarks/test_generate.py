@@ -23,9 +23,9 @@ def test_ratios_are_taken_round_by_round(bench):
 
 def test_both_ways_draw_the_same_images(bench, tmp_path):
     content = bench.program_file("debug")
-    assert bench.ours(content, 20, tmp_path) > 0
+    assert bench.ours(content, "bf16", 20, tmp_path) > 0
     drawn = bench.Actor(content)({"id": np.arange(5)})
     pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in drawn["image"]]
     assert [picture.shape for picture in pictures] == [(16, 16)] * 5
     assert drawn["label"].tolist() == drawn["seed"].tolist() == list(range(5))
-    assert min(bench.bare(content, 500)) > 0
+    assert min(bench.bare(content, "fp32", 500)) > 0
