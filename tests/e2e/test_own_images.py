@@ -38,6 +38,7 @@ def run_on_photos(folder, ganflow_in):
     return home, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow_in):
     home, result = run_on_photos(tmp_path, ganflow_in)
     assert result["dataset"]["num_train"] + result["dataset"]["num_test"] + result["dataset"]["rejects"] == 200

@@ -145,6 +145,7 @@ def test_sigterm_in_a_training_leaves_a_checkpoint_from_which_it_goes_on(home, w
     assert "goes on from image " in planned.stderr
 
 
+@pytest.mark.slow
 def test_a_training_whose_time_is_over_pauses_and_goes_on(home):
     training = (*DEBUG, "--set", "train.total_kimg=100", "--set", "train.checkpoint_kimg=100", "--set", "train.seed=93")
     never = ("train", *training, "--resume", "auto", "--max-minutes", "0.05", "--json")

@@ -146,6 +146,7 @@ def test_a_disk_that_is_full(made, ganflow, amid, monkeypatch, tmp_path, moment)
         published(ganflow(*WORDS), settings)
 
 
+@pytest.mark.slow
 def test_a_registry_that_is_locked_when_the_release_is_to_be_recorded(settings, ganflow, amid, monkeypatch):
     monkeypatch.setattr(draw_release, "retries", 0)
     other = sqlite3.connect(settings.home / "mlflow.db")
@@ -173,6 +174,7 @@ def test_a_server_of_mlflow_that_is_away_when_the_release_is_to_be_recorded(
         server.kill()
 
 
+@pytest.mark.slow
 def test_the_champion_that_was_asked_for_counts_when_another_one_becomes_it(settings, ganflow, amid):
     amid(LOADED, lambda: promote(settings, 2))
     assert published(ganflow(*WORDS), settings)["model_version"] == 1
@@ -192,6 +194,7 @@ def events(name):
     return [each["event"] for each in found["events"] if each["payload"]["name"] == name]
 
 
+@pytest.mark.slow
 def test_a_champion_that_is_rolled_back_meanwhile_leaves_a_release_that_is_recalled(settings, ganflow, amid):
     promote(settings, 2)
     amid(DRAWN, lambda: roll_back(settings, None, Wish("stripes", "for the test")))

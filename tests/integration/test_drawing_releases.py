@@ -59,6 +59,7 @@ def contents(folder):
     }
 
 
+@pytest.mark.slow
 def test_kills_change_no_byte(program, tmp_path):
     (tmp_path / "program.pt2").write_bytes(program)
     form = ("parquet", "webdataset", "imagefolder", "npz")[SEED % 4]
@@ -113,6 +114,7 @@ def alike(found):
 SELECTION = Selection({"corner": 150}, Bright, prints, alike)
 
 
+@pytest.mark.slow
 def test_neither_does_the_number_of_workers(program, tmp_path):
     own = {**SMALL, "max_attempts": 200, "selection": SELECTION}
     wanted = release(tmp_path / "here", program, **own)

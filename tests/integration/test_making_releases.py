@@ -86,6 +86,7 @@ def images_of(release):
     return np.concatenate([images for images, _ in read_split(release.folder, "train")])
 
 
+@pytest.mark.slow
 def test_a_truncated_one_is_drawn_again_by_whoever_verifies_it(settings, version, tmp_path):
     release, plain = made(settings, version, "r", HALF), made(settings, version, "plain")
     assert release.manifest["generation"]["truncation"] == 0.5

@@ -54,6 +54,7 @@ def hub(monkeypatch, tmp_path):
         yield hub
 
 
+@pytest.mark.slow
 def test_a_push_that_failed_is_said_and_done_again_without_drawing(ganflow, settings, hub):
     hub.refuse["/repos/create"] = 403, "not today"
     status, out, err = ganflow(*GENERATE, "--json")
