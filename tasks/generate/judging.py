@@ -178,6 +178,7 @@ class Judge:
             generated, training, holdout, name=self._called(generated.labels), device=str(network.device)
         )
         privacy["audit"] = audited.audit.model_dump(mode="json")
+        self.notes.extend(audited.audit.warnings)
         cas, unmeasured_cas = self._usefulness(filling, features, reference, str(network.device))
         ours = ours.model_copy(update={"metrics": ours.metrics | cas})
         figures = figure_checks(ours, self.evaluation, self.config.gate)
