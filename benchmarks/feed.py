@@ -106,9 +106,16 @@ def read_images() -> tuple[np.ndarray, np.ndarray, str]:
 
 def keyed(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the feed's first pass and which of its images are mirrored."""
-    source = Feed(np.empty((count, 1, 1, 1), np.uint8), np.zeros(count, np.int64), seed=SEED, flip=False, device=CPU)
+    source = Feed(
+        np.empty((count, 1, 1, 1), np.uint8),
+        np.zeros(count, np.int64),
+        seed=SEED,
+        flip=False,
+        latent_dim=64,
+        device=CPU,
+    )
     batch = source.batch(0, count)
-    return batch.rows.numpy(), integers(batch.seeds, Purpose.FLIP, 2).bool().numpy()
+    return batch.rows.numpy(), integers(batch.draws.seeds, Purpose.FLIP, 2).bool().numpy()
 
 
 def check(ways: dict[str, Iterable[tuple[Tensor, Tensor]]]) -> None:
@@ -155,7 +162,7 @@ def main() -> None:
 
     def feed() -> Iterator[tuple[Tensor, Tensor]]:
         # made anew: another pass over the dataset is another order
-        return batches(Feed(images, labels, seed=SEED, flip=True, device=CPU), count)
+        return batches(Feed(images, labels, seed=SEED, flip=True, latent_dim=64, device=CPU), count)
 
     check({"Feed": feed(), **loaders})
     rates: dict[str, list[float]] = {name: [] for name in ("Feed", *loaders)}

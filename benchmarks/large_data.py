@@ -185,7 +185,9 @@ def draw(task: Task, data, device) -> None:
     turns.watch_readers()
     budget = measured_budget(device, 2**27, feed_memory=task.feed_memory)
     turns.wait(told=budget.told(data.images))
-    with Feed(data.images, data.labels, seed=0, flip=True, device=device, batch_size=size, budget=budget) as feed:
+    with Feed(
+        data.images, data.labels, seed=0, flip=True, latent_dim=64, device=device, batch_size=size, budget=budget
+    ) as feed:
         for step in itertools.count():
             feed.batch(step * size, (step + 1) * size)
             if (step + 1) % task.steps == 0:

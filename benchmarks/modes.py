@@ -41,13 +41,14 @@ from gan.data.pixels.png import encode_png
 from gan.errors import NonFiniteLossError
 from gan.generation.grids import image_grid
 from gan.generation.sampling import sample_uint8
-from gan.keyed_random import Purpose, image_seeds, normal
+from gan.keyed_random import Purpose, normal
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.context import SingleWorker
+from gan.training.draws import draw
 from gan.training.feed import Batch
 from gan.training.step import Networks, Step
 from gan.usefulness.classifier import train_classifier
@@ -179,7 +180,7 @@ def train(
     optimizers = (torch.optim.Adam(network.parameters(), betas=BETAS, fused=True) for network in (G, D))
     nets = Networks(G, D, copy.deepcopy(G).requires_grad_(False), *optimizers)
     between = game.gradient_penalty > 0
-    objective = Objective(LOSSES[game.kind], zero_centred=game.gamma > 0, between=between, bf16=budget.bf16)
+    objective = Objective(LOSSES[game.kind], r1=game.gamma > 0, r2=game.gamma > 0, between=between, bf16=budget.bf16)
     step, labels = Step(nets, objective, SingleWorker(device)), torch.zeros(size, dtype=torch.int64, device=device)
     for cur_nimg in range(0, total, size):
         gamma = cosine(game.gamma, game.final_gamma, cur_nimg, total)
@@ -188,16 +189,17 @@ def train(
             r1_gamma=gamma,
             r2_gamma=gamma,
             gradient_penalty=game.gradient_penalty,
-            penalised=objective.zero_centred or between,
+            penalised=objective.r1 or between,
             penalty_scale=1.0,
             generator_too=True,
             augment_probability=0.0,
             lr=cosine(budget.lr, budget.final_lr, cur_nimg, total),
             beta2=BETAS[1],
-            ema_decay=ema_decay(size, budget.ema_halflife_kimg, cur_nimg),
+            ema_decay=ema_decay(size, budget.ema_halflife_kimg, cur_nimg, 0.1),
         )
         indices = torch.arange(cur_nimg, cur_nimg + size)
-        step(Batch(indices, indices, image_seeds(seed, indices.to(device)), real(size), labels), settings, cur_nimg)
+        draws = draw(seed, indices.to(device), latent_dim=G.latent_dim, augmented=False)
+        step(Batch(indices, indices, draws, real(size), labels), settings, cur_nimg)
     return nets.G_ema
 
 

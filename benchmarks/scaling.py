@@ -79,12 +79,20 @@ def work(config: Config, rank: int, world_size: int, threads: int, meeting: str)
     state = TrainingState(config, context, header_of(config))
     rng, side = np.random.default_rng(0), config.network.resolution
     images = rng.integers(0, 256, (IMAGES, side, side, 1), dtype=np.uint8)
-    feed = Feed(images, rng.integers(0, CLASSES, IMAGES), seed=0, flip=config.train.flip, device=CPU)
+    feed = Feed(
+        images,
+        rng.integers(0, CLASSES, IMAGES),
+        seed=0,
+        flip=config.train.flip,
+        latent_dim=config.network.latent_dim,
+        augmented=bool(config.augment.operations),
+        device=CPU,
+    )
     step = Step(state.nets, replace(state.objective, bf16=config.train.precision == "bf16"), context)
     for line in sys.stdin:
         began, cpu, waited = time.perf_counter(), time.process_time(), context.reduce_seconds
         for _ in range(int(line)):
-            step(feed.batch(*state.share()), step_settings(config, state.cur_nimg), state.cur_nimg)
+            step(feed.batch(*state.shares()[0]), step_settings(config, state.cur_nimg), state.cur_nimg)
             state.cur_nimg += size
         turn = Turn(time.perf_counter() - began, time.process_time() - cpu, context.reduce_seconds - waited)
         print(json.dumps(vars(turn)), flush=True)

@@ -39,7 +39,7 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 from gan.configuration.config import AugmentConfig, Config
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.schedules import StepSettings, step_settings
-from gan.keyed_random import Purpose, normal
+from gan.device.precision import choose_kernels, round_fp32
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
 from gan.networks.r3gan import R3Discriminator, R3Generator
@@ -66,10 +66,19 @@ def plain_generator(G: R3Generator | DCGenerator, z: Tensor, labels: Tensor) -> 
     x = G.basis * G.modulation(z)[:, :, None, None]
     for index, blocks in enumerate(G.stages):
         if index:
-            x = F.interpolate(G.transitions[index - 1](x), scale_factor=2.0, mode="bilinear")
+            x = doubled(G.transitions[index - 1](x), G.doublings[index - 1].beyond)
         for block in blocks:
             x = plain_block(block, x)
     return F.pixel_shuffle(G.to_image(x), G.patch)
+
+
+def doubled(x: Tensor, beyond: str) -> Tensor:
+    """Return images [N, C, H, W] at twice their resolution."""
+    if beyond == "edges":
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear")
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 4
+    kernel = torch.outer(taps, taps).repeat(x.shape[1], 1, 1, 1)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
 
 
 def plain_discriminator(D: R3Discriminator | DCDiscriminator, images: Tensor, labels: Tensor) -> Tensor:
@@ -78,7 +87,8 @@ def plain_discriminator(D: R3Discriminator | DCDiscriminator, images: Tensor, la
     if D.embedding is None:
         return features[:, 0]
     classes = D.embedding(labels)
-    return (features * classes).sum(1) / classes.shape[1] ** 0.5
+    logits = (features * classes).sum(1)
+    return logits / classes.shape[1] ** 0.5 if isinstance(D, DCDiscriminator) or D.divided else logits
 
 
 def strided_features(D: DCDiscriminator, images: Tensor) -> Tensor:
@@ -174,7 +184,7 @@ def disagreement(ours: Step, plain: PlainStep, batch: Batch, settings: StepSetti
     hooks = [each.register_step_pre_hook(keep) for pair in pairs.values() for each in pair]
     settings = replace(settings, lr=0.0)  # G's gradients then come from the very same D
     ours(batch, settings, 0)
-    plain(batch, noise(ours, batch), settings)
+    plain(batch, noise(batch), settings)
     for hook in hooks:
         hook.remove()
     off = {}
@@ -185,9 +195,9 @@ def disagreement(ours: Step, plain: PlainStep, batch: Batch, settings: StepSetti
     return off
 
 
-def noise(ours: Step, batch: Batch) -> Tensor:
+def noise(batch: Batch) -> Tensor:
     """Return the z [n, latent_dim] that A draws for a batch."""
-    return normal(batch.seeds, Purpose.LATENT, ours.nets.G.latent_dim)
+    return batch.draws.z
 
 
 def header_of(config: Config, channels: int) -> Header:
@@ -212,25 +222,28 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
             he_normal(module.conv3, 0.5)  # it begins at zero, and no gradient would come through it
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (IMAGES, config.data.resolution, config.data.resolution, channels), dtype=np.uint8)
-    feed = Feed(images, rng.integers(0, CLASSES, IMAGES), seed=0, flip=False, device=device)
+    feed = Feed(
+        images, rng.integers(0, CLASSES, IMAGES), seed=0, flip=False, latent_dim=run.nets.G.latent_dim, device=device
+    )
     batch = feed.batch(0, size)
     exact = Step(copy.deepcopy(run.nets), run.objective, context)
     off = disagreement(exact, PlainStep(run.nets), batch, step_settings(config, 0))
     if not max(off.values()) <= MOST_DISAGREEMENT:
         raise SystemExit(f"the gradients differ by {off}, more than {MOST_DISAGREEMENT}: nothing here is comparable")
 
-    choice = choose(config, run.nets, run.objective, feed, context, (0, size))
+    choice = choose(config, run.nets, run.objective, feed, context, [(0, size)])
     say(f"{config.preset}, penalties every {config.loss.penalty_every}: ganflow takes {choice}")
     ours = Step(copy.deepcopy(run.nets), replace(run.objective, bf16=choice.bf16), context, compiled=choice.compiled)
-    plain, z = PlainStep(run.nets), noise(ours, batch)
+    plain, z = PlainStep(run.nets), noise(batch)
     contenders: dict[str, Callable[[StepSettings, int], object]] = {
         "ours": lambda settings, at: ours(batch, settings, at),
         "reference": lambda settings, at: plain(batch, z, settings),
     }
     if choice.name != "fp32":
         contenders["ours in fp32"] = lambda settings, at: exact(batch, settings, at)
+    rounded = {"ours": choice.tf32}
     product = torch.bfloat16 if choice.bf16 else torch.float32
-    rates, peaks = alternate(contenders, config, lambda: matmul_rate(device, product), rounds, seconds, device)
+    rates, peaks = alternate(contenders, config, lambda: matmul_rate(device, product), rounds, seconds, device, rounded)
     found = {"choice": choice.name, "probe_img_per_s": choice.rates, "gradients_disagree_by": off}
     found["img_per_s"] = {name: spread(each) for name, each in rates.items()}
     for name in contenders:
@@ -254,15 +267,17 @@ def alternate(
     rounds: int,
     seconds: float,
     device: torch.device,
+    rounded: dict[str, bool],
 ) -> tuple[dict[str, list[float]], list[float]]:
     """Return images a second and the peak by round.
 
-    Each turn lasts about `seconds`, in whole rounds of the lazy penalties.
+    Each turn lasts about `seconds`, in whole rounds of the lazy penalties; by `rounded` a contender's fp32 is TF32.
     """
     size = config.train.batch_size
     whole = math.lcm(config.loss.penalty_every, config.train.generator_every)
 
     def turn(name: str, steps: int) -> float:
+        round_fp32(tf32=rounded.get(name, False))
         started = now(device)
         for index in range(steps):
             contenders[name](step_settings(config, index * size), index * size)
@@ -355,8 +370,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="images a step (default: the preset's)")
     arguments = parser.parse_args()
     device = torch.device("cuda" if gpu else "cpu")
-    if gpu:  # the reference is fp32, not the shorter TF32
-        torch.backends.cudnn.allow_tf32 = False
+    choose_kernels(device, deterministic=False)
     load, started, found = os.getloadavg()[0], time.perf_counter(), {}
     for name in arguments.presets:
         config = preset(name).model_copy(update={"augment": AugmentConfig()})

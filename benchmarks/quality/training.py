@@ -117,7 +117,15 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     """
     header, size = header_of(config, data), config.train.batch_size
     fresh = TrainingState(config, SingleWorker(device), header)
-    feed = Feed(data.train.images, data.train.labels, seed=config.train.seed, flip=config.train.flip, device=device)
+    feed = Feed(
+        data.train.images,
+        data.train.labels,
+        seed=config.train.seed,
+        flip=config.train.flip,
+        latent_dim=config.network.latent_dim,
+        augmented=bool(config.augment.operations),
+        device=device,
+    )
     choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), (0, size))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
     found = {"bf16": choice.bf16, "compiled": choice.compiled, "rates": choice.rates}

@@ -8,20 +8,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from gan.configuration.release_section import ReleaseConfig
-from gan.configuration.sections import (
-    AugmentConfig,
-    Crop,
-    DataConfig,
-    EvaluationConfig,
-    Filter,
-    Frozen,
-    GateConfig,
-    LossConfig,
-    NetworkConfig,
-    OptimizerConfig,
-    TrainConfig,
-)
-from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF
+from gan.configuration.sections import Crop, DataConfig, EvaluationConfig, Filter, Frozen, GateConfig
+from gan.configuration.shaping import told
+from gan.configuration.training_sections import AugmentConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
 
 # Who needs a section takes it from here, as the tree has it.
 __all__ = [
@@ -87,7 +76,7 @@ class Config(Frozen):
 
     def training_hash(self) -> str:
         """Hash of what decides a training's result beside its dataset: the sections that shape it."""
-        parts = self.model_dump(mode="json", include=set(TRAINING_SECTIONS), exclude={"train": set(WORKED_OFF)})
+        parts = told(self.model_dump(mode="json"))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
     def recipe_hash(self) -> str:

@@ -32,33 +32,41 @@ def cosine(start: float, end: float | None, cur_nimg: int, total_nimg: int) -> f
     return end + 0.5 * (start - end) * (1.0 + math.cos(math.pi * progress))
 
 
-def ema_decay(batch_size: int, halflife_kimg: float, cur_nimg: int) -> float:
+def ema_decay(batch_size: int, halflife_kimg: float, cur_nimg: int, rampup: float | None) -> float:
     """Decay of G_ema for one step of `batch_size` images.
-
-    The half-life is at most a tenth of the images seen, so that the average forgets the random start.
 
     Args:
         batch_size: images in the step.
         halflife_kimg: half-life, in thousands of images; 0 for no memory.
         cur_nimg: images seen before the step.
+        rampup: share of the images seen that the half-life is at most, so that the average forgets the random start;
+            None: no limit.
 
     Returns:
         A factor in [0, 1): G_ema = decay * G_ema + (1 - decay) * G.
 
-    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B.
+    Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, appendix B; the limit:
+    `ema_rampup` of the code of Karras et al., "Training Generative Adversarial Networks with Limited Data", 2020.
     """
-    halflife_nimg = min(halflife_kimg * 1000.0, (cur_nimg + batch_size) * 0.1)
+    halflife_nimg = halflife_kimg * 1000.0
+    if rampup is not None:
+        halflife_nimg = min(halflife_nimg, (cur_nimg + batch_size) * rampup)
     return float(0.5 ** (batch_size / halflife_nimg)) if halflife_nimg else 0.0
 
 
-def zero_centred(loss: "LossConfig") -> bool:
-    """Whether there is a penalty R1 or R2 at any time of the run."""
-    return any((loss.r1_gamma, loss.r2_gamma, loss.final_r1_gamma, loss.final_r2_gamma))
+def has_r1(loss: "LossConfig") -> bool:
+    """Whether there is a penalty R1, on real images, at any time of the run."""
+    return any((loss.r1_gamma, loss.final_r1_gamma))
+
+
+def has_r2(loss: "LossConfig") -> bool:
+    """Whether there is a penalty R2, on fake images, at any time of the run."""
+    return any((loss.r2_gamma, loss.final_r2_gamma))
 
 
 def penalised(loss: "LossConfig") -> bool:
     """Whether there is any penalty at any time of the run."""
-    return zero_centred(loss) or loss.gradient_penalty > 0
+    return has_r1(loss) or has_r2(loss) or loss.gradient_penalty > 0
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class StepSettings:
         ema_decay: decay of G_ema.
         accumulate: pieces in which a worker computes its slice.
         reduce_precision: in which gradients go from worker to worker.
+        most_bad_steps: that are skipped in a row before the run ends.
     """
 
     batch_size: int
@@ -94,6 +103,7 @@ class StepSettings:
     ema_decay: float
     accumulate: int = 1
     reduce_precision: Precision = "fp32"
+    most_bad_steps: int = 0
 
 
 def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
@@ -120,7 +130,9 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
             train.batch_size * train.generator_every,
             at(train.ema_halflife_kimg, train.final_ema_halflife_kimg),
             cur_nimg,
+            train.ema_rampup,
         ),
         accumulate=train.accumulate,
         reduce_precision=train.reduce_precision,
+        most_bad_steps=train.most_bad_steps,
     )

@@ -11,13 +11,13 @@ SourceKind = Literal[
 LossKind = Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"]
 Normalisation = Literal["batch", "spectral", "none"]
 Operation = Literal["flip", "colour", "translation", "cutout"]
+PenaltyInput = Literal["images", "augmented"]
+Upsampling = Literal["zeros", "edges"]
+Transitions = Literal["changes", "all"]
+ClassScale = Literal["fan_in", "unit"]
 Resize = Literal["tf1", "clean", "torch"]
 Precision = Literal["fp32", "bf16"]
 AskedPrecision = Literal["auto", "fp32", "bf16"]
+TrainPrecision = Literal["auto", "fp32", "tf32", "bf16"]
 ReleaseFormat = Literal["parquet", "webdataset", "imagefolder", "npz"]
 Balance = Literal["equal", "real", "quotas", "fill"]
-TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
-"""Sections of the configuration that shape a training; the others say what comes before and after it."""
-WORKED_OFF = ("accumulate", "reduce_precision")
-"""Keys of `train` that say how a step is worked off, not what it does: as with the number of workers, a run may go on
-with others."""

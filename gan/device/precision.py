@@ -57,6 +57,34 @@ def slowdown_of_bf16(device: torch.device, repeats: int = 3) -> float:
     return seconds[torch.bfloat16] / seconds[torch.float32]
 
 
+def round_fp32(*, tf32: bool) -> None:
+    """Say in this process how a GPU multiplies in fp32; PyTorch lets its convolutions round to TF32 unless it is told.
+
+    Args:
+        tf32: whether factors are rounded to 10 bits of mantissa, which tensor cores take; else products are IEEE's.
+    """
+    precision = "tf32" if tf32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+
+
+def choose_kernels(device: torch.device, *, deterministic: bool) -> None:
+    """Say in this process which kernels a GPU takes: the fastest that cuDNN finds, or those that repeat their bits.
+
+    Args:
+        device: of the training; on a CPU nothing is done.
+        deterministic: whether the same run gives the same bits; what has no such kernel is then an error of PyTorch's.
+
+    Reference: https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    if device.type != "cuda":
+        return
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
+
+
 def emulation_warning(key: str, device: torch.device) -> str | None:
     """A sentence for who asked for bf16 on a device that emulates it; None where it has it.
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
 def build_generator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Generator:
     """Return a new generator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
     shape = _common(network, channels, num_classes) | {"latent_dim": network.latent_dim}
-    dcgan = network.architecture == "dcgan"
-    generator: Generator = DCGenerator(**shape) if dcgan else R3Generator(**shape, **_residual(network))
+    generator: Generator
+    if network.architecture == "dcgan":
+        generator = DCGenerator(**shape)
+    else:
+        generator = R3Generator(**shape, **_residual(network), upsampling=network.upsampling)
     _use_channels_last(generator)
     return generator
 
@@ -64,6 +67,8 @@ def _sizes(state: Any) -> dict[str, Any]:
 def build_discriminator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Discriminator:
     """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
     shape = _common(network, channels, num_classes)
+    if network.discriminator_embedding_dim is not None:
+        shape["embedding_dim"] = network.discriminator_embedding_dim
     discriminator: Discriminator
     if network.architecture == "dcgan":
         discriminator = DCDiscriminator(
@@ -92,6 +97,9 @@ def _residual(network: "NetworkConfig") -> dict[str, Any]:
         "group_width": network.group_width,
         "expansion": network.expansion,
         "patch": network.patch,
+        "class_scale": network.class_scale,
+        "transitions": network.transitions,
+        "fp32_stages": network.fp32_stages,
     }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gan.configuration.schedules import zero_centred
+from gan.configuration.schedules import has_r1, has_r2
 from gan.networks.layer_cost import LayerCost, dc_discriminator, dc_generator, r3_discriminator, r3_generator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
@@ -56,7 +56,9 @@ def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCo
     dcgan = network.architecture == "dcgan"
     layers = (dc_generator, dc_discriminator) if dcgan else (r3_generator, r3_discriminator)
     G, D = (sum(each(network, channels, num_classes), start=LayerCost()) for each in layers)
-    of_G, of_D = G.pass_of(piece, slope=False), D.pass_of(2 * piece, slope=zero_centred(loss))
+    of_G, of_D = G.pass_of(piece, slope=False), D.pass_of(2 * piece, slope=has_r1(loss))
+    if has_r1(loss) != has_r2(loss):  # real and fake images then pass apart
+        of_D = D.pass_of(piece, slope=True) + D.pass_of(piece, slope=False)
     if loss.gradient_penalty > 0:
         of_D += D.pass_of(piece, slope=True)
     # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
@@ -83,7 +85,7 @@ def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
     loss = config.loss
     forward, backward, penalty = 1, 2, 3
     pair = 2 * (forward + backward) * of_D
-    penalties = 2 * penalty * zero_centred(loss) + (forward + backward + penalty) * (loss.gradient_penalty > 0)
+    penalties = penalty * (has_r1(loss) + has_r2(loss)) + (forward + backward + penalty) * (loss.gradient_penalty > 0)
     # in G's phase D does not learn: fake images go forth and back, real ones forth if the loss is one of pairs
     for_G = backward * of_G + (2 + (loss.kind == "relativistic")) * of_D
     for_G += forward * of_G * (config.train.accumulate > 1)  # of pieces each makes its images once more

@@ -17,6 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.configuration.vocabulary import Normalisation
 from gan.keyed_random import Purpose, uniform
 from gan.networks.folded import FoldedDCGenerator
+from gan.networks.full_precision import full_precision
 from gan.networks.initialisation import LEAKY_SLOPE, small_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.r3gan import project
@@ -116,7 +117,9 @@ class DCDiscriminator(Discriminator):
         for conv, norm, mask in zip(self.convs, self.norms, masks, strict=True):
             x = F.leaky_relu(norm(conv(x)), LEAKY_SLOPE)
             x = x if mask is None else x * mask[:, :, None, None].to(x.dtype)
-        return project(self.output(x).flatten(1), self.embedding, labels)
+        x, context = full_precision(x)
+        with context:
+            return project(self.output(x).flatten(1), self.embedding, labels, divided=True)
 
     def _masks(self, seeds: Tensor) -> Sequence[Tensor | None]:
         """For each stage, factors [N, width] by which its channels are multiplied."""

@@ -56,7 +56,7 @@ def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> I
     yield _product(_inputs(network, num_classes), widths[0])
     yield LayerCost(parameters=widths[0] * sides[0] ** 2, kept=widths[0])  # the basis, times what the product gives
     for before, after, side in zip(widths, widths[1:], sides, strict=False):
-        yield _conv(before, after, side=side)
+        yield from _transition(network, before, after, side=side)
     yield from _stages(network)
     yield _image_conv(network, widths[-1], channels, side=sides[-1], to_image=True)
 
@@ -69,8 +69,8 @@ def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) 
     yield from _stages(network)
     for after, before, side in zip(widths, widths[1:], sides, strict=False):
         yield _halved(before, side=side)
-        yield _conv(before, after, side=side)
-    features = network.embedding_dim if num_classes else 1
+        yield from _transition(network, before, after, side=side)
+    features = _features(network) if num_classes else 1
     yield LayerCost(
         parameters=widths[0] * sides[0] ** 2, kept=widths[0] * sides[0] ** 2, kept_by_slope=widths[0]
     )  # head
@@ -93,7 +93,7 @@ def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> I
 def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.dcgan.DCDiscriminator`."""
     widths, sides, normalisation = network.widths, _sides(network), network.discriminator_normalisation
-    features = network.embedding_dim if num_classes else 1
+    features = _features(network) if num_classes else 1
     spectral = normalisation == "spectral"
     yield _slope_by_image(network, channels)
     for index, (before, after, side) in enumerate(zip((*widths[1:], channels), widths, sides, strict=True)):
@@ -107,7 +107,7 @@ def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) 
     yield _conv(widths[0], features, kernel=network.base, side=1, stride=network.base, bias=True, spectral=spectral)
     yield from _projection(network, num_classes)
     if spectral and num_classes:
-        yield LayerCost(kept_once=_singular(num_classes, network.embedding_dim))
+        yield LayerCost(kept_once=_singular(num_classes, _features(network)))
 
 
 def _stages(network: "NetworkConfig") -> Iterable[LayerCost]:
@@ -122,6 +122,12 @@ def _stages(network: "NetworkConfig") -> Iterable[LayerCost]:
             LayerCost(kept=2 * inner * side**2),
         )
         yield from block * network.blocks_per_stage
+
+
+def _transition(network: "NetworkConfig", before: int, after: int, *, side: int) -> Iterable[LayerCost]:
+    """The 1x1 convolution between two stages, where there is one."""
+    if before != after or network.transitions == "all":
+        yield _conv(before, after, side=side)
 
 
 def _conv(
@@ -164,7 +170,6 @@ def _halved(width: int, *, side: int) -> LayerCost:
     return LayerCost(
         flops=2 * width * kernel * side**2,
         kept=width * (2 * side) ** 2,
-        kept_once=kernel,
         kept_by_slope=width * side**2,
     )
 
@@ -201,10 +206,20 @@ def _inputs(network: "NetworkConfig", num_classes: int) -> int:
 
 
 def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
-    """The features' product with the class embedding; its scale is the slope's beginning."""
+    """The features' product with the class embedding; where it is divided, that is the slope's beginning."""
     if num_classes:
-        size = network.embedding_dim
-        yield LayerCost(parameters=num_classes * size, kept=LABEL + 2 * size, kept_by_slope=1)
+        size, divided = _features(network), network.class_scale == "unit"
+        yield LayerCost(
+            parameters=num_classes * size,
+            kept=LABEL + 2 * size,
+            kept_once=int(not divided),
+            kept_by_slope=int(divided),
+        )
+
+
+def _features(network: "NetworkConfig") -> int:
+    """Dimensions of the discriminator's class embedding."""
+    return network.discriminator_embedding_dim or network.embedding_dim
 
 
 def _slope_by_image(network: "NetworkConfig", channels: int) -> LayerCost:

@@ -1,5 +1,7 @@
 """R3GAN's networks (its Config E): residual, without normalisation, one the mirror image of the other.
 
+In bfloat16 some of their stages next to the smallest stay in float32, and so do the head and the logit.
+
 Reference: Huang, Gokaslan, Kuleshov, Tompkin, "The GAN is dead; long live the GAN! A Modern Baseline GAN",
 NeurIPS 2024, section 3 and figure 1. The patches at the image end are ours: they trade detail for speed.
 """
@@ -11,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.configuration.vocabulary import ClassScale, Transitions, Upsampling
+from gan.networks.full_precision import full_precision
 from gan.networks.initialisation import he_normal
 from gan.networks.interface import Discriminator, Generator
-from gan.networks.resampling import downsample2, upsample2
+from gan.networks.resampling import Downsample2, Upsample2
 from gan.networks.residual import stage
 
 
@@ -31,6 +35,11 @@ class R3Generator(Generator):
         group_width: channels per group of the 3x3 convolutions.
         expansion: inner width of a block over its outer width.
         patch: side of the pixel patches that the last layer unfolds.
+        class_scale: how the class embedding begins: `fan_in` with the deviation 1 / sqrt(K) of a linear layer on K
+            one-hot classes, as published; `unit` with deviation 1.
+        transitions: which 1x1 convolutions lie between stages: `all`, or those where the width `changes`, as published.
+        fp32_stages: stages, from the first up, that stay in float32.
+        upsampling: what lies beyond the edges of what is doubled.
     """
 
     def __init__(
@@ -46,36 +55,44 @@ class R3Generator(Generator):
         group_width: int,
         expansion: int,
         patch: int,
+        class_scale: ClassScale,
+        transitions: Transitions,
+        fp32_stages: int,
+        upsampling: Upsampling,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.num_classes = num_classes
         self.patch = patch
+        self.fp32_stages = fp32_stages
         depth = len(widths) * blocks_per_stage
-        self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
+        self.embedding = _class_embedding(num_classes, embedding_dim, class_scale, gain=1.0)
         self.basis = nn.Parameter(torch.randn(widths[0], base, base))
         self.modulation = he_normal(
             nn.Linear(latent_dim + (embedding_dim if num_classes else 0), widths[0], bias=False)
         )
-        self.transitions = nn.ModuleList(
-            he_normal(nn.Conv2d(before, after, 1, bias=False)) for before, after in itertools.pairwise(widths)
-        )
+        self.transitions = nn.ModuleList(_transition(*pair, transitions) for pair in itertools.pairwise(widths))
         self.stages = nn.ModuleList(
             stage(width, blocks_per_stage, expansion=expansion, group_width=group_width, depth=depth)
             for width in widths
         )
+        self.doublings = nn.ModuleList(Upsample2(base * 2**index, upsampling) for index in range(len(widths) - 1))
         self.to_image = he_normal(_image_conv(widths[-1], channels * patch**2, patch))
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """As `Generator.forward`; not clamped."""
         if self.embedding is not None:
             z = torch.cat([z, self.embedding(labels)], dim=1)
-        x = self.basis[None] * self.modulation(z)[:, :, None, None]
+        z, context = full_precision(z, wanted=self.fp32_stages > 0)
+        with context:
+            x = self.basis[None] * self.modulation(z)[:, :, None, None]
         x = x.contiguous(memory_format=torch.channels_last)
         for index, blocks in enumerate(self.stages):
-            if index:
-                x = upsample2(self.transitions[index - 1](x))
-            x = blocks(x)
+            x, context = full_precision(x, wanted=index < self.fp32_stages)
+            with context:
+                if index:
+                    x = self.doublings[index - 1](self.transitions[index - 1](x))
+                x = blocks(x)
         image: Tensor = self.to_image(x)
         return F.pixel_shuffle(image, self.patch) if self.patch > 1 else image
 
@@ -93,6 +110,10 @@ class R3Discriminator(Discriminator):
         group_width: channels per group of the 3x3 convolutions.
         expansion: inner width of a block over its outer width.
         patch: side of the pixel patches folded into channels before the first layer.
+        class_scale: how the class embedding begins: `fan_in` with the deviation 1 / sqrt(K E) for K classes in E
+            dimensions, as published; `unit` with deviation 1, and every logit is divided by sqrt(E).
+        transitions: as of `R3Generator`.
+        fp32_stages: stages, from the last down, that stay in float32.
 
     Reference: projection: Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018, equation (3).
     """
@@ -109,22 +130,26 @@ class R3Discriminator(Discriminator):
         group_width: int,
         expansion: int,
         patch: int,
+        class_scale: ClassScale,
+        transitions: Transitions,
+        fp32_stages: int,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.patch = patch
+        self.bf16_stages = len(widths) - fp32_stages
+        self.divided = class_scale == "unit"
         depth = len(widths) * blocks_per_stage
         down = list(reversed(widths))
         self.from_image = he_normal(_image_conv(channels * patch**2, down[0], patch))
         self.stages = nn.ModuleList(
             stage(width, blocks_per_stage, expansion=expansion, group_width=group_width, depth=depth) for width in down
         )
-        self.transitions = nn.ModuleList(
-            he_normal(nn.Conv2d(before, after, 1, bias=False)) for before, after in itertools.pairwise(down)
-        )
+        self.transitions = nn.ModuleList(_transition(*pair, transitions) for pair in itertools.pairwise(down))
         self.head = DepthwiseHead(down[-1], base)
         self.output = he_normal(nn.Linear(down[-1], embedding_dim if num_classes else 1, bias=False))
-        self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
+        self.embedding = _class_embedding(num_classes, embedding_dim, class_scale, gain=embedding_dim**-0.5)
+        self.halving = Downsample2()
 
     def forward(self, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
         """As `Discriminator.forward`; nothing is drawn."""
@@ -132,10 +157,21 @@ class R3Discriminator(Discriminator):
         x = self.from_image(x.contiguous(memory_format=torch.channels_last))
         for index, blocks in enumerate(self.stages):
             if index:
-                x = self.transitions[index - 1](downsample2(x))
-            x = blocks(x)
-        features: Tensor = self.output(self.head(x))
-        return project(features, self.embedding, labels)
+                x = self._halved(x, index - 1)
+            x, context = full_precision(x, wanted=index >= self.bf16_stages)
+            with context:
+                x = blocks(x)
+        x, context = full_precision(x)
+        with context:
+            features: Tensor = self.output(self.head(x))
+            return project(features, self.embedding, labels, divided=self.divided)
+
+    def _halved(self, x: Tensor, index: int) -> Tensor:
+        """On the way from a stage to the next one, in the precision of the former."""
+        x, context = full_precision(x, wanted=index >= self.bf16_stages)
+        with context:
+            found: Tensor = self.transitions[index](self.halving(x))
+            return found
 
 
 class DepthwiseHead(nn.Module):
@@ -157,19 +193,42 @@ class DepthwiseHead(nn.Module):
         return (x * self.weight).sum(dim=(2, 3))
 
 
+def _transition(before: int, after: int, which: Transitions) -> nn.Module:
+    """The 1x1 convolution between two stages of these widths; nothing where there is none."""
+    if before == after and which == "changes":
+        return nn.Identity()
+    return he_normal(nn.Conv2d(before, after, 1, bias=False))
+
+
 def _image_conv(before: int, after: int, patch: int) -> nn.Conv2d:
     """The convolution next to the image: 1x1 as published; over patches 3x3, or their edges would show."""
     side = 1 if patch == 1 else 3
     return nn.Conv2d(before, after, side, padding=side // 2, bias=False)
 
 
-def project(features: Tensor, embedding: nn.Embedding | None, labels: Tensor) -> Tensor:
-    """Turn the head's features [N, E] into logits [N]: their product with the class embedding, over sqrt(E).
+def _class_embedding(num_classes: int, size: int, scale: ClassScale, *, gain: float) -> nn.Embedding | None:
+    """Weights [K, E] of deviation gain / sqrt(K) or 1; None where there are no classes."""
+    if not num_classes:
+        return None
+    embedding = nn.Embedding(num_classes, size)
+    if scale == "fan_in":
+        nn.init.normal_(embedding.weight, std=gain * num_classes**-0.5)
+    return embedding
+
+
+def project(features: Tensor, embedding: nn.Embedding | None, labels: Tensor, *, divided: bool) -> Tensor:
+    """Turn the head's features [N, E] into logits [N]: their product with the class embedding.
 
     Where there are no classes, E is 1 and the feature is the logit.
+
+    Args:
+        features: what the head found.
+        embedding: of the classes, in E dimensions.
+        labels: [N] int64.
+        divided: whether the product is divided by sqrt(E).
     """
     if embedding is None:
         return features[:, 0]
     classes: Tensor = embedding(labels)
-    logits: Tensor = (features * classes).sum(1) * classes.shape[1] ** -0.5
-    return logits
+    logits = (features * classes).sum(1)
+    return logits * classes.shape[1] ** -0.5 if divided else logits

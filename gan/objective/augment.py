@@ -21,12 +21,17 @@ DRAWS = 4
 """Uniform numbers that an operation may use for an image; the first says whether it is applied."""
 
 
-def augment(images: Tensor, seeds: Tensor, operations: Sequence[Operation], probability: Tensor | float) -> Tensor:
+def augmentation_draws(seeds: Tensor) -> Tensor:
+    """Return what decides how images with some seeds [N] int64 are augmented: [N, NUMBERS] float32 in [0, 1)."""
+    return uniform(seeds, Purpose.AUGMENT, NUMBERS)
+
+
+def augment(images: Tensor, draws: Tensor, operations: Sequence[Operation], probability: Tensor | float) -> Tensor:
     """Apply each operation to each image with a probability; differentiable by the images.
 
     Args:
         images: [N, C, H, W] float32 in about [-1, 1].
-        seeds: [N] int64; what is done to an image follows from its seed.
+        draws: [N, NUMBERS] float32, from `augmentation_draws`.
         operations: which, in this order; none returns the images as they are.
         probability: of each operation for each image, in [0, 1].
 
@@ -35,7 +40,7 @@ def augment(images: Tensor, seeds: Tensor, operations: Sequence[Operation], prob
     """
     if not operations:
         return images
-    draws = uniform(seeds, Purpose.AUGMENT, len(OPERATIONS) * DRAWS).view(len(seeds), len(OPERATIONS), DRAWS)
+    draws = draws.view(len(images), len(OPERATIONS), DRAWS)
     for name in operations:
         own = draws[:, list(OPERATIONS).index(name)]
         chosen = (own[:, 0] < probability)[:, None, None, None]
@@ -93,3 +98,5 @@ OPERATIONS: dict[Operation, Callable[[Tensor, Tensor], Tensor]] = {
     "cutout": _cutout,
 }
 """From images [N, C, H, W] and draws [N, 3] in [0, 1) to images; the order of the names is that of the draws."""
+NUMBERS = len(OPERATIONS) * DRAWS
+"""Uniform numbers that are drawn for an image, whichever operations a run has."""

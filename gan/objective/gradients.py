@@ -6,12 +6,13 @@ Both functions are pure: they read weights and return gradients, and nothing of 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from gan.configuration.vocabulary import Operation
-from gan.keyed_random import Purpose, derive, uniform
+from gan.configuration.vocabulary import Operation, PenaltyInput
+from gan.keyed_random import Purpose, uniform
 from gan.networks.interface import Discriminator
 from gan.objective.augment import augment
 from gan.objective.losses import Loss
@@ -29,7 +30,9 @@ class ImagePairs:
         real_images: [n, C, H, W] float32 in [-1, 1].
         fake_images: [n, C, H, W] float32, of the same classes in the same order, without a graph behind them.
         labels: [n] int64, the classes of both.
-        seeds: [n] int64, key of augmentation and dropout.
+        seeds: [n] int64, key of what is drawn for a real image, such as dropout.
+        fake_seeds: [n] int64, the same for a fake one.
+        augmentation: [n, 2, NUMBERS] float32, draws for the augmentation of the real and of the fake image.
         augment_probability: float32 scalar.
     """
 
@@ -37,6 +40,8 @@ class ImagePairs:
     fake_images: Tensor
     labels: Tensor
     seeds: Tensor
+    fake_seeds: Tensor
+    augmentation: Tensor
     augment_probability: Tensor
 
 
@@ -55,6 +60,22 @@ class PenaltyWeights:
     between: Tensor
 
 
+class _Shown(NamedTuple):
+    """Images that D scores in one pass.
+
+    Attributes:
+        seen: [N, C, H, W] float32, augmented.
+        labels: [N] int64.
+        seeds: [N] int64.
+        inputs: [N, C, H, W] float32, by which a penalty takes the gradient; requires it where there is one.
+    """
+
+    seen: Tensor
+    labels: Tensor
+    seeds: Tensor
+    inputs: Tensor | None = None
+
+
 @dataclass(frozen=True)
 class Objective:
     """The game that a run plays.
@@ -62,15 +83,19 @@ class Objective:
     Attributes:
         loss: of both networks.
         operations: augmentation.
-        zero_centred: whether there are penalties on real and fake images, R1 and R2.
+        r1: whether there is a penalty on real images.
+        r2: whether there is one on fake images; one of the two alone costs half of both.
         between: whether there is one between real and fake images, WGAN-GP's.
+        penalty_input: by what R1 and R2 take the gradient: the `images`, through the augmentation, or what is seen.
         bf16: whether networks run in bfloat16; weights, losses and penalties stay float32.
     """
 
     loss: Loss
     operations: Sequence[Operation] = ()
-    zero_centred: bool = True
+    r1: bool = True
+    r2: bool = True
     between: bool = False
+    penalty_input: PenaltyInput = "augmented"
     bf16: bool = False
 
     @contextmanager
@@ -88,8 +113,6 @@ class Objective:
     ) -> tuple[list[Tensor], Terms]:
         """Return the gradients of D's parameters over this worker's slice, and the terms.
 
-        Penalties are on the gradient at D's own input: after augmentation.
-
         Args:
             D: the discriminator.
             pairs: what it is shown.
@@ -97,16 +120,15 @@ class Objective:
             weights: of the penalties; None leaves them out.
 
         Returns:
-            A gradient for each parameter; and D_loss, real_logits, fake_logits, D_sign, with penalties r1 and r2 or
-            gradient_penalty.
+            A gradient for each parameter; and D_loss, real_logits, fake_logits, D_sign, with those of the penalties r1,
+            r2 and gradient_penalty that the game has.
 
         Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
         """
         count = len(pairs.labels)
-        real, fake, seeds = self._augmented(pairs)
-        penalised = weights is not None
-        images = torch.cat([real, fake]).requires_grad_(penalised and self.zero_centred)
-        logits = self._logits(D, images, pairs.labels.repeat(2), seeds, apart=D.mixes_images)
+        shown = self._shown(pairs, weights is not None, apart=D.mixes_images)
+        scored = [self._logits(D, each.seen, each.labels, each.seeds) for each in shown]
+        logits = torch.cat(scored)
         real_logits, fake_logits = logits[:count], logits[count:]
         loss = self.loss.discriminator(real_logits, fake_logits).sum()
         sign = (real_logits - fake_logits if self.loss.paired else real_logits).sign()
@@ -116,16 +138,11 @@ class Objective:
             "fake_logits": fake_logits.sum(),
             "D_sign": sign.sum(),
         }
-        if weights is not None and self.zero_centred:
-            norms = squared_gradient_norms(logits, images)
-            terms |= {"r1": norms[:count].sum(), "r2": norms[count:].sum()}
-            loss = loss + 0.5 * weights.r1 * terms["r1"] + 0.5 * weights.r2 * terms["r2"]
-        if weights is not None and self.between:
-            shares = uniform(pairs.seeds, Purpose.INTERPOLATE, 1)
-            points = interpolate(real, fake, shares).detach().requires_grad_(True)
-            slopes = self._logits(D, points, pairs.labels, seeds[:count])
-            terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
-            loss = loss + weights.between * terms["gradient_penalty"]
+        if weights is not None:
+            penalties = self._penalties(D, pairs, shown, scored)
+            terms |= penalties
+            factors = {"r1": 0.5 * weights.r1, "r2": 0.5 * weights.r2, "gradient_penalty": weights.between}
+            loss = loss + sum(factors[name] * penalty for name, penalty in penalties.items())
         gradients = torch.autograd.grad(
             loss / batch_size, list(D.parameters()), allow_unused=True, materialize_grads=True
         )
@@ -142,36 +159,59 @@ class Objective:
         Returns:
             [n, C, H, W] float32, and the terms.
         """
-        count = len(pairs.labels)
         fake_images = pairs.fake_images.detach().requires_grad_(True)
-        real, fake, seeds = self._augmented(pairs, fake_images)
-        fake_logits = self._logits(D, fake, pairs.labels, seeds[count:])
+        draws_of_real, draws_of_fake = pairs.augmentation.unbind(1)
+        fake = augment(fake_images, draws_of_fake, self.operations, pairs.augment_probability)
+        fake_logits = self._logits(D, fake, pairs.labels, pairs.fake_seeds)
         real_logits = fake_logits
         if self.loss.paired:
             with torch.no_grad():
-                real_logits = self._logits(D, real, pairs.labels, seeds[:count])
+                real = augment(pairs.real_images, draws_of_real, self.operations, pairs.augment_probability)
+                real_logits = self._logits(D, real, pairs.labels, pairs.seeds)
         loss = self.loss.generator(real_logits, fake_logits).sum()
         (gradient,) = torch.autograd.grad(loss / batch_size, fake_images)
         return gradient, {"G_loss": loss.detach()}
 
-    def _augmented(self, pairs: ImagePairs, fake_images: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Real and fake images as D sees them, and the seeds [2n] of both."""
-        fakes = pairs.fake_images if fake_images is None else fake_images
-        fake_seeds = derive(pairs.seeds, Purpose.FAKE_KEY)
-        probability = pairs.augment_probability
-        return (
-            augment(pairs.real_images, pairs.seeds, self.operations, probability),
-            augment(fakes, fake_seeds, self.operations, probability),
-            torch.cat([pairs.seeds, fake_seeds]),
-        )
+    def _shown(self, pairs: ImagePairs, penalised: bool, *, apart: bool) -> list["_Shown"]:
+        """What D is to score: real and fake images together; apart where D mixes them, or one kind has a penalty."""
+        images = torch.cat([pairs.real_images, pairs.fake_images])
+        labels, seeds = pairs.labels.repeat(2), torch.cat([pairs.seeds, pairs.fake_seeds])
+        draws = torch.cat(pairs.augmentation.unbind(1))
+        sloped = [self.r1, self.r2] if penalised else [False, False]
+        pieces = 2 if apart or sloped[0] != sloped[1] else 1
+        columns = (column.chunk(pieces) for column in (images, labels, seeds, draws))
+        return [
+            self._as_seen(_Shown(*part), part_draws, pairs.augment_probability, sloped=of_part)
+            for *part, part_draws, of_part in zip(*columns, sloped[:pieces], strict=True)
+        ]
 
-    def _logits(
-        self, D: Discriminator, images: Tensor, labels: Tensor, seeds: Tensor, *, apart: bool = False
-    ) -> Tensor:
-        """Score images in the chosen precision, [N]; `apart`: the two halves in passes of their own."""
+    def _as_seen(self, shown: "_Shown", draws: Tensor, probability: Tensor, *, sloped: bool) -> "_Shown":
+        """Augment images; where there is a penalty, ready to take its gradient by the images or by what is seen."""
+        inputs = shown.seen.detach().requires_grad_(sloped and self.penalty_input == "images")
+        seen = augment(inputs, draws, self.operations, probability)
+        if sloped and self.penalty_input == "augmented":
+            inputs = seen = seen.detach().requires_grad_(True)
+        return shown._replace(seen=seen, inputs=inputs)
+
+    def _penalties(self, D: Discriminator, pairs: ImagePairs, shown: list["_Shown"], scored: list[Tensor]) -> Terms:
+        """The penalties of a slice, each a sum."""
+        terms, names = {}, [name for name, wanted in (("r1", self.r1), ("r2", self.r2)) if wanted]
+        norms = [
+            squared_gradient_norms(logits, each.inputs)
+            for each, logits in zip(shown, scored, strict=True)
+            if each.inputs is not None and each.inputs.requires_grad
+        ]
+        if names:
+            terms = {name: part.sum() for name, part in zip(names, torch.cat(norms).chunk(len(names)), strict=True)}
+        if self.between:
+            seen, seeds = (torch.cat([getattr(each, name) for each in shown]) for name in ("seen", "seeds"))
+            real, fake = seen.detach().chunk(2)
+            points = interpolate(real, fake, uniform(pairs.seeds, Purpose.INTERPOLATE, 1)).requires_grad_(True)
+            slopes = self._logits(D, points, pairs.labels, seeds.chunk(2)[0])
+            terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
+        return terms
+
+    def _logits(self, D: Discriminator, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
+        """Score images in the chosen precision, [N]."""
         with self.precision(images.device):
-            if apart:
-                halves = zip(images.chunk(2), labels.chunk(2), seeds.chunk(2), strict=True)
-                return self.full(torch.cat([D(*half) for half in halves]))
-            logits: Tensor = D(images, labels, seeds)
-            return self.full(logits)
+            return self.full(D(images, labels, seeds))

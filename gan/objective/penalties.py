@@ -1,7 +1,11 @@
 """Gradient penalties on the discriminator's input."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
+
+from gan.networks.grouped_conv import without_weight_gradients
 
 
 def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:
@@ -20,7 +24,9 @@ def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:
     Reference: Mescheder, Geiger, Nowozin, "Which Training Methods for GANs do actually Converge?", ICML 2018,
     equations (9) and (10).
     """
-    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    # a compiler drops what is not used by itself
+    with nullcontext() if torch.compiler.is_compiling() else without_weight_gradients():
+        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.square().flatten(1).sum(1)
 
 

@@ -18,5 +18,5 @@ def update_ema(G_ema: nn.Module, G: nn.Module, decay: float) -> None:
     averages: list[Tensor] = list(G_ema.parameters())
     values: list[Tensor] = list(G.parameters())
     torch._foreach_lerp_(averages, values, 1.0 - decay)
-    for average, value in zip(G_ema.buffers(), G.buffers(), strict=True):
-        average.copy_(value)
+    if buffers := list(G_ema.buffers()):
+        torch._foreach_copy_(buffers, list(G.buffers()))

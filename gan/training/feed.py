@@ -1,19 +1,18 @@
 """Batches of training images: which image goes where follows from the seed and the image's global index."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gan.keyed_random import Purpose, epoch_order, image_seeds, integers
+from gan.training.draws import Draws, DrawsAhead
+from gan.training.orders import EpochOrders
 from gan.training.place import Budget, Place
 from gan.training.rows import Rows, RowsInMemory, RowsOnDisk, mapped_file
 from gan.training.stores import Held, Store, Streamed
 
-AHEAD = 8192
-"""Images whose seeds are drawn at once."""
 COPIED_BYTES = 2**26
 """Of images that are copied to a GPU at once."""
 
@@ -24,26 +23,21 @@ class Batch:
 
     Attributes:
         indices: [n] int64, global image indices.
-        rows: [n] int64, rows of the dataset.
-        seeds: [n] int64, the images' random seeds, on the device.
+        rows: [n] int64, rows of the dataset, on the device.
+        draws: what is drawn for them, on the device.
         real_images: [n, C, H, W] float32 in [-1, 1], flipped where the run flips.
         labels: [n] int64, -1 where the dataset has none.
     """
 
     indices: Tensor
     rows: Tensor
-    seeds: Tensor
+    draws: Draws
     real_images: Tensor
     labels: Tensor
 
-
-@dataclass(frozen=True)
-class _Draws:
-    """For global image indices from `start` on: their seeds [n] int64, and [n] uint8, 255 for those to mirror."""
-
-    start: int
-    seeds: Tensor
-    mirrored: Tensor
+    def __getitem__(self, which: slice) -> "Batch":
+        """Return some of the images."""
+        return Batch(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 class Feed:
@@ -56,6 +50,8 @@ class Feed:
         labels: [N] int64.
         seed: the run's seed.
         flip: mirror half of the images left to right.
+        latent_dim: dimensions of the z that is drawn for each image.
+        augmented: whether the run augments images, so that this is drawn, too.
         device: where batches are made.
         batch_size: images of all workers in a step, by which the next batch is known before it is asked for.
         budget: what may be held of the images; None: all of them on the device.
@@ -71,16 +67,17 @@ class Feed:
         *,
         seed: int,
         flip: bool,
+        latent_dim: int,
+        augmented: bool = False,
         device: torch.device,
         batch_size: int | None = None,
         budget: Budget | None = None,
     ) -> None:
         self.labels = torch.from_numpy(np.array(labels)).to(device)
-        self.seed = seed
         self.flip = flip
         self.device = device
-        self._orders: dict[int, Tensor] = {}
-        self._ahead = _Draws(0, torch.empty(0, dtype=torch.int64), torch.empty(0, dtype=torch.uint8))
+        self._orders = EpochOrders(seed, len(labels), device)
+        self._draws = DrawsAhead(seed, device, latent_dim=latent_dim, augmented=augmented)
         if budget is None:
             budget = Budget(images.nbytes, None if device.type == "cpu" else images.nbytes)
         self._store = self._open(images, budget, batch_size)
@@ -98,6 +95,7 @@ class Feed:
     def close(self) -> None:
         """End the threads that read; no batch can be had any more."""
         self._store.close()
+        self._orders.close()
 
     def _open(self, images: np.ndarray, budget: Budget, batch_size: int | None) -> Store:
         place, file = budget.place(images), mapped_file(images)
@@ -109,40 +107,17 @@ class Feed:
         else:
             rows = RowsInMemory(_in_memory(images))
         ahead = budget.host // 4
-        return Streamed(rows, self._rows, device=self.device, batch_size=batch_size, ahead_bytes=ahead)
+        return Streamed(rows, self._orders.on_host, device=self.device, batch_size=batch_size, ahead_bytes=ahead)
 
     def batch(self, start: int, stop: int) -> Batch:
         """Return the images with global indices start to stop - 1."""
-        rows = self._rows(start, stop)
-        drawn = self._draws(start, stop)
-        on_device = rows.to(self.device)
-        images = self._store.take(start, stop, on_device)
+        rows, draws = self._orders.on_device(start, stop), self._draws.of(start, stop)
+        images = self._store.take(start, stop, rows)
         if self.flip:
-            images = _mirrored(images, drawn.mirrored)
+            images = _mirrored(images, draws.mirrored)
         # channels first, in memory order of channels last: the permute costs nothing, then or later
         real_images = images.permute(0, 3, 1, 2).to(torch.float32).div_(127.5).sub_(1.0)
-        return Batch(torch.arange(start, stop), rows, drawn.seeds, real_images, self.labels.index_select(0, on_device))
-
-    def _rows(self, start: int, stop: int) -> Tensor:
-        """Dataset rows [n] of global image indices: each pass over the dataset is a new permutation."""
-        size = len(self.labels)
-        epochs = range(start // size, -(-stop // size))
-        if new := [epoch for epoch in epochs if epoch not in self._orders]:
-            near = range(epochs.start - 1, epochs.stop + 1)  # what is read ahead may be of the next pass already
-            self._orders = {epoch: order for epoch, order in self._orders.items() if epoch in near}
-            self._orders |= {epoch: epoch_order(self.seed, epoch, size) for epoch in new}
-        pieces = [self._orders[e][max(start - e * size, 0) : stop - e * size] for e in epochs]
-        return torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int64)
-
-    def _draws(self, start: int, stop: int) -> _Draws:
-        """What is drawn for global image indices; thousands ahead, since a draw costs the same for few as for many."""
-        ahead = self._ahead
-        if not ahead.start <= start <= stop <= ahead.start + len(ahead.seeds):
-            indices = torch.arange(start, max(stop, start + AHEAD), device=self.device)
-            seeds = image_seeds(self.seed, indices)
-            ahead = self._ahead = _Draws(start, seeds, integers(seeds, Purpose.FLIP, 2).mul_(255).byte())
-        here = slice(start - ahead.start, stop - ahead.start)
-        return _Draws(start, ahead.seeds[here], ahead.mirrored[here])
+        return Batch(torch.arange(start, stop), rows, draws, real_images, self.labels.index_select(0, rows))
 
 
 def _in_memory(images: np.ndarray) -> np.ndarray:

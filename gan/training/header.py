@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
-from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF
+from gan.configuration.shaping import LATER, shaping
 from gan.errors import CheckpointError
 
 FORMAT_VERSION = 2
@@ -125,10 +125,7 @@ class Header:
 
     def shaping(self) -> dict[str, Any]:
         """Return what shapes a training: two runs that agree in it are one and can go on as each other."""
-        config = {section: self.config.get(section) for section in TRAINING_SECTIONS}
-        if isinstance(train := config["train"], dict):
-            config["train"] = {key: train[key] for key in train if key not in WORKED_OFF}
-        return config | {
+        return shaping(self.config) | {
             "warm_start": self.warm_start and asdict(self.warm_start),
             "dataset_md5": self.dataset_md5,
             **self.shape,
@@ -137,7 +134,7 @@ class Header:
 
     def networks(self) -> dict[str, Any]:
         """Return what shapes the networks: two runs that agree in it can begin with each other's."""
-        network = self.config.get("network", {})
+        network = LATER["network"] | self.config.get("network", {})
         return self.shape | {"network": {key: network[key] for key in network if key not in SHAPELESS_KEYS}}
 
 

@@ -1,5 +1,6 @@
 """The training loop: one training, any number of workers, resumable at every checkpoint."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,10 +9,12 @@ import numpy as np
 import torch
 
 from gan.configuration.schedules import step_settings
+from gan.device.precision import choose_kernels, round_fp32
+from gan.objective.gradients import Terms
 from gan.training.context import Notice, Progress, TrainContext
-from gan.training.feed import Feed
+from gan.training.feed import Batch, Feed
 from gan.training.header import Header
-from gan.training.place import Budget, checkpoint_bytes, measured_budget, step_bytes
+from gan.training.place import Budget, checkpoint_bytes, measured_budget, no_room, step_bytes
 from gan.training.probe import choose
 from gan.training.records import Records, crossed
 from gan.training.state import TrainingState
@@ -48,7 +51,7 @@ def run_training(
         The training, finished unless its context wanted it to leave.
 
     Raises:
-        NonFiniteLossError: a loss or gradient is not finite; the last checkpoint stands.
+        NonFiniteLossError: gradients were not finite too many steps in a row; the last checkpoint stands.
         CheckpointError: the checkpoint belongs to another run, or its networks have other shapes.
         ReadError: the images are on a disk that cannot be read any more.
     """
@@ -62,11 +65,11 @@ def run_training(
     context.report(Progress(state.cur_nimg, state.total_nimg, images=budget.told(images)))
     with open_feed(config, images, labels, context.device, budget) as feed:
         step = prepare_step(state, feed)
-        records = Records(state)
+        records = Records(state, step.bad_steps)
         while not state.finished:
             with records.timing.part("feed"):
-                batch = feed.batch(*state.share())
-            terms = step(batch, step_settings(config, state.cur_nimg), state.cur_nimg)
+                batches = [feed.batch(*share) for share in state.shares()]
+            terms = taken(step, batches, config, state.cur_nimg)
             state.cur_nimg += config.train.batch_size
             marked = records.after_step(terms)
             notice = context.notice() if marked or context.world_size == 1 else Notice.NONE
@@ -75,6 +78,7 @@ def run_training(
                 or notice is not Notice.NONE
                 or crossed(state.cur_nimg, config.train.batch_size, config.train.checkpoint_kimg)
             ):
+                step.bad_steps.check(config.train.most_bad_steps, context.rank)
                 with records.timing.part("checkpoint"):
                     context.save_checkpoint(state.cur_nimg, state.snapshot)
             if notice is Notice.LEAVE:
@@ -82,18 +86,40 @@ def run_training(
     return state
 
 
+def taken(step: Step, batches: Sequence[Batch], config: "Config", cur_nimg: int) -> Terms:
+    """Take one step.
+
+    Raises:
+        ResourcesError: the memory of a GPU is too small for it.
+    """
+    try:
+        return step(batches[0], step_settings(config, cur_nimg), cur_nimg, *batches[1:])
+    except torch.OutOfMemoryError:
+        raise no_room(len(batches[0].labels)) from None
+
+
 def open_feed(config: "Config", images: np.ndarray, labels: np.ndarray, device: torch.device, budget: Budget) -> Feed:
     """Open a configuration's feed."""
     train = config.train
     return Feed(
-        images, labels, seed=train.seed, flip=train.flip, device=device, batch_size=train.batch_size, budget=budget
+        images,
+        labels,
+        seed=train.seed,
+        flip=train.flip,
+        latent_dim=config.network.latent_dim,
+        augmented=bool(config.augment.operations),
+        device=device,
+        batch_size=train.batch_size,
+        budget=budget,
     )
 
 
 def prepare_step(state: TrainingState, feed: Feed) -> Step:
     """Return how the steps of a training are computed: as its checkpoint says, or as the probe finds fastest here."""
+    choose_kernels(state.context.device, deterministic=state.config.train.deterministic)
     if state.choice is None:
-        state.choice = choose(state.config, state.nets, state.objective, feed, state.context, state.share())
+        state.choice = choose(state.config, state.nets, state.objective, feed, state.context, state.shares())
+    round_fp32(tf32=state.choice.tf32)
     torch.set_num_threads(max(1, torch.get_num_threads() - state.choice.spared))
     objective = replace(state.objective, bf16=state.choice.bf16)
     return Step(state.nets, objective, state.context, compiled=state.choice.compiled)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from gan.device.memory import free_host_bytes
+from gan.errors import ResourcesError
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
 from gan.training.rows import mapped_file
 
@@ -95,6 +96,14 @@ def step_bytes(config: "Config", header: "Header", world_size: int) -> int:
     of_G, of_D = cost.generator_parameters * G_COPIES, cost.discriminator_parameters * D_COPIES
     networks = FP32_BYTES * (of_G + of_D)
     return int(SCRATCH * (networks + (cost.training_bytes - networks) // world_size)) + SCRATCH_BYTES
+
+
+def no_room(images: int) -> ResourcesError:
+    """Return the error of a worker whose GPU has too little memory for a step on so many images."""
+    return ResourcesError(
+        f"a step on {images} images a worker does not fit into the memory of this GPU: raise train.accumulate, which "
+        "computes it in pieces, or take more workers"
+    )
 
 
 def checkpoint_bytes(config: "Config", header: "Header") -> int:

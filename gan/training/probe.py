@@ -6,17 +6,19 @@ It takes a second or two, and on a GPU the time of compiling.
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gan.configuration.schedules import step_settings
-from gan.device.precision import emulation_warning, native_bf16
+from gan.device.precision import emulation_warning, native_bf16, round_fp32
+from gan.errors import ConfigError
 from gan.objective.gradients import Objective
 from gan.training.context import SingleWorker, TrainContext
 from gan.training.feed import Feed
+from gan.training.place import no_room
 from gan.training.step import Networks, Step
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
@@ -37,23 +39,27 @@ class Choice:
     Attributes:
         bf16: whether networks run in bfloat16.
         compiled: whether the step is compiled.
-        rates: images a second of this worker's that the probe measured, by candidate; empty where nothing was measured.
+        rates: images a second of this worker's that the probe measured, by candidate, 0 where memory was too small;
+            empty where nothing was measured.
         spared: cores that the worker has and leaves alone.
+        tf32: whether a GPU rounds the factors of products in fp32 to 10 bits of mantissa.
     """
 
     bf16: bool
     compiled: bool
     rates: dict[str, float]
     spared: int = 0
+    tf32: bool = False
 
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return ("bf16" if self.bf16 else "fp32") + (" compiled" if self.compiled else "")
+        precision = "bf16" if self.bf16 else "tf32" if self.tf32 else "fp32"
+        return precision + (" compiled" if self.compiled else "")
 
     def __str__(self) -> str:
         """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
-        rates = ", ".join(f"{name} {rate:.0f}" for name, rate in self.rates.items())
+        rates = ", ".join(f"{name} {f'{rate:.0f}' if rate else 'no room'}" for name, rate in self.rates.items())
         spared = ", a core left to the scores" if self.spared else ""
         return f"{self.name}{spared}" + (f" (img/s: {rates})" if rates else "")
 
@@ -63,24 +69,38 @@ class Choice:
 
 
 def candidates(config: "Config", device: torch.device, *, native: bool) -> list[Choice]:
-    """Return what the configuration leaves open on a device, the plainest first.
+    """Return the precisions that the configuration leaves open on a device, the plainest first.
 
     Args:
         config: the run's configuration.
         device: of the workers.
         native: whether all of them have instructions for bf16: what is emulated is never tried, for a few steps of it
-            can take minutes.
+            can take minutes. A GPU that has them has those for TF32, too.
+
+    Raises:
+        ConfigError: TF32 is asked for where there is none.
     """
-    precisions = {"auto": [False, True] if native else [False], "fp32": [False], "bf16": [True]}[config.train.precision]
-    wanted = config.train.compile
-    ways = {True: [True], False: [False], None: [False, True] if device.type == "cuda" else [False]}[wanted]
-    return [Choice(bf16, compiled, {}) for compiled in ways for bf16 in precisions]
+    fp32, tf32, bf16 = Choice(False, False, {}), Choice(False, False, {}, tf32=True), Choice(True, False, {})
+    gpu = device.type == "cuda"
+    asked = config.train.precision
+    if asked == "tf32" and not (gpu and native):
+        raise ConfigError("train.precision is tf32, which only GPUs of compute capability 8.0 or more have: set auto")
+    if asked != "auto":
+        return [{"fp32": fp32, "tf32": tf32, "bf16": bf16}[asked]]
+    return [fp32, *([tf32] if gpu else []), bf16] if native else [fp32]
 
 
 def choose(
-    config: "Config", nets: Networks, objective: Objective, feed: Feed, context: TrainContext, share: tuple[int, int]
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    shares: Sequence[tuple[int, int]],
 ) -> Choice:
     """Return the fastest way to compute steps that the configuration leaves open, the same on every rank.
+
+    Precisions are compared first, and then the best of them with its compiled steps: compiling all would take minutes.
 
     Args:
         config: the run's configuration.
@@ -88,16 +108,25 @@ def choose(
         objective: the run's, in any precision.
         feed: the run's.
         context: this worker's place in the run.
-        share: the images [first, last) of the first batch that fall to this worker.
+        shares: the images [first, last) of the first step that fall to this worker: of one batch or two.
+
+    Raises:
+        ResourcesError: the memory of a GPU is too small for a step in any precision that is left open.
     """
     open_choices = candidates(config, context.device, native=_all_have_bf16(context))
     if config.train.precision == "bf16" and (sentence := emulation_warning("train.precision", context.device)):
         context.warn(sentence)
     chosen = open_choices[0]
     if len(open_choices) > 1:
-        chosen = measure(open_choices, config, nets, objective, feed, context, share)
+        chosen = measure(open_choices, config, nets, objective, feed, context, shares)
+    compiled = replace(chosen, compiled=True)
+    if config.train.compile:
+        chosen = compiled
+    elif config.train.compile is None and context.device.type == "cuda":
+        best = measure([chosen, compiled], config, nets, objective, feed, context, shares)
+        chosen = replace(best, rates=chosen.rates | best.rates)
     if context.shares_cores and torch.get_num_threads() > 1:
-        chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, share))
+        chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, shares))
     return chosen
 
 
@@ -108,13 +137,13 @@ def _spared(
     objective: Objective,
     feed: Feed,
     context: TrainContext,
-    share: tuple[int, int],
+    shares: Sequence[tuple[int, int]],
 ) -> int:
     """1 where the last core gives too little, the same on every rank; small networks hardly use a second one."""
     threads, seconds = torch.get_num_threads(), torch.zeros(2, dtype=torch.float64)
     for index in range(2):
         torch.set_num_threads(threads - index)
-        seconds[index] = _seconds_a_step(config, _step_on_copies(chosen, nets, objective, context), feed, share)
+        seconds[index] = _seconds_a_step(config, _step_on_copies(chosen, nets, objective, context), feed, shares)
     torch.set_num_threads(threads)
     context.all_reduce(seconds)
     gain = float(seconds[1] / seconds[0]) - 1.0
@@ -128,7 +157,7 @@ def measure(
     objective: Objective,
     feed: Feed,
     context: TrainContext,
-    share: tuple[int, int],
+    shares: Sequence[tuple[int, int]],
 ) -> Choice:
     """Measure steps on copies of the networks, and return the fastest of some candidates with all their rates.
 
@@ -139,16 +168,25 @@ def measure(
         objective: likewise.
         feed: likewise.
         context: likewise.
-        share: likewise.
+        shares: likewise.
     """
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
-    for index, choice in enumerate(open_choices):
-        seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, share)
+    for index, choice in reversed(list(enumerate(open_choices))):  # what needs least memory first
+        try:
+            seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, shares)
+        except torch.OutOfMemoryError:
+            seconds[index] = math.inf
+        if context.device.type == "cuda":
+            torch.cuda.empty_cache()
     context.all_reduce(seconds)  # all ranks must decide alike
-    return _fastest(open_choices, (seconds / context.world_size).tolist(), share[1] - share[0])
+    first, last = shares[0]
+    if not torch.isfinite(seconds).any():
+        raise no_room(last - first)
+    return _fastest(open_choices, (seconds / context.world_size).tolist(), last - first)
 
 
 def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
+    round_fp32(tf32=choice.tf32)
     return Step(
         copy.deepcopy(nets),
         replace(objective, bf16=choice.bf16),
@@ -172,26 +210,41 @@ def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: i
     return replace(open_choices[best], rates=rates)
 
 
-def _seconds_a_step(config: "Config", step: Step, feed: Feed, share: tuple[int, int]) -> float:
+def _seconds_a_step(config: "Config", step: Step, feed: Feed, shares: Sequence[tuple[int, int]]) -> float:
     """Mean over whole rounds, so that a lazy penalty counts for what it is."""
-    batch = feed.batch(*share)
+    batches = [feed.batch(*share) for share in shares]
     size = config.train.batch_size
     round_of_steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
-    done = 0
 
-    def once(index: int) -> None:
-        # it computes all and moves nothing, so that what would diverge does so in the run, where it is explained
-        step(batch, replace(step_settings(config, index * size), lr=0.0), index * size)
+    def steps(count: int) -> None:
+        for index in range(count):
+            # it computes all and moves nothing, so that what would diverge does so in the run, where it is explained
+            settings = replace(step_settings(config, index * size), lr=0.0)
+            step(batches[0], settings, index * size, *batches[1:])
 
-    once(0)  # warm
-    start = _now(step.context.device)
+    _warm(step, steps, round_of_steps)
+    done, start = 0, _now(step.context.device)
     while True:
-        for _ in range(round_of_steps):
-            once(done)
-            done += 1
+        steps(round_of_steps)
+        done += round_of_steps
         taken = _now(step.context.device) - start
         if taken > SECONDS:
             return taken / done
+
+
+def _warm(step: Step, steps: Callable[[int], None], round_of_steps: int) -> None:
+    """Let a step's first calls pass: of whole rounds, until nothing is compiled any more, where it is or a GPU tries.
+
+    A kind of step that comes for the first time compiles its graph, and has cuDNN look for its kernels.
+    """
+    if not step.compiled and step.context.device.type != "cuda":
+        steps(1)
+        return
+    from torch._dynamo.utils import counters  # loads the compiler, which a run without one does not need
+
+    graphs = -1
+    while graphs != (graphs := counters["stats"]["unique_graphs"]):
+        steps(round_of_steps)
 
 
 def _now(device: torch.device) -> float:

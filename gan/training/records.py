@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from gan.objective.gradients import Terms
+from gan.training.bad_steps import BadSteps
 from gan.training.context import Progress, TrainContext
 from gan.training.state import TrainingState
 from gan.training.timing import Timing
@@ -43,13 +44,15 @@ class Records:
 
     Args:
         state: of the training, whose `cur_nimg` counts the steps.
+        bad_steps: of the training.
 
     Attributes:
         timing: counts where the time goes.
     """
 
-    def __init__(self, state: TrainingState) -> None:
+    def __init__(self, state: TrainingState, bad_steps: BadSteps) -> None:
         self.state = state
+        self.bad_steps = bad_steps
         self.means = Means()
         self.marked_nimg = state.cur_nimg
         self.timing = Timing(state.context)
@@ -61,13 +64,18 @@ class Records:
 
         Returns:
             Whether the step reached a mark, of which the means were reported; on all ranks alike.
+
+        Raises:
+            NonFiniteLossError: at a mark: too many steps in a row were skipped.
         """
         state, train = self.state, self.state.config.train
         self.means.add(terms, train.batch_size)
         marked = state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg)
         if marked:
             means, now = self.means.flush(state.context), time.perf_counter()
-            self._report(metrics=means | {"images_per_second": self._rate(now)} | self._timed())
+            skipped = self.bad_steps.check(train.most_bad_steps, state.context.rank)
+            counted = {"skipped_steps": float(skipped)} if skipped else {}
+            self._report(metrics=means | counted | {"images_per_second": self._rate(now)} | self._timed())
             self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
         elif (now := time.perf_counter()) - self.told_at > TELL_SECONDS:
             self.told_at = now
@@ -81,7 +89,7 @@ class Records:
         return (self.state.cur_nimg - self.marked_nimg) / (now - self.marked_at)
 
     def _timed(self) -> dict[str, float]:
-        first, last = self.state.share()
+        first, last = self.state.shares()[0]
         steps = (self.state.cur_nimg - self.marked_nimg) // self.state.config.train.batch_size
         return self.timing.flush(steps * (last - first))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gan.configuration.schedules import total_images, zero_centred
+from gan.configuration.schedules import has_r1, has_r2, total_images
 from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
@@ -64,7 +64,9 @@ class TrainingState:
         self.objective = Objective(
             LOSSES[config.loss.kind],
             config.augment.operations,
-            zero_centred=zero_centred(config.loss),
+            r1=has_r1(config.loss),
+            r2=has_r2(config.loss),
+            penalty_input=config.loss.penalty_input,
             between=config.loss.gradient_penalty > 0,
         )
 
@@ -87,9 +89,15 @@ class TrainingState:
         if self.header.choice:
             self.choice = _choice(self.header, "the choice of this run")
 
-    def share(self) -> tuple[int, int]:
-        """The images [first, last) of the next batch that fall to this worker, by their global index."""
-        return worker_slice(self.cur_nimg, self.config.train.batch_size, self.context.rank, self.context.world_size)
+    def shares(self) -> list[tuple[int, int]]:
+        """The images [first, last) of the next step that fall to this worker, by their global index.
+
+        They are one batch; two where the generator has one of its own, and a step then takes twice the images.
+        """
+        train, context = self.config.train, self.context
+        batches = 2 if train.fresh_generator_batch else 1
+        starts = [batches * self.cur_nimg + index * train.batch_size for index in range(batches)]
+        return [worker_slice(start, train.batch_size, context.rank, context.world_size) for start in starts]
 
     def _parts(self) -> dict[str, Any]:
         nets = self.nets

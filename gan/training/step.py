@@ -1,19 +1,20 @@
 """One training step: the discriminator's phase, the generator's phase, the moving average."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from gan.configuration.schedules import StepSettings
-from gan.errors import NonFiniteLossError
-from gan.keyed_random import Purpose, normal
 from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
 from gan.training.all_reduce import GradientSums
+from gan.training.bad_steps import BadSteps
 from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
@@ -35,24 +36,44 @@ class Networks:
 
 def apply_gradients(
     network: nn.Module, gradients: list[Tensor], optimizer: torch.optim.Optimizer, settings: StepSettings
-) -> bool:
+) -> Tensor:
     """Take the step, by gradients that are summed over all workers.
 
+    If any gradient is not finite nothing is changed. Every rank has the same sum and so decides alike.
+
     Returns:
-        False, with nothing changed, if any gradient is not finite. Every rank has the same sum and so decides alike.
+        bool scalar on the device: whether the step was not taken.
     """
     # the largest entry of each is finite exactly if all are
-    if not torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all():
-        return False
+    bad = ~torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all()
+    if seen(bad):
+        return bad
     for parameter, gradient in zip(network.parameters(), gradients, strict=True):
-        # a fused optimizer walks through memory, and second derivatives come in another order than the weights lie in
-        alike = gradient.stride() == parameter.stride()
-        parameter.grad = gradient if alike else torch.empty_like(parameter).copy_(gradient)
+        parameter.grad = _as_the_weight_lies(gradient, parameter)
     for group in optimizer.param_groups:
         group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
+    if bad.device.type == "cuda":  # read by a fused Adam, on the device
+        optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
     optimizer.step()
     network.zero_grad(set_to_none=True)
-    return True
+    return bad
+
+
+def seen(bad: Tensor) -> bool:
+    """Whether a step is known not to have been taken: on a CPU, for a GPU is not waited for."""
+    return bad.device.type == "cpu" and bool(bad)
+
+
+def _as_the_weight_lies(gradient: Tensor, weight: Tensor) -> Tensor:
+    """Return a gradient with its weight's strides.
+
+    A fused optimizer walks through memory, and second derivatives come in another order than the weights lie in. Of
+    dimensions with one entry, as those of a 1x1 kernel, the stride says nothing, and nothing is moved.
+    """
+    strides = zip(gradient.stride(), weight.stride(), weight.shape, strict=True)
+    if all(one == other or size == 1 for one, other, size in strides):
+        return gradient.as_strided(weight.shape, weight.stride())
+    return torch.empty_like(weight).copy_(gradient)
 
 
 class Step:
@@ -70,6 +91,7 @@ class Step:
         self.objective = objective
         self.context = context
         self.compiled = compiled
+        self.bad_steps = BadSteps(context.device)
         self.sums = {"G": GradientSums(nets.G, context), "D": GradientSums(nets.D, context)}
         self._generate: Callable[[Tensor, Tensor], Tensor] = nets.G
         self._discriminator_gradients = objective.discriminator_gradients
@@ -77,56 +99,84 @@ class Step:
         if compiled:
             # the gradients of gradients are taken within the region that is compiled
             torch._dynamo.config.trace_autograd_ops = True
+            # backward passes are in the precision of what they pass through, as in an eager step
+            torch._functorch.config.backward_pass_autocast = "off"  # noqa: S105 - no password
             # what it traces of an autograd.Function it does not differentiate twice, in silence
             torch.compiler.allow_in_graph(grouped_conv2d)  # type: ignore[no-untyped-call]
             self._generate = torch.compile(nets.G)
             self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
             self._image_gradients = torch.compile(objective.image_gradients)
 
-    def __call__(self, batch: Batch, settings: StepSettings, cur_nimg: int) -> Terms:
-        """Train D, then G, then move G_ema.
+    def __call__(
+        self, batch: Batch, settings: StepSettings, cur_nimg: int, generator_batch: Batch | None = None
+    ) -> Terms:
+        """Train D, then G, then move G_ema; on a GPU without a wait for it.
 
-        G does not change while D is trained, so one pass of G serves both phases. A slice in pieces has one for each
-        phase instead: the graphs of all pieces would have to wait for the second.
+        G does not change while D is trained, so one pass of G serves both phases. A slice in pieces, or two batches,
+        have one for each phase instead: the graphs of all pieces would have to wait for the second.
+
+        Args:
+            batch: this worker's slice of the global batch.
+            settings: of this step.
+            cur_nimg: images seen before it.
+            generator_batch: what G learns from, if not from what D is shown.
 
         Returns:
-            This worker's sums over its slice: D_loss, G_loss, real_logits, fake_logits, D_sign, and penalties.
+            This worker's sums over its slice: D_loss, G_loss, real_logits, fake_logits, D_sign, and penalties; 0 where
+            one is not finite.
 
         Raises:
-            NonFiniteLossError: a gradient is not finite on some worker; the network that it belongs to takes no step.
+            NonFiniteLossError: too many steps in a row had a gradient that is not finite on some worker; the network
+                that it belongs to took none of them.
         """
-        nets, pieces = self.nets, pieces_of(batch, settings.accumulate)
-        whole, weights = len(pieces) == 1, _weights(settings, batch.seeds.device)
+        numbers = _numbers(settings, batch.real_images.device)
+        pieces = pieces_of(batch, settings.accumulate)
+        for_G = pieces if generator_batch is None else pieces_of(generator_batch, settings.accumulate)
+        shared = len(pieces) == 1 and generator_batch is None
         found: Found = [], {}
         for piece in pieces:
-            fake_images, pairs = self._pairs(piece, settings, graph=whole and settings.generator_too)
-            with self._summing("D", settings, whole=whole):
-                found = _sum(found, self._discriminator_gradients(nets.D, pairs, settings.batch_size, weights))
+            fake_images, pairs = self._pairs(piece, numbers, graph=shared and settings.generator_too)
+            with self._summing("D", settings, whole=len(pieces) == 1):
+                found = _sum(
+                    found, self._discriminator_gradients(self.nets.D, pairs, settings.batch_size, numbers.penalties)
+                )
         gradients, terms = found
-        self._take("D", gradients, settings, terms, cur_nimg)
-        if settings.generator_too:
+        bad = {"D": self._take("D", gradients, settings)}
+        if settings.generator_too and not seen(bad["D"]):
             found = [], {}
-            for piece in pieces:
-                if not whole:
-                    fake_images, pairs = self._pairs(piece, settings, graph=True)
-                with self._summing("G", settings, whole=whole):
+            for piece in for_G:
+                if not shared:
+                    fake_images, pairs = self._pairs(piece, numbers, graph=True)
+                with self._summing("G", settings, whole=len(for_G) == 1):
                     found = _sum(found, self._generator_gradients(fake_images, pairs, settings.batch_size))
             gradients, losses = found
             terms |= losses
-            self._take("G", gradients, settings, terms, cur_nimg)
-            update_ema(nets.G_ema, nets.G, settings.ema_decay)
+            bad["G"] = self._take("G", gradients, settings)
+            if not seen(bad["G"]):
+                update_ema(self.nets.G_ema, self.nets.G, settings.ema_decay)
+        terms = self.bad_steps.after(bad, terms, cur_nimg)
+        if any(seen(each) for each in bad.values()):
+            self.bad_steps.check(settings.most_bad_steps, self.context.rank)
         return terms
 
-    def _pairs(self, batch: Batch, settings: StepSettings, *, graph: bool) -> tuple[Tensor, ImagePairs]:
+    def _pairs(self, batch: Batch, numbers: "_Numbers", *, graph: bool) -> tuple[Tensor, ImagePairs]:
         """Generate an image for each real one; returns these, with a graph or without, and what D is shown."""
-        z = normal(batch.seeds, Purpose.LATENT, self.nets.G.latent_dim)
-        with torch.set_grad_enabled(graph), self.objective.precision(z.device):
-            fake_images = self.objective.full(self._generate(z, batch.labels))
-        probability = torch.tensor(settings.augment_probability, device=z.device)
-        return fake_images, ImagePairs(batch.real_images, fake_images.detach(), batch.labels, batch.seeds, probability)
+        draws = batch.draws
+        with torch.set_grad_enabled(graph), self.objective.precision(draws.z.device):
+            fake_images = self.objective.full(self._generate(draws.z, batch.labels))
+        return fake_images, ImagePairs(
+            real_images=batch.real_images,
+            fake_images=fake_images.detach(),
+            labels=batch.labels,
+            seeds=draws.seeds,
+            fake_seeds=draws.fake_seeds,
+            augmentation=draws.augmentation,
+            augment_probability=numbers.augment_probability,
+        )
 
     def _generator_gradients(self, fake_images: Tensor, pairs: ImagePairs, batch_size: int) -> Found:
-        by_images, losses = self._image_gradients(self.nets.D, pairs, batch_size)
+        with frozen(self.nets.D):  # no gradient of its weights is wanted, and a grouped convolution would take them
+            by_images, losses = self._image_gradients(self.nets.D, pairs, batch_size)
         parameters = list(self.nets.G.parameters())
         found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
         return list(found), losses
@@ -137,19 +187,22 @@ class Step:
             return nullcontext()
         return self.sums[name].early(bf16=settings.reduce_precision == "bf16")
 
-    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, terms: Terms, cur_nimg: int) -> None:
+    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings) -> Tensor:
+        """Sum the gradients over workers and let a network take its step; returns whether it could not, as a tensor."""
         network: nn.Module = getattr(self.nets, name)
         optimizer: torch.optim.Optimizer = getattr(self.nets, f"{name}_optimizer")
         self.sums[name].finish(gradients, bf16=settings.reduce_precision == "bf16")
-        if apply_gradients(network, gradients, optimizer, settings):
-            return
-        bad = [term for term, value in terms.items() if not torch.isfinite(value)]
-        # Every rank stops here; one whose own terms are sound must not be blamed.
-        where = f"{', '.join(bad)} on rank {self.context.rank}" if bad else f"the gradient of {name}"
-        raise NonFiniteLossError(
-            f"{where} became NaN or infinite at image {cur_nimg} and the step was not taken: "
-            "lower optimizer.lr or raise loss.r1_gamma, then train again"
-        )
+        return apply_gradients(network, gradients, optimizer, settings)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Within this block a network's parameters want no gradients."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 def pieces_of(batch: Batch, count: int) -> list[Batch]:
@@ -157,8 +210,9 @@ def pieces_of(batch: Batch, count: int) -> list[Batch]:
     count = min(count, max(len(batch.labels), 1))
     if count == 1:
         return [batch]
-    columns = [column.tensor_split(count) for column in vars(batch).values()]
-    return [Batch(*parts) for parts in zip(*columns, strict=True)]
+    size, longer = divmod(len(batch.labels), count)
+    bounds = [size * piece + min(piece, longer) for piece in range(count + 1)]
+    return [batch[slice(*ends)] for ends in pairwise(bounds)]
 
 
 def _sum(one: Found, other: Found) -> Found:
@@ -170,9 +224,24 @@ def _sum(one: Found, other: Found) -> Found:
     return gradients, {name: value + other[1][name] for name, value in one[1].items()}
 
 
-def _weights(settings: StepSettings, device: torch.device) -> PenaltyWeights | None:
-    """The penalties' weights as tensors: a compiled step would be compiled anew for every other number."""
-    if not settings.penalised:
-        return None
-    values = (settings.r1_gamma, settings.r2_gamma, settings.gradient_penalty)
-    return PenaltyWeights(*(torch.tensor(value * settings.penalty_scale, device=device) for value in values))
+class _Numbers(NamedTuple):
+    """A step's settings as scalars on the device: a compiled step would be compiled anew for every other number.
+
+    Attributes:
+        augment_probability: of each operation.
+        penalties: their weights; None in a step without.
+    """
+
+    augment_probability: Tensor
+    penalties: PenaltyWeights | None
+
+
+def _numbers(settings: StepSettings, device: torch.device) -> _Numbers:
+    """Copy all of them at once, and to a GPU without waiting until it has done what it was given before."""
+    gammas = (settings.r1_gamma, settings.r2_gamma, settings.gradient_penalty)
+    values = torch.tensor(
+        [settings.augment_probability, *(gamma * settings.penalty_scale for gamma in gammas)],
+        pin_memory=device.type == "cuda",
+    )
+    probability, *weights = values.to(device, non_blocking=True).unbind()
+    return _Numbers(probability, PenaltyWeights(*weights) if settings.penalised else None)

@@ -103,7 +103,7 @@ class Streamed:
             return torch.empty((0, *self.source.shape[1:]), dtype=torch.uint8, device=self.device)
         this = self._coming.pop((start, stop), None) or self._begin(start, stop)
         self._look_ahead(start, stop)
-        images, places = this.images.result(), this.places.to(self.device)
+        images, places = this.images.result(), this.places.to(self.device, non_blocking=True)
         batch = images[: stop - start].index_select(0, places)
         if self._stream is None:
             self._buffers.append(images)
@@ -134,7 +134,10 @@ class Streamed:
     def _begin(self, start: int, stop: int) -> _Coming:
         rows = self._rows_of(start, stop)
         order = torch.argsort(rows)
-        return _Coming(self._readers.submit(self._read, rows[order].numpy()), torch.argsort(order))
+        places = torch.argsort(order)
+        if self.device.type == "cuda":  # so that they are copied without a wait
+            places = places.pin_memory()
+        return _Coming(self._readers.submit(self._read, rows[order].numpy()), places)
 
     def _read(self, rows: np.ndarray) -> Tensor:
         """On a thread: read rows into a buffer, and return it, or its copy on the GPU."""

@@ -150,5 +150,5 @@ def _measured(
     part = worker_slice(0, config.train.batch_size, 0, workers)
     open_choices = candidates(config, device, native=native_bf16(device))
     with open_feed(config, data.images, data.labels, device, budget) as feed:
-        found = measure(open_choices, config, run.nets, run.objective, feed, run.context, part)
+        found = measure(open_choices, config, run.nets, run.objective, feed, run.context, [part])
     return found.name, found.rates

@@ -11,7 +11,7 @@ import numpy as np
 
 from gan.configuration.config import Config
 from gan.configuration.parsing import apply_overrides
-from gan.configuration.vocabulary import TRAINING_SECTIONS, WORKED_OFF
+from gan.configuration.shaping import TRAINING_SECTIONS, WORKED_OFF
 from gan.errors import ConfigError
 
 WIDTHS = "network.widths"

@@ -21,7 +21,7 @@ def arrays():
 
 @pytest.fixture
 def feed(bench, arrays):
-    return Feed(*arrays, seed=bench.SEED, flip=True, device=bench.CPU)
+    return Feed(*arrays, seed=bench.SEED, flip=True, latent_dim=4, device=bench.CPU)
 
 
 @pytest.mark.parametrize("kind", ["Items", "Lists"])

@@ -1,11 +1,13 @@
 """Every preset is a valid configuration of its own name."""
 
+import math
+
 import pytest
 import torch
 
 from gan.configuration.parsing import parse_config
 from gan.configuration.presets import PRESETS, preset
-from gan.configuration.schedules import penalised, zero_centred
+from gan.configuration.schedules import has_r1, penalised, step_settings
 from gan.errors import ConfigError
 from gan.networks.build import build_discriminator, build_generator
 
@@ -77,13 +79,37 @@ def test_the_published_widths_give_twenty_odd_million_weights_a_network(name):
     assert all(20e6 < size(network) < 30e6 for network in networks(preset(name)))
 
 
+@pytest.mark.parametrize("name", ["r3gan-32", "r3gan-64", "r3gan-256"])
+def test_what_r3gans_code_does_and_others_of_ours_do_not(name):
+    """Facts of the authors' `train.py`, `R3GAN/Networks.py` and `R3GAN/Trainer.py`."""
+    config = preset(name)
+    network = config.network
+    assert (network.embedding_dim, network.discriminator_embedding_dim) == (64, 768)
+    assert (network.class_scale, network.upsampling, network.blocks_per_stage) == ("fan_in", "zeros", 2)
+    assert network.transitions == "changes"
+    # of 4, 5 and 7 stages the last 3, 4 and 4 run in bf16
+    assert network.fp32_stages == {"r3gan-32": 1, "r3gan-64": 1, "r3gan-256": 3}[name]
+    assert config.loss.penalty_input == "images"
+    assert config.train.fresh_generator_batch
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS.keys() - {"debug"}))  # whose run is as short as its half-life
+def test_the_half_life_of_a_preset_is_reached(name):
+    train = preset(name).train
+    wanted = train.final_ema_halflife_kimg or train.ema_halflife_kimg
+    last = step_settings(preset(name), train.total_images - train.batch_size).ema_decay
+    step = train.batch_size * train.generator_every
+    # at the end of the cosine, but for its last step
+    assert -step * math.log(2) / math.log(last) / 1000 == pytest.approx(wanted, rel=0.01)
+
+
 def test_the_classics_are_what_their_papers_say():
     dcgan = preset("dcgan-64")
     assert dcgan.network.widths == (1024, 512, 256, 128)
     assert (dcgan.network.latent_dim, dcgan.loss.kind, penalised(dcgan.loss)) == (100, "nonsaturating", False)
     assert (dcgan.optimizer.lr, dcgan.optimizer.final_lr, dcgan.optimizer.beta1) == (2e-4, 2e-4, 0.5)
     wgan = preset("wgan-gp-32")
-    assert (wgan.loss.kind, wgan.loss.gradient_penalty, zero_centred(wgan.loss)) == ("wasserstein", 10.0, False)
+    assert (wgan.loss.kind, wgan.loss.gradient_penalty, has_r1(wgan.loss)) == ("wasserstein", 10.0, False)
     assert (wgan.train.generator_every, wgan.optimizer.beta1, wgan.optimizer.beta2) == (5, 0.0, 0.9)
     assert wgan.network.discriminator_normalisation == "none"
 

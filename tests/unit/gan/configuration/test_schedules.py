@@ -13,7 +13,7 @@ from gan.configuration.config import (
     OptimizerConfig,
     TrainConfig,
 )
-from gan.configuration.schedules import cosine, ema_decay, penalised, step_settings, total_images, zero_centred
+from gan.configuration.schedules import cosine, ema_decay, has_r1, has_r2, penalised, step_settings, total_images
 
 
 @pytest.mark.parametrize(
@@ -49,21 +49,28 @@ def test_thousandths_do_not_add_a_batch():
 
 def test_ema_halves_after_its_halflife():
     steps = 2000 // 50
-    assert ema_decay(50, 2.0, 10**6) ** steps == pytest.approx(0.5)
-    assert ema_decay(64, 2.0, 10**6) == pytest.approx(0.5 ** (64 / 2000))
+    assert ema_decay(50, 2.0, 10**6, 0.1) ** steps == pytest.approx(0.5)
+    assert ema_decay(64, 2.0, 10**6, 0.1) == pytest.approx(0.5 ** (64 / 2000))
 
 
 def test_ema_forgets_the_start():
-    # A tenth of the images seen is the half-life while that is shorter than the one asked for.
-    assert ema_decay(64, 2.0, 0) == pytest.approx(2**-10)
-    assert ema_decay(64, 2.0, 6400 - 64) == pytest.approx(0.5**0.1)
-    assert ema_decay(100, 2.0, 20_000 - 100) == pytest.approx(0.5**0.05)
-    assert ema_decay(100, 2.0, 40_000) == ema_decay(100, 2.0, 20_000 - 100)
+    # A share of the images seen is the half-life while that is shorter than the one asked for.
+    assert ema_decay(64, 2.0, 0, 0.1) == pytest.approx(2**-10)
+    assert ema_decay(64, 2.0, 6400 - 64, 0.1) == pytest.approx(0.5**0.1)
+    assert ema_decay(100, 2.0, 20_000 - 100, 0.1) == pytest.approx(0.5**0.05)
+    assert ema_decay(100, 2.0, 40_000, 0.1) == ema_decay(100, 2.0, 20_000 - 100, 0.1)
 
 
 @pytest.mark.parametrize("cur_nimg", [0, 64, 10**7])
 def test_a_halflife_of_0_is_no_memory(cur_nimg):
-    assert ema_decay(64, 0.0, cur_nimg) == 0.0
+    assert ema_decay(64, 0.0, cur_nimg, 0.1) == 0.0
+    assert ema_decay(64, 0.0, cur_nimg, None) == 0.0
+
+
+def test_without_a_ramp_up_the_half_life_is_what_was_asked_for_from_the_start():
+    for cur_nimg in (0, 6400, 10**6):
+        assert ema_decay(64, 2.0, cur_nimg, None) == pytest.approx(0.5 ** (64 / 2000))
+    assert ema_decay(64, 2.0, 6400 - 64, 0.05) == pytest.approx(0.5 ** (64 / 320))
 
 
 def config(*, loss=None, train=None, **sections):
@@ -125,19 +132,21 @@ def test_lazy_penalties_come_at_every_so_many_steps_and_weigh_as_much_more():
 
 
 def test_which_penalties_there_are():
-    assert zero_centred(LossConfig())
+    assert has_r1(LossConfig())
+    assert has_r2(LossConfig())
     assert penalised(LossConfig())
     none = LossConfig(r1_gamma=0.0, r2_gamma=0.0)
     assert not penalised(none)
     assert not penalised(none.model_copy(update={"final_r1_gamma": 0.0, "final_r2_gamma": 0.0}))
     for key in ("r1_gamma", "r2_gamma", "final_r1_gamma", "final_r2_gamma"):
         some = none.model_copy(update={key: 0.1})
-        assert zero_centred(some)
+        assert (has_r1(some), has_r2(some)) == ("r1" in key, "r2" in key)
         assert penalised(some)
     between = none.model_copy(update={"gradient_penalty": 1.0})
     assert penalised(between)
-    assert (between.penalised, between.zero_centred, none.penalised) == (True, False, False)
-    assert not zero_centred(between)
+    assert (between.penalised, none.penalised) == (True, False)
+    assert not has_r1(between)
+    assert not has_r2(between)
 
 
 def test_without_penalties_no_step_is_penalised():
@@ -150,4 +159,4 @@ def test_without_penalties_no_step_is_penalised():
 def test_the_generator_comes_last_of_so_many_steps_and_its_average_counts_them_all():
     found = [step_settings(config(train={"generator_every": 3}), step * 8) for step in range(6)]
     assert [settings.generator_too for settings in found] == [False, False, True, False, False, True]
-    assert found[5].ema_decay == ema_decay(24, 2.0, 40)
+    assert found[5].ema_decay == ema_decay(24, 2.0, 40, 0.1)

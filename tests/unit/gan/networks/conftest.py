@@ -10,7 +10,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from gan.configuration.schedules import has_r1, has_r2
 from gan.networks.build import build_discriminator, build_generator
+from gan.networks.resampling import Downsample2, Upsample2
 from gan.objective.penalties import squared_gradient_norms
 
 
@@ -39,8 +41,11 @@ class CalledCpu(TorchFunctionMode):
 
 @contextmanager
 def keeping(*networks: nn.Module) -> Iterator[dict[int, torch.UntypedStorage]]:
-    """Collect what autograd keeps for backward passes: each storage once, and no weights."""
-    known = {weight.untyped_storage()._cdata for network in networks for weight in network.parameters()}
+    """Collect what autograd keeps for backward passes: each storage once, and no weights nor kernels."""
+    weights = [weight for network in networks for weight in network.parameters()]
+    parts = [part for network in networks for part in network.modules() if isinstance(part, Downsample2 | Upsample2)]
+    kernels = [kernel for part in parts for kernel in part.buffers()]
+    known = {tensor.untyped_storage()._cdata for tensor in (*weights, *kernels)}
     kept: dict[int, torch.UntypedStorage] = {}  # holds them, so that no address is given away twice
 
     def pack(tensor: Tensor) -> Tensor:
@@ -63,22 +68,29 @@ def built():
 
     def measure(config, channels, num_classes):
         batch, loss = config.train.batch_size, config.loss
+        sloped = [has_r1(loss), has_r2(loss)]
+        passes = sloped if sloped[0] != sloped[1] else sloped[:1]  # with one penalty alone two, one else
+        held = []  # graphs, until all is counted
         with torch.device("meta"), CalledCpu():
             G = build_generator(config.network, channels=channels, num_classes=num_classes)
             D = build_discriminator(config.network, channels=channels, num_classes=num_classes)
             with keeping(G, D) as kept:
                 with Operations() as of_G:
                     fake_images = G(torch.empty(batch, G.latent_dim), integers(batch))
-                images = torch.empty_like(torch.cat([fake_images] * 2)).requires_grad_(loss.zero_centred)
-                with Operations() as of_D:
-                    logits = D(images, integers(2 * batch), integers(2 * batch))
-                if loss.zero_centred:
-                    squared_gradient_norms(logits, images)
+                seen, operations_of_D = 2 * batch // len(passes), 0
+                for penalised in passes:
+                    images = torch.empty_like(fake_images).repeat(seen // batch, 1, 1, 1).requires_grad_(penalised)
+                    with Operations() as of_D:
+                        logits = D(images, integers(seen), integers(seen))
+                    operations_of_D += of_D.count
+                    if penalised:
+                        held.append(squared_gradient_norms(logits, images))
+                    held.append(logits)
                 if loss.gradient_penalty > 0:
                     points = torch.empty_like(fake_images).requires_grad_(True)
                     squared_gradient_norms(D(points, integers(batch), integers(batch)), points)
         parameters = [sum(weight.numel() for weight in network.parameters()) for network in (G, D)]
-        operations = [of_G.count / batch, of_D.count / (2 * batch)]
+        operations = [of_G.count / batch, operations_of_D / (2 * batch)]
         return (*parameters, *operations, sum(storage.nbytes() for storage in kept.values()))
 
     return measure

@@ -10,9 +10,10 @@ from torch.utils.flop_counter import flop_registry
 
 from gan.configuration.config import AugmentConfig, Config, DataConfig, LossConfig, NetworkConfig, TrainConfig
 from gan.configuration.presets import PRESETS
-from gan.configuration.schedules import step_settings
+from gan.configuration.schedules import has_r1, has_r2, step_settings
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
+from gan.objective.augment import NUMBERS
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights
 from gan.objective.losses import LOSSES
 from gan.training.context import SingleWorker
@@ -119,7 +120,7 @@ def test_only_losses_of_pairs_see_real_images_in_the_generators_phase(kind):
         ({"kind": "hinge", **NO_PENALTY}, 3, 6 + 2),
         ({"kind": "relativistic", **NO_PENALTY}, 3, 6 + 3),
         ({"kind": "relativistic"}, 3, 6 + 6 + 3),
-        ({"kind": "relativistic", "r2_gamma": 0.0}, 3, 6 + 6 + 3),
+        ({"kind": "relativistic", "r2_gamma": 0.0}, 3, 6 + 3 + 3),
         ({"kind": "relativistic", "penalty_every": 4}, 3, 6 + 6 / 4 + 3),
         ({"kind": "hinge", "generator_every": 5, **NO_PENALTY}, 1 + 2 / 5, 6 + 2 / 5),
         ({"kind": "wasserstein", "gradient_penalty": 10.0, "generator_every": 5, **NO_PENALTY}, 1.4, 6 + 6 + 2 / 5),
@@ -151,11 +152,12 @@ def real_run(config):
     torch.manual_seed(0)
     G = build_generator(config.network, channels=1, num_classes=5)
     D = build_discriminator(config.network, channels=1, num_classes=5)
-    optimizers = [torch.optim.Adam(network.parameters()) for network in (G, D)]
+    optimizers = [torch.optim.Adam(network.parameters(), fused=True) for network in (G, D)]
     objective = Objective(
         LOSSES[config.loss.kind],
         config.augment.operations,
-        zero_centred=config.loss.zero_centred,
+        r1=has_r1(config.loss),
+        r2=has_r2(config.loss),
         between=config.loss.gradient_penalty > 0,
     )
     return Networks(G, D, copy.deepcopy(G).requires_grad_(False), *optimizers), objective
@@ -170,14 +172,18 @@ def real_run(config):
         tiny(PLAIN.model_copy(update={"discriminator_normalisation": "batch"}), kind="nonsaturating", **NO_PENALTY),
         tiny(PLAIN.model_copy(update={"discriminator_normalisation": "spectral"}), kind="hinge"),
         tiny(penalty_every=2, accumulate=2),
+        tiny(r2_gamma=0.0),
+        tiny(r1_gamma=0.0),
     ],
-    ids=["r3gan lazy", "hinge", "wgan-gp", "batch norm", "spectral", "in pieces"],
+    ids=["r3gan lazy", "hinge", "wgan-gp", "batch norm", "spectral", "in pieces", "R1 alone", "R2 alone"],
 )
 def test_a_real_step_asks_for_as_many_operations(config):
     nets, objective = real_run(config)
     side, size = config.network.resolution, config.train.batch_size
     images = torch.randint(256, (size, side, side, 1), dtype=torch.uint8).numpy()
-    batch = Feed(images, torch.arange(size).numpy(), seed=0, flip=False, device=CPU).batch(0, size)
+    batch = Feed(
+        images, torch.arange(size).numpy(), seed=0, flip=False, latent_dim=config.network.latent_dim, device=CPU
+    ).batch(0, size)
     step, steps = Step(nets, objective, SingleWorker(CPU)), 6
     with Counted() as counted:
         for index in range(steps):
@@ -227,7 +233,8 @@ def test_bytes_kept_are_those_of_the_discriminators_phase(config):
     labels, one = torch.arange(size) % 5, torch.ones(())
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         fake_images = nets.G(torch.randn(size, nets.G.latent_dim), labels)
-        shown = ImagePairs(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, one)
+        draws = torch.zeros(len(labels), 2, NUMBERS)
+        shown = ImagePairs(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, labels, draws, one)
         penalties = PenaltyWeights(one, one, one) if config.loss.penalised else None
         objective.discriminator_gradients(nets.D, shown, size, penalties)
     real = sum(storage.nbytes() for storage in kept.values())

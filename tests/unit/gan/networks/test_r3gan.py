@@ -12,12 +12,20 @@ from gan.networks.r3gan import R3Discriminator, R3Generator
 from gan.networks.residual import ResidualBlock
 
 SHAPE = {"base": 4, "channels": 3, "num_classes": 10, "embedding_dim": 4, "widths": (16, 8)}
-BLOCKS = {"blocks_per_stage": 1, "group_width": 8, "expansion": 1, "patch": 1}
+BLOCKS = {
+    "blocks_per_stage": 1,
+    "group_width": 8,
+    "expansion": 1,
+    "patch": 1,
+    "class_scale": "unit",
+    "transitions": "all",
+    "fp32_stages": 1,
+}
 
 
 def generator(**changes):
     torch.manual_seed(0)
-    return R3Generator(**SHAPE | BLOCKS | {"latent_dim": 6} | changes)
+    return R3Generator(**SHAPE | BLOCKS | {"latent_dim": 6, "upsampling": "edges"} | changes)
 
 
 def discriminator(**changes):
@@ -129,6 +137,55 @@ def test_the_generators_layers_by_hand():
     x = G.stages[0](G.basis[None] * style[:, :, None, None])
     x = F.interpolate(G.transitions[0](x), size=(8, 8), mode="bilinear")
     torch.testing.assert_close(G(z, labels), G.to_image(G.stages[1](x)))
+
+
+def test_zeros_beyond_the_edges_of_what_is_doubled():
+    G = shaken(generator(upsampling="zeros"))
+    z, labels = torch.randn(2, 6), torch.tensor([3, 7])
+    style = torch.cat([z, G.embedding.weight[labels]], dim=1) @ G.modulation.weight.T
+    x = G.transitions[0](G.stages[0](G.basis[None] * style[:, :, None, None]))
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
+    x = F.conv_transpose2d(x, torch.outer(taps, taps).expand(8, 1, 4, 4), stride=2, padding=1, groups=8)
+    torch.testing.assert_close(G(z, labels), G.to_image(G.stages[1](x)))
+
+
+@pytest.mark.parametrize("classes", [10, 40])
+def test_published_class_embeddings_begin_as_linear_layers_on_one_hot_classes(classes):
+    shape = {"class_scale": "fan_in", "num_classes": classes, "embedding_dim": 96}
+    G, D = generator(**shape), discriminator(**shape)
+    spread(G.embedding.weight, classes**-0.5)
+    spread(D.embedding.weight, (classes * 96) ** -0.5)
+    images, labels = torch.randn(4, 3, 8, 8), torch.tensor([0, 1, 2, 3])
+    features = []
+    D.output.register_forward_hook(lambda module, inputs, output: features.append(output))
+    logits = score(shaken(D), images, labels)
+    torch.testing.assert_close(logits, (features[0] * D.embedding.weight[labels]).sum(1))
+
+
+@pytest.mark.parametrize(("fp32_stages", "wanted"), [(0, [False] * 3), (1, [True, False, False]), (3, [True] * 3)])
+def test_which_stages_stay_in_fp32(fp32_stages, wanted):
+    """The smallest of both networks; D's head and logit always do."""
+    shape = {"widths": (16, 8, 8), "fp32_stages": fp32_stages}
+    G, D = generator(**shape), discriminator(**shape)
+    seen = {"G": [], "D": []}
+    for name, network in (("G", G), ("D", D)):
+        for blocks in network.stages:
+            blocks.register_forward_hook(
+                lambda module, inputs, output, name=name: seen[name].append(output.dtype == torch.float32)
+            )
+            blocks[0].conv1.register_forward_hook(
+                lambda module, inputs, output, name=name: seen[name].append(output.dtype == torch.float32)
+            )
+    head = []
+    D.head.register_forward_pre_hook(lambda module, inputs: head.append(inputs[0].dtype))
+    labels = torch.tensor([0, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        images = G(torch.randn(2, 6), labels)
+        logits = D(images, labels, labels)
+    assert images.dtype == torch.bfloat16 or fp32_stages == 3
+    assert (head, logits.dtype) == ([torch.float32], torch.float32)
+    inner = {name: found[::2] for name, found in seen.items()}
+    assert inner == {"G": wanted, "D": wanted[::-1]}
 
 
 def test_the_discriminators_layers_by_hand_and_the_class_projected_on():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.networks.resampling import TAPS, downsample2, upsample2
+from gan.networks.resampling import TAPS, Downsample2, Upsample2
 
 KERNEL = [tap / 8 for tap in (1, 3, 3, 1)]
 
@@ -26,6 +26,18 @@ def nearest(row, index):
     return row[min(max(index, 0), len(row) - 1)]
 
 
+def zero(row, index):
+    return 0.0
+
+
+def downsample2(x):
+    return Downsample2()(x)
+
+
+def upsample2(x, beyond="edges"):
+    return Upsample2(x.shape[-1], beyond)(x)
+
+
 def both_ways(image, each_row):
     """Apply a map of rows to the rows and then to the columns of [H, W]."""
     rows = torch.stack([each_row(row) for row in image.tolist()])
@@ -36,12 +48,25 @@ def test_the_taps():
     assert TAPS == (1.0, 3.0, 3.0, 1.0)
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (7, 7), (1, 1), (2, 6)])
-def test_upsampling(shape):
-    images = torch.randn(2, 3, *shape)
-    found = upsample2(images)
+@pytest.mark.parametrize(("beyond", "outside"), [("edges", nearest), ("zeros", zero)])
+@pytest.mark.parametrize("side", [1, 2, 4, 7])
+def test_upsampling(side, beyond, outside):
+    images = torch.randn(2, 3, side, side)
+    found = upsample2(images, beyond)
     for image, result in zip(images.flatten(0, 1), found.flatten(0, 1), strict=True):
-        torch.testing.assert_close(result, both_ways(image, lambda row: up_row(row, nearest)), rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(result, both_ways(image, lambda row: up_row(row, outside)), rtol=1e-5, atol=1e-6)
+
+
+def test_published_upsampling_is_four_times_the_adjoint_of_downsampling():
+    small, large = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 8, 8)
+    doubled, halved = upsample2(small, "zeros"), downsample2(large)
+    torch.testing.assert_close((doubled * large).sum(), 4 * (small * halved).sum(), rtol=1e-4, atol=1e-4)
+
+
+def test_no_weight_nor_state_is_theirs():
+    for module in (Downsample2(), Upsample2(4, "zeros"), Upsample2(4, "edges")):
+        assert not module.state_dict()
+        assert not list(module.parameters())
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (14, 14), (2, 2), (2, 6)])
@@ -54,8 +79,9 @@ def test_downsampling(shape):
 
 
 def test_rows_by_hand():
-    row = torch.tensor([0.0, 4.0, 8.0]).view(1, 1, 1, 3).expand(1, 1, 2, 3)
-    assert upsample2(row)[0, 0].tolist() == [[0.0, 1.0, 3.0, 5.0, 7.0, 8.0]] * 4
+    row = torch.tensor([0.0, 4.0, 8.0]).view(1, 1, 1, 3).expand(1, 1, 3, 3)
+    assert upsample2(row)[0, 0].tolist() == [[0.0, 1.0, 3.0, 5.0, 7.0, 8.0]] * 6
+    assert upsample2(row, "zeros")[0, 0, 2].tolist() == [0.0, 1.0, 3.0, 5.0, 7.0, 6.0]
     # (3 + 3 * 3 + 5) / 8 inside, (3 * 1 + 3 * 3 + 5) / 8 beside the edge; both rows of two lie beside an edge: 6 / 8
     row = torch.tensor([1.0, 3.0, 5.0, 7.0]).view(1, 1, 1, 4).expand(1, 1, 2, 4)
     wanted = [[0.75 * (3 * 1 + 3 * 3 + 5) / 8, 0.75 * (3 + 3 * 5 + 3 * 7) / 8]]

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gan.keyed_random import Purpose, uniform
-from gan.objective.augment import DRAWS, OPERATIONS, augment
+from gan.objective import augment as module
+from gan.objective.augment import DRAWS, OPERATIONS, augmentation_draws
 
 ALL = tuple(OPERATIONS)
 SEEDS = torch.arange(400) + 2**40
@@ -13,6 +14,10 @@ SEEDS = torch.arange(400) + 2**40
 def pictures(count=400, channels=3, side=8, dtype=torch.float32):
     torch.manual_seed(0)
     return torch.randn(count, channels, side, side, dtype=dtype) * 0.4
+
+
+def augment(images, seeds, operations, probability):
+    return module.augment(images, augmentation_draws(seeds), operations, probability)
 
 
 def draws_of(name, seeds):

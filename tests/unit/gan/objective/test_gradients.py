@@ -7,7 +7,7 @@ from torch import nn
 from gan.keyed_random import Purpose, derive, uniform
 from gan.networks.dcgan import DCDiscriminator
 from gan.networks.r3gan import R3Discriminator
-from gan.objective.augment import augment
+from gan.objective.augment import augment, augmentation_draws
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights
 from gan.objective.losses import LOSSES
 
@@ -18,7 +18,15 @@ SIDE = 8
 def discriminator(*, std=0.4, **changes):
     shape = {"base": 4, "channels": 3, "num_classes": 3, "embedding_dim": 4, "widths": (8, 8), "blocks_per_stage": 2}
     torch.manual_seed(0)
-    D = R3Discriminator(**shape | {"group_width": 4, "expansion": 2, "patch": 1} | changes)
+    blocks = {
+        "group_width": 4,
+        "expansion": 2,
+        "patch": 1,
+        "class_scale": "unit",
+        "transitions": "all",
+        "fp32_stages": 1,
+    }
+    D = R3Discriminator(**shape | blocks | changes)
     for parameter in D.parameters():
         nn.init.normal_(parameter, std=std)
     return D
@@ -36,7 +44,15 @@ def dcgan_discriminator(**changes):
 def shown(probability=0.0):
     generator = torch.Generator().manual_seed(1)
     real, fake = torch.randn(2, COUNT, 3, SIDE, SIDE, generator=generator).unbind()
-    return ImagePairs(real, fake, torch.tensor([0, 1, 2, 0, 1]), torch.arange(COUNT) + 2**33, torch.tensor(probability))
+    labels, seeds = torch.tensor([0, 1, 2, 0, 1]), torch.arange(COUNT) + 2**33
+    return pairs_of(real, fake, labels, seeds, probability)
+
+
+def pairs_of(real, fake, labels, seeds, probability):
+    """With everything drawn from the seeds, as a feed does."""
+    fake_seeds = derive(seeds, Purpose.FAKE_KEY)
+    draws = torch.stack([augmentation_draws(each) for each in (seeds, fake_seeds)], dim=1)
+    return ImagePairs(real, fake, labels, seeds, fake_seeds, draws, torch.tensor(probability))
 
 
 def weights(r1=0.7, r2=0.3, between=10.0):
@@ -87,7 +103,8 @@ def assert_close(found, wanted):
 @pytest.mark.parametrize("patch", [1, 2])
 def test_one_pass_gives_the_gradients_of_separate_passes(kind, penalties, patch):
     D = discriminator(patch=patch, widths=(8, 8) if patch == 1 else (8,))
-    objective = Objective(LOSSES[kind], zero_centred="zero_centred" in penalties, between="between" in penalties)
+    zero_centred = "zero_centred" in penalties
+    objective = Objective(LOSSES[kind], r1=zero_centred, r2=zero_centred, between="between" in penalties)
     r1, r2 = penalties.get("zero_centred", (0.0, 0.0))
     found, terms = objective.discriminator_gradients(D, shown(), BATCH, weights(r1, r2) if penalties else None)
     assert_close(found, plain_reference(D, kind, shown(), **penalties))
@@ -174,20 +191,52 @@ def test_both_sides_are_augmented_each_by_draws_of_its_own():
     D, pairs = discriminator(), shown(0.6)
     objective = Objective(LOSSES["relativistic"], OPERATIONS)
     found, _ = objective.discriminator_gradients(D, pairs, BATCH, weights())
-    real = augment(pairs.real_images, pairs.seeds, OPERATIONS, 0.6)
-    fake = augment(pairs.fake_images, derive(pairs.seeds, Purpose.FAKE_KEY), OPERATIONS, 0.6)
+    real = augment(pairs.real_images, augmentation_draws(pairs.seeds), OPERATIONS, 0.6)
+    fake = augment(pairs.fake_images, augmentation_draws(pairs.fake_seeds), OPERATIONS, 0.6)
     assert not torch.equal(real, pairs.real_images)
-    as_seen = ImagePairs(real, fake, pairs.labels, pairs.seeds, torch.tensor(0.0))
+    as_seen = pairs_of(real, fake, pairs.labels, pairs.seeds, 0.0)
     # penalties are on the gradient by what D sees, not by the images before
     assert_close(found, plain_reference(D, "relativistic", as_seen, zero_centred=(0.7, 0.3)))
+
+
+def test_penalties_by_the_images_go_through_the_augmentation_as_published():
+    """As in R3GAN's code: the pipe lies between the images that the gradient is taken by, and D."""
+    D, pairs = discriminator(), shown(0.6)
+    objective = Objective(LOSSES["relativistic"], OPERATIONS, penalty_input="images")
+    found, terms = objective.discriminator_gradients(D, pairs, BATCH, weights())
+    sides = {"r1": (pairs.real_images, pairs.seeds), "r2": (pairs.fake_images, derive(pairs.seeds, Purpose.FAKE_KEY))}
+    logits, norms = {}, {}
+    for name, (images, seeds) in sides.items():
+        leaf = images.clone().requires_grad_(True)
+        logits[name] = D(augment(leaf, augmentation_draws(seeds), OPERATIONS, 0.6), pairs.labels, seeds)
+        (slope,) = torch.autograd.grad(logits[name].sum(), leaf, create_graph=True)
+        norms[name] = slope.square().sum()
+    loss = torch.log1p(torch.exp(logits["r2"] - logits["r1"])).sum() + 0.35 * norms["r1"] + 0.15 * norms["r2"]
+    assert_close(found, torch.autograd.grad(loss / BATCH, list(D.parameters())))
+    assert [terms["r1"].item(), terms["r2"].item()] == pytest.approx([norm.item() for norm in norms.values()], rel=1e-4)
+    _, as_seen = Objective(LOSSES["relativistic"], OPERATIONS).discriminator_gradients(D, pairs, BATCH, weights())
+    assert as_seen["r1"].item() != pytest.approx(terms["r1"].item(), rel=0.01)
+
+
+@pytest.mark.parametrize("alone", ["r1", "r2"])
+def test_one_penalty_alone(alone):
+    """That it costs half of both is shown where operations are counted: tests of gan.networks.cost."""
+    D, pairs = discriminator(), shown()
+    wanted = {"r1": 0.7 * (alone == "r1"), "r2": 0.3 * (alone == "r2")}
+    objective = Objective(LOSSES["relativistic"], r1=alone == "r1", r2=alone == "r2")
+    passes = halves(D)
+    gradients, terms = objective.discriminator_gradients(D, pairs, BATCH, weights(**wanted))
+    assert {"r1", "r2"} & set(terms) == {alone}
+    assert_close(gradients, plain_reference(D, "relativistic", pairs, zero_centred=tuple(wanted.values())))
+    assert [images.requires_grad for images, _, _ in passes[:2]] == [alone == "r1", alone == "r2"]
 
 
 def test_gradients_reach_the_fakes_through_augmentation():
     D, pairs = discriminator(), shown(1.0)
     gradient, _ = Objective(LOSSES["relativistic"], OPERATIONS).image_gradients(D, pairs, BATCH)
     fake = pairs.fake_images.clone().requires_grad_(True)
-    seen = augment(fake, derive(pairs.seeds, Purpose.FAKE_KEY), OPERATIONS, 1.0)
-    real = augment(pairs.real_images, pairs.seeds, OPERATIONS, 1.0)
+    seen = augment(fake, augmentation_draws(pairs.fake_seeds), OPERATIONS, 1.0)
+    real = augment(pairs.real_images, augmentation_draws(pairs.seeds), OPERATIONS, 1.0)
     margin = D(real, pairs.labels, pairs.seeds) - D(seen, pairs.labels, pairs.seeds)
     (wanted,) = torch.autograd.grad(torch.log1p(torch.exp(margin)).sum() / BATCH, fake)
     assert_close([gradient], [wanted])
@@ -211,7 +260,7 @@ def halves(D):
 def test_under_batch_normalisation_real_and_fake_pass_apart():
     D, pairs = dcgan_discriminator(normalisation="batch", widths=(8, 8), base=2), shown()
     seen = halves(D)
-    found, _ = Objective(LOSSES["nonsaturating"], zero_centred=False).discriminator_gradients(D, pairs, BATCH, None)
+    found, _ = Objective(LOSSES["nonsaturating"], r1=False, r2=False).discriminator_gradients(D, pairs, BATCH, None)
     assert [len(images) for images, _, _ in seen] == [COUNT, COUNT]
     assert torch.equal(seen[0][0], pairs.real_images)
     assert torch.equal(seen[1][0], pairs.fake_images)
@@ -253,7 +302,7 @@ def test_bf16_agrees_with_fp32_within_its_rounding(kind):
     D, pairs = discriminator(blocks_per_stage=1, std=0.15), shown()
     found = {}
     for bf16 in (False, True):
-        objective = Objective(LOSSES[kind], zero_centred=True, between=kind == "wasserstein", bf16=bf16)
+        objective = Objective(LOSSES[kind], between=kind == "wasserstein", bf16=bf16)
         gradients, terms = objective.discriminator_gradients(D, pairs, BATCH, weights(0.1, 0.1, 1.0))
         by_images, losses = objective.image_gradients(D, pairs, BATCH)
         assert {value.dtype for value in (*gradients, by_images, *terms.values(), *losses.values())} == {torch.float32}
@@ -276,7 +325,7 @@ def test_bf16_of_dcgan(D):
 
 def test_an_empty_slice_gives_zeros():
     D, full = discriminator(), shown()
-    empty = ImagePairs(full.real_images[:0], full.fake_images[:0], full.labels[:0], full.seeds[:0], torch.tensor(0.5))
+    empty = pairs_of(full.real_images[:0], full.fake_images[:0], full.labels[:0], full.seeds[:0], 0.5)
     objective = Objective(LOSSES["relativistic"], OPERATIONS, between=True)
     gradients, terms = objective.discriminator_gradients(D, empty, BATCH, weights())
     assert all(gradient.abs().max() == 0 for gradient in gradients)

@@ -21,7 +21,7 @@ SIZE = 13
 
 def feed(*, seed=3, flip=True, size=SIZE):
     images = np.arange(size * 2 * 3 * 3, dtype=np.uint8).reshape(size, 2, 3, 3)
-    return Feed(images, np.arange(size, dtype=np.int64) * 10, seed=seed, flip=flip, device=CPU)
+    return Feed(images, np.arange(size, dtype=np.int64) * 10, seed=seed, flip=flip, latent_dim=4, device=CPU)
 
 
 def ledger(source, *, batch_size, steps, world_size):
@@ -30,7 +30,7 @@ def ledger(source, *, batch_size, steps, world_size):
     for start in range(0, steps * batch_size, batch_size):
         for rank in range(world_size):
             batch = source.batch(*worker_slice(start, batch_size, rank, world_size))
-            columns = (batch.indices, batch.rows, batch.seeds, batch.labels, batch.real_images)
+            columns = (batch.indices, batch.rows, batch.draws.seeds, batch.labels, batch.real_images)
             for index, row, seed, label, image in zip(*columns, strict=True):
                 assert index.item() not in entries
                 entries[index.item()] = (row.item(), seed.item(), label.item(), image.flatten().tolist())
@@ -84,9 +84,9 @@ def test_pixels_labels_seeds_and_flips_are_those_of_the_row():
     images = np.arange(SIZE * 18, dtype=np.uint8).reshape(SIZE, 2, 3, 3)
     batch = source.batch(5, 45)
     assert batch.real_images.dtype == torch.float32
-    assert torch.equal(batch.seeds, image_seeds(3, torch.arange(5, 45)))
+    assert torch.equal(batch.draws.seeds, image_seeds(3, torch.arange(5, 45)))
     assert torch.equal(batch.labels, batch.rows * 10)
-    flips = integers(batch.seeds, Purpose.FLIP, 2).tolist()
+    flips = integers(batch.draws.seeds, Purpose.FLIP, 2).tolist()
     assert 5 < sum(flips) < 35
     for found, row, flip in zip(batch.real_images, batch.rows.tolist(), flips, strict=True):
         wanted = images[row].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
@@ -96,7 +96,7 @@ def test_pixels_labels_seeds_and_flips_are_those_of_the_row():
 def test_white_is_one_and_black_is_minus_one_and_nothing_is_flipped_unless_asked():
     images = np.zeros((2, 1, 2, 1), dtype=np.uint8)
     images[:, :, 1] = 255
-    source = Feed(images, np.full(2, -1), seed=0, flip=False, device=CPU)
+    source = Feed(images, np.full(2, -1), seed=0, flip=False, latent_dim=4, device=CPU)
     batch = source.batch(0, 50)
     assert batch.real_images.unique(dim=0).tolist() == [[[[-1.0, 1.0]]]]
     assert set(batch.labels.tolist()) == {-1}
@@ -106,7 +106,7 @@ def test_the_dataset_is_not_changed(tmp_path):
     np.save(tmp_path / "images.npy", np.full((3, 2, 2, 1), 7, dtype=np.uint8))
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     for images in (mapped, np.array(mapped)):
-        source = Feed(images, np.zeros(3, dtype=np.int64), seed=0, flip=True, device=CPU)
+        source = Feed(images, np.zeros(3, dtype=np.int64), seed=0, flip=True, latent_dim=4, device=CPU)
         first = source.batch(0, 3).real_images.clone()
         source.batch(0, 3).real_images.fill_(9.0)
         assert torch.equal(source.batch(0, 3).real_images, first)
@@ -116,7 +116,7 @@ def test_the_dataset_is_not_changed(tmp_path):
 def test_an_empty_slice():
     batch = feed().batch(4, 4)
     assert batch.real_images.shape == (0, 3, 2, 3)
-    assert len(batch.rows) == len(batch.seeds) == len(batch.labels) == 0
+    assert len(batch.rows) == len(batch.draws.seeds) == len(batch.labels) == 0
 
 
 IN_MEMORY, ON_DISK = Budget(2**40), Budget(0)
@@ -137,12 +137,13 @@ def mapped(folder, size):
 
 def opened(folder, size, budget, batch_size, seed=3):
     labels = np.arange(size, dtype=np.int64)
-    feed = {"seed": seed, "flip": True, "device": CPU, "batch_size": batch_size, "budget": budget}
+    feed = {"seed": seed, "flip": True, "latent_dim": 4, "device": CPU, "batch_size": batch_size, "budget": budget}
     return Feed(mapped(folder, size), labels, **feed)
 
 
 def same(one, other):
-    return all(torch.equal(value, getattr(other, name)) for name, value in vars(one).items())
+    columns = [vars(batch) | vars(batch.draws) for batch in (one, other)]
+    return all(torch.equal(columns[0][name], columns[1][name]) for name in columns[0].keys() - {"draws"})
 
 
 @settings(max_examples=60, deadline=None)
@@ -184,7 +185,9 @@ def test_a_file_that_is_cut_short_is_an_error_of_the_step_and_leaves_no_thread(t
 
 def test_images_that_are_in_memory_already_are_used_there():
     images = np.zeros((4, 2, 2, 1), np.uint8)
-    source = Feed(images, np.zeros(4, np.int64), seed=0, flip=False, device=CPU, batch_size=2, budget=ON_DISK)
+    source = Feed(
+        images, np.zeros(4, np.int64), seed=0, flip=False, latent_dim=4, device=CPU, batch_size=2, budget=ON_DISK
+    )
     images[:] = 255
     assert source.batch(0, 4).real_images.unique().tolist() == [1.0]
 
@@ -194,7 +197,7 @@ def test_images_that_are_in_memory_already_are_used_there():
 def test_images_that_come_to_a_gpu_beside_the_step_are_those_it_would_hold(folder, budget):
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    feeds = {"seed": 3, "flip": True, "device": torch.device("cuda"), "batch_size": 64}
+    feeds = {"seed": 3, "flip": True, "latent_dim": 4, "device": torch.device("cuda"), "batch_size": 64}
     images, labels = mapped(folder, 3000), np.arange(3000, dtype=np.int64)
     with (
         Feed(images, labels, **feeds, budget=Budget(0, 2**40)) as held,

@@ -40,7 +40,7 @@ def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight
     assert found["cur_nimg"] == 48
     assert Config.model_validate(found["config"]) == tiny.config()
     assert found["training_hash"] == tiny.config().training_hash()
-    assert found["choice"] == {"bf16": False, "compiled": False, "rates": {}, "spared": 0}
+    assert found["choice"] == {"bf16": False, "compiled": False, "rates": {}, "spared": 0, "tf32": False}
 
 
 def test_reports(straight):
@@ -122,15 +122,15 @@ def test_lazy_penalties_are_reported_as_means_of_the_steps_that_have_them(tiny, 
 def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
     asked = []
 
-    def choose(config, nets, objective, feed, context, share):
-        asked.append((len(feed.labels), context.device, share))
+    def choose(config, nets, objective, feed, context, shares):
+        asked.append((len(feed.labels), context.device, shares))
         return Choice(True, False, {"fp32": 10.0, "bf16": 20.4})
 
     monkeypatch.setattr(loop, "choose", choose)
     records = []
     config = tiny.config(train={"precision": "auto"})
     finished = tiny.run(tmp_path, config, records=records)
-    assert asked == [(11, CPU, (0, 8))]
+    assert asked == [(11, CPU, [(0, 8)])]
     assert records[1] == Progress(0, 48, choice="bf16 (img/s: fp32 10, bf16 20)")
     assert json.loads((tiny.last(tmp_path) / "header.json").read_text())["choice"]["bf16"] is True
     rounded = tiny.run(tmp_path / "bf16", tiny.config(train={"precision": "bf16"}))

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from gan.configuration.config import Config, DataConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
+from gan.errors import ConfigError, ResourcesError
 from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
@@ -31,26 +32,96 @@ def config(**train):
 
 
 @pytest.mark.parametrize(
-    ("device", "native", "precision", "compiled", "names"),
+    ("device", "native", "precision", "names"),
     [
-        (CPU, True, "auto", None, ["fp32", "bf16"]),
-        (CPU, False, "auto", None, ["fp32"]),
-        (CPU, True, "fp32", None, ["fp32"]),
-        (CPU, False, "bf16", None, ["bf16"]),
-        (CPU, True, "auto", True, ["fp32 compiled", "bf16 compiled"]),
-        (CPU, False, "auto", True, ["fp32 compiled"]),
-        (CPU, True, "fp32", False, ["fp32"]),
-        (CUDA, True, "auto", None, ["fp32", "bf16", "fp32 compiled", "bf16 compiled"]),
-        (CUDA, False, "auto", None, ["fp32", "fp32 compiled"]),
-        (CUDA, True, "bf16", None, ["bf16", "bf16 compiled"]),
-        (CUDA, True, "auto", False, ["fp32", "bf16"]),
-        (CUDA, True, "fp32", True, ["fp32 compiled"]),
+        (CPU, True, "auto", ["fp32", "bf16"]),
+        (CPU, False, "auto", ["fp32"]),
+        (CPU, True, "fp32", ["fp32"]),
+        (CPU, False, "bf16", ["bf16"]),
+        (CUDA, True, "auto", ["fp32", "tf32", "bf16"]),
+        (CUDA, False, "auto", ["fp32"]),
+        (CUDA, True, "bf16", ["bf16"]),
+        (CUDA, True, "tf32", ["tf32"]),
+        (CUDA, True, "fp32", ["fp32"]),
     ],
 )
-def test_what_is_left_open(device, native, precision, compiled, names):
-    found = candidates(config(precision=precision, compile=compiled), device, native=native)
+def test_what_is_left_open(device, native, precision, names):
+    found = candidates(config(precision=precision), device, native=native)
     assert [choice.name for choice in found] == names
-    assert all(choice.rates == {} for choice in found)
+    assert all(choice.rates == {} and not choice.compiled for choice in found)
+
+
+@pytest.mark.parametrize(("device", "native"), [(CPU, True), (CUDA, False)])
+def test_tf32_is_refused_where_there_is_none(device, native):
+    with pytest.raises(ConfigError, match=r"train\.precision is tf32, which only GPUs .*: set auto"):
+        candidates(config(precision="tf32"), device, native=native)
+
+
+class Gpu(SingleWorker):
+    """Says that it computes on a GPU; what is measured there is given."""
+
+    def __init__(self):
+        super().__init__(CPU)
+        self.device = CUDA
+
+
+@pytest.mark.parametrize(
+    ("compiled", "wanted", "measured"),
+    [
+        (None, "tf32 compiled", [["fp32", "tf32", "bf16"], ["tf32", "tf32 compiled"]]),
+        (False, "tf32", [["fp32", "tf32", "bf16"]]),
+        (True, "tf32 compiled", [["fp32", "tf32", "bf16"]]),
+    ],
+)
+def test_on_a_gpu_only_the_best_precision_is_compiled(feed, monkeypatch, compiled, wanted, measured):
+    asked = []
+
+    def measure(choices, *_):
+        asked.append([choice.name for choice in choices])
+        index = 1  # TF32 of the precisions, then what is compiled
+        return replace(choices[index], rates={choice.name: 1.0 for choice in choices})
+
+    monkeypatch.setattr(probe, "measure", measure)
+    monkeypatch.setattr(probe, "_all_have_bf16", lambda context: True)
+    decided = config(compile=compiled)
+    found = choose(decided, networks(decided.network), None, feed, Gpu(), [(0, 4)])
+    assert (found.name, asked) == (wanted, measured)
+    assert list(found.rates) == list(dict.fromkeys(name for names in measured for name in names))
+
+
+def test_a_candidate_without_room_is_infinitely_slow_and_none_is_an_error(feed, monkeypatch):
+    room = {"fp32": False, "bf16": True}
+
+    def seconds(config, step, *_):
+        if not room["bf16" if step.objective.bf16 else "fp32"]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 0.5
+
+    monkeypatch.setattr(probe, "_seconds_a_step", seconds)
+    nets, objective = networks(config().network), Objective(LOSSES["hinge"])
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+    assert (found.name, str(found)) == ("bf16", "bf16 (img/s: fp32 no room, bf16 8)")
+    assert json.loads(json.dumps(found.as_header()))["rates"] == {"fp32": 0.0, "bf16": 8.0}
+    room["bf16"] = False
+    with pytest.raises(ResourcesError, match=r"a step on 4 images a worker does not fit .*: raise train\.accumulate"):
+        measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+
+
+def test_what_is_compiled_is_warmed_until_nothing_is_compiled_any_more(monkeypatch):
+    """Graphs of lazy penalties and of the generator come with the first step that has them."""
+    from torch._dynamo.utils import counters
+
+    kinds, rounds = [4, 5, 5, 5], []
+
+    class Compiled:
+        compiled, context = True, SingleWorker(CPU)
+
+    def steps(count):
+        counters["stats"]["unique_graphs"] = kinds[len(rounds)]
+        rounds.append(count)
+
+    probe._warm(Compiled(), steps, 24)
+    assert rounds == [24, 24, 24]
 
 
 PLAIN, ROUNDED, COMPILED = Choice(False, False, {}), Choice(True, False, {}), Choice(True, True, {})
@@ -94,7 +165,12 @@ def networks(network):
 def feed():
     rng = np.random.default_rng(0)
     return Feed(
-        rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8), rng.integers(0, 3, 9), seed=0, flip=True, device=CPU
+        rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8),
+        rng.integers(0, 3, 9),
+        seed=0,
+        flip=True,
+        latent_dim=4,
+        device=CPU,
     )
 
 
@@ -112,7 +188,7 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     nets = networks(config().network)
     before = state(nets)
     objective = Objective(LOSSES["relativistic"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), (0, 4))
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
     assert list(found.rates) == ["fp32", "bf16"]
     assert min(found.rates.values()) > 0
     assert found.compiled is False
@@ -137,7 +213,7 @@ def test_what_is_decided_is_not_measured(feed, monkeypatch):
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
     for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
         decided = config(precision=precision)
-        assert choose(decided, networks(decided.network), None, feed, SingleWorker(CPU), (0, 4)) == wanted
+        assert choose(decided, networks(decided.network), None, feed, SingleWorker(CPU), [(0, 4)]) == wanted
 
 
 def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed, monkeypatch):
@@ -146,7 +222,7 @@ def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed
     found = {}
     for precision in ("auto", "fp32", "bf16"):
         context, decided = Warned(CPU), config(precision=precision)
-        found[precision] = choose(decided, networks(decided.network), None, feed, context, (0, 4))
+        found[precision] = choose(decided, networks(decided.network), None, feed, context, [(0, 4)])
         assert len(context.sentences) == (precision == "bf16")
     assert found == {"auto": PLAIN, "fp32": PLAIN, "bf16": ROUNDED}
     assert "train.precision is bf16, which this CPU has no instructions for" in context.sentences[0]
@@ -161,13 +237,13 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
 
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
-    assert choose(config(), networks(config().network), None, feed, Two(CPU), (0, 2)) == PLAIN
+    assert choose(config(), networks(config().network), None, feed, Two(CPU), [(0, 2)]) == PLAIN
 
 
 def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
     hot = config().model_copy(update={"optimizer": OptimizerConfig(lr=1e30, final_lr=1e30)})
     found = measure(
-        [PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, SingleWorker(CPU), (0, 4)
+        [PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, SingleWorker(CPU), [(0, 4)]
     )
     assert found.rates["fp32"] > 0
 
@@ -189,7 +265,7 @@ def test_a_core_that_gives_less_than_half_of_its_best_is_left_to_the_scores(feed
     torch.set_num_threads(threads)
     try:
         plain, objective = config(precision="fp32"), Objective(LOSSES["hinge"])
-        found = choose(plain, networks(plain.network), objective, feed, Sharing(CPU), (0, 4))
+        found = choose(plain, networks(plain.network), objective, feed, Sharing(CPU), [(0, 4)])
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -208,11 +284,12 @@ def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, 
 
     monkeypatch.setattr(probe, "Step", Watched)
     nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
-    measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), (0, 4))
+    measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
     # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
     kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
     wanted = [kinds[0], *kinds]
-    assert steps == [(bf16, *kind, 4) for bf16 in (False, True) for kind in wanted]
+    # what needs least memory comes first
+    assert steps == [(bf16, *kind, 4) for bf16 in (True, False) for kind in wanted]
 
 
 def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
@@ -223,10 +300,10 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
             assert tensor.shape == (2,)
             tensor += torch.tensor([0.1, 9.0])  # the other rank found bf16 slow
 
-    own = iter([0.1, 0.01])
+    own = iter([0.01, 0.1])  # bf16 first
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: next(own))
     nets, objective = networks(config().network), Objective(LOSSES["hinge"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Two(CPU), (0, 2))
+    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Two(CPU), [(0, 2)])
     assert found.name == "fp32"
     assert found.rates["fp32"] == 20.0
     assert replace(found, rates={}) == PLAIN

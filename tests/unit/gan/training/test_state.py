@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan.configuration.config import AugmentConfig, EvaluationConfig, LossConfig, OptimizerConfig, ReleaseConfig
-from gan.configuration.vocabulary import WORKED_OFF
+from gan.configuration.shaping import WORKED_OFF
 from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS

@@ -1,0 +1,226 @@
+"""The sections that shape a training: networks, objective, optimizers, and the run itself."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from gan.configuration.resolution import Architecture, resolution_of
+from gan.configuration.schedules import penalised, total_images
+from gan.configuration.sections import Frozen
+from gan.configuration.vocabulary import (
+    ClassScale,
+    LossKind,
+    Normalisation,
+    Operation,
+    PenaltyInput,
+    Precision,
+    TrainPrecision,
+    Transitions,
+    Upsampling,
+)
+
+RESIDUAL_KEYS = (
+    "patch",
+    "blocks_per_stage",
+    "group_width",
+    "expansion",
+    "class_scale",
+    "upsampling",
+    "transitions",
+    "fp32_stages",
+)
+"""Of `network`, which the architecture r3gan alone has."""
+
+
+class NetworkConfig(Frozen):
+    """Shape of generator and discriminator."""
+
+    architecture: Architecture = Field("r3gan", description="r3gan: residual, without normalisation; or dcgan")
+    latent_dim: Annotated[int, Field(ge=1)] = Field(64, description="dimensions of z")
+    embedding_dim: Annotated[int, Field(ge=1)] = Field(32, description="dimensions of the class embedding")
+    discriminator_embedding_dim: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="dimensions of that of the discriminator, on which its features are projected; null: the same"
+    )
+    class_scale: ClassScale = Field(
+        "unit",
+        description="r3gan: how class embeddings begin; fan_in: as a linear layer on one-hot classes, as published; "
+        "unit: with deviation 1, and logits are divided by the root of the dimensions",
+    )
+    base: Literal[4, 7] = Field(4, description="side of the first stage in pixels; 7 makes 28, 56, 112 px")
+    widths: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (128, 96, 64, 64),
+        min_length=1,
+        description="channels per stage, from the first up; each doubles the side",
+    )
+    blocks_per_stage: Annotated[int, Field(ge=1)] = Field(1, description="r3gan: residual blocks in each stage")
+    group_width: Annotated[int, Field(ge=1)] = Field(
+        16,
+        description="r3gan: channels per group of the 3x3 convolutions; dense from a block's inner width on",
+    )
+    expansion: Annotated[int, Field(ge=1)] = Field(
+        2, description="r3gan: inner width of a residual block over its outer width"
+    )
+    patch: Literal[1, 2, 4] = Field(
+        1,
+        description="r3gan: side of the pixel patches folded into channels at the image end; 2 is much faster on CPUs",
+    )
+    upsampling: Upsampling = Field(
+        "edges", description="r3gan: what lies beyond the edges where the resolution is doubled: zeros, as published"
+    )
+    transitions: Transitions = Field(
+        "all", description="r3gan: 1x1 convolutions between stages: all, or where the width changes, as published"
+    )
+    fp32_stages: Annotated[int, Field(ge=0)] = Field(
+        1, description="r3gan: stages, from the smallest, that stay in fp32 where networks run in bf16"
+    )
+    conditional: bool = Field(True, description="class-conditional, if the dataset has classes")
+    max_classes: Annotated[int, Field(ge=1)] = Field(1000, description="more classes in the dataset are refused")
+    discriminator_normalisation: Normalisation = Field(
+        "none", description="dcgan: batch (as published), spectral, or none (for gradient penalties)"
+    )
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="dcgan: share of the discriminator's channels that is dropped"
+    )
+
+    @model_validator(mode="after")
+    def _fits_the_architecture(self) -> Self:
+        if self.architecture == "dcgan":
+            foreign: tuple[str, ...] = RESIDUAL_KEYS
+        else:
+            foreign = ("discriminator_normalisation", "dropout")
+            for width in self.widths:
+                inner = width * self.expansion
+                if inner > self.group_width and inner % self.group_width:
+                    raise ValueError(
+                        f"network.widths has {width}, whose inner width {inner} is no multiple of "
+                        f"network.group_width = {self.group_width}"
+                    )
+        for key in foreign:
+            value, default = getattr(self, key), type(self).model_fields[key].default
+            if value != default:
+                raise ValueError(
+                    f"network.{key} is {value} but network.architecture {self.architecture} has no such thing: "
+                    f"leave it at {default}"
+                )
+        return self
+
+    @property
+    def resolution(self) -> int:
+        """Side in pixels of the images that these widths make."""
+        return resolution_of(self.architecture, len(self.widths), base=self.base, patch=self.patch)
+
+
+Gamma = Annotated[float, Field(ge=0.0)]
+
+
+class LossConfig(Frozen):
+    """The adversarial objective and its penalties; `final_` values hold at the end of the run, on a cosine between."""
+
+    kind: LossKind = Field("relativistic", description="relativistic, nonsaturating, minimax, hinge or wasserstein")
+    r1_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on real images, at the start")
+    final_r1_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    r2_gamma: Gamma = Field(1.0, description="weight of the squared gradient norm on fake images, at the start")
+    final_r2_gamma: Gamma | None = Field(None, description="the same at the end; null: as at the start")
+    penalty_input: PenaltyInput = Field(
+        "augmented",
+        description="by what R1 and R2 take the gradient: the images, through augmentation, as published; or augmented",
+    )
+    gradient_penalty: Gamma = Field(0.0, description="weight of the gradient penalty between real and fake (WGAN-GP)")
+    penalty_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="penalties are computed at every so many steps, and weigh as much more there"
+    )
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is any penalty at any time."""
+        return penalised(self)
+
+
+class AugmentConfig(Frozen):
+    """Differentiable augmentation of real and fake images on their way into the discriminator."""
+
+    operations: tuple[Operation, ...] = Field((), description="of flip, colour, translation, cutout; none by default")
+    probability: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        1.0, description="of each operation for each image, at the start"
+    )
+    final_probability: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+
+
+class OptimizerConfig(Frozen):
+    """Adam for both networks; values at the start and at the end of the run, on a cosine between."""
+
+    lr: Annotated[float, Field(gt=0.0)] = Field(2e-4, description="learning rate at the start")
+    final_lr: Annotated[float, Field(gt=0.0)] = Field(5e-5, description="learning rate at the end")
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(0.0, description="Adam's decay of the first moment")
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.99, description="Adam's decay of the second moment, at the start"
+    )
+    final_beta2: Annotated[float, Field(ge=0.0, lt=1.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+
+
+class TrainConfig(Frozen):
+    """Length, batch, seed and rhythm of a training run; everything is counted in images."""
+
+    total_kimg: Annotated[float, Field(gt=0.0)] = Field(100.0, description="length of the run, in thousands of images")
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="images per step over all workers together")
+    accumulate: Annotated[int, Field(ge=1)] = Field(
+        1,
+        description="pieces in which each worker computes its part of a batch, one after the other, to sum their "
+        "gradients: memory is that of one",
+    )
+    generator_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="the generator is trained at every so many steps of the discriminator"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of every random draw")
+    fresh_generator_batch: bool = Field(
+        False,
+        description="the generator learns from real images, noise and augmentation of its own, as published, and not "
+        "from those that the discriminator has just seen; takes twice the images, and one more pass of the generator",
+    )
+    ema_halflife_kimg: Annotated[float, Field(ge=0.0)] = Field(2.0, description="half-life of G_ema, at the start")
+    final_ema_halflife_kimg: Annotated[float, Field(ge=0.0)] | None = Field(
+        None, description="the same at the end; null: as at the start"
+    )
+    ema_rampup: Annotated[float, Field(gt=0.0)] | None = Field(
+        0.1,
+        description="the half-life is at most this share of the images seen, so that G_ema forgets the random start; "
+        "null: no limit, as published for R3GAN, whose half-life begins at 0",
+    )
+    flip: bool = Field(False, description="mirror half of the real images left to right")
+    precision: TrainPrecision = Field(
+        "auto",
+        description="of the convolutions; auto: bf16, or on a GPU TF32, where the hardware has it and a probe at the "
+        "start finds it clearly faster",
+    )
+    reduce_precision: Precision = Field(
+        "fp32",
+        description="in which gradients go from worker to worker; bf16 halves the bytes, and is summed in fp32",
+    )
+    compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
+    deterministic: bool = Field(
+        False,
+        description="the same bits from the same run also on a GPU, slower; on a CPU they are the same anyway",
+    )
+    most_bad_steps: Annotated[int, Field(ge=0)] = Field(
+        5, description="steps in a row that are skipped because a gradient is not finite, before the run ends"
+    )
+    checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
+    log_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="mean losses are reported this often")
+
+    @model_validator(mode="after")
+    def _no_piece_is_empty(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"train.accumulate is {self.accumulate} but train.batch_size is {self.batch_size}, and a piece has "
+                "at least one image: lower train.accumulate"
+            )
+        return self
+
+    @property
+    def total_images(self) -> int:
+        """Images after which the run ends, rounded up to whole batches."""
+        return total_images(self.total_kimg, self.batch_size)
