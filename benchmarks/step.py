@@ -66,15 +66,15 @@ def plain_generator(G: R3Generator | DCGenerator, z: Tensor, labels: Tensor) -> 
     x = G.basis * G.modulation(z)[:, :, None, None]
     for index, blocks in enumerate(G.stages):
         if index:
-            x = doubled(G.transitions[index - 1](x), G.doublings[index - 1].beyond)
+            x = doubled(G.transitions[index - 1](x), zeros=G.doublings[index - 1].border is not None)
         for block in blocks:
             x = plain_block(block, x)
     return F.pixel_shuffle(G.to_image(x), G.patch)
 
 
-def doubled(x: Tensor, beyond: str) -> Tensor:
-    """Return images [N, C, H, W] at twice their resolution."""
-    if beyond == "edges":
+def doubled(x: Tensor, *, zeros: bool) -> Tensor:
+    """Return images [N, C, H, W] at twice their resolution, with zeros beyond their edges or the edges again."""
+    if not zeros:
         return F.interpolate(x, scale_factor=2.0, mode="bilinear")
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0], device=x.device) / 4
     kernel = torch.outer(taps, taps).repeat(x.shape[1], 1, 1, 1)
