@@ -16,13 +16,13 @@ def give_preview(answer: Answer, spec: SourceSpec, source_secret: str | None, as
     """Open a source, look at it, and say what an ingest would find."""
     spec.require()
     from gan.data.building.preview import preview
-    from gan.data.sources.detect import open_source
     from tasks.ingest.credentials import find_authorization
+    from tasks.ingest.opening import open_showing
     from tasks.runtime.scratch import local_scratch
 
     authorization = find_authorization(read_settings(), spec.spec, source_secret)
     with local_scratch("ingest") as scratch:  # what is fetched or unpacked goes with it
-        found = preview(open_source(spec, scratch, authorization=authorization))
+        found = preview(open_showing(spec, scratch, authorization))
     answer.give(found, list(preview_lines(found)), as_json)
 
 

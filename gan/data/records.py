@@ -1,14 +1,15 @@
 """What a source of images is: records, in parts that can be read anywhere and in any order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan.configuration.vocabulary import SourceKind
 
+Value = TypeVar("Value")
 SplitName = Literal["train", "test"]
 UNLABELLED = -1
 UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
@@ -137,13 +138,20 @@ def read_all(source: Source) -> Iterator[SourceImage | Reject]:
         yield from part.read()
 
 
-def cut(sizes: Sequence[int]) -> Iterator[slice]:
+def spread(values: Sequence[Value], most: int) -> list[Value]:
+    """Return `most` values at most, from all over a sequence."""
+    count = min(most, len(values))
+    return [values[at * len(values) // count] for at in range(count)]
+
+
+def cut(sizes: Iterable[int]) -> Iterator[slice]:
     """Cut files of `sizes` bytes into runs of at most `PART_IMAGES` files and about `PART_BYTES` bytes."""
-    start = total = 0
+    start = total = end = 0
     for index, size in enumerate(sizes):
         if index > start and (index - start >= PART_IMAGES or total + size > PART_BYTES):
             yield slice(start, index)
             start, total = index, 0
         total += size
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+        end = index + 1
+    if start < end:
+        yield slice(start, end)

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
-from gan.data.records import Part, Reject, Source, SourceImage
-from gan.data.sources.folder import ImageFiles
+from gan.data.records import Part, Reject, Source, SourceImage, SplitName, spread
+from gan.data.sources.folder import FolderSource, ImageFiles
 
 SAMPLED = 64  # images that are decoded for their sizes
 _SMALLEST, _LARGEST = 8, 256  # resolutions that are suggested
@@ -56,9 +55,9 @@ def preview(source: Source, sampled: int = SAMPLED) -> Preview:
         source: it, opened.
         sampled: how many images are decoded.
     """
-    parts = source.parts()
+    parts = [] if isinstance(source, FolderSource) else source.parts()
     counts, rejects = _counts(source, parts)
-    records = list(_sample(parts, sampled))
+    records = list(source.some(sampled).read() if isinstance(source, FolderSource) else _sample(parts, sampled))
     shorter = sorted(min(each.pixels.shape[:2]) for each in records if isinstance(each, SourceImage))
     median = shorter[len(shorter) // 2] if shorter else 0
     census = getattr(source, "census", None)
@@ -80,8 +79,10 @@ def preview(source: Source, sampled: int = SAMPLED) -> Preview:
 
 def _counts(source: Source, parts: Sequence[Part]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     names = (*source.class_names, "unlabelled")
-    counts: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[SplitName | None, int]] = Counter()
     rejects: Counter[str] = Counter()
+    if isinstance(source, FolderSource):
+        counts, rejects = source.count()
     for part in parts:
         if not isinstance(part, ImageFiles):
             return {}, {}
@@ -89,19 +90,18 @@ def _counts(source: Source, parts: Sequence[Part]) -> tuple[dict[str, dict[str, 
             if item.blob is None:
                 rejects[item.reason] += 1
             else:
-                counts[item.split or "all", item.label] += 1
+                counts[item.split, item.label] += 1
     found: dict[str, dict[str, int]] = {}
     for split, label in sorted(counts, key=lambda key: (key[0] == "test", key[1] < 0, key[1])):
-        found.setdefault(split, {})[names[label]] = counts[split, label]
+        found.setdefault(split or "all", {})[names[label]] = counts[split, label]
     return found, dict(rejects)
 
 
 def _sample(parts: Sequence[Part], most: int) -> Iterator[SourceImage | Reject]:
     """Yield some records from all over a source."""
-    chosen = parts[:: max(1, len(parts) // most)][:most]
+    chosen = spread(parts, most)
     each = -(-most // max(1, len(chosen)))
     for part in chosen:
         if isinstance(part, ImageFiles):
-            items = [item for item in part.items if item.blob is not None]
-            part = replace(part, items=tuple(items[:: max(1, len(items) // each)]))
+            part = ImageFiles.of(spread([item for item in part.items if item.blob], each), part.background)
         yield from islice(part.read(), each)

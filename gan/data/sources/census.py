@@ -74,7 +74,7 @@ def sort_files(tree: Tree, exclude: Iterable[str] = ()) -> Sorted:
     found.companions[LEFT_BEHIND] += tree.hidden
     patterns = list(exclude)
     for entry in tree.entries:
-        if matches(entry.path, patterns):
+        if patterns and matches(entry.path, patterns):
             found.companions[EXCLUDED] += 1
         elif is_image_name(entry.path):
             found.images.append(entry)

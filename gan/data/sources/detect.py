@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
 from gan.data.files.fetch import fetch, is_url
-from gan.data.files.tree import Entry, Tree, folder_tree, printable
+from gan.data.files.tree import Entry, OnListed, Tree, folder_tree, printable
 from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
@@ -61,6 +61,7 @@ def open_source(
     scratch: Path,
     on_fetch: Callable[[int, int], None] | None = None,
     authorization: str | None = None,
+    on_listed: OnListed | None = None,
 ) -> Source:
     """Open a source; no image is decoded yet.
 
@@ -69,6 +70,7 @@ def open_source(
         scratch: folder for what has to be fetched or unpacked; a later call finds it there again.
         on_fetch: called with (bytes done, bytes in all) while something is fetched from a URL.
         authorization: the header of that name, for a URL's own web server.
+        on_listed: called with the number of files listed so far while a folder is.
 
     Raises:
         DatasetError: nothing is there, or nothing of that kind, or it is broken.
@@ -76,7 +78,7 @@ def open_source(
     """
     spec.require()
     with _collector_paused():
-        return _open(spec, scratch, on_fetch, authorization)
+        return _open(spec, scratch, on_fetch, authorization, on_listed)
 
 
 @contextlib.contextmanager
@@ -92,7 +94,11 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _open(
-    spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None, authorization: str | None
+    spec: SourceSpec,
+    scratch: Path,
+    on_fetch: Callable[[int, int], None] | None,
+    authorization: str | None,
+    on_listed: OnListed | None,
 ) -> Source:
     if spec.spec == "digits" or spec.kind == "digits":
         # Each loads a library that no other source needs.
@@ -105,7 +111,7 @@ def _open(
         return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
     try:
         path = fetch(spec.spec, scratch, on_fetch, authorization) if is_url(spec.spec) else existing(spec.spec)
-        tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch)
+        tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch, on_listed)
         return _open_tree_source(tree, spec, scratch)
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
@@ -114,7 +120,7 @@ def _open(
         raise DatasetError(f"{where!r} cannot be read ({error}): check its name and permissions") from None
 
 
-def open_tree(path: Path, where: str, scratch: Path) -> Tree:
+def open_tree(path: Path, where: str, scratch: Path, on_listed: OnListed | None = None) -> Tree:
     """List the files of a folder, a zip or a tar, or a single file that holds many images, such as Parquet.
 
     Raises:
@@ -122,7 +128,7 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
         OSError: it cannot be read.
     """
     if path.is_dir():
-        return folder_tree(path)
+        return folder_tree(path, on_listed)
     path = path.resolve()  # its files are read without following links
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):

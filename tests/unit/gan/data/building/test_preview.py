@@ -1,6 +1,7 @@
 """What a look at a source tells before it is read."""
 
 import io
+import os
 
 import numpy as np
 from PIL import Image
@@ -42,6 +43,16 @@ def test_a_folder_is_counted_by_split_and_class_and_a_few_images_are_measured(tm
     assert few.sampled == 4
     assert few.sides[0] < few.sides[2]  # from all over, not the first ones
     assert not (tmp_path / "scratch").exists()
+
+
+def test_no_file_but_those_of_the_sample_is_looked_at(tmp_path, monkeypatch):
+    written(tmp_path, {f"{name}/{side}.png": (side, 30) for name in ("cat", "dog") for side in range(20, 60)})
+    looked_at = []
+    looks = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: looked_at.append(path) or looks(path))
+    found = preview(open_source(SourceSpec(str(tmp_path)), tmp_path / "scratch"), sampled=8)
+    assert (found.counts, found.sampled) == ({"all": {"cat": 40, "dog": 40}}, 8)
+    assert sum(path.endswith(".png") for path in looked_at) == 8
 
 
 def test_of_records_that_only_reading_would_tell_apart_there_are_sizes(list_source, noise):
