@@ -19,6 +19,7 @@ VERBS = {
     | {"--license", "--source-url", "--credit", "--description"}
     | {
         "--dry-run",
+        "--report",
         "--classes-from",
         "--split-from",
         "--train",

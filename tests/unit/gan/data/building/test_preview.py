@@ -6,6 +6,7 @@ import os
 import numpy as np
 from PIL import Image
 
+from gan.data.building.file_counts import FileCounts
 from gan.data.building.preview import preview
 from gan.data.records import Reject
 from gan.data.sources.detect import open_source
@@ -33,10 +34,12 @@ def test_a_folder_is_counted_by_split_and_class_and_a_few_images_are_measured(tm
     (root / "train/dog/x.npy").write_bytes(b"x")
     (root / "README.md").write_text("x")
     found = preview(open_source(SourceSpec(str(root)), tmp_path / "scratch"))
-    assert (found.name, found.kind, found.records, found.files) == ("set", "folder", 41, 42)
+    assert (found.name, found.kind, found.records, found.classes) == ("set", "folder", 41, 2)
     assert found.counts == {"train": {"cat": 30, "dog": 5}, "test": {"dog": 5}}
     assert list(found.counts) == ["train", "test"]
-    assert (found.rejects, found.companions) == ({"no known sort of image": 1}, {"documents": 1})
+    assert found.rejects == {"no known sort of image": 1}
+    assert found.files == FileCounts(42, 40, {"documents": 1}, 1)
+    assert found.values == {"8-bit images": (0, 255)}
     assert (found.sampled, found.unreadable) == (40, {"not an image": 1})
     assert (found.sides, found.resolution) == ((31, 43, 59), 32)
     few = preview(open_source(SourceSpec(str(root)), tmp_path / "scratch"), sampled=4)
@@ -65,3 +68,11 @@ def test_of_records_that_only_reading_would_tell_apart_there_are_sizes(list_sour
 def test_a_source_of_which_nothing_can_be_read_has_no_sizes(list_source):
     found = preview(list_source([Reject("x", "empty file")]))
     assert (found.sides, found.resolution, found.unreadable) == (None, None, {"empty file": 1})
+
+
+def test_the_range_of_values_is_told_by_what_they_are_stored_as(tmp_path):
+    for name, values in (("a", [[3, 900]]), ("b", [[7, 4095]])):
+        Image.fromarray(np.array(values, np.uint16)).save(tmp_path / f"{name}.png")
+    Image.fromarray(np.array([[-0.5, 0.25]], np.float32)).save(tmp_path / "c.tiff")
+    found = preview(open_source(SourceSpec(str(tmp_path)), tmp_path / "scratch"))
+    assert found.values == {"16-bit images": (3, 4095), "32-bit floating point images": (-0.5, 0.25)}
