@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class Records:
         return f"{self.path}/{self.first + index}"
 
 
-def grey_images(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def grey_images(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield each of `[N, H, W, C]` images, C 1 or 3, with one channel where all are the same."""
     if images.shape[3] == 1:
         yield from images
