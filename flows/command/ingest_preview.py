@@ -70,6 +70,7 @@ def preview_lines(found: "Preview") -> Iterator[str]:
         yield f"          of {found.sampled} that were looked at {count} rejected: {reason}"
     if found.sides:
         shortest, median, longest = found.sides
-        yield f"          shorter sides of {found.sampled}: {shortest:,} to {longest:,} pixels, median {median:,}"
+        span = f"{shortest:,} to {longest:,} pixels, median {median:,}" if shortest < longest else f"{median:,} pixels"
+        yield f"          shorter sides of {found.sampled}: {span}"
         yield from (f"          values of {kind}: {text(bounds)}" for kind, bounds in found.values.items())
         yield f"          --set data.resolution={found.resolution} would fit them; the dataset is as it was"

@@ -1,5 +1,6 @@
 """What a source of images is: records, in parts that can be read anywhere and in any order."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
@@ -77,6 +78,18 @@ class Reject:
     def __str__(self) -> str:
         """Return `path: reason (detail)`."""
         return f"{self.path}: {self.reason} ({self.detail})" if self.detail else f"{self.path}: {self.reason}"
+
+
+Tally = tuple[Counter[tuple[SplitName | None, int]], Counter[str]]
+"""How many images there are of each split and label, and how many rejects for each reason."""
+
+
+def tally(labels: Iterable[int | None], split: SplitName | None) -> Tally:
+    """Count images by their labels, of which None is none that can be."""
+    counts = Counter(labels)
+    wrong = counts.pop(None, 0)
+    images = Counter({(split, label): count for label, count in counts.items() if label is not None})
+    return images, Counter({OUT_OF_RANGE: wrong} if wrong else {})
 
 
 class Part(Protocol):

@@ -35,7 +35,7 @@ class Preview(BaseModel):
         unreadable: of these, those that cannot be, by reason.
         sides: shortest, median and longest of their shorter sides, in pixels.
         values: their lowest and highest, by what they are stored as.
-        resolution: the largest power of two that the median of them has, up to 256.
+        resolution: the largest that can be and that the median of them has, up to 256.
         notes: what a person should know.
     """
 
@@ -99,8 +99,10 @@ def preview(source: Source, sampled: int = SAMPLED) -> Preview:
 
 
 def fitting_resolution(side: int) -> int:
-    """Return the largest power of two that is no longer than a side, within 8 to 256."""
-    return min(_LARGEST, max(_SMALLEST, 1 << (side.bit_length() - 1)))
+    """Return the largest resolution that is no longer than a side: a power of two or 7 times one, within 8 to 256."""
+    powers = (1 << bits for bits in range(_LARGEST.bit_length()))
+    fitting = (size for power in powers for size in (power, 7 * power) if size <= min(side, _LARGEST))
+    return max(_SMALLEST, *fitting, 0)
 
 
 def _values(pixels: NDArray[np.uint8] | Deep) -> Iterator[tuple[str, float, float]]:
@@ -124,16 +126,14 @@ def _counts(source: Source, parts: Sequence[Part]) -> tuple[dict[str, dict[str, 
     names = (*source.class_names, UNLABELLED_NAME)
     counts: Counter[tuple[SplitName | None, int]] = Counter()
     rejects: Counter[str] = Counter()
-    if isinstance(source, FolderSource):
-        counts, rejects = source.count()
-    for part in parts:
-        if not isinstance(part, ImageFiles):
+    # Some sources tell more cheaply than their parts.
+    of_source = getattr(source, "tally", None)
+    for tally in [of_source] if of_source else [getattr(part, "tally", None) for part in parts]:
+        if tally is None:
             return {}, {}
-        for item in part.items:
-            if item.blob is None:
-                rejects[item.reason] += 1
-            else:
-                counts[item.split, item.label] += 1
+        images, refused = tally()
+        counts.update(images)
+        rejects.update(refused)
     found: dict[str, dict[str, int]] = {}
     for split, label in sorted(counts, key=lambda key: (key[0] == "test", key[1] < 0, key[1])):
         found.setdefault(split or "all", {})[names[label]] = counts[split, label]
@@ -143,8 +143,8 @@ def _counts(source: Source, parts: Sequence[Part]) -> tuple[dict[str, dict[str, 
 def sample_parts(parts: Sequence[Part], most: int) -> Iterator[SourceImage | Reject]:
     """Yield some records from all over a source."""
     chosen = spread(parts, most)
-    each = -(-most // max(1, len(chosen)))
-    for part in chosen:
+    for number, part in enumerate(chosen, start=1):
+        each = most * number // len(chosen) - most * (number - 1) // len(chosen)
         if isinstance(part, ImageFiles):
             part = ImageFiles.of(spread([item for item in part.items if item.blob], each), part.background)
         yield from islice(part.read(), each)

@@ -1,5 +1,6 @@
 """What files that hold many images as raw numbers have in common: MNIST's IDX, CIFAR's binary files, NumPy's arrays."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry
 from gan.data.files.unpack import head_of, is_compressed, own_file, unpack
-from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, Reject, SourceImage, SplitName
+from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, Reject, SourceImage, SplitName, Tally, tally
 from gan.errors import DatasetError
 
 
@@ -58,10 +59,8 @@ class Records:
     def read(self) -> Iterator[SourceImage | Reject]:
         """Read the records with one call, and yield one at a time."""
         height, width, channels = self.shape
-        stride = self.label_bytes + height * width * channels
-        blob = Blob(self.file.file, self.count * stride, self.offset + self.first * stride)
         try:
-            rows = np.frombuffer(read_blob(blob), np.uint8).reshape(self.count, stride)
+            rows = self._rows()
         except UnreadableError as error:
             yield from (Reject(self._name(index), error.reason, error.detail) for index in range(self.count))
             return
@@ -77,6 +76,20 @@ class Records:
                 yield Reject(self._name(index), OUT_OF_RANGE, f"{label} with {self.classes} classes")
             else:
                 yield SourceImage(self._name(index), label, image, self.split)
+
+    def tally(self) -> Tally:
+        """Count images by their labels."""
+        try:
+            labels = self.labels or tuple(self._rows()[:, self.label_bytes - 1].tolist())
+        except UnreadableError as error:
+            return Counter(), Counter({error.reason: self.count})
+        return tally((None if label >= self.classes else label for label in labels), self.split)
+
+    def _rows(self) -> NDArray[np.uint8]:
+        height, width, channels = self.shape
+        stride = self.label_bytes + height * width * channels
+        blob = Blob(self.file.file, self.count * stride, self.offset + self.first * stride)
+        return np.frombuffer(read_blob(blob), np.uint8).reshape(self.count, stride)
 
     def _name(self, index: int) -> str:
         return f"{self.path}/{self.first + index}"

@@ -13,7 +13,7 @@ from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
 from gan.data.pixels.decode import decode_images
 from gan.data.pixels.formats import SUFFIXES
-from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, cut, spread
+from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, Tally, cut, spread
 from gan.data.sources.census import NOT_READ, Census, Sorted, sort_files
 from gan.data.sources.decide import Choice, decide
 from gan.data.sources.foreign import refuse_unread
@@ -62,6 +62,17 @@ class ImageFiles:
     def __len__(self) -> int:
         """Return the number of files."""
         return self.count
+
+    def tally(self) -> Tally:
+        """Count images and rejects without a look at any file."""
+        images: Counter[tuple[SplitName | None, int]] = Counter()
+        rejects: Counter[str] = Counter()
+        for item in self.items:
+            if item.blob is None:
+                rejects[item.reason] += 1
+            else:
+                images[item.split, item.label] += 1
+        return images, rejects
 
     def identity(self) -> str:
         """Return the hash of every file's name, label, place, size and age."""
@@ -156,8 +167,8 @@ class FolderSource:
         """Cut the files into parts; size and age of each are looked at."""
         return cut_files(map(self._item, chain.from_iterable(self._groups.values())), self._background)
 
-    def count(self) -> tuple[Counter[tuple[SplitName | None, int]], Counter[str]]:
-        """Count images by split and label, and rejects by reason, without a look at any file."""
+    def tally(self) -> Tally:
+        """Count images and rejects without a look at any file."""
         images: Counter[tuple[SplitName | None, int]] = Counter()
         rejects: Counter[str] = Counter()
         for choice in chain.from_iterable(self._groups.values()):

@@ -120,7 +120,7 @@ class ReleaseSource:
         if not use_labels:
             released = replace(released, class_names=())
         inner = _OPENERS[released.format](_Opening(_files_of(tree, released), released, background, scratch))
-        self._parts, self._count = inner.parts, len(inner)
+        self._parts, self._count, self.tally = inner.parts, len(inner), getattr(inner, "tally", None)
         self.class_names = inner.class_names if use_labels else ()
         self.notes: tuple[str, ...] = (released.note, *inner.notes)
 

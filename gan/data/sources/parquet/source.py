@@ -1,6 +1,7 @@
 """Parquet files as a source: any with a column of encoded images, as Hugging Face, ganflow and others write them."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
-from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
+from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, UNLABELLED, SplitName, Tally
 from gan.data.sources.labels.classes import Classes, declared_classes, found_classes, refuse_too_many
 from gan.data.sources.parquet.columns import LABEL_COLUMNS, NO_IMAGES, Columns
 from gan.data.sources.parquet.cut import Stretch, cut_group, is_large
@@ -88,6 +89,25 @@ class ParquetSource:
                     folder = self._folders.get(entry.path, "")
                     parts.append(Rows(*place, columns, classes, split, self._background, folder))
         return parts
+
+    def tally(self) -> Tally:
+        """Count images by their labels; only the column of labels is read."""
+        images: Counter[tuple[SplitName | None, int]] = Counter()
+        rejects: Counter[str] = Counter()
+        index = self._classes.index if self._classes and self.class_names else {}
+        for file, split in self._files:
+            folder = self._folders.get(file.entry.path)
+            for stretch in file.stretches:
+                counts = Counter({folder or "": stretch.group.rows})
+                if index and folder is None:
+                    counts = sum(_labels([stretch]), Counter())
+                for text, count in counts.items():
+                    label = index.get(text) if index else UNLABELLED
+                    if label is None:
+                        rejects[OUT_OF_RANGE] += count
+                    else:
+                        images[split, label] += count
+        return images, rejects
 
 
 def _entries(tree: Tree) -> list[Entry]:
@@ -178,12 +198,12 @@ def _find_classes(files: list[_File], where: str) -> Classes:
         return Classes((), classes.index)  # nothing is labelled, as in the test files of a contest
     seen: set[str] = set()
     for labels in _labels(stretches):
-        seen |= labels
+        seen.update(labels)
         refuse_too_many(seen, where)
     return found_classes(seen, where)
 
 
-def _labels(stretches: list[Stretch]) -> Iterator[set[str]]:
+def _labels(stretches: list[Stretch]) -> Iterator[Counter[str]]:
     for stretch in stretches:
         try:
             with opened(stretch.file) as file:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError, read_blob
-from gan.data.records import OUT_OF_RANGE, Deep, Reject, SourceImage, SplitName
+from gan.data.records import OUT_OF_RANGE, Deep, Reject, SourceImage, SplitName, Tally, tally
 from gan.data.sources.arrays import grey_images, runs
 from gan.data.sources.stacks.values import Reading
 
@@ -77,6 +77,10 @@ class Stack:
                 yield Reject(self._name(index), OUT_OF_RANGE, label[:80])
             else:
                 yield SourceImage(self._name(index), label, Deep(image) if self.values.deep else image, self.split)
+
+    def tally(self) -> Tally:
+        """Count images by their labels."""
+        return tally((None if isinstance(label, str) else label for label in self.labels), self.split)
 
     def _name(self, index: int) -> str:
         return f"{self.path}/{self.first + index}"
