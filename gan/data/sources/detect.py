@@ -108,7 +108,8 @@ def _open(
     if spec.kind == "huggingface":
         from gan.data.sources.hub.source import open_hub
 
-        return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
+        label = spec.asked.label_column
+        return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS, label_column=label)
     try:
         path = fetch(spec.spec, scratch, on_fetch, authorization) if is_url(spec.spec) else existing(spec.spec)
         tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch, on_listed)
@@ -161,7 +162,7 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":
         raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
-    if spec.asked.given() and kind != "folder":
+    if kind != "folder" and not (kind == "parquet" and spec.asked.is_label_column) and spec.asked.given():
         raise DatasetError(f"{spec.asked.options()} is for folders of images, but {tree.where} holds {kind} files")
     if kind not in {"folder", "webdataset"} and kind != _found(tree) and not _holds(kind, tree):
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
@@ -182,7 +183,9 @@ def _open_records(tree: Tree, kind: str, spec: SourceSpec, scratch: Path, *, use
         from gan.data.sources.parquet.arrow_files import as_parquet
         from gan.data.sources.parquet.source import ParquetSource
 
-        return ParquetSource(as_parquet(tree, scratch), spec.background, scratch, use_labels=use_labels)
+        label = spec.asked.label_column
+        plain = as_parquet(tree, scratch)
+        return ParquetSource(plain, spec.background, scratch, use_labels=use_labels, label_column=label)
     if kind == "numpy":
         from gan.data.sources.stacks.source import NumpySource
 

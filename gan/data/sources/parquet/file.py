@@ -62,14 +62,14 @@ def _refusing_broken() -> Iterator[None]:
         raise UnreadableError(BROKEN, reason_of(error, 120)) from None
 
 
-def read_columns(file: pq.ParquetFile) -> Columns:
-    """Choose the columns to read.
+def read_columns(file: pq.ParquetFile, asked: str | None = None) -> Columns:
+    """Choose the columns to read; `asked` is the one of labels, where somebody has named it.
 
     Raises:
         UnreadableError: there are none, or the schema is broken.
     """
     with _refusing_broken():
-        return find_columns(file.schema_arrow)
+        return find_columns(file.schema_arrow, asked)
 
 
 def read_groups(file: pq.ParquetFile, size: int, where: str) -> list[Group]:
