@@ -44,7 +44,7 @@ def files_line(files: "FileCounts") -> str:
     companions = ", ".join(f"{count:,} {kind}" for kind, count in sorted(files.companions.items()))
     total = sum(files.companions.values())
     beside = f"{total:,} companions ({companions})" if total else "no companions"
-    return f"{files.files:,} files: {files.images:,} images, {beside}, {files.rejects:,} rejected"
+    return f"{files.files:,} files: {files.images:,} {files.what}, {beside}, {files.rejects:,} rejected"
 
 
 def training_lines(result: "Trained | Paused") -> list[str]:

@@ -92,6 +92,21 @@ def tally(labels: Iterable[int | None], split: SplitName | None) -> Tally:
     return images, Counter({OUT_OF_RANGE: wrong} if wrong else {})
 
 
+def tally_of(source: "Source") -> Tally | None:
+    """Count the images and rejects of a source, as far as it or all its parts tell without decoding; else None."""
+    if own := getattr(source, "tally", None):
+        return own()  # type: ignore[no-any-return]
+    images: Counter[tuple[SplitName | None, int]] = Counter()
+    rejects: Counter[str] = Counter()
+    for part in source.parts():
+        if (of_part := getattr(part, "tally", None)) is None:
+            return None
+        more, refused = of_part()
+        images.update(more)
+        rejects.update(refused)
+    return images, rejects
+
+
 class Part(Protocol):
     """A run of a source's records that a process can read by itself: it holds names and places, no pixels."""
 

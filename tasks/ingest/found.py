@@ -49,7 +49,7 @@ def found_facts(
     yield "Source", [_KINDS.get(kind, kind)], ""
     if files:
         companions = sorted(files.companions.items())
-        parts = [("images", files.images), *companions, ("rejected", files.rejects)]
+        parts = [(files.what, files.images), *companions, ("rejected", files.rejects)]
         yield "Files", [f"{files.files:,}"], ", ".join(f"{count:,} {what}" for what, count in parts if count)
     if asked:
         said = [(name, [value] if isinstance(value, str) else value) for name, value in asked.items()]

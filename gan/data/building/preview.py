@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from gan.data.building.file_counts import FileCounts
+from gan.data.building.file_counts import FileCounts, file_counts
 from gan.data.building.windows import name_of_kind
 from gan.data.pixels.window import look_at, read_seen
-from gan.data.records import UNLABELLED_NAME, Deep, Part, Reject, Source, SourceImage, SplitName, spread
+from gan.data.records import UNLABELLED_NAME, Deep, Part, Reject, Source, SourceImage, spread, tally_of
 from gan.data.sources.folder import FolderSource, ImageFiles
 
 SAMPLED = 64  # images that are decoded for their sizes
@@ -65,7 +65,7 @@ def preview(source: Source, sampled: int = SAMPLED) -> Preview:
         sampled: how many images are decoded.
     """
     parts = [] if isinstance(source, FolderSource) else source.parts()
-    counts, rejects = _counts(source, parts)
+    counts, rejects = _counts(source)
     shorter: list[int] = []
     unreadable: Counter[str] = Counter()
     values: dict[str, tuple[float, float]] = {}
@@ -119,21 +119,15 @@ def _files(source: Source, counts: Mapping[str, Mapping[str, int]], rejects: Map
     if census is None:
         return None
     images = sum(sum(by_class.values()) for by_class in counts.values())
-    return FileCounts(census.files, images, dict(census.companions), sum(rejects.values()) - census.absent)
+    return file_counts(census, images, sum(rejects.values()))
 
 
-def _counts(source: Source, parts: Sequence[Part]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+def _counts(source: Source) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     names = (*source.class_names, UNLABELLED_NAME)
-    counts: Counter[tuple[SplitName | None, int]] = Counter()
-    rejects: Counter[str] = Counter()
-    # Some sources tell more cheaply than their parts.
-    of_source = getattr(source, "tally", None)
-    for tally in [of_source] if of_source else [getattr(part, "tally", None) for part in parts]:
-        if tally is None:
-            return {}, {}
-        images, refused = tally()
-        counts.update(images)
-        rejects.update(refused)
+    tally = tally_of(source)
+    if tally is None:
+        return {}, {}
+    counts, rejects = tally
     found: dict[str, dict[str, int]] = {}
     for split, label in sorted(counts, key=lambda key: (key[0] == "test", key[1] < 0, key[1])):
         found.setdefault(split or "all", {})[names[label]] = counts[split, label]

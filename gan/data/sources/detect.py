@@ -18,14 +18,13 @@ from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
-from gan.data.sources.census import companion_kind
+from gan.data.sources.beside import WithFilesBeside
 from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.database import DatabaseSource, is_database
 from gan.data.sources.folder import FolderSource
 from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.labels.finding import read_labels
-from gan.data.sources.layout.question import listed
 from gan.data.sources.release import ReleaseSource, read_released
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
@@ -44,16 +43,6 @@ if TYPE_CHECKING:  # it takes a while to load
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _LOOKED_AT = 100  # files of a tree
-_READ = {
-    "parquet": (".parquet", ".arrow"),
-    "idx": ("-ubyte", "-ubyte.gz"),
-    "cifar": (".bin",),
-    "numpy": (".npy", ".npz"),
-    "csv": (".csv", ".csv.gz"),
-    "lmdb": (".mdb",),
-    "webdataset": _TARS,
-}
-"""How files of a kind are called."""
 
 
 def open_source(
@@ -168,8 +157,9 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind != "folder":
         source = _open_records(tree, kind, spec, scratch, use_labels=use_labels)
-        source.notes += _left_aside(tree, kind)
-        return source
+        # In a tar of samples each of the files belongs to one.
+        is_alone = len(tree.entries) == 1 or (kind == "webdataset" and not _holds_tars(tree))
+        return source if is_alone else WithFilesBeside(source, tree)
     if spec.labels in {None, NO_LABELS}:
         return FolderSource(tree, spec.background, use_labels=use_labels, asked=spec.asked)
     path = Path(spec.labels or "").expanduser()
@@ -202,15 +192,6 @@ def _open_records(tree: Tree, kind: str, spec: SourceSpec, scratch: Path, *, use
         return CifarSource(tree, scratch)
     trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
     return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
-
-
-def _left_aside(tree: Tree, kind: str) -> tuple[str, ...]:
-    """Say which files that are no companions are not read, because the others are of one kind."""
-    if len(tree.entries) == 1 or (kind == "webdataset" and not _holds_tars(tree)):
-        return ()
-    rest = [entry.path for entry in tree.entries if not entry.path.lower().endswith(_READ[kind])]
-    rest = [path for path in rest if not companion_kind(path)]
-    return (f"{len(rest):,} files are left aside, for only {kind} files are read: {listed(rest)}",) if rest else ()
 
 
 def _found(tree: Tree) -> str:
