@@ -157,9 +157,10 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind != "folder":
         source = _open_records(tree, kind, spec, scratch, use_labels=use_labels)
-        # In a tar of samples each of the files belongs to one.
-        is_alone = len(tree.entries) == 1 or (kind == "webdataset" and not _holds_tars(tree))
-        return source if is_alone else WithFilesBeside(source, tree)
+        # Members of an `.npz` are arrays, and those of a tar of samples belong to one each.
+        is_one = len(tree.entries) == 1 or (kind == "numpy" and tree.is_archive)
+        is_one |= kind == "webdataset" and not _holds_tars(tree)
+        return source if is_one else WithFilesBeside(source, tree)
     if spec.labels in {None, NO_LABELS}:
         return FolderSource(tree, spec.background, use_labels=use_labels, asked=spec.asked)
     path = Path(spec.labels or "").expanduser()
