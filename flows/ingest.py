@@ -58,7 +58,7 @@ def ingest(
         train: pattern of the paths of images to train on; `*` stands for anything, slashes too.
         test: pattern of the paths of images to hold out.
         exclude: patterns of paths that are left out.
-        label_column: the column of a file of labels that holds them.
+        label_column: the column of a file of labels, or of Parquet files of images, that holds them.
         path_column: the column of a file of labels that holds the paths.
     """
     asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)

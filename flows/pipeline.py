@@ -9,7 +9,7 @@ from flows.parameters import Plain, Workers
 from flows.register import Registered
 from flows.retrain import retrain_configured
 from gan.configuration.provenance import Configuration
-from gan.data.sources.spec import AUTO
+from gan.data.sources.spec import AUTO, NOTHING_ASKED, Asked
 from tasks.champion.changing import champion
 from tasks.generate.publishing import Released
 from tasks.ingest.step import Ingested
@@ -35,6 +35,7 @@ def pipeline(
     source_kind: str = AUTO,
     labels: Plain | None = None,
     source_secret: str | None = None,
+    asked: Asked = NOTHING_ASKED,
 ) -> PipelineResult:
     """Ingest, train, evaluate, register, and draw a release from the champion, if there is one.
 
@@ -45,10 +46,11 @@ def pipeline(
         source_kind: what the source is; `auto` tells it by what is found there.
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         source_secret: name of the Secret block that holds the credential of a URL's server.
+        asked: how a folder of images is to be read.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
     dataset = ingest_configured(
-        source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret
+        source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret, asked=asked
     )
     model = retrain_configured(configuration, dataset.md5, workers)
     assert isinstance(model, Registered)  # it was not asked to skip anything

@@ -1,5 +1,6 @@
 """`ganflow ingest`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ from flows.command.options import (
     TrainGlob,
 )
 from gan.data.sources.spec import AUTO, Asked, SourceSpec
+from gan.errors import InputError
 
 
 def ingest(
@@ -51,7 +53,10 @@ def ingest(
     exclude: Exclude = [],  # noqa: B006
     label_column: LabelColumn = None,
     path_column: PathColumn = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would find, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would find, and change nothing.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="With --dry-run: HTML page to write, with pictures of each class.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read images into data/, version them with DVC, push them to the default remote.
@@ -79,8 +84,10 @@ def ingest(
     if dry_run:
         from flows.command.ingest_preview import give_preview
 
-        give_preview(answer, spec, source_secret, as_json)
+        give_preview(answer, spec, source_secret, configuration.config, report, as_json)
         return
+    if report:
+        raise InputError("--report is for --dry-run: an ingest says where its page is")
     begin_with_source(spec)
     from flows.services.temporary_server import starting_prefect
 

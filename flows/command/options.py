@@ -36,7 +36,7 @@ SplitFrom = Annotated[
 TrainGlob = Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to train on; * is anything, slashes too.")]
 TestGlob = Annotated[str | None, typer.Option(metavar="GLOB", help="Paths to hold out.")]
 Exclude = Annotated[list[str], typer.Option(metavar="GLOB", help="Paths to leave out. Repeatable.")]
-LabelColumn = Annotated[str | None, typer.Option(help="Column of a file of labels that holds them.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of a file of labels, or of Parquet, that holds them.")]
 PathColumn = Annotated[str | None, typer.Option(help="Column of a file of labels that holds paths.")]
 SourceSecret = Annotated[
     str | None,

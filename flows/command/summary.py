@@ -30,7 +30,7 @@ def dataset_lines(result: "Ingested") -> list[str]:
     rejects = f", {result.rejects} rejected" if result.rejects else ""
     state = "new version" if result.changed else "unchanged"
     lines = [f"dataset   {result.md5} ({state}): {result.num_train} train + {result.num_test} test{classes}{rejects}"]
-    lines += [] if result.files is None else [f"          {_files_line(result.files)}"]
+    lines += [] if result.files is None else [f"          {files_line(result.files)}"]
     lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
     if len(result.notes) > MOST_NOTES:
         lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
@@ -39,12 +39,12 @@ def dataset_lines(result: "Ingested") -> list[str]:
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
 
 
-def _files_line(files: "FileCounts") -> str:
+def files_line(files: "FileCounts") -> str:
     """Say what every file of a source is; the counts add up to all of them."""
     companions = ", ".join(f"{count:,} {kind}" for kind, count in sorted(files.companions.items()))
     total = sum(files.companions.values())
     beside = f"{total:,} companions ({companions})" if total else "no companions"
-    return f"{files.files:,} files: {files.images:,} images, {beside}, {files.rejects:,} rejected"
+    return f"{files.files:,} files: {files.images:,} {files.what}, {beside}, {files.rejects:,} rejected"
 
 
 def training_lines(result: "Trained | Paused") -> list[str]:

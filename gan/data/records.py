@@ -1,14 +1,16 @@
 """What a source of images is: records, in parts that can be read anywhere and in any order."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan.configuration.vocabulary import SourceKind
 
+Value = TypeVar("Value")
 SplitName = Literal["train", "test"]
 UNLABELLED = -1
 UNLABELLED_NAME = "unlabelled"  # stands for the one class of a dataset without classes
@@ -78,6 +80,33 @@ class Reject:
         return f"{self.path}: {self.reason} ({self.detail})" if self.detail else f"{self.path}: {self.reason}"
 
 
+Tally = tuple[Counter[tuple[SplitName | None, int]], Counter[str]]
+"""How many images there are of each split and label, and how many rejects for each reason."""
+
+
+def tally(labels: Iterable[int | None], split: SplitName | None) -> Tally:
+    """Count images by their labels, of which None is none that can be."""
+    counts = Counter(labels)
+    wrong = counts.pop(None, 0)
+    images = Counter({(split, label): count for label, count in counts.items() if label is not None})
+    return images, Counter({OUT_OF_RANGE: wrong} if wrong else {})
+
+
+def tally_of(source: "Source") -> Tally | None:
+    """Count the images and rejects of a source, as far as it or all its parts tell without decoding; else None."""
+    if own := getattr(source, "tally", None):
+        return own()  # type: ignore[no-any-return]
+    images: Counter[tuple[SplitName | None, int]] = Counter()
+    rejects: Counter[str] = Counter()
+    for part in source.parts():
+        if (of_part := getattr(part, "tally", None)) is None:
+            return None
+        more, refused = of_part()
+        images.update(more)
+        rejects.update(refused)
+    return images, rejects
+
+
 class Part(Protocol):
     """A run of a source's records that a process can read by itself: it holds names and places, no pixels."""
 
@@ -137,13 +166,20 @@ def read_all(source: Source) -> Iterator[SourceImage | Reject]:
         yield from part.read()
 
 
-def cut(sizes: Sequence[int]) -> Iterator[slice]:
+def spread(values: Sequence[Value], most: int) -> list[Value]:
+    """Return `most` values at most, from all over a sequence."""
+    count = min(most, len(values))
+    return [values[at * len(values) // count] for at in range(count)]
+
+
+def cut(sizes: Iterable[int]) -> Iterator[slice]:
     """Cut files of `sizes` bytes into runs of at most `PART_IMAGES` files and about `PART_BYTES` bytes."""
-    start = total = 0
+    start = total = end = 0
     for index, size in enumerate(sizes):
         if index > start and (index - start >= PART_IMAGES or total + size > PART_BYTES):
             yield slice(start, index)
             start, total = index, 0
         total += size
-    if start < len(sizes):
-        yield slice(start, len(sizes))
+        end = index + 1
+    if start < end:
+        yield slice(start, end)

@@ -5,6 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gan.data.building.build import Built
 from gan.data.building.judge import BLANK, NO_NUMBER, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
@@ -13,28 +16,16 @@ from gan.data.files.tree import SYMBOLIC_LINK
 from gan.data.records import OUT_OF_RANGE, Reject
 from gan.data.store.dataset import DatasetInfo
 from gan.text.shown import shown
+from tasks.ingest.found import Fact, found_facts
 from tasks.reports.page import data_uris, render, thumbnail_side
 
 # Beyond these a page grows without telling more.
 CLASSES_LISTED = 2_000
 CLASSES_PICTURED = 50
 REJECTS_LISTED = 1_000
-_NOTES_OPEN, _NOTES_LISTED = 10, 1_000
+NOTES_OPEN, NOTES_LISTED = 10, 1_000
 _PIXEL_BYTES = 3_500_000  # of all pictures of a page, before PNG and base64
 
-_KINDS = {
-    "digits": "scikit-learn's handwritten digits",
-    "folder": "image files",
-    "idx": "IDX files, as MNIST is published",
-    "cifar": "binary files, as CIFAR is published",
-    "parquet": "Parquet files",
-    "webdataset": "WebDataset tars",
-    "numpy": "arrays of NumPy",
-    "csv": "a table with a column for each pixel",
-    "release": "a release of synthetic images",
-    "lmdb": "an LMDB database",
-    "huggingface": "a Hugging Face dataset",
-}
 _MEANINGS = {
     DUPLICATE: "equal, pixel for pixel, to an image of the same class that is kept",
     OTHER_LABEL: "equal to an image of another class: one of the two labels is wrong",
@@ -61,6 +52,10 @@ class CountedClass(NamedTuple):
     train_width: float
     test_width: float
 
+    def counts(self, columns: int) -> tuple[int, ...]:
+        """Return what a table of one column has of it, or of two: with both together."""
+        return (self.train,) if columns == 1 else (self.train, self.test, self.train + self.test)
+
 
 class SampleStrip(NamedTuple):
     """The sample images of one class, as data URIs."""
@@ -81,21 +76,19 @@ def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "
         change: a sentence on what differs from the version before.
     """
     info = built.info
-    side = thumbnail_side(built.samples, CLASSES_PICTURED, _PIXEL_BYTES)
+    side = pictured_side(built.samples)
     return _render(
         title=info.name,
         info=info,
         md5=md5,
         change=change,
         message="",
+        found=list(_found(built)),
         facts=list(_facts(built)),
-        notes=built.notes[:_NOTES_LISTED],
-        more_notes=max(0, len(built.notes) - _NOTES_LISTED),
-        classes=class_rows(info),
-        strips=[
-            SampleStrip(name, data_uris(images, side))
-            for name, images in islice(built.samples.items(), CLASSES_PICTURED)
-        ],
+        notes=built.notes[:NOTES_LISTED],
+        more_notes=max(0, len(built.notes) - NOTES_LISTED),
+        classes=class_rows(info.counts),
+        strips=strips(built.samples, side),
         side=side,
         shrunk=side < info.resolution,
         **_rejects(info.rejects, quarantine),
@@ -116,20 +109,40 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
     return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
 
 
-def class_rows(info: DatasetInfo) -> list[CountedClass]:
-    """Return the images per class, with bars beside each other's."""
-    counts = [(name, train, info.counts["test"].get(name, 0)) for name, train in info.counts["train"].items()]
-    unit = max(1, *(train + test for _, train, test in counts)) / 100
-    return [CountedClass(name, train, test, train / unit, test / unit) for name, train, test in counts]
+def class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[CountedClass]:
+    """Return the images per class, with bars beside each other's; of one split, all are `train`.
+
+    Args:
+        counts: by split and class; the first split has all classes, or the second has some more.
+    """
+    first, second = [*counts.values(), {}, {}][:2]
+    both = [(name, first.get(name, 0), second.get(name, 0)) for name in dict.fromkeys((*first, *second))]
+    unit = max(1, *(train + test for _, train, test in both)) / 100
+    return [CountedClass(name, train, test, train / unit, test / unit) for name, train, test in both]
 
 
-def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
+def strips(samples: Mapping[str, NDArray[np.uint8]], side: int) -> list[SampleStrip]:
+    """Return the pictures of the first classes, shrunk to a side."""
+    return [SampleStrip(name, data_uris(images, side)) for name, images in islice(samples.items(), CLASSES_PICTURED)]
+
+
+def pictured_side(samples: Mapping[str, NDArray[np.uint8]]) -> int:
+    """Return to which side pictures are shrunk so that a page stays small."""
+    return thumbnail_side(samples, CLASSES_PICTURED, _PIXEL_BYTES)
+
+
+def _found(built: Built) -> Iterator[Fact]:
+    """Yield what was found in the source."""
+    info = built.info
+    splits = {"train": info.num_train, "test": info.num_test} if info.split == "source" else {}
+    enlarged = _enlarged(built.sides, info.resolution)
+    return found_facts(info.source_kind, built.files, info.asked, splits, info.num_classes, built.sides, enlarged)
+
+
+def _facts(built: Built) -> Iterator[Fact]:
     """Yield what is to be said of a dataset: term, values, remark."""
     info = built.info
-    yield "Source", [_KINDS.get(info.source_kind, info.source_kind)], ""
-    yield from _files(built)
     yield from _origin(info)
-    yield "Shorter side in the source", *_sides(built.sides, info.resolution)
     yield "Images", [f"{info.resolution} × {info.resolution} pixels", "grey" if info.channels == 1 else "RGB"], ""
     yield "Crop", [info.crop], {"pad": f"with bars of {info.background}"}.get(info.crop, "")
     yield "Filter", [info.filter], ""
@@ -149,25 +162,14 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     yield "Mean ± standard deviation", moments, "of the training images, on a scale of 0 to 1"
 
 
-def _windows(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
+def _windows(info: DatasetInfo) -> Iterator[Fact]:
     """Yield which values of images of more than 8 bits were made 0 to 255, where there are such images."""
     if info.window:
         words = [f"{group}: {low:g} to {high:g}" for group, (low, high) in (info.windows or {}).items()]
         yield "Values shown as 0 to 255", words or ["as each file says"], f"data.window={info.window}"
 
 
-def _files(built: Built) -> Iterator[tuple[str, list[str], str]]:
-    """Yield what the files of the source are, and how a person had them read."""
-    if files := built.files:
-        companions = sorted(files.companions.items())
-        parts = [("images", files.images), *companions, ("rejected", files.rejects)]
-        yield "Files", [f"{files.files:,}"], ", ".join(f"{count:,} {what}" for what, count in parts if count)
-    if asked := built.info.asked:
-        said = [(name, [value] if isinstance(value, str) else value) for name, value in asked.items()]
-        yield "Asked for", [f"--{name.replace('_', '-')} {text}" for name, texts in said for text in texts], ""
-
-
-def _origin(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
+def _origin(info: DatasetInfo) -> Iterator[Fact]:
     """Yield what was said of the images as a whole; that nobody said a licence is said."""
     licence = (info.licence, "") if info.licence else ("not said", "ganflow ingest --license says it")
     yield "Licence", [licence[0]], licence[1]
@@ -176,23 +178,22 @@ def _origin(info: DatasetInfo) -> Iterator[tuple[str, list[str], str]]:
             yield term, [text], ""
 
 
-def _sides(sides: tuple[int, int, int], resolution: int) -> tuple[list[str], str]:
-    shortest, median, longest = sides
-    if shortest == longest:
-        values = [f"{shortest:,} pixels"]
-    else:
-        values = [f"{shortest:,} to {longest:,} pixels", f"median {median:,}"]
+def _enlarged(sides: tuple[int, int, int], resolution: int) -> str:
+    _, median, longest = sides
     enlarged = "all were" if longest < resolution else "most were" if median < resolution else ""
-    return values, f"{enlarged} enlarged to {resolution}" if enlarged else ""
+    return f"{enlarged} enlarged to {resolution}" if enlarged else ""
+
+
+def reason_rows(counts: Mapping[str, int]) -> list[tuple[str, int, str]]:
+    """Return reasons of rejects, how many there are of each, and what it means, the most first."""
+    rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [(reason, count, _MEANINGS.get(reason, "")) for reason, count in rows]
 
 
 def _rejects(counts: Mapping[str, int], quarantine: Path) -> dict[str, Any]:
     rejects: list[Reject] = read_rejects(quarantine, REJECTS_LISTED) if quarantine.exists() else []
     return {
-        "reasons": [
-            (reason, count, _MEANINGS.get(reason, ""))
-            for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        ],
+        "reasons": reason_rows(counts),
         "rejects": rejects,
         "num_rejects": sum(counts.values()),
         "quarantine": quarantine.name,
@@ -200,4 +201,4 @@ def _rejects(counts: Mapping[str, int], quarantine: Path) -> dict[str, Any]:
 
 
 def _render(**values: Any) -> str:
-    return render("dataset_report.html", notes_open=_NOTES_OPEN, listed=CLASSES_LISTED, **values)
+    return render("dataset_report.html", notes_open=NOTES_OPEN, listed=CLASSES_LISTED, **values)

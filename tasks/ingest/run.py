@@ -10,10 +10,8 @@ from filelock import Timeout
 
 from gan.configuration.config import DataConfig
 from gan.data.building.build import Built, RunJobs, build_dataset
-from gan.data.files.fetch import is_url
 from gan.data.origin import Origin
 from gan.data.records import Source
-from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import INFO_FILE, read_dataset_info
 from gan.errors import DatasetError, ResourcesError, ServiceError
@@ -22,6 +20,7 @@ from tasks.ingest import ledger, outbox
 from tasks.ingest.credentials import find_authorization
 from tasks.ingest.described import describe_dataset
 from tasks.ingest.on_ray import job_runner
+from tasks.ingest.opening import open_showing
 from tasks.runtime.failures import explained
 from tasks.runtime.locks import hold_lock, reading
 from tasks.runtime.progress import AnyLogger, progress
@@ -82,7 +81,7 @@ def ingest_dataset(
         logger.info("an ingest ended before it could record dataset %s: done now", made_before)
     # The processes that read images start while the source is listed; a release that is the source stays meanwhile.
     with _disk_full_as_sentence(settings), reading(Path(spec.spec)), job_runner(settings) as run_jobs:
-        source = _open(spec, work / "files", authorization, logger)
+        source = open_showing(spec, work / "files", authorization, logger)
         staged = work / "data"
         shutil.rmtree(staged, ignore_errors=True)
         with contextlib.suppress(
@@ -135,13 +134,6 @@ def _standing_origin(settings: Settings, source: Source) -> Origin:
         if (info.name, info.source_kind) == (source.name, source.kind):
             return info.origin
     return Origin()
-
-
-def _open(spec: SourceSpec, scratch: Path, authorization: str | None, logger: AnyLogger) -> Source:
-    if not is_url(spec.spec):
-        return open_source(spec, scratch)
-    with progress("fetching", 0, logger, unit="bytes") as update:
-        return open_source(spec, scratch, lambda done, total: update(done, total=total), authorization)
 
 
 def _build(

@@ -26,7 +26,7 @@ class Position:
         done: how many are done.
         total: how many in all; 0 where nobody knows.
         rate: how many a second; None while that is not known.
-        unit: what is counted: `images` or `bytes`.
+        unit: what is counted: `images`, `files` or `bytes`.
         note: a few words more.
     """
 
@@ -41,7 +41,9 @@ class Position:
         """The rate in words."""
         if self.rate is None:
             return ""
-        return f"{self.rate / 1e6:,.1f} MB/s" if self.unit == "bytes" else f"{self.rate:,.0f} img/s"
+        if self.unit == "bytes":
+            return f"{self.rate / 1e6:,.1f} MB/s"
+        return f"{self.rate:,.0f} {'img' if self.unit == 'images' else self.unit}/s"
 
     @property
     def left(self) -> str:
@@ -116,7 +118,7 @@ class Reporter:
     Args:
         description: what is done, as in «training».
         total: how many in all.
-        unit: what is counted: `images` or `bytes`.
+        unit: what is counted: `images`, `files` or `bytes`.
         show: called with the description and each position.
     """
 
@@ -155,7 +157,7 @@ def progress(
         description: what is done, as in «training».
         total: how many in all.
         logger: where lines go when standard error is no terminal; silent there without one.
-        unit: what is counted: `images` or `bytes`.
+        unit: what is counted: `images`, `files` or `bytes`.
     """
     if not sys.stderr.isatty():
         yield Reporter(description, total, unit, ProgressLog(logger).show)
@@ -168,14 +170,14 @@ def progress(
         TextColumn("{task.fields[left]}"),
     )
     with ProgressBar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total, note="", speed="", left="")
+        task = bar.add_task(description, total=total or None, note="", speed="", left="")
 
         def show(what: str, now: Position) -> None:
             bar.update(
                 task,
                 description=what,
                 completed=now.done,
-                total=now.total,
+                total=now.total or None,
                 note=now.note,
                 speed=now.speed,
                 left=now.left,

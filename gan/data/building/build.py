@@ -163,10 +163,11 @@ def _refuse_small(source: Source, config: DataConfig, plan: Plan) -> None:
             "add images or merge classes with data.class_map"
         )
     if min(train, test) < FEWEST:
-        how, what = ("by its own split", "set data.split=hash")
-        if plan.split == "hash":
-            how, what = f"with data.holdout_fraction = {config.holdout_fraction:g}", "change the fraction"
+        how, what = ("by its own split", " or set data.split=hash")
+        if plan.split == "hash":  # where so few are held out, no other fraction could hold out more
+            how = "by the hash of their pixels"
+            what = "" if train + test < 2 * FEWEST else f" or lower data.min_class_images = {config.min_class_images}"
         raise DatasetError(
             f"{source.name} gives {train} images for training and {test} held out {how}, but each needs at least "
-            f"{FEWEST}: add images or {what}"
+            f"{FEWEST}: add images{what}"
         )

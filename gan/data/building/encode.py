@@ -14,6 +14,7 @@ from gan.data.building.judge import BLANK, NO_NUMBER, are_blank, refusal
 from gan.data.building.part_store import keep_part
 from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
+from gan.data.pixels.formats import installed
 from gan.data.pixels.png import encode_pngs
 from gan.data.pixels.prepare import prepare
 from gan.data.pixels.window import look_at, to_8_bits
@@ -68,7 +69,8 @@ class Job:
         Keys of the same job with windows that were not known before have the same first half, and a dash behind it.
         """
         recipe, windows = self.recipe.without_found_windows(), self.recipe.windows.known
-        return "-".join(_short_digest(each) for each in ((_FORMAT, recipe, self.part.identity()), windows) if each)
+        all_else = (_FORMAT, installed(), recipe, self.part.identity())
+        return "-".join(_short_digest(each) for each in (all_else, windows) if each)
 
 
 def _short_digest(values: tuple[Any, ...]) -> str:

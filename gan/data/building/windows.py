@@ -83,8 +83,7 @@ class Shown:
     @property
     def name(self) -> str:
         """What its images are called."""
-        kind = {"unsigned": "{}-bit", "signed": "signed {}-bit", "float": "{}-bit floating point"}[self.group]
-        return f"{kind.format(self.bits)} images"
+        return name_of_kind(self.group, self.bits)
 
     @property
     def wider(self) -> str:
@@ -168,6 +167,12 @@ def window_notes(overview: Overview, standing: Windows, config: DataConfig) -> l
     if overview.own:
         notes.append(f"{overview.own} images are shown by the window that each file has (data.window=auto)")
     return notes
+
+
+def name_of_kind(group: str, bits: int) -> str:
+    """Return what images of a group are called: `16-bit images`, `32-bit floating point images`."""
+    kind = {"unsigned": "{}-bit", "signed": "signed {}-bit", "float": "{}-bit floating point"}[group]
+    return f"{kind.format(bits)} images"
 
 
 def text(bounds: Bounds) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -16,13 +16,35 @@ from gan.text.shown import shown
 SYMBOLIC_LINK = "symbolic link"
 _MACOS = "__MACOSX"
 _MOST_LINKED = 100_000  # files of a linked folder that are counted
+_TOLD_EVERY = 10_000  # files
+
+OnListed = Callable[[int], None]
+"""Called with how many files were listed so far."""
 
 
 class Entry(NamedTuple):
-    """One file: its printable path within the collection, with `/` between parts, and where its bytes lie."""
+    """One file of a collection.
+
+    Attributes:
+        path: its printable path within the collection, with `/` between parts.
+        place: where its bytes lie; or, of a file by itself, its path on this machine, or the folder with a slash behind
+            it that `path` begins at: a million files have one text less each.
+    """
 
     path: str
-    blob: Blob
+    place: Blob | str
+
+    @property
+    def blob(self) -> Blob:
+        """Where its bytes lie; size and age of a file by itself are looked at now, which some disks take long for."""
+        if isinstance(self.place, Blob):
+            return self.place
+        file = self.place + self.path if self.place.endswith("/") else self.place
+        try:
+            state = os.lstat(file)
+        except OSError:  # whoever reads it finds out why
+            return Blob(file, 0)
+        return Blob(file, state.st_size, modified=state.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -54,51 +76,83 @@ class Tree:
     files: int = 0
 
 
-def folder_tree(root: Path) -> Tree:
-    """List a folder; no file is opened.
+def folder_tree(root: Path, on_listed: OnListed | None = None) -> Tree:
+    """List a folder; no file is opened or looked at, only their names are read.
 
     Raises:
         OSError: it, or a folder below it, cannot be listed.
     """
-    walk = _Walk(str(root))
-    entries = sorted(walk.entries(), key=itemgetter(0))
-    filled = {entry.path.split("/", 1)[0] for entry in entries if "/" in entry.path}
-    folders = {printable(each.name) for each in os.scandir(root) if each.is_dir(follow_symlinks=False)}
-    empty = sorted(name for name in folders - filled if not is_hidden(name))
+    walk = _Walk(str(root), on_listed or (lambda count: None))
+    entries = tuple(walk.entries())
+    empty = sorted(name for name in walk.tops - walk.filled if not is_hidden(name))
     name = printable(root.resolve().name or "images")
     rejects = tuple(sorted(walk.rejects, key=str))
-    return Tree(name, str(root), tuple(entries), rejects, tuple(empty), hidden=walk.hidden, files=walk.files)
+    return Tree(name, str(root), entries, rejects, tuple(empty), hidden=walk.hidden, files=walk.files)
 
 
 class _Walk:
-    """A walk through a folder: yields its files, and counts and keeps what is none."""
+    """A walk through a folder: yields its files by their sorted paths, and counts and keeps what is none.
 
-    def __init__(self, root: str) -> None:
+    Attributes:
+        rejects: what must not be read.
+        tops: the folders at the top.
+        filled: those of them that hold a file.
+    """
+
+    def __init__(self, root: str, on_listed: OnListed) -> None:
         self._root = root
+        self._top = root if root.endswith("/") else f"{root}/"
+        self._on_listed = on_listed
         self.rejects: list[Reject] = []
+        self.tops: set[str] = set()
+        self.filled: set[str] = set()
         self.hidden = 0
         self.files = 0
 
     def entries(self) -> Iterator[Entry]:
-        folders = [(self._root, "")]
-        while folders:
-            folder, prefix = folders.pop()
-            with os.scandir(folder) as found:
-                for each in found:
-                    if each.name.startswith(".") or each.name == _MACOS:
-                        self._hide(each)
-                        continue
-                    path = prefix + each.name
-                    if each.is_dir(follow_symlinks=False):
-                        folders.append((each.path, path + "/"))
-                        continue
-                    self.files += 1
+        """Yield the files. A folder is sorted by itself, its subfolders with the slash: so all paths are in order."""
+        open_folders = [iter(self._listed(self._root, ""))]
+        while open_folders:
+            for each in open_folders[-1]:
+                if each.path.endswith("/"):
+                    assert isinstance(each.place, str)
+                    open_folders.append(iter(self._listed(each.place, each.path)))
+                    break
+                yield each
+            else:
+                open_folders.pop()
+        self._on_listed(self.files)
+
+    def _listed(self, folder: str, prefix: str) -> list[Entry]:
+        """List one folder, sorted: its files, and its subfolders as entries that end in a slash."""
+        listed: list[Entry] = []
+        # Where a folder's name is no UTF-8, `prefix` is another text.
+        top = self._top if os.path.join(folder, "") == self._top + prefix else ""
+        with os.scandir(folder) as found:
+            for each in found:
+                name = each.name
+                if name.startswith(".") or name == _MACOS:
+                    self._hide(each)
+                elif each.is_dir(follow_symlinks=False):
+                    listed.append(Entry(f"{prefix}{printable(name)}/", each.path))
+                else:
+                    self._count()
+                    path = prefix + printable(name)
                     if each.is_symlink() and os.path.isdir(each.path):
-                        self._refuse_folder(each.path, printable(path))
-                        continue
-                    state = each.stat(follow_symlinks=False)
-                    blob = Blob(each.path, state.st_size, -1, -1, -1, state.st_mtime_ns)
-                    yield Entry(path if path.isascii() else printable(path), blob)
+                        self._refuse_folder(each.path, path)
+                    else:
+                        listed.append(Entry(path, top if top and name.isascii() else each.path))
+        listed.sort(key=itemgetter(0))
+        if not prefix:
+            self.tops = {each.path[:-1] for each in listed if each.path.endswith("/")}
+        elif any(not each.path.endswith("/") for each in listed):
+            self.filled.add(prefix.partition("/")[0])
+        return listed
+
+    def _count(self) -> None:
+        self.files += 1
+        if not self.files % _TOLD_EVERY:
+            self._on_listed(self.files)
 
     def _hide(self, each: "os.DirEntry[str]") -> None:
         hidden = 1

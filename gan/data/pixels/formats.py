@@ -1,6 +1,7 @@
 """Image formats: by the endings of names, by first bytes, and which of them need a package beside Pillow."""
 
 import importlib
+import importlib.util
 from functools import cache
 
 _ENDINGS = "png jpg jpeg jpe jfif webp bmp tif tiff gif ppm pgm pbm pnm avif jp2 j2k heic heif jxl dcm"
@@ -13,6 +14,8 @@ _PLUGINS = {
     "HEIC": ("HEIF", "pillow-heif", "pillow_heif", "register_heif_opener"),
     "JPEG XL": ("JXL", "pillow-jxl-plugin", "pillow_jxl", ""),
 }
+# The last ones unpack DICOM files for pydicom.
+_MODULES = ("pillow_heif", "pillow_jxl", "pydicom", "pylibjpeg", "libjpeg", "openjpeg", "jpeg_ls", "gdcm")
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -56,6 +59,12 @@ def missing_package(data: bytes) -> str:
     found = format_of(data[:HEAD_BYTES])
     name, package, module, register = _PLUGINS.get(found, ("", "", "", ""))
     return f"{found} needs the package {package}" if name and not _load(module, register) else ""
+
+
+@cache
+def installed() -> tuple[str, ...]:
+    """Return the packages that are there and read what Pillow alone does not: with another one, rejects may be none."""
+    return tuple(name for name in _MODULES if importlib.util.find_spec(name) is not None)
 
 
 @cache

@@ -19,7 +19,7 @@ _WITHOUT_LENGTH = {0x01, _AGAIN}
 _SEQUENTIAL, _PROGRESSIVE = {0xC0, 0xC1, 0xC9}, {0xC2, 0xCA}
 _COEFFICIENTS = frozenset(range(64))
 _GREY = {127, 128}  # of blocks that libjpeg had no bytes for, whatever the colours are made of
-_SHORT_PASS = 1 / 8  # of the file: the last pass of a progressive one is larger, but for small images
+_SHORT_PASS = 1 / 5  # of the file: the last pass of a whole progressive one is larger, but for small images
 _FURTHER = bytes(range(1, 255))
 
 

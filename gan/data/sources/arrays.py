@@ -1,8 +1,10 @@
 """What files that hold many images as raw numbers have in common: MNIST's IDX, CIFAR's binary files, NumPy's arrays."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry
 from gan.data.files.unpack import head_of, is_compressed, own_file, unpack
-from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, Reject, SourceImage, SplitName
+from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, Reject, SourceImage, SplitName, Tally, tally
 from gan.errors import DatasetError
 
 
@@ -57,10 +59,8 @@ class Records:
     def read(self) -> Iterator[SourceImage | Reject]:
         """Read the records with one call, and yield one at a time."""
         height, width, channels = self.shape
-        stride = self.label_bytes + height * width * channels
-        blob = Blob(self.file.file, self.count * stride, self.offset + self.first * stride)
         try:
-            rows = np.frombuffer(read_blob(blob), np.uint8).reshape(self.count, stride)
+            rows = self._rows()
         except UnreadableError as error:
             yield from (Reject(self._name(index), error.reason, error.detail) for index in range(self.count))
             return
@@ -77,11 +77,25 @@ class Records:
             else:
                 yield SourceImage(self._name(index), label, image, self.split)
 
+    def tally(self) -> Tally:
+        """Count images by their labels."""
+        try:
+            labels = self.labels or tuple(self._rows()[:, self.label_bytes - 1].tolist())
+        except UnreadableError as error:
+            return Counter(), Counter({error.reason: self.count})
+        return tally((None if label >= self.classes else label for label in labels), self.split)
+
+    def _rows(self) -> NDArray[np.uint8]:
+        height, width, channels = self.shape
+        stride = self.label_bytes + height * width * channels
+        blob = Blob(self.file.file, self.count * stride, self.offset + self.first * stride)
+        return np.frombuffer(read_blob(blob), np.uint8).reshape(self.count, stride)
+
     def _name(self, index: int) -> str:
         return f"{self.path}/{self.first + index}"
 
 
-def grey_images(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def grey_images(images: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Yield each of `[N, H, W, C]` images, C 1 or 3, with one channel where all are the same."""
     if images.shape[3] == 1:
         yield from images

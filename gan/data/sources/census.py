@@ -37,11 +37,15 @@ class Census:
         files: how many there are, counted when they were listed.
         companions: what is no image and is not expected to be one, by what it is.
         absent: records of a source that are no file, such as rows that name one that is not there.
+        holders: files that hold many images each; 0 where each image is a file.
+        strays: files beside those that are rejects.
     """
 
     files: int
     companions: Mapping[str, int]
     absent: int = 0
+    holders: int = 0
+    strays: int = 0
 
 
 @dataclass
@@ -74,7 +78,7 @@ def sort_files(tree: Tree, exclude: Iterable[str] = ()) -> Sorted:
     found.companions[LEFT_BEHIND] += tree.hidden
     patterns = list(exclude)
     for entry in tree.entries:
-        if matches(entry.path, patterns):
+        if patterns and matches(entry.path, patterns):
             found.companions[EXCLUDED] += 1
         elif is_image_name(entry.path):
             found.images.append(entry)

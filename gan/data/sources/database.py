@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError
 from gan.data.files.tree import Entry, Tree, in_tree
 from gan.data.files.unpack import head_of, own_file
 from gan.data.pixels.decode import decode_image
-from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, Reject, SourceImage, SplitName
+from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, Reject, SourceImage, SplitName, Tally
 from gan.data.sources.splits import split_names
 from gan.data.sources.stacks.names import take_apart
 from gan.errors import DatasetError
@@ -68,6 +69,10 @@ class Values:
             problem = error
         for number in range(self.first + done, self.first + self.count):
             yield Reject(f"{self.path}/{number}", problem.reason, problem.detail)
+
+    def tally(self) -> Tally:
+        """Count images, which have no labels."""
+        return Counter({(self.split, UNLABELLED): self.count}), Counter()
 
     def _values(self) -> Iterator[tuple[bytes, bytes]]:
         import lmdb

@@ -33,6 +33,7 @@ class Choice(NamedTuple):
     split: SplitName | None = None
     reject: str = ""
     left_out: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob
 from gan.data.files.fetch import fetch, is_url
-from gan.data.files.tree import Entry, Tree, folder_tree, printable
+from gan.data.files.tree import Entry, OnListed, Tree, folder_tree, printable
 from gan.data.files.unpack import head_of, is_compressed, unpack
 from gan.data.pixels.decode import is_image_name
 from gan.data.records import Source
 from gan.data.sources.arrays import plain_file
-from gan.data.sources.census import companion_kind
+from gan.data.sources.beside import WithFilesBeside
 from gan.data.sources.cifar import CifarSource, is_cifar
 from gan.data.sources.database import DatabaseSource, is_database
 from gan.data.sources.folder import FolderSource
 from gan.data.sources.foreign import HEAD_BYTES, is_arrow, refuse_file
 from gan.data.sources.idx import IdxSource, is_idx
 from gan.data.sources.labels.finding import read_labels
-from gan.data.sources.layout.question import listed
 from gan.data.sources.release import ReleaseSource, read_released
 from gan.data.sources.spec import AUTO, NO_LABELS, SourceSpec, existing
 from gan.data.sources.stacks.choose import is_numpy
@@ -44,16 +43,6 @@ if TYPE_CHECKING:  # it takes a while to load
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _LOOKED_AT = 100  # files of a tree
-_READ = {
-    "parquet": (".parquet", ".arrow"),
-    "idx": ("-ubyte", "-ubyte.gz"),
-    "cifar": (".bin",),
-    "numpy": (".npy", ".npz"),
-    "csv": (".csv", ".csv.gz"),
-    "lmdb": (".mdb",),
-    "webdataset": _TARS,
-}
-"""How files of a kind are called."""
 
 
 def open_source(
@@ -61,6 +50,7 @@ def open_source(
     scratch: Path,
     on_fetch: Callable[[int, int], None] | None = None,
     authorization: str | None = None,
+    on_listed: OnListed | None = None,
 ) -> Source:
     """Open a source; no image is decoded yet.
 
@@ -69,6 +59,7 @@ def open_source(
         scratch: folder for what has to be fetched or unpacked; a later call finds it there again.
         on_fetch: called with (bytes done, bytes in all) while something is fetched from a URL.
         authorization: the header of that name, for a URL's own web server.
+        on_listed: called with the number of files listed so far while a folder is.
 
     Raises:
         DatasetError: nothing is there, or nothing of that kind, or it is broken.
@@ -76,7 +67,7 @@ def open_source(
     """
     spec.require()
     with _collector_paused():
-        return _open(spec, scratch, on_fetch, authorization)
+        return _open(spec, scratch, on_fetch, authorization, on_listed)
 
 
 @contextlib.contextmanager
@@ -92,7 +83,11 @@ def _collector_paused() -> Iterator[None]:
 
 
 def _open(
-    spec: SourceSpec, scratch: Path, on_fetch: Callable[[int, int], None] | None, authorization: str | None
+    spec: SourceSpec,
+    scratch: Path,
+    on_fetch: Callable[[int, int], None] | None,
+    authorization: str | None,
+    on_listed: OnListed | None,
 ) -> Source:
     if spec.spec == "digits" or spec.kind == "digits":
         # Each loads a library that no other source needs.
@@ -102,10 +97,11 @@ def _open(
     if spec.kind == "huggingface":
         from gan.data.sources.hub.source import open_hub
 
-        return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS)
+        label = spec.asked.label_column
+        return open_hub(spec.spec, spec.background, scratch, use_labels=spec.labels != NO_LABELS, label_column=label)
     try:
         path = fetch(spec.spec, scratch, on_fetch, authorization) if is_url(spec.spec) else existing(spec.spec)
-        tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch)
+        tree = open_tree(path, path.name if is_url(spec.spec) else spec.spec, scratch, on_listed)
         return _open_tree_source(tree, spec, scratch)
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
@@ -114,7 +110,7 @@ def _open(
         raise DatasetError(f"{where!r} cannot be read ({error}): check its name and permissions") from None
 
 
-def open_tree(path: Path, where: str, scratch: Path) -> Tree:
+def open_tree(path: Path, where: str, scratch: Path, on_listed: OnListed | None = None) -> Tree:
     """List the files of a folder, a zip or a tar, or a single file that holds many images, such as Parquet.
 
     Raises:
@@ -122,7 +118,7 @@ def open_tree(path: Path, where: str, scratch: Path) -> Tree:
         OSError: it cannot be read.
     """
     if path.is_dir():
-        return folder_tree(path)
+        return folder_tree(path, on_listed)
     path = path.resolve()  # its files are read without following links
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):
@@ -155,14 +151,16 @@ def _open_tree_source(tree: Tree, spec: SourceSpec, scratch: Path) -> Source:
     use_labels = spec.labels != NO_LABELS
     if spec.labels not in {None, NO_LABELS} and kind != "folder":
         raise DatasetError(f"--labels is for folders of images, but {tree.where} holds {kind} files")
-    if spec.asked.given() and kind != "folder":
+    if kind != "folder" and not (kind == "parquet" and spec.asked.is_label_column) and spec.asked.given():
         raise DatasetError(f"{spec.asked.options()} is for folders of images, but {tree.where} holds {kind} files")
     if kind not in {"folder", "webdataset"} and kind != _found(tree) and not _holds(kind, tree):
         raise DatasetError(f"{tree.where} holds no {kind} files: leave --source-kind out to have the kind found")
     if kind != "folder":
         source = _open_records(tree, kind, spec, scratch, use_labels=use_labels)
-        source.notes += _left_aside(tree, kind)
-        return source
+        # Members of an `.npz` are arrays, and those of a tar of samples belong to one each.
+        is_one = len(tree.entries) == 1 or (kind == "numpy" and tree.is_archive)
+        is_one |= kind == "webdataset" and not _holds_tars(tree)
+        return source if is_one else WithFilesBeside(source, tree)
     if spec.labels in {None, NO_LABELS}:
         return FolderSource(tree, spec.background, use_labels=use_labels, asked=spec.asked)
     path = Path(spec.labels or "").expanduser()
@@ -176,7 +174,9 @@ def _open_records(tree: Tree, kind: str, spec: SourceSpec, scratch: Path, *, use
         from gan.data.sources.parquet.arrow_files import as_parquet
         from gan.data.sources.parquet.source import ParquetSource
 
-        return ParquetSource(as_parquet(tree, scratch), spec.background, scratch, use_labels=use_labels)
+        label = spec.asked.label_column
+        plain = as_parquet(tree, scratch)
+        return ParquetSource(plain, spec.background, scratch, use_labels=use_labels, label_column=label)
     if kind == "numpy":
         from gan.data.sources.stacks.source import NumpySource
 
@@ -193,15 +193,6 @@ def _open_records(tree: Tree, kind: str, spec: SourceSpec, scratch: Path, *, use
         return CifarSource(tree, scratch)
     trees = [_inner(entry, tree, scratch) for entry in tree.entries if _tar_name(entry.path)]
     return WebDatasetSource(trees or [tree], tree.name, spec.background, use_labels=use_labels)
-
-
-def _left_aside(tree: Tree, kind: str) -> tuple[str, ...]:
-    """Say which files that are no companions are not read, because the others are of one kind."""
-    if len(tree.entries) == 1 or (kind == "webdataset" and not _holds_tars(tree)):
-        return ()
-    rest = [entry.path for entry in tree.entries if not entry.path.lower().endswith(_READ[kind])]
-    rest = [path for path in rest if not companion_kind(path)]
-    return (f"{len(rest):,} files are left aside, for only {kind} files are read: {listed(rest)}",) if rest else ()
 
 
 def _found(tree: Tree) -> str:

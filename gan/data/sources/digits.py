@@ -7,7 +7,7 @@ import numpy as np
 
 from gan.configuration.vocabulary import SourceKind
 from gan.data.origin import Origin
-from gan.data.records import SourceImage
+from gan.data.records import SourceImage, Tally, tally
 
 _GREY_LEVELS = 16
 _COUNT = 1797
@@ -23,6 +23,11 @@ _ORIGIN = Origin(
 class _AllDigits:
     def __len__(self) -> int:
         return _COUNT
+
+    def tally(self) -> Tally:
+        from sklearn.datasets import load_digits
+
+        return tally(load_digits().target.tolist(), None)
 
     def identity(self) -> str:
         return "scikit-learn's digits"

@@ -2,18 +2,20 @@
 
 import hashlib
 import marshal
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import NamedTuple, Self
 
 from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import Blob, UnreadableError, read_blob
-from gan.data.files.tree import Tree
+from gan.data.files.tree import Entry, Tree
 from gan.data.pixels.decode import decode_images
 from gan.data.pixels.formats import SUFFIXES
-from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, cut
+from gan.data.records import UNLABELLED, Reject, SourceImage, SplitName, Tally, cut, spread
 from gan.data.sources.census import NOT_READ, Census, Sorted, sort_files
-from gan.data.sources.decide import Decided, decide
+from gan.data.sources.decide import Choice, decide
 from gan.data.sources.foreign import refuse_unread
 from gan.data.sources.labels.files import LabelFile
 from gan.data.sources.spec import NOTHING_ASKED, Asked
@@ -33,26 +35,48 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """A part of image files."""
+    """A part of image files, as bytes: a thousand named tuples would take thrice the memory, and long to pickle.
 
-    items: tuple[Item, ...]
+    Attributes:
+        count: how many files there are.
+        packed: what and where they are.
+        background: RGB under transparent pixels.
+    """
+
+    count: int
+    packed: bytes
     background: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, items: Sequence[Item], background: tuple[int, int, int]) -> Self:
+        """Pack items."""
+        rows = [(*item[:3], item.blob and tuple(item.blob), *item[4:]) for item in items]
+        return cls(len(rows), marshal.dumps(rows, 2), background)  # version 2, whose bytes depend on the values alone
+
+    @property
+    def items(self) -> list[Item]:
+        """What was packed."""
+        rows = marshal.loads(self.packed)  # noqa: S302 - from our own process
+        return [Item(path, label, split, blob and Blob(*blob), *why) for path, label, split, blob, *why in rows]
 
     def __len__(self) -> int:
         """Return the number of files."""
-        return len(self.items)
+        return self.count
+
+    def tally(self) -> Tally:
+        """Count images and rejects without a look at any file."""
+        images: Counter[tuple[SplitName | None, int]] = Counter()
+        rejects: Counter[str] = Counter()
+        for item in self.items:
+            if item.blob is None:
+                rejects[item.reason] += 1
+            else:
+                images[item.split, item.label] += 1
+        return images, rejects
 
     def identity(self) -> str:
         """Return the hash of every file's name, label, place, size and age."""
-        return hashlib.sha256(self._packed()).hexdigest()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as one value: a thousand named tuples one by one would take as long as thirty images."""
-        return _unpacked, (self._packed(),)
-
-    def _packed(self) -> bytes:
-        rows = [(*item[:3], item.blob and tuple(item.blob), *item[4:]) for item in self.items]
-        return marshal.dumps((rows, self.background), 2)  # version 2, whose bytes depend on the values alone
+        return hashlib.sha256(self.packed + bytes(self.background)).hexdigest()
 
     def read(self) -> Iterator[SourceImage | Reject]:
         """Decode one file at a time; of several images in one the further ones are called after it, `scan.dcm/1`."""
@@ -69,10 +93,21 @@ class ImageFiles:
                 yield Reject(f"{item.path}/{done}" if done else item.path, error.reason, error.detail)
 
 
-def _unpacked(packed: bytes) -> ImageFiles:
-    rows, background = marshal.loads(packed)  # noqa: S302 - from our own process
-    items = tuple(Item(path, label, split, blob and Blob(*blob), *why) for path, label, split, blob, *why in rows)
-    return ImageFiles(items, background)
+def cut_files(items: Iterable[Item], background: tuple[int, int, int]) -> list[ImageFiles]:
+    """Cut image files into parts; no more than those of one part are held at a time."""
+    waiting: list[Item] = []
+
+    def sizes() -> Iterator[int]:
+        for item in items:
+            waiting.append(item)
+            yield item.blob.size if item.blob else 0
+
+    parts = []
+    for run in cut(sizes()):
+        count = run.stop - run.start
+        parts.append(ImageFiles.of(waiting[:count], background))
+        del waiting[:count]
+    return parts
 
 
 class FolderSource:
@@ -119,27 +154,49 @@ class FolderSource:
         empty = tree.empty_folders if found.class_names and not found.root else ()
         self.notes = (*tree.notes, *found.notes, *(f"the class folder {folder} holds no image" for folder in empty))
         self.census = Census(tree.files, _companions(files, found.left_out), len(found.absent))
-        self._items = sorted(_items(files, found), key=lambda item: (item.split == "test", item.label))
+        self._root = found.root
+        absent = (Choice(Entry(path, ""), reject=reason) for path, reason in found.absent)
+        refused = (Choice(Entry(each.path, ""), reject=each.reason, detail=each.detail) for each in files.rejects)
+        self._groups = _grouped(chain(found.choices, absent, refused))
 
     def __len__(self) -> int:
         """Return the number of files, readable or not, and of labels without a file."""
-        return len(self._items)
+        return sum(map(len, self._groups.values()))
 
     def parts(self) -> Sequence[ImageFiles]:
-        """Cut the files into parts."""
-        sizes = [item.blob.size if item.blob else 0 for item in self._items]
-        return [ImageFiles(tuple(self._items[run]), self._background) for run in cut(sizes)]
+        """Cut the files into parts; size and age of each are looked at."""
+        return cut_files(map(self._item, chain.from_iterable(self._groups.values())), self._background)
+
+    def tally(self) -> Tally:
+        """Count images and rejects without a look at any file."""
+        images: Counter[tuple[SplitName | None, int]] = Counter()
+        rejects: Counter[str] = Counter()
+        for choice in chain.from_iterable(self._groups.values()):
+            if choice.reject:
+                rejects[choice.reject] += 1
+            else:
+                images[choice.split, choice.label] += 1
+        return images, rejects
+
+    def some(self, most: int, label: int | None = None) -> ImageFiles:
+        """Return images from all over the source, or of one class: `most` at most."""
+        groups = [group for (_, of), group in self._groups.items() if label in {None, of}]
+        found = [choice for group in groups for choice in group if not choice.reject]
+        return ImageFiles.of([self._item(choice) for choice in spread(found, most)], self._background)
+
+    def _item(self, choice: Choice) -> Item:
+        path = choice.entry.path.removeprefix(self._root)
+        if choice.reject:
+            return Item(path, UNLABELLED, choice.split, None, choice.reject, choice.detail)
+        return Item(path, choice.label, choice.split, choice.entry.blob)
 
 
-def _items(files: Sorted, found: Decided) -> Iterator[Item]:
-    """Yield the records to be, images by their sorted paths."""
-    for entry, label, split, reject, _ in found.choices:
-        path = entry.path.removeprefix(found.root)
-        yield Item(path, UNLABELLED, split, None, reject) if reject else Item(path, label, split, entry.blob)
-    for path, reason in found.absent:
-        yield Item(path, UNLABELLED, None, None, reason)
-    for each in files.rejects:
-        yield Item(each.path.removeprefix(found.root), UNLABELLED, None, None, each.reason, each.detail)
+def _grouped(choices: Iterable[Choice]) -> dict[tuple[bool, int], list[Choice]]:
+    """Put files in the order of splits and labels, else as they come; rejects are of no class."""
+    groups: defaultdict[tuple[bool, int], list[Choice]] = defaultdict(list)
+    for choice in choices:
+        groups[choice.split == "test", UNLABELLED if choice.reject else choice.label].append(choice)
+    return dict(sorted(groups.items()))
 
 
 def _companions(files: Sorted, left_out: int) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """A release of synthetic images as a source: its files as its manifest says, with the classes that it was drawn of."""
 
+import contextlib
 import io
 import json
 import math
@@ -16,6 +17,7 @@ from gan.data.files.archive import tar_tree, zip_tree
 from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
+from gan.data.origin import Origin
 from gan.data.records import MANIFEST, OUT_OF_RANGE, UNLABELLED, UNLABELLED_NAME, Part, Source
 from gan.data.sources.arrays import Records, plain_file, runs
 from gan.data.sources.folder import FolderSource
@@ -23,7 +25,7 @@ from gan.data.sources.labels.classes import MAX_CLASSES
 from gan.data.sources.labels.files import LabelFile
 from gan.data.sources.labels.finding import read_labels
 from gan.data.sources.webdataset import WebDatasetSource
-from gan.errors import DatasetError
+from gan.errors import DatasetError, InputError
 
 Numbers = NDArray[np.int64]
 
@@ -47,6 +49,7 @@ class Released:
         format: of its files.
         class_names: by label; empty where images have none.
         files: that it is made of.
+        origin: licence, address and credit of the images that the model was trained on, where the manifest has them.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Released:
     format: ReleaseFormat
     class_names: tuple[str, ...]
     files: frozenset[str]
+    origin: Origin
 
     @property
     def note(self) -> str:
@@ -87,7 +91,19 @@ def _released(manifest: Mapping[str, Any]) -> Released:
         format=form,
         class_names=() if names == [UNLABELLED_NAME] else tuple(names),
         files=files,
+        origin=_origin_of(manifest.get("dataset")),
     )
+
+
+def _origin_of(dataset: object) -> Origin:
+    """Return what a manifest says of the images behind a release, as far as it could have been said to an ingest."""
+    told = dataset if isinstance(dataset, dict) else {}
+    found = {}
+    for field in ("licence", "source_url", "credit"):
+        if isinstance(text := told.get(field), str):
+            with contextlib.suppress(InputError):
+                found[field] = getattr(Origin(**{field: text}).checked(), field) or None
+    return Origin(**found)
 
 
 class ReleaseSource:
@@ -99,6 +115,9 @@ class ReleaseSource:
         background: RGB under transparent pixels.
         scratch: folder for what has to be unpacked.
         use_labels: whether labels are read.
+
+    Attributes:
+        origin: of the images that it stems from: whatever is made of it owes them as much.
 
     Raises:
         DatasetError: a file that the manifest names is missing, or broken.
@@ -120,9 +139,10 @@ class ReleaseSource:
         if not use_labels:
             released = replace(released, class_names=())
         inner = _OPENERS[released.format](_Opening(_files_of(tree, released), released, background, scratch))
-        self._parts, self._count = inner.parts, len(inner)
+        self._parts, self._count, self.tally = inner.parts, len(inner), getattr(inner, "tally", None)
         self.class_names = inner.class_names if use_labels else ()
         self.notes: tuple[str, ...] = (released.note, *inner.notes)
+        self.origin = released.origin
 
     def __len__(self) -> int:
         """Return the number of images, readable or not."""

@@ -25,7 +25,7 @@ class Asked:
         train: a pattern of the paths of images to train on; `*` stands for anything, slashes too.
         test: a pattern of the paths of images to hold out.
         exclude: patterns of paths that are left out.
-        label_column: the column of a file of labels that holds them.
+        label_column: the column of a file of labels, or of Parquet files of images, that holds them.
         path_column: the column of a file of labels that holds the paths.
     """
 
@@ -48,6 +48,11 @@ class Asked:
     def options(self) -> str:
         """Return the options by which it was said."""
         return ", ".join(f"--{name.replace('_', '-')}" for name in self.given())
+
+    @property
+    def is_label_column(self) -> bool:
+        """Whether nothing was said but where labels stand."""
+        return self.given().keys() == {"label_column"}
 
     def require(self) -> None:
         """Refuse what contradicts itself.
@@ -117,7 +122,10 @@ class SourceSpec:
         self.asked.require()
         if self.asked.classes_from and self.labels not in {None, NO_LABELS}:
             raise DatasetError("--labels and --classes-from both say what the classes are: give one of them")
-        if self.asked.given() and (self.spec == "digits" or self.kind not in {AUTO, "folder"}):
+        if self.asked.label_column and self.labels == NO_LABELS:
+            raise DatasetError("--labels none says that there are no labels, --label-column where: give one of them")
+        kinds = {AUTO, "folder", *(("parquet", "huggingface") if self.asked.is_label_column else ())}
+        if self.asked.given() and (self.spec == "digits" or self.kind not in kinds):
             raise DatasetError(f"{self.asked.options()} is for folders of images, and {self.spec[:200]!r} is none")
         if self.kind not in KINDS:
             raise DatasetError(f"there is no source kind «{self.kind}»: choose one of {', '.join(KINDS)}")

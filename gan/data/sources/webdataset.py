@@ -12,8 +12,8 @@ from gan.data.files.blob import Blob, UnreadableError, read_blob
 from gan.data.files.tree import Entry, Tree
 from gan.data.pixels.decode import is_image_name
 from gan.data.pixels.formats import SUFFIXES
-from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName, cut
-from gan.data.sources.folder import ImageFiles, Item
+from gan.data.records import OUT_OF_RANGE, UNLABELLED, SplitName
+from gan.data.sources.folder import ImageFiles, Item, cut_files
 from gan.data.sources.labels.classes import declared_classes, found_classes, refuse_too_many
 from gan.data.sources.main_image import Choice, choose
 from gan.data.sources.splits import leading_word, split_names
@@ -99,8 +99,7 @@ class WebDatasetSource:
 
     def parts(self) -> Sequence[ImageFiles]:
         """Cut the samples into parts."""
-        sizes = [item.blob.size if item.blob else 0 for item in self._items]
-        return [ImageFiles(tuple(self._items[run]), self._background) for run in cut(sizes)]
+        return cut_files(self._items, self._background)
 
 
 def is_webdataset(tree: Tree) -> bool:

@@ -37,7 +37,9 @@ def library() -> Any:
         ) from None
 
 
-def copy_split(split: str, rows: Any, wanted: tuple[str | None, ...], scratch: Path) -> Entry:
+def copy_split(
+    split: str, rows: Any, wanted: tuple[str | None, ...], scratch: Path, label_column: str | None = None
+) -> Entry:
     """Write a split as a Parquet file, unless it is there.
 
     Args:
@@ -45,16 +47,17 @@ def copy_split(split: str, rows: Any, wanted: tuple[str | None, ...], scratch: P
         rows: the `datasets.Dataset`.
         wanted: name, configuration and revision of the dataset; the first is a folder where it begins with `/`.
         scratch: folder for the file.
+        label_column: which holds the labels, where somebody has named it.
 
     Returns:
         The file, under the name of the split.
 
     Raises:
-        UnreadableError: no column holds images.
+        UnreadableError: no column holds images, or the one that was named no labels.
         ResourcesError: the disk is too full.
     """
     datasets = library()
-    columns = find_columns(rows.features.arrow_schema)
+    columns = find_columns(rows.features.arrow_schema, label_column)
     key = hashlib.sha256(repr((wanted, split, rows._fingerprint, columns)).encode()).hexdigest()[:32]
     if isinstance(rows.features[columns.image], datasets.Image):
         rows = rows.cast_column(columns.image, datasets.Image(decode=False))

@@ -63,6 +63,7 @@ def open_hub(
     *,
     config: str | None = None,
     use_labels: bool = True,
+    label_column: str | None = None,
 ) -> ParquetSource:
     """Open a dataset of the Hugging Face hub, or a local folder as `datasets` understands it.
 
@@ -75,6 +76,7 @@ def open_hub(
         scratch: folder for the Parquet copy, one file per split; a later run finds it again.
         config: the configuration, where the name does not have it.
         use_labels: whether a column of labels is taken.
+        label_column: which, where somebody has named it.
 
     Returns:
         A source of the kind `huggingface`.
@@ -89,7 +91,9 @@ def open_hub(
     try:
         with _quiet():
             splits = _load(wanted)
-            entries = [copy_split(split, rows, wanted, scratch) for split, rows in splits.items() if len(rows)]
+            entries = [
+                copy_split(split, rows, wanted, scratch, label_column) for split, rows in splits.items() if len(rows)
+            ]
     except GanflowError:
         raise
     except UnreadableError as error:
@@ -101,7 +105,8 @@ def open_hub(
     if not entries:
         raise DatasetError(f"the Hugging Face dataset {name} has no rows: give another configuration or dataset")
     short = printable(wanted.name.rstrip("/").rsplit("/", 1)[-1])
-    source = ParquetSource(Tree(short, name, tuple(entries)), background, scratch, use_labels=use_labels)
+    tree = Tree(short, name, tuple(entries))
+    source = ParquetSource(tree, background, scratch, use_labels=use_labels, label_column=label_column)
     source.kind = "huggingface"
     return source
 

@@ -16,6 +16,7 @@ IMAGE_COLUMNS = ("image", "img", "images", "picture", "photo", "jpg", "jpeg", "p
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "category", "target", "fine_label", "cls", "y")
 _SPEAKING = re.compile(r"categor|class|label|species|target", re.I)
 NO_IMAGES = "no column of images"
+NO_LABELS = "no such column of labels"
 _SHOWN = 80
 
 
@@ -43,15 +44,20 @@ class Columns:
         return f"{self.image}.bytes" if self.nested else self.image
 
 
-def find_columns(schema: pa.Schema) -> Columns:
+def find_columns(schema: pa.Schema, asked: str | None = None) -> Columns:
     """Choose the columns.
 
+    Args:
+        schema: of the file.
+        asked: the column of labels, where somebody has named it.
+
     Raises:
-        UnreadableError: no column holds images, several may, or the metadata's class names make no sense.
+        UnreadableError: no column holds images, several may, or the metadata's class names make no sense; or what is
+            asked for is no column of labels.
     """
     features = _features(schema)
     image = _find_image(schema, features)
-    label, note = _find_label(schema, features)
+    label, note = (_asked_label(schema, asked), "") if asked else _find_label(schema, features)
     for name in [image, label]:
         if schema.names.count(name) > 1:
             raise UnreadableError("two columns of one name", _cut(name))
@@ -112,6 +118,15 @@ def is_binary(kind: pa.DataType) -> bool:
     return any(test(kind) for test in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view))
 
 
+def _asked_label(schema: pa.Schema, asked: str) -> str:
+    if asked not in schema.names:
+        raise UnreadableError(NO_LABELS, f"its columns are {_cut(', '.join(schema.names))}")
+    kind = schema.types[schema.names.index(asked)]
+    if not _has_labels(kind):
+        raise UnreadableError(NO_LABELS, f"{_cut(asked)} is {_cut(str(kind))}")
+    return asked
+
+
 def _find_label(schema: pa.Schema, features: dict[str, dict[str, Any]]) -> tuple[str, str]:
     """Return the name of the column and a note, each of which may be nothing."""
     declared = _declared(schema, features)
@@ -125,7 +140,7 @@ def _find_label(schema: pa.Schema, features: dict[str, dict[str, Any]]) -> tuple
         return "", f"the column {named[0]} ({_cut(str(kind))}) names no class, so the images have no labels"
     speaking = [name for name in schema.names if _SPEAKING.search(name)]
     if not chosen and speaking:
-        how = f"rename one to {LABEL_COLUMNS[0]} if it says what is shown"
+        how = "name one with --label-column if it says what is shown"
         return "", f"the images have no labels, for {_cut(', '.join(speaking))} is not called as they are: {how}"
     return chosen[0] if chosen else "", ""
 

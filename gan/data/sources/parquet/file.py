@@ -1,6 +1,7 @@
 """One Parquet file, which may be broken or lie: its row groups, and its rows a few at a time in bounded memory."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -61,14 +62,14 @@ def _refusing_broken() -> Iterator[None]:
         raise UnreadableError(BROKEN, reason_of(error, 120)) from None
 
 
-def read_columns(file: pq.ParquetFile) -> Columns:
-    """Choose the columns to read.
+def read_columns(file: pq.ParquetFile, asked: str | None = None) -> Columns:
+    """Choose the columns to read; `asked` is the one of labels, where somebody has named it.
 
     Raises:
         UnreadableError: there are none, or the schema is broken.
     """
     with _refusing_broken():
-        return find_columns(file.schema_arrow)
+        return find_columns(file.schema_arrow, asked)
 
 
 def read_groups(file: pq.ParquetFile, size: int, where: str) -> list[Group]:
@@ -123,16 +124,16 @@ def read_rows(
         yield images, labels
 
 
-def read_labels(file: pq.ParquetFile, group: Group, columns: Columns) -> Iterator[set[str]]:
-    """Yield the different labels of many rows at a time, as text.
+def read_labels(file: pq.ParquetFile, group: Group, columns: Columns) -> Iterator[Counter[str]]:
+    """Count the labels, as text, of many rows at a time.
 
     Raises:
         UnreadableError: the row group is broken.
     """
     for batch in _batches(file, group, [columns.label], _LABEL_ROWS):
         with _refusing_broken():
-            texts = set(label_texts(batch.column(columns.label)))
-        yield texts
+            counts = Counter(label_texts(batch.column(columns.label)))
+        yield counts
 
 
 def _batches(file: pq.ParquetFile, group: Group, leaves: list[str], most: int) -> Iterator[pa.RecordBatch]:

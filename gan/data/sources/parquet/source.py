@@ -1,6 +1,7 @@
 """Parquet files as a source: any with a column of encoded images, as Hugging Face, ganflow and others write them."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,18 @@ from gan.configuration.vocabulary import SourceKind
 from gan.data.files.blob import UnreadableError
 from gan.data.files.tree import Entry, Tree
 from gan.data.files.unpack import own_file
-from gan.data.records import PART_BYTES, PART_IMAGES, UNLABELLED, SplitName
+from gan.data.records import OUT_OF_RANGE, PART_BYTES, PART_IMAGES, UNLABELLED, SplitName, Tally
 from gan.data.sources.labels.classes import Classes, declared_classes, found_classes, refuse_too_many
-from gan.data.sources.parquet.columns import LABEL_COLUMNS, NO_IMAGES, Columns
+from gan.data.sources.parquet.columns import LABEL_COLUMNS, NO_IMAGES, NO_LABELS, Columns
 from gan.data.sources.parquet.cut import Stretch, cut_group, is_large
 from gan.data.sources.parquet.file import opened, read_columns, read_groups, read_labels
 from gan.data.sources.parquet.rows import Rows
+from gan.data.sources.spec import Asked
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
 
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_INSTEAD = {NO_IMAGES: "give one with an encoded image in each row", NO_LABELS: "correct --label-column"}
 
 
 class _File(NamedTuple):
@@ -41,6 +44,10 @@ class ParquetSource:
         background: RGB under transparent pixels.
         scratch: folder for files out of an archive and for row groups that are cut; a later run finds them again.
         use_labels: whether a column of labels is taken.
+        label_column: which, where somebody has named it.
+
+    Attributes:
+        asked: what a person has said of how they are to be read.
 
     Raises:
         DatasetError: a file is broken, has no images, or does not belong to the others; labels are no classes.
@@ -49,10 +56,19 @@ class ParquetSource:
 
     kind: SourceKind = "parquet"
 
-    def __init__(self, tree: Tree, background: tuple[int, int, int], scratch: Path, *, use_labels: bool = True) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        background: tuple[int, int, int],
+        scratch: Path,
+        *,
+        use_labels: bool = True,
+        label_column: str | None = None,
+    ) -> None:
         self.name = tree.name
+        self.asked = Asked(label_column=label_column).given()
         self._background = background
-        files = [_open(entry, tree.where, scratch, use_labels) for entry in _entries(tree)]
+        files = [_open(entry, tree.where, scratch, use_labels, label_column) for entry in _entries(tree)]
         files = [file for file in files if file.stretches] or files
         _refuse_others(files, tree.where)
         splits = _splits([file.entry.path for file in files])
@@ -89,6 +105,25 @@ class ParquetSource:
                     parts.append(Rows(*place, columns, classes, split, self._background, folder))
         return parts
 
+    def tally(self) -> Tally:
+        """Count images by their labels; only the column of labels is read."""
+        images: Counter[tuple[SplitName | None, int]] = Counter()
+        rejects: Counter[str] = Counter()
+        index = self._classes.index if self._classes and self.class_names else {}
+        for file, split in self._files:
+            folder = self._folders.get(file.entry.path)
+            for stretch in file.stretches:
+                counts = Counter({folder or "": stretch.group.rows})
+                if index and folder is None:
+                    counts = sum(_labels([stretch]), Counter())
+                for text, count in counts.items():
+                    label = index.get(text) if index else UNLABELLED
+                    if label is None:
+                        rejects[OUT_OF_RANGE] += count
+                    else:
+                        images[split, label] += count
+        return images, rejects
+
 
 def _entries(tree: Tree) -> list[Entry]:
     entries = [entry for entry in tree.entries if _is_parquet(entry.path)]
@@ -106,12 +141,12 @@ def _is_parquet(path: str) -> bool:
     return path.lower().endswith(".parquet")
 
 
-def _open(entry: Entry, where: str, scratch: Path, use_labels: bool) -> _File:
+def _open(entry: Entry, where: str, scratch: Path, use_labels: bool, label_column: str | None) -> _File:
     where = where if where.endswith(entry.path) else f"{entry.path} in {where}"
     place = str(own_file(entry.blob, where, scratch))
     try:
         with opened(place) as file:
-            columns = read_columns(file)
+            columns = read_columns(file, label_column)
             if not use_labels:
                 columns = replace(columns, label="", names=None, note="")
             stretches: list[Stretch] = []
@@ -124,7 +159,7 @@ def _open(entry: Entry, where: str, scratch: Path, use_labels: bool) -> _File:
                 first += group.rows
     except UnreadableError as error:
         detail = f"{error.reason}: {error.detail}" if error.detail else error.reason
-        instead = "give one with an encoded image in each row" if error.reason == NO_IMAGES else "fetch it again"
+        instead = _INSTEAD.get(error.reason, "fetch it again")
         raise DatasetError(f"{where} cannot be used ({detail}): {instead} or leave it out") from None
     return _File(entry, columns, stretches)
 
@@ -178,12 +213,12 @@ def _find_classes(files: list[_File], where: str) -> Classes:
         return Classes((), classes.index)  # nothing is labelled, as in the test files of a contest
     seen: set[str] = set()
     for labels in _labels(stretches):
-        seen |= labels
+        seen.update(labels)
         refuse_too_many(seen, where)
     return found_classes(seen, where)
 
 
-def _labels(stretches: list[Stretch]) -> Iterator[set[str]]:
+def _labels(stretches: list[Stretch]) -> Iterator[Counter[str]]:
     for stretch in stretches:
         try:
             with opened(stretch.file) as file:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan.data.files.blob import MAX_FILE_BYTES, Blob, UnreadableError, read_blob
-from gan.data.records import OUT_OF_RANGE, Reject, SourceImage, SplitName
+from gan.data.records import OUT_OF_RANGE, Deep, Reject, SourceImage, SplitName, Tally, tally
 from gan.data.sources.arrays import grey_images, runs
-from gan.data.sources.stacks.values import Scale, to_uint8
+from gan.data.sources.stacks.values import Reading
 
 _LARGEST_SIDE = 16_384
 
@@ -37,7 +37,7 @@ class Stack:
         first: number of the part's first image in the array.
         dtype: what values are stored as.
         layout: how an image is stored.
-        scale: which value is black and which white.
+        values: what they are.
         labels: for each image of the part an index into the class names, -1 for none, or a text that is no class.
         split: which split the array is.
     """
@@ -47,7 +47,7 @@ class Stack:
     first: int
     dtype: str
     layout: Layout
-    scale: Scale
+    values: Reading
     labels: tuple[int | str, ...]
     split: SplitName | None
 
@@ -70,13 +70,17 @@ class Stack:
         values = np.frombuffer(data, self.dtype).reshape(len(self), *self.layout.shape)
         if self.layout.planar:
             values = values.transpose(0, 2, 3, 1)
-        pixels = np.ascontiguousarray(to_uint8(values, self.scale))
+        pixels = self.values.of(values)
         images = grey_images(pixels if pixels.ndim == 4 else pixels[..., np.newaxis])
         for index, (label, image) in enumerate(zip(self.labels, images, strict=True)):
             if isinstance(label, str):
                 yield Reject(self._name(index), OUT_OF_RANGE, label[:80])
             else:
-                yield SourceImage(self._name(index), label, image, self.split)
+                yield SourceImage(self._name(index), label, Deep(image) if self.values.deep else image, self.split)
+
+    def tally(self) -> Tally:
+        """Count images by their labels."""
+        return tally((None if isinstance(label, str) else label for label in self.labels), self.split)
 
     def _name(self, index: int) -> str:
         return f"{self.path}/{self.first + index}"
@@ -124,7 +128,7 @@ def cut_stack(
     file: Blob,
     dtype: str,
     layout: Layout,
-    scale: Scale,
+    values: Reading,
     labels: list[int | str],
     split: SplitName | None,
     first: int = 0,
@@ -133,4 +137,4 @@ def cut_stack(
     size = math.prod(layout.shape) * np.dtype(dtype).itemsize
     for run in runs(len(labels), size):
         some = tuple(labels[run.start : run.stop])
-        yield Stack(path, file, first + run.start, dtype, layout, scale, some, split)
+        yield Stack(path, file, first + run.start, dtype, layout, values, some, split)

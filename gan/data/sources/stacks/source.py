@@ -18,7 +18,7 @@ from gan.data.sources.stacks.choose import Array, Pair, list_arrays, pair
 from gan.data.sources.stacks.header import Header
 from gan.data.sources.stacks.labels import Codes, as_text, read_codes
 from gan.data.sources.stacks.part import Layout, Stack, cut_stack, find_layout
-from gan.data.sources.stacks.values import Scale, chunks, find_scale, value_range
+from gan.data.sources.stacks.values import Reading, chunks, find_reading, value_range
 from gan.errors import DatasetError
 from gan.text.shown import shown
 
@@ -37,9 +37,9 @@ class _Images(NamedTuple):
 class NumpySource:
     """Arrays in `.npy` and `.npz` files: `images` and `labels`, `x_train` and `y_train`, `test_images` and so on.
 
-    Images are `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` of bytes, of whole numbers within 0 to 255, or of floats
-    within 0 to 1 or -1 to 1. Labels are `[N]` or `[N, 1]` numbers or texts, or one-hot `[N, K]`; an array `class_names`
-    names them.
+    Images are `[N, H, W]`, `[N, H, W, C]` or `[N, C, H, W]` of bytes, other whole numbers or floats. Where not all lie
+    within 0 to 255, and of floats, a window of the whole dataset says what is black and white. Labels are `[N]` or
+    `[N, 1]` numbers or texts, or one-hot `[N, K]`; an array `class_names` names them.
 
     Args:
         tree: the files.
@@ -47,7 +47,7 @@ class NumpySource:
         use_labels: whether an array of labels is taken.
 
     Raises:
-        DatasetError: there are no images, it is not plain which array is meant, or one is broken or of unknown range.
+        DatasetError: there are no images, it is not plain which array is meant, or one is broken.
         ResourcesError: the disk is too full.
     """
 
@@ -59,7 +59,7 @@ class NumpySource:
         pairs = pair(arrays, tree.where, use_labels=use_labels)
         opened = [_open(each, tree.where, scratch) for each in pairs]
         notes = list(tree.notes)
-        self._scale, note = _common_scale(opened, tree.where)
+        self._values, note = _common_reading(opened, tree.where)
         notes += [note] if note else []
         names = [each for each in arrays if each.name.role == "names"] if use_labels else []
         self._images, more = _labelled_alone(opened, pairs)
@@ -82,7 +82,7 @@ class NumpySource:
             labels: list[int | str] = [UNLABELLED] * header.shape[0]
             if codes and self._classes:
                 labels = codes.labels(self._classes)
-            place = (path, file, header.dtype.str, layout, self._scale)
+            place = (path, file, header.dtype.str, layout, self._values)
             parts += cut_stack(*place, labels, self._splits.get(split))
         return parts
 
@@ -137,13 +137,13 @@ def _in_order(blob: Blob, header: Header, where: str, scratch: Path) -> Blob:
     return Blob(str(target), blob.size, 0, modified=blob.modified)
 
 
-def _common_scale(images: Sequence[_Images], where: str) -> tuple[Scale, str]:
-    """Find the scale that all arrays of images have, and a note."""
+def _common_reading(images: Sequence[_Images], where: str) -> tuple[Reading, str]:
+    """Find what the values of all arrays of images are, and a note."""
     names = f"{', '.join(shown(each.path) for each in images[:_LISTED])} in {where}"
     if len({each.header.dtype.kind for each in images}) > 1:
         raise DatasetError(f"{names} are of different sorts of numbers: store all as uint8 from 0 to 255")
-    lows, highs = zip(*(value_range(each.file, each.header, in_tree(each.path, where)) for each in images), strict=True)
-    return find_scale(min(lows), max(highs), images[0].header.dtype, names)
+    ranges = (value_range(each.file, each.header, in_tree(each.path, where)) for each in images)
+    return find_reading(ranges, images[0].header.dtype, names)
 
 
 def _labelled_alone(images: list[_Images], pairs: Sequence[Pair]) -> tuple[list[_Images], list[str]]:

@@ -21,7 +21,7 @@ from gan.data.sources.stacks.labels import Codes, text_codes
 from gan.data.sources.stacks.names import take_apart
 from gan.data.sources.stacks.part import Layout, Stack, cut_stack
 from gan.data.sources.stacks.table import read_texts, write_pixels
-from gan.data.sources.stacks.values import find_scale, value_range
+from gan.data.sources.stacks.values import find_reading, value_range
 from gan.errors import DatasetError
 from gan.text.shown import shown
 
@@ -70,8 +70,7 @@ class TableSource:
         texts = {text for table in self._tables for text in table.codes.texts if table.labelled and use_labels}
         self._classes = found_classes(texts, f"the column of labels in {tree.where}") if texts else None
         self.class_names = self._classes.names if self._classes else ()
-        lows, highs = zip(*(_range(table, tree.where) for table in self._tables), strict=True)
-        self._scale, note = find_scale(min(lows), max(highs), _BYTE, tree.where)
+        self._values, note = find_reading((_range(table, tree.where) for table in self._tables), _BYTE, tree.where)
         notes = [note] if note else []
         for entry, columns in found:
             if (entry, columns) not in labelled:
@@ -90,7 +89,7 @@ class TableSource:
             labels: list[int | str] = [UNLABELLED] * len(table.codes.of_images)
             if self._classes:
                 labels = table.codes.labels(self._classes)
-            place = (table.path, table.pixels, _BYTE.str, Layout(table.shape), self._scale)
+            place = (table.path, table.pixels, _BYTE.str, Layout(table.shape), self._values)
             parts += cut_stack(*place, labels[run.start : run.stop], self._splits.get(word), run.start)
         return parts
 

@@ -1,8 +1,7 @@
-"""The range of an array's values, and what of it is black and white."""
+"""What an array's values are: bytes, or such whose range a window of the whole dataset chooses."""
 
-import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +12,25 @@ from gan.data.sources.stacks.header import Header
 from gan.errors import DatasetError
 
 
-class Scale(NamedTuple):
-    """The value that becomes 0 and the one that becomes 255."""
+class Reading(NamedTuple):
+    """What an array's values are.
 
-    black: float
-    white: float
+    Attributes:
+        white: of bytes, the value that is white: 255, or 1 where they are 0 and 1 alone.
+        deep: of other values, the type that they are kept as until the dataset's window is known; else nothing.
+    """
+
+    white: int = 255
+    deep: str = ""
+
+    def of(self, values: NDArray[np.generic]) -> NDArray[Any]:
+        """Return values as uint8, or as they are where a window has to be found; contiguous."""
+        found = values.astype(self.deep or np.uint8, order="C")
+        return found if self.white == 255 else found * np.uint8(255)
 
 
-AS_THEY_ARE = Scale(0, 255)
-
-
-def to_uint8(values: NDArray[np.generic], scale: Scale) -> NDArray[np.uint8]:
-    """Return pixels for values that lie within a scale, rounded to the nearest."""
-    if scale == AS_THEY_ARE:
-        return values.astype(np.uint8)
-    span = scale.white - scale.black
-    pixels: NDArray[np.uint8] = np.rint((values.astype(np.float32) - scale.black) * (255 / span)).astype(np.uint8)
-    return pixels
+AS_THEY_ARE = Reading()
+_WIDER = {"unsigned": ("uint16", "uint32"), "signed": ("int8", "int16", "int32")}
 
 
 def chunks(file: Blob, header: Header, where: str) -> Iterator[NDArray[np.generic]]:
@@ -55,48 +56,50 @@ def chunks(file: Blob, header: Header, where: str) -> Iterator[NDArray[np.generi
 
 
 def value_range(file: Blob, header: Header, where: str) -> tuple[float, float]:
-    """Return the smallest and the largest value; of bytes, enough to tell that there are more than 0 and 1.
+    """Return the smallest and the largest finite value; of bytes, enough to tell that there are more than 0 and 1.
 
     Raises:
         DatasetError: they cannot be read.
     """
     low, high = float("inf"), float("-inf")
     for values in chunks(file, header, where):
-        least, most = float(values.min()), float(values.max())
-        if not math.isfinite(least + most):
-            return least, most
-        low, high = min(low, least), max(high, most)
+        if values.dtype.kind == "f":
+            values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
         if header.dtype == np.uint8 and high > 1:
             break
     return low, high
 
 
-def find_scale(low: float, high: float, dtype: np.dtype[np.generic], where: str) -> tuple[Scale, str]:
-    """Tell what of a range of values is black and white.
+def find_reading(ranges: Iterable[tuple[float, float]], dtype: np.dtype[np.generic], where: str) -> tuple[Reading, str]:
+    """Tell what arrays of a type are by the smallest and the largest value of each.
 
     Args:
-        low: the smallest value.
-        high: the largest.
-        dtype: what they are stored as.
+        ranges: smallest and largest value of each array.
+        dtype: what values are stored as.
         where: what holds them.
 
     Returns:
-        The scale, and a note where it is not what the values themselves say.
+        What they are, and a note where it is not what the values themselves say.
 
     Raises:
-        DatasetError: it is not known.
+        DatasetError: floats of one array lie within -1 to 1, and those of another do not.
     """
+    lows, highs = zip(*ranges, strict=True)
+    low, high = min(lows), max(highs)
     if dtype.kind == "f":
-        if low >= -1 and high <= 1:
-            black = -1 if low < 0 else 0
-            return Scale(black, 1), f"of the values of {where}, {dtype}, {black} is taken for black and 1 for white"
-    elif low >= 0 and high <= 255:
+        if len({least >= -1 and most <= 1 for least, most in zip(lows, highs, strict=True)}) > 1:
+            raise DatasetError(f"some of {where} hold values within -1 to 1, others not: store all on one scale")
+        return Reading(deep=dtype.name), ""
+    if low >= 0 and high <= 255:
         if high == 1:
-            return Scale(
-                0, 1
-            ), f"of the values of {where}, which are 0 and 1 alone, 0 is taken for black and 1 for white"
+            note = f"of the values of {where}, which are 0 and 1 alone, 0 is taken for black and 1 for white"
+            return Reading(1), note
         return AS_THEY_ARE, ""
-    raise DatasetError(
-        f"the values of {where}, {dtype} from {low:g} to {high:g}, do not say what is black and what is white: "
-        "store them as uint8 from 0 to 255, or as floats from 0 to 1"
+    kept = (
+        name
+        for name in _WIDER["unsigned" if low >= 0 else "signed"]
+        if np.iinfo(name).min <= low and high <= np.iinfo(name).max
     )
+    return Reading(deep=next(kept, dtype.name)), ""

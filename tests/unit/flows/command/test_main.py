@@ -12,21 +12,15 @@ from gan.configuration.presets import PRESETS
 
 COMMON = {"--preset", "-p", "--set", "--json", "--help"}
 MEASURE = {"--n", "-n", "--split", "--resize", "--precision", "--network"}
+ASKED = {
+    *("--classes-from", "--split-from", "--train", "--test", "--exclude", "--label-column", "--path-column"),
+}
 VERBS = {
-    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"},
+    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"} | ASKED,
     "ingest": COMMON
-    | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"}
+    | {"--source-kind", "--labels", "--source-secret", "--max-reject-share", "--dry-run", "--report"}
     | {"--license", "--source-url", "--credit", "--description"}
-    | {
-        "--dry-run",
-        "--classes-from",
-        "--split-from",
-        "--train",
-        "--test",
-        "--exclude",
-        "--label-column",
-        "--path-column",
-    },
+    | ASKED,
     "dataset": {"--help"},
     "train": COMMON | {"--workers", "-w", "--resume", "--warm-start", "--dry-run", "--max-minutes"},
     "evaluate": COMMON | MEASURE | {"--data", "--usefulness"},

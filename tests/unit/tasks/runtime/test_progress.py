@@ -27,6 +27,7 @@ class Clock:
         (Position(64, 128, None, "images"), "training: 64 of 128 images"),
         (Position(128, 128, 2.0, "images"), "training: 128 of 128 images, 2 img/s"),
         (Position(3_000_000, 0, 1.5e6, "bytes"), "training: 3,000,000 bytes, 1.5 MB/s"),
+        (Position(20_000, 0, 9e4, "files"), "training: 20,000 files, 90,000 files/s"),
         (Position(0, 10**8, 100.0, "images"), "training: 0 of 100,000,000 images, 100 img/s, 11 days, 13:46:40 left"),
     ],
 )

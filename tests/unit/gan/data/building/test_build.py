@@ -149,7 +149,7 @@ def test_images_that_class_map_leaves_out_are_no_rejects(build, noise, tmp_path)
 
 
 def test_too_few_images_are_explained(build, noise, tmp_path):
-    words = r"list gives 1 images for training and 1 held out with data\.holdout_fraction = 0\.3, but each needs"
+    words = "list gives 1 images for training and 1 held out by the hash of their pixels, but each needs"
     with pytest.raises(DatasetError, match=words):
         build([noise(3, label=-1), noise(7, label=-1)], tmp_path / "one", CONFIG, class_names=())
     by_source = [noise(seed, label=-1, split="test" if seed < 1 else "train") for seed in range(9)]
@@ -177,8 +177,11 @@ def test_a_small_set_is_not_refused_by_chance(build, noise, tmp_path):
     config = CONFIG.model_copy(update={"holdout_fraction": 1 - 1e-9})
     built = build([noise(seed, -1) for seed in range(24)], tmp_path / "high", config, class_names=())
     assert (built.info.num_train, built.info.num_test) == (2, 22)
-    with pytest.raises(DatasetError, match="gives 0 images for training and 3 held out with data"):
+    with pytest.raises(DatasetError, match=r"gives 0 images .* and 3 held out by the hash .*at least 2: add images$"):
         build([noise(seed, -1) for seed in range(3)], tmp_path / "few", config, class_names=())
+    tight = CONFIG.model_copy(update={"holdout_fraction": 1e-9, "min_class_images": 6})
+    with pytest.raises(DatasetError, match=r"at least 2: add images or lower data\.min_class_images = 6$"):
+        build([noise(seed) for seed in range(12)], tmp_path / "tight", tight)
     with pytest.raises(
         DatasetError, match="held out by its own split, but each needs at least 2: add images or set data"
     ):

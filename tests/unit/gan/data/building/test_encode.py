@@ -14,6 +14,7 @@ from gan.data.building.encode import SCHEMA, Job, digests, encode, sums
 from gan.data.building.judge import BLANK, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
+from gan.data.pixels.formats import installed
 from gan.data.pixels.png import decode_png
 from gan.data.pixels.prepare import prepare
 from gan.data.records import Reject, SourceImage
@@ -145,3 +146,17 @@ def test_the_key_changes_with_the_part_and_with_whatever_changes_an_image(list_s
     # What needs all images together leaves finished parts as they are.
     later = DataConfig(resolution=8, holdout_fraction=0.5, split="hash", min_class_images=9, max_reject_share=1.0)
     assert Job(part, Recipe.of(later)).key() == keys[0]
+
+
+def test_what_was_rejected_for_want_of_a_package_is_read_again_once_it_is_there(
+    list_source, noise, tmp_path, monkeypatch
+):
+    (part,), recipe = list_source([noise(0)]).parts(), Recipe.of(CONFIG)
+    before = Job(part, recipe).key()
+    (tmp_path / "gdcm.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    installed.cache_clear()
+    assert Job(part, recipe).key() != before
+    monkeypatch.undo()
+    installed.cache_clear()
+    assert Job(part, recipe).key() == before

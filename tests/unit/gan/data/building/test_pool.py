@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from gan.configuration.config import DataConfig
+from gan.data import records
 from gan.data.building.build import build_dataset
 from gan.data.building.encode import Job
 from gan.data.building.pool import Pool
 from gan.data.building.recipe import Recipe
 from gan.data.files.tree import folder_tree
 from gan.data.pixels.decode import WHITE
-from gan.data.sources import folder
 from gan.data.sources.folder import FolderSource
 from gan.errors import DatasetError, ResourcesError
 
@@ -114,7 +114,7 @@ def test_many_processes_and_one_give_equal_bytes(tmp_path, contents, monkeypatch
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(index).integers(0, 256, (9, 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
-    monkeypatch.setattr(folder, "cut", lambda sizes: (slice(at, at + 5) for at in range(0, len(sizes), 5)))
+    monkeypatch.setattr(records, "PART_IMAGES", 5)
     source = FolderSource(folder_tree(tmp_path / "set"), WHITE)
     assert len(source.parts()) == 8
     for name, options in (("one", {}), ("many", {"run_jobs": on_all_cores})):

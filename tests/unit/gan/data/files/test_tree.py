@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.data.files.blob import read_blob
+from gan.data.files import tree as tree_module
+from gan.data.files.blob import UnreadableError, read_blob
 from gan.data.files.tree import folder_tree, in_tree, is_hidden, printable
 from gan.data.records import Reject
 
@@ -27,6 +28,35 @@ def test_files_are_listed_at_any_depth_sorted_by_path_with_their_size_and_age(tm
         state = os.stat(entry.blob.file)
         assert (entry.blob.size, entry.blob.modified) == (state.st_size, state.st_mtime_ns)
     assert (tree.rejects, tree.empty_folders) == ((), ())
+
+
+def test_names_alone_are_read_and_how_many_there_are_is_told(tmp_path, monkeypatch):
+    write(tmp_path, *(f"{folder}/{number}.png" for folder in "ab" for number in range(15)))
+    looked_at, told = [], []
+    looks = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path: looked_at.append(path) or looks(path))
+    monkeypatch.setattr(tree_module, "_TOLD_EVERY", 10)
+    entries = folder_tree(tmp_path, told.append).entries
+    assert (len(entries), told) == (30, [10, 20, 30, 30])
+    assert not [path for path in looked_at if path.endswith(".png")]
+    looked_at.clear()
+    assert entries[3].blob.file == str(tmp_path / entries[3].path)
+    assert looked_at == [str(tmp_path / entries[3].path)]
+
+
+def test_a_file_that_goes_away_is_for_its_reader_to_refuse(tmp_path):
+    write(tmp_path, "a.png")
+    (entry,) = folder_tree(tmp_path).entries
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(UnreadableError, match="cannot be read"):
+        read_blob(entry.blob)
+
+
+def test_paths_are_in_order_where_names_of_folders_and_files_begin_alike(tmp_path):
+    paths = ["a!/1", "a-b", "a/b/1", "a/b0", "a/b.c", "a0", "a.d/x/y", "\u00e4/1", "\u00e4\u00e4", "b"]
+    write(tmp_path, *paths)
+    assert [entry.path for entry in folder_tree(tmp_path).entries] == sorted(paths)
+    assert all(read_blob(entry.blob).decode() == entry.path for entry in folder_tree(tmp_path).entries)
 
 
 def test_what_systems_leave_behind_is_left_out(tmp_path):
@@ -68,6 +98,13 @@ def test_names_that_are_no_utf8_become_text_and_are_read_all_the_same(tmp_path):
     for name in (b"\xff.png", b"\xfe.png", "ö.png".encode()):
         with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
             file.write(name)
+    with_child = os.path.join(os.fsencode(tmp_path), b"\xfd")
+    os.mkdir(with_child)
+    with open(os.path.join(with_child, b"a.txt"), "wb") as file:
+        file.write(b"below")
+    *_, below = folder_tree(tmp_path).entries
+    assert (below.path, read_blob(below.blob)) == ("\ufffd/a.txt", b"below")
+    os.unlink(below.blob.file)
     tree = folder_tree(tmp_path)
     assert sorted(entry.path for entry in tree.entries) == ["ö.png", "\ufffd.png", "\ufffd.png"]
     assert {read_blob(entry.blob) for entry in tree.entries} == {b"\xff.png", b"\xfe.png", "ö.png".encode()}

@@ -72,6 +72,13 @@ def test_missing_passes_are_noticed(tail):
             decode_image(whole[: at + 400] + tail)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_half_of_the_last_pass_that_is_missing_is_noticed(share):
+    whole = encoded(PHOTO, quality=80, progressive=True)
+    with pytest.raises(UnreadableError, match="its packed pixels end early"):
+        decode_image(cut(whole, share) + END)
+
+
 def test_a_file_that_ends_between_two_restarts_lacks_blocks_too():
     whole = encoded(PHOTO, quality=80, restart_marker_blocks=4)
     places = [found.start() for found in re.finditer(rb"\xff[\xd0-\xd7]", whole)]

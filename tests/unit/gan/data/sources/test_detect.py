@@ -17,8 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gan.data.records import SourceImage, read_all
+from gan.configuration.config import DataConfig
+from gan.data.building.build import build_dataset
+from gan.data.building.file_counts import FileCounts
+from gan.data.records import Reject, SourceImage, read_all
 from gan.data.sources import detect
+from gan.data.sources.census import Census
 from gan.data.sources.detect import open_source, open_tree
 from gan.data.sources.spec import Asked, SourceSpec
 from gan.errors import DatasetError
@@ -223,13 +227,48 @@ def test_random_files_are_trees_or_explained(tmp_path, head, data):
     assert tree is not None or len(refusal.splitlines()) == 1
 
 
-def test_files_of_another_kind_are_left_aside_with_a_word(tmp_path):
+def test_files_beside_those_that_hold_the_images_are_accounted_for(tmp_path):
     table = {"image": [{"bytes": png(1), "path": "1.png"}, {"bytes": png(2), "path": "2.png"}], "label": [0, 1]}
-    folder_of(tmp_path / "set", {"a/1.png": png(3), "README.md": b"x"})
+    beside = {"a/1.png": png(3), "README.md": b"x", ".DS_Store": b"x", "weights.bin": b"1234", "train.csv": b"a,b"}
+    folder_of(tmp_path / "set", beside)
+    (tmp_path / "set" / "link.bin").symlink_to(tmp_path)
     pq.write_table(pa.table(table), tmp_path / "set" / "train-0.parquet")
-    assert opened(tmp_path, tmp_path / "set").notes == (
-        "1 files are left aside, for only parquet files are read: a/1.png",
-    )
-    assert opened(tmp_path, idx_of(tmp_path / "mnist")).notes == ()
+    source = opened(tmp_path, tmp_path / "set")
+    assert source.notes == ()
+    assert source.census == Census(
+        files=7,
+        companions={
+            "documents": 1, "left behind by systems": 1, "tables and annotations": 1, "images that are left out": 1,
+        },
+        holders=1,
+        strays=2,
+    )  # fmt: skip
+    records = list(read_all(source))
+    assert len(records) == len(source) == 4
+    assert [str(each) for each in records if isinstance(each, Reject)] == [
+        "weights.bin: no known sort of image (.bin)", "link.bin: symbolic link (a linked folder)",
+    ]  # fmt: skip
+    images, rejects = source.tally()
+    assert (images.total(), rejects.total()) == (2, 2)
+
+
+def test_the_files_of_a_kind_alone_are_all_there_is(tmp_path):
+    source = opened(tmp_path, idx_of(tmp_path / "mnist"))
+    assert (source.notes, source.census) == ((), Census(2, {}, holders=2))
     tar_of(tmp_path / "pets.tar", {"1.png": png(1), "1.cls": b"0", "2.png": png(2), "2.cls": b"1", "x.npy": b"x"})
-    assert opened(tmp_path, tmp_path / "pets.tar").notes == ()
+    source = opened(tmp_path, tmp_path / "pets.tar")
+    assert (source.notes, getattr(source, "census", None)) == ((), None)
+
+
+def test_the_counts_of_files_that_hold_images_add_up_in_a_dataset(tmp_path):
+    rows = [{"bytes": png(seed), "path": ""} for seed in range(30)]
+    folder_of(tmp_path / "set", {"x.bin": b"1234", "LICENSE": b"x"})
+    for name in ("a", "b"):
+        pq.write_table(
+            pa.table({"image": rows[:15] if name == "a" else rows[15:]}), tmp_path / "set" / f"{name}.parquet"
+        )
+    config = DataConfig(resolution=4, min_side=1, holdout_fraction=0.3)
+    places = {"work": tmp_path / "work", "quarantine": tmp_path / "rejects"}
+    built = build_dataset(opened(tmp_path, tmp_path / "set"), config, tmp_path / "data", **places)
+    assert built.files == FileCounts(4, 2, {"documents": 1}, 1, holders=True)
+    assert built.info.rejects == {"no known sort of image": 1}

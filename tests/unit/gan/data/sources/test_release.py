@@ -10,6 +10,7 @@ import pytest
 
 from gan.configuration.config import DataConfig
 from gan.data.building.build import build_dataset
+from gan.data.origin import Origin
 from gan.data.records import OUT_OF_RANGE, Reject, read_all
 from gan.data.sources.detect import open_source
 from gan.data.sources.spec import SourceSpec
@@ -94,6 +95,26 @@ def test_a_model_without_classes(tmp_path, form):
 def test_a_zip_of_the_folder(releases, tmp_path, form):
     file = shutil.make_archive(str(tmp_path / "release"), "zip", releases[form])
     assert as_read(opened(file, tmp_path)) == as_drawn(releases[form], form)
+
+
+@pytest.mark.parametrize(
+    ("said", "origin"),
+    [
+        (
+            {"licence": "cc-by-4.0", "source_url": "https://a.org/x", "credit": "A. B.", "description": "cats"},
+            Origin(licence="CC-BY-4.0", source_url="https://a.org/x", credit="A. B."),
+        ),
+        ({"licence": "my own", "source_url": 7, "credit": "", "md5": "x"}, Origin()),
+        ({"licence": "MIT", "credit": "two\nlines"}, Origin(licence="MIT")),
+        (None, Origin()),
+        ("text", Origin()),
+    ],
+)
+def test_whose_images_it_stems_from_is_taken_over(copied, tmp_path, said, origin):
+    folder = copied("parquet")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"dataset": said}))
+    assert opened(folder, tmp_path).origin == origin
 
 
 def test_a_dataset_of_it_says_so(releases, tmp_path):

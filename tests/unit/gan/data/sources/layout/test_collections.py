@@ -322,6 +322,9 @@ def test_what_is_said_of_folders_is_for_folders(tmp_path):
     ):
         with pytest.raises(DatasetError, match="is for folders of images, and"):
             spec.require()
+    SourceSpec("some/name", "huggingface", asked=Asked(label_column="kind")).require()
+    with pytest.raises(DatasetError, match="--labels none says that there are no labels, --label-column where"):
+        SourceSpec(str(tmp_path), labels="none", asked=Asked(label_column="kind")).require()
     with pytest.raises(DatasetError, match="--labels and --classes-from both say"):
         SourceSpec(str(tmp_path), labels=str(tmp_path / "x.csv"), asked=Asked(classes_from="1")).require()
 

@@ -557,7 +557,31 @@ def test_folders_that_a_table_was_partitioned_by_are_classes(tmp_path):
 def test_a_column_that_speaks_of_labels_and_is_not_read_is_named(tmp_path, name):
     save(tmp_path / "set" / "a.parquet", {"image": pictures(2), name: [0, 1]})
     (note,) = open_folder(tmp_path).notes
-    assert note.startswith(f"the images have no labels, for {name} is not called as they are: rename one to label")
+    assert note.startswith(
+        f"the images have no labels, for {name} is not called as they are: name one with --label-column"
+    )
+    source = open_folder(tmp_path, label_column=name)
+    assert (source.class_names, source.notes, source.asked) == (("0", "1"), (), {"label_column": name})
+
+
+def test_of_several_columns_of_labels_the_one_that_is_named_is_read(tmp_path):
+    coarse = {"_type": "ClassLabel", "names": ["animal", "thing"]}
+    columns = {"image": pictures(3), "label": [0, 1, 2], "coarse": [1, 0, 1]}
+    save(tmp_path / "set" / "a.parquet", columns, features(coarse=coarse, image={"_type": "Image"}))
+    source = open_folder(tmp_path, label_column="coarse")
+    assert source.class_names == ("animal", "thing")
+    assert [record.label for record in records(source)] == [1, 0, 1]
+    assert open_folder(tmp_path, label_column="label").class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("kind", "no such column of labels: its columns are image, label"), ("image", "labels: image is struct<")],
+)
+def test_a_column_of_labels_that_is_none_is_refused(tmp_path, name, words):
+    save(tmp_path / "set" / "a.parquet", {"image": pictures(2), "label": [0, 1]})
+    with pytest.raises(DatasetError, match=rf"{words}.*correct --label-column"):
+        open_folder(tmp_path, label_column=name)
 
 
 def test_without_a_column_of_images_the_types_of_all_are_said(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from gan.data.files.blob import Blob
 from gan.data.records import PART_BYTES
 from gan.data.sources.stacks.header import Header
-from gan.data.sources.stacks.values import AS_THEY_ARE, Scale, chunks, find_scale, to_uint8, value_range
+from gan.data.sources.stacks.values import AS_THEY_ARE, Reading, chunks, find_reading, value_range
 from gan.errors import DatasetError
 
 
@@ -15,57 +15,55 @@ def lying(tmp_path, array):
     return Blob(str(tmp_path / "values"), array.nbytes, 4), Header(array.dtype, array.shape, False, 4)
 
 
-def scale_of(tmp_path, array):
-    low, high = value_range(*lying(tmp_path, array), "x")
-    return find_scale(low, high, array.dtype, "x in set.npz")
+def reading_of(tmp_path, *arrays):
+    ranges = [value_range(*lying(tmp_path, array), "x") for array in arrays]
+    return find_reading(ranges, arrays[0].dtype, "x in set.npz")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, ">u2", np.int32, np.uint64])
 def test_whole_numbers_within_a_byte_are_taken_as_they_are(tmp_path, dtype):
-    assert scale_of(tmp_path, np.array([[0, 255], [3, 4]], dtype)) == (AS_THEY_ARE, "")
-    assert scale_of(tmp_path, np.array([[0, 0]], dtype)) == (AS_THEY_ARE, "")
+    values = np.array([[0, 255], [3, 4]], dtype)
+    assert reading_of(tmp_path, values) == (AS_THEY_ARE, "")
+    assert reading_of(tmp_path, np.array([[0, 0]], dtype)) == (AS_THEY_ARE, "")
+    found = AS_THEY_ARE.of(values)
+    assert (found.dtype, found.tolist()) == (np.uint8, values.tolist())
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, bool, np.int64])
 def test_zeros_and_ones_are_black_and_white(tmp_path, dtype):
-    scale, note = scale_of(tmp_path, np.array([[0, 1]], dtype))
-    assert to_uint8(np.array([0, 1], dtype), scale).tolist() == [0, 255]
+    reading, note = reading_of(tmp_path, np.array([[0, 1]], dtype))
+    assert reading.of(np.array([0, 1], dtype)).tolist() == [0, 255]
     assert "0 and 1 alone" in note
 
 
 @pytest.mark.parametrize(
-    ("values", "scale", "pixels"),
+    ("values", "dtype", "kept"),
     [
-        ([0, 0.5, 1], Scale(0, 1), [0, 128, 255]),
-        ([0.2, 0.4], Scale(0, 1), [51, 102]),
-        ([-1, 0, 1], Scale(-1, 1), [0, 128, 255]),
-        ([-0.5, 0.25], Scale(-1, 1), [64, 159]),
+        ([0, 4095], np.uint16, "uint16"),
+        ([0, 4095], ">i8", "uint16"),
+        ([0, 2**20], np.int64, "uint32"),
+        ([0, 2**40], np.uint64, "uint64"),
+        ([-128, 127], np.int8, "int8"),
+        ([-1, 200], np.int64, "int16"),
+        ([-(2**40), 0], np.int64, "int64"),
+        ([7.0, 255.0], ">f4", "float32"),
+        ([0.0, 1.0], np.float16, "float16"),
+        ([-1.0, np.nan], np.float64, "float64"),
+        ([np.nan, np.nan], np.float64, "float64"),
     ],
 )
-@pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8"])
-def test_floats_of_the_usual_ranges_are_spread_over_a_byte(tmp_path, values, scale, pixels, dtype):
+def test_other_values_wait_for_a_window_as_the_narrowest_type_of_all(tmp_path, values, dtype, kept):
     array = np.array(values, dtype)
-    found, note = scale_of(tmp_path, array)
-    assert found == scale
-    assert f"{scale.black} is taken for black and 1 for white" in note
-    assert np.abs(to_uint8(array, found).astype(int) - pixels).max() <= (1 if dtype == "<f2" else 0)
+    reading, note = reading_of(tmp_path, array[:1], array)
+    assert (reading, note) == (Reading(deep=kept), "")
+    found = reading.of(array)
+    assert found.dtype == np.dtype(kept)
+    np.testing.assert_array_equal(found, array)
 
 
-@pytest.mark.parametrize(
-    ("array", "said"),
-    [
-        (np.array([0, 4095], np.uint16), "uint16 from 0 to 4095"),
-        (np.array([-1, 200], np.int16), "int16 from -1 to 200"),
-        (np.array([0.0, 255.0]), "float64 from 0 to 255"),
-        (np.array([-3.5, 2.25], np.float32), "float32 from -3.5 to 2.25"),
-        (np.array([0.0, np.nan]), "float64 from nan to nan"),
-        (np.array([0.0, np.inf]), "float64 from 0 to inf"),
-    ],
-)
-def test_other_ranges_are_named_and_refused(tmp_path, array, said):
-    with pytest.raises(DatasetError, match=f"the values of x in set.npz, {said}, do not say what is black") as caught:
-        scale_of(tmp_path, array)
-    assert "store them as uint8" in str(caught.value)
+def test_floats_on_two_scales_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"some of x in set\.npz hold values within -1 to 1, others not"):
+        reading_of(tmp_path, np.array([0.0, 1.0]), np.array([0.0, 200.0]))
 
 
 def test_nothing_of_an_array_is_overlooked(tmp_path):
