@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_index import NearIndex
+from gan.data.near_duplicates.near_threshold import near_threshold
 from gan.metrics.copies import (
     CopiesResult,
     CopyPair,
@@ -16,9 +19,6 @@ from gan.metrics.copies import (
     score_threshold,
     share_of,
 )
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_index import NearIndex
-from gan.metrics.near_threshold import near_threshold
 from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels
 
 Array = npt.NDArray[np.float64]

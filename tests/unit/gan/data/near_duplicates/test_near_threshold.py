@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_threshold import near_threshold, nearest_distances
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_threshold import near_threshold, nearest_distances
 
 
 @pytest.fixture(scope="module")

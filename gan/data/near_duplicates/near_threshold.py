@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_index import OFFSETS, SHIFT
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_index import OFFSETS, SHIFT
 
 Array = npt.NDArray[np.float64]
 
