@@ -7,13 +7,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from gan.configuration.data_section import Crop, DataConfig, Filter
 from gan.configuration.release_section import ReleaseConfig
 from gan.configuration.sections import (
     AugmentConfig,
-    Crop,
-    DataConfig,
     EvaluationConfig,
-    Filter,
     Frozen,
     GateConfig,
     LossConfig,

@@ -10,13 +10,13 @@ import torch
 from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.data.near_duplicates.near_index import NearIndex
 from gan.data.near_duplicates.near_threshold import near_threshold
+from gan.data.near_duplicates.nearness import score_threshold
 from gan.metrics.copies import (
     CopiesResult,
     CopyPair,
     copy_scores,
     redrawn,
     require_enough,
-    score_threshold,
     share_of,
 )
 from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels

@@ -13,6 +13,7 @@ from gan.data.files.tree import SYMBOLIC_LINK
 from gan.data.records import OUT_OF_RANGE, Reject
 from gan.data.store.dataset import DatasetInfo
 from gan.text.shown import shown
+from tasks.ingest.near_report import NEAR_MEANINGS, near_section
 from tasks.reports.page import data_uris, render, thumbnail_side
 
 # Beyond these a page grows without telling more.
@@ -39,6 +40,7 @@ _MEANINGS = {
     DUPLICATE: "equal, pixel for pixel, to an image of the same class that is kept",
     OTHER_LABEL: "equal to an image of another class: one of the two labels is wrong",
     IN_HOLDOUT: "equal to an image that is held out: to train on it would spoil the measurement",
+    **NEAR_MEANINGS,
     FEW_IMAGES: "its class has fewer images to train on than data.min_class_images",
     TOO_SMALL: "its shorter side has fewer pixels than data.min_side",
     WRONG_ASPECT: "its longer side is more than data.max_aspect times the shorter",
@@ -98,6 +100,7 @@ def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "
         ],
         side=side,
         shrunk=side < info.resolution,
+        near=near_section(built.near, info) if built.near else None,
         **_rejects(info.rejects, quarantine),
     )
 
@@ -113,7 +116,7 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
     # The folder is of the machine, not of the dataset.
     message = message.replace(shown(str(quarantine)), quarantine.name)
     rejects = _rejects(count_reasons(quarantine) if quarantine.exists() else {}, quarantine)
-    return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
+    return _render(title=source_name, info=None, md5=None, change="", message=message, near=None, **rejects)
 
 
 def class_rows(info: DatasetInfo) -> list[CountedClass]:
@@ -135,6 +138,8 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     yield "Filter", [info.filter], ""
     yield "Background", [info.background], "under transparent pixels"
     yield from _windows(info)
+    if built.near is None:
+        yield "Near duplicates", ["not looked for"], "ganflow ingest --near-duplicates does, among any number of images"
     wanted = f"by the hash of their pixels, {100 * (info.holdout_fraction or 0):g} % wanted"
     share = f"{100 * info.num_test / max(1, info.num_train + info.num_test):.1f} % of the images"
     yield "Held out", [share], "as the source says" if info.split == "source" else wanted

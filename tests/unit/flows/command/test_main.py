@@ -16,6 +16,7 @@ VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"},
     "ingest": COMMON
     | {"--source-kind", "--labels", "--source-secret", "--max-reject-share"}
+    | {"--near-duplicates", "--drop-near-duplicates"}
     | {"--license", "--source-url", "--credit", "--description"}
     | {
         "--dry-run",
