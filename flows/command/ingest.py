@@ -64,7 +64,7 @@ def ingest(
     Folders that can be read in two ways are refused with both readings;
     --classes-from, --split-from, --train, --test and --exclude choose.
     Of equal images one is kept. The report shows pairs that are nearly equal,
-    looked for among up to 20,000 images unasked; --drop-near-duplicates leaves
+    looked for among up to 10,000 images unasked; --drop-near-duplicates leaves
     out those to train on that repeat one of their class or one held out.
     What is there already stays where it is, new images go behind.
     `ganflow dataset log` shows the versions. Licence, address, credit and

@@ -38,7 +38,7 @@ class DataConfig(Frozen):
     near_duplicates: Literal["auto", "report", "drop", "off"] = Field(
         "auto",
         description="images that are nearly equal: report them, drop them from those to train on, or off; auto: report "
-        "up to 20,000 images",
+        "up to 10,000 images",
     )
     min_side: Annotated[int, Field(ge=1)] | None = Field(
         None, description="source images with a shorter side are rejected; null: a quarter of the resolution"

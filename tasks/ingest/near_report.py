@@ -73,8 +73,8 @@ def _summary(near: NearDuplicates, *, dropped: bool) -> str:
         f"{counts.between_splits:,} of an image to train on and one held out."
     )
     if dropped:
-        return f"{told} {counts.droppable:,} images to train on are dropped; those held out all stay."
-    return f"{told} --drop-near-duplicates would drop {counts.droppable:,} images to train on, and none held out."
+        return f"{told} Dropped are {counts.droppable:,} of the images to train on; those held out all stay."
+    return f"{told} --drop-near-duplicates would drop {counts.droppable:,} of the images to train on, none held out."
 
 
 def _pictured(pair: NearPair, near: NearDuplicates, uris: dict[int, str], gone: Set[int]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from gan.data.building.judge import BLANK, NO_NUMBER, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
 from gan.data.building.rejects import count_reasons, read_rejects
 from gan.data.files.tree import SYMBOLIC_LINK
+from gan.data.near_duplicates.near_pairs import LEAST
 from gan.data.records import OUT_OF_RANGE, Reject
 from gan.data.store.dataset import DatasetInfo
 from gan.text.shown import shown
@@ -139,7 +140,11 @@ def _facts(built: Built) -> Iterator[tuple[str, list[str], str]]:
     yield "Background", [info.background], "under transparent pixels"
     yield from _windows(info)
     if built.near is None:
-        yield "Near duplicates", ["not looked for"], "ganflow ingest --near-duplicates does, among any number of images"
+        yield (
+            "Near duplicates",
+            ["not looked for"],
+            f"ganflow ingest --near-duplicates looks for them among {LEAST} images or more",
+        )
     wanted = f"by the hash of their pixels, {100 * (info.holdout_fraction or 0):g} % wanted"
     share = f"{100 * info.num_test / max(1, info.num_train + info.num_test):.1f} % of the images"
     yield "Held out", [share], "as the source says" if info.split == "source" else wanted

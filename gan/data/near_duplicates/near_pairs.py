@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from gan.data.near_duplicates.near_index import HALF, NearIndex, Pictures, Rows, middle_of
 from gan.data.near_duplicates.near_threshold import nearest_distances
-from gan.data.near_duplicates.nearness import score_threshold
+from gan.data.near_duplicates.nearness import explained, score_threshold
 
 Array = npt.NDArray[np.float64]
 
@@ -93,7 +93,7 @@ class _Surroundings:
         if sampled < _FEWEST:
             return CERTAIN
         scores = _beside(nearest_distances(self.pictures[self.rows]), self.around(self.rows))
-        chance = scores[scores >= CERTAIN]
+        chance = explained(scores[scores >= CERTAIN])
         if 2 * len(chance) < sampled:
             return CERTAIN
         # the nearest one of the sample was seen, but there are count / sampled times as many that may be nearer

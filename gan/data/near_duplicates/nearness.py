@@ -32,6 +32,20 @@ def score_threshold(chance: Array, level: float) -> float:
     return min(model, at_resolved * model / _model_quantile(chance, resolved))
 
 
+def explained(scores: Array) -> Array:
+    """Return the scores [N] without those that chance does not explain, again and again until all that is left is.
+
+    Copies that are a twentieth of the images bend the distribution towards themselves, and are seen once the nearest of
+    them are gone.
+    """
+    while len(scores):
+        kept = scores[scores >= _model_quantile(scores, _BEYOND_CHANCE)]
+        if len(kept) == len(scores):
+            break
+        scores = kept
+    return scores
+
+
 def _model_quantile(scores: Array, level: float) -> float:
     # in a Weibull distribution, log score is a line over log(-log(1 - level))
     low, middle, at = np.log(-np.log1p(-np.array([0.1, 0.5, level])))
