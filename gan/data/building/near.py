@@ -27,7 +27,7 @@ DROPPED = (NEAR, NEAR_HELD_OUT)
 AUTO_MOST = 10_000
 """Images up to which near duplicates are looked for unasked, at 0.2 ms each: a seventh of the command's time."""
 LEAST_ALIKE = 0.8
-"""Correlation, in colour at full size, that two near duplicates have at least."""
+"""Correlation of their pixels, in colour, that two near duplicates have at least."""
 SHOWN = 24
 """Pairs of each kind that are shown as pictures."""
 
@@ -47,7 +47,7 @@ class NearPair(NamedTuple):
         splits: `train` or `test` of each.
         labels: class names; None where images have none.
         score: of `find_near_pairs`; from 0 up, equal ones have 0.
-        alike: correlation of their pixels at full size, up to 1.
+        alike: correlation of their pixels in colour, up to 1.
     """
 
     records: tuple[int, int]
