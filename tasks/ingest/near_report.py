@@ -9,6 +9,7 @@ import numpy as np
 
 from gan.data.building.near import LEAST_ALIKE, NEAR, NEAR_HELD_OUT, SHOWN, NearDuplicates, NearPair
 from gan.data.files.atomic import replacing
+from gan.data.near_duplicates.near_pairs import CERTAIN, FEWEST_FOR_CHANCE
 from gan.data.store.dataset import DatasetInfo
 from tasks.reports.page import data_uris, fitting_side
 
@@ -47,6 +48,8 @@ def near_section(near: NearDuplicates, info: DatasetInfo) -> dict[str, Any]:
     return {
         "summary": _summary(near, dropped=info.near_duplicates is not None),
         "threshold": near.threshold,
+        "strict": near.threshold <= CERTAIN,
+        "fewest": FEWEST_FOR_CHANCE,
         "least_alike": LEAST_ALIKE,
         "pixelated": side <= 32,
         "groups": [

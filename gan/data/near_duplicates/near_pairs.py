@@ -18,8 +18,10 @@ EXPECTED = 0.1
 HIGHEST, CERTAIN = 0.5, 0.1
 """Scores beyond which no two images are near duplicates, and below which chance brings none."""
 
-_SAMPLE = 2000  # images by which chance is told
-_FEWEST = 200  # from which on it can be
+FEWEST_FOR_CHANCE = 200
+"""Images from which on they tell what chance does."""
+
+_SAMPLE = 2000  # images by which it is told
 _RANK = 10  # of the neighbour that says how near images are where an image lies
 _FARTHEST = 16.0  # grey levels; the index would have to compare too many that are farther apart
 _BEYOND = 1.5  # times the threshold, that pairs are looked for: the nearest that are no duplicates are shown
@@ -90,7 +92,7 @@ class _Surroundings:
     def threshold(self) -> float:
         """Return the score up to which two images are near duplicates."""
         count, sampled = len(self.pictures), len(self.rows)
-        if sampled < _FEWEST:
+        if sampled < FEWEST_FOR_CHANCE:
             return CERTAIN
         scores = _beside(nearest_distances(self.pictures[self.rows]), self.around(self.rows))
         chance = explained(scores[scores >= CERTAIN])

@@ -37,10 +37,12 @@ def pair(first, second, *, splits=("train", "train"), labels=("cat", "cat"), sco
     return NearPair((first, second), paths, splits, labels, score, alike)
 
 
-def near(pairs, beyond=(), dropped=None):
+def near(pairs, beyond=(), dropped=None, threshold=0.4):
     records = sorted({record for each in (*pairs, *beyond) for record in each.records})
     images = np.random.default_rng(0).integers(0, 256, (len(records), 8, 8, 3), np.uint8)
-    return NearDuplicates(0.4, tuple(pairs), tuple(beyond), dropped or {}, dict(zip(records, images, strict=True)))
+    return NearDuplicates(
+        threshold, tuple(pairs), tuple(beyond), dropped or {}, dict(zip(records, images, strict=True))
+    )
 
 
 def page(found, **changes):
@@ -114,6 +116,11 @@ def test_a_page_says_that_there_are_none_or_that_nobody_looked():
     unlooked = page(None).words
     assert "not looked for" in unlooked
     assert "ganflow ingest --near-duplicates looks for them" in unlooked
+
+
+def test_a_threshold_that_images_could_not_tell_is_said():
+    assert "as low as it gets" in page(near(PAIRS, threshold=0.1)).words
+    assert "as low as it gets" not in page(near(PAIRS)).words
 
 
 def test_the_list_has_every_pair_and_only_those(tmp_path):
