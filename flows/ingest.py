@@ -1,6 +1,7 @@
 """The flow `ingest`: a source of images becomes the current dataset version."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from prefect import flow
 
@@ -35,6 +36,7 @@ def ingest(
     exclude: Sequence[Plain] = (),
     label_column: Plain | None = None,
     path_column: Plain | None = None,
+    near_duplicates: Literal["auto", "report", "drop", "off"] | None = None,
 ) -> Ingested:
     """Ingest a source and, if the dataset changed, emit the event `dataset.versioned` with its md5.
 
@@ -60,12 +62,16 @@ def ingest(
         exclude: patterns of paths that are left out.
         label_column: the column of a file of labels, or of Parquet files of images, that holds them.
         path_column: the column of a file of labels that holds the paths.
+        near_duplicates: `data.near_duplicates`: what becomes of images that are nearly equal; as configured if not
+            given.
     """
     asked = Asked(classes_from, split_from, train, test, tuple(exclude), label_column, path_column)
     origin = Origin(licence=license, source_url=source_url, credit=credit, description=description).checked()
     if limits := limits_of_this_run(Settings()):
         source = limits.source(source, source_kind)
         labels = labels if labels in {None, NO_LABELS} else limits.path(labels)
+    if near_duplicates:
+        overrides = [*overrides, f"data.near_duplicates={near_duplicates}"]
     configuration = resolve_data(preset, overrides)
     return ingest_configured.fn(source, configuration, source_kind, labels, announce, source_secret, origin, asked)
 

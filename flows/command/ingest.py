@@ -9,11 +9,13 @@ from flows.command.console import Answer
 from flows.command.options import (
     SOURCE_HELP,
     ClassesFrom,
+    DropNearDuplicates,
     Exclude,
     Json,
     LabelColumn,
     Labels,
     MaxRejectShare,
+    NearDuplicates,
     Overrides,
     PathColumn,
     Preset,
@@ -34,6 +36,8 @@ def ingest(
     source_kind: SourceKind = AUTO,
     labels: Labels = None,
     max_reject_share: MaxRejectShare = None,
+    near_duplicates: NearDuplicates = False,
+    drop_near_duplicates: DropNearDuplicates = False,
     source_secret: SourceSecret = None,
     license: Annotated[
         str | None,
@@ -64,6 +68,9 @@ def ingest(
     Images that cannot be used go to a list of rejects with their reasons.
     Folders that can be read in two ways are refused with both readings;
     --classes-from, --split-from, --train, --test and --exclude choose.
+    Of equal images one is kept. The report shows pairs that are nearly equal,
+    looked for among up to 10,000 images unasked; --drop-near-duplicates leaves
+    out those to train on that repeat one of their class or one held out.
     What is there already stays where it is, new images go behind.
     `ganflow dataset log` shows the versions. Licence, address, credit and
     description go into dataset.json and from there into the card of every
@@ -72,6 +79,8 @@ def ingest(
     """
     answer = Answer()
     changes = overrides if max_reject_share is None else [*overrides, f"data.max_reject_share={max_reject_share}"]
+    if near_duplicates or drop_near_duplicates:
+        changes = [*changes, f"data.near_duplicates={'drop' if drop_near_duplicates else 'report'}"]
     from flows.command.preflight import begin_with_source
     from flows.configure import resolve_data
 

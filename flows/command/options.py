@@ -46,6 +46,14 @@ MaxRejectShare = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Fail if a larger share of the files is rejected (default: 0.05)."),
 ]
+NearDuplicates = Annotated[
+    bool,
+    typer.Option("--near-duplicates", help="Look for images that are nearly equal, however many there are."),
+]
+DropNearDuplicates = Annotated[
+    bool,
+    typer.Option("--drop-near-duplicates", help="Leave out images to train on that nearly equal one that stays."),
+]
 Preset = Annotated[str, typer.Option("--preset", "-p", help="Configuration to begin with: see `ganflow presets`.")]
 OwnPreset = Annotated[
     str | None,

@@ -7,8 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from gan.configuration.data_section import Crop, DataConfig, Filter
 from gan.configuration.release_section import ReleaseConfig
-from gan.configuration.sections import Crop, DataConfig, EvaluationConfig, Filter, Frozen, GateConfig
+from gan.configuration.sections import EvaluationConfig, Frozen, GateConfig
 from gan.configuration.shaping import told
 from gan.configuration.training_sections import AugmentConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
 

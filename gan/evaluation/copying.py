@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from gan.data.near_duplicates.fingerprints import LEAST_SIDE
 from gan.evaluation.copy_shares import FEATURES, LEVEL, PIXELS, beyond_chance
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
@@ -13,7 +14,6 @@ from gan.evaluation.pictures import Pair
 from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies
 from gan.metrics.evaluation import Metric
 from gan.metrics.feature_set import KEPT
-from gan.metrics.fingerprints import LEAST_SIDE
 from gan.metrics.pixel_copies import find_pixel_copies
 
 Rows = npt.NDArray[np.int64]

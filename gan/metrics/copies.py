@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gan.data.near_duplicates.nearness import score_threshold
 from gan.metrics.estimate import Estimate
 from gan.metrics.neighbours import nearest
 from gan.metrics.pixel_vectors import PixelVectors
@@ -20,9 +21,7 @@ Indices = npt.NDArray[np.int64]
 MIN_HOLDOUT = 20
 
 _NEIGHBOURS = 10
-_BEYOND_CHANCE = 1e-4
 _RESAMPLES = 400
-_LEAST_SCORE = 1e-6  # keeps the logarithm of a score finite
 
 Vectors = TypeVar("Vectors", Features, PixelVectors)
 Search = Callable[[Vectors, Vectors, int], tuple[npt.NDArray[np.float32], Indices]]
@@ -162,23 +161,6 @@ def copy_scores(search: Search[Vectors], queries: Vectors, training: Vectors) ->
     return scores, nearest_one, indices[:, 0]
 
 
-def score_threshold(chance: Array, level: float) -> float:
-    """Return below which score an image is a copy, as `find_copies` says.
-
-    Args:
-        chance: scores [H] of held out images.
-        level: share of honest images that may be flagged, in (0, 0.1].
-    """
-    model = _model_quantile(chance, level)
-    explained = chance[chance >= _model_quantile(chance, _BEYOND_CHANCE)]
-    if not len(explained):  # all of them are copies themselves: chance cannot be told from them
-        return model
-    # below what so few images resolve, the model's slope goes on from the smallest score
-    resolved = max(level, 1.0 / (len(explained) + 1))
-    at_resolved = float(np.quantile(explained, resolved, method="lower"))
-    return min(model, at_resolved * model / _model_quantile(chance, resolved))
-
-
 def redrawn(count: int) -> Iterator[Indices]:
     """Yield the rows [count] int64 of a holdout of so many images that is drawn anew, always the same draws."""
     rng = np.random.default_rng(0)
@@ -208,13 +190,6 @@ def _to_nearest_other(search: Search[Vectors], training: Vectors, indices: Indic
     own_first = found[:, 0] == rows
     result: Array = np.where(own_first, distances[:, 1], distances[:, 0]).astype(np.float64)[inverse]
     return result
-
-
-def _model_quantile(scores: Array, level: float) -> float:
-    # in a Weibull distribution, log score is a line over log(-log(1 - level))
-    low, middle, at = np.log(-np.log1p(-np.array([0.1, 0.5, level])))
-    log_low, log_middle = np.log(np.quantile(scores, [0.1, 0.5]).clip(min=_LEAST_SCORE))
-    return float(np.exp(log_low + (at - low) * (log_middle - log_low) / (middle - low)))
 
 
 def _unit(features: Features) -> Features:

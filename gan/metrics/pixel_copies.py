@@ -7,18 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_index import NearIndex
+from gan.data.near_duplicates.near_threshold import near_threshold
+from gan.data.near_duplicates.nearness import score_threshold
 from gan.metrics.copies import (
     CopiesResult,
     CopyPair,
     copy_scores,
     redrawn,
     require_enough,
-    score_threshold,
     share_of,
 )
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_index import NearIndex
-from gan.metrics.near_threshold import near_threshold
 from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels
 
 Array = npt.NDArray[np.float64]

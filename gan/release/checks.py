@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 
 from gan.configuration.config import Frozen, GateConfig
+from gan.data.near_duplicates.near_threshold import LEVEL
 from gan.evaluation.class_looks import classes_kept, variety_kept
 from gan.evaluation.gate import USEFULNESS
 from gan.evaluation.reason import Reason, with_ends
 from gan.metrics.evaluation import HOLDOUT, Evaluation, Metric
-from gan.metrics.near_threshold import LEVEL
 from gan.privacy.audit import PrivacyAudit
 from gan.release.duplicates import EXACT, EXACT_EARLIER, NEAR, NEAR_EARLIER, Duplicates
 from gan.release.labels import Mistaken, told

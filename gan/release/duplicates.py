@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_index import Chosen, Near, NearIndex
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_index import Chosen, Near, NearIndex
 
 Rows = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]

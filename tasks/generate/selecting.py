@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.configuration.config import ReleaseConfig
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_threshold import near_threshold
 from gan.data.store.resident import Resident
 from gan.evaluation.real import RealImages
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_threshold import near_threshold
 from gan.release.checks import Check, copy_check
 from gan.release.duplicates import Duplicates, find_duplicates
 from gan.release.near_copies import CopyLook

@@ -25,10 +25,11 @@ _TAGS = ("licence", "source_url", "credit")
 
 @dataclass(frozen=True)
 class IngestFiles:
-    """What is kept of an ingest beside the dataset: the list of rejects and the page about it, where they exist."""
+    """What is kept of an ingest beside the dataset: rejects, the page about it, near duplicates, where they exist."""
 
     quarantine: Path
     report: Path
+    near: Path
 
 
 def deliver_outbox(settings: Settings, on_warning: Callable[[str], None]) -> str | None:
@@ -85,6 +86,8 @@ def record(settings: Settings, md5: str, info: DatasetInfo, source: str, files: 
         if files:
             log.file(files.report)
             log.file(files.quarantine)
+            if files.near.exists():
+                log.file(files.near)
     return png
 
 

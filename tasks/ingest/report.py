@@ -13,10 +13,12 @@ from gan.data.building.judge import BLANK, NO_NUMBER, TOO_SMALL, WRONG_ASPECT
 from gan.data.building.plan import DUPLICATE, FEW_IMAGES, IN_HOLDOUT, OTHER_LABEL
 from gan.data.building.rejects import count_reasons, read_rejects
 from gan.data.files.tree import SYMBOLIC_LINK
+from gan.data.near_duplicates.near_pairs import LEAST
 from gan.data.records import OUT_OF_RANGE, Reject
 from gan.data.store.dataset import DatasetInfo
 from gan.text.shown import shown
 from tasks.ingest.found import Fact, found_facts
+from tasks.ingest.near_report import NEAR_MEANINGS, near_section
 from tasks.reports.page import data_uris, render, thumbnail_side
 
 # Beyond these a page grows without telling more.
@@ -30,6 +32,7 @@ _MEANINGS = {
     DUPLICATE: "equal, pixel for pixel, to an image of the same class that is kept",
     OTHER_LABEL: "equal to an image of another class: one of the two labels is wrong",
     IN_HOLDOUT: "equal to an image that is held out: to train on it would spoil the measurement",
+    **NEAR_MEANINGS,
     FEW_IMAGES: "its class has fewer images to train on than data.min_class_images",
     TOO_SMALL: "its shorter side has fewer pixels than data.min_side",
     WRONG_ASPECT: "its longer side is more than data.max_aspect times the shorter",
@@ -91,6 +94,7 @@ def report_html(built: Built, md5: str | None, quarantine: Path, change: str = "
         strips=strips(built.samples, side),
         side=side,
         shrunk=side < info.resolution,
+        near=near_section(built.near, info) if built.near else None,
         **_rejects(info.rejects, quarantine),
     )
 
@@ -106,7 +110,7 @@ def failure_html(source_name: str, message: str, quarantine: Path) -> str:
     # The folder is of the machine, not of the dataset.
     message = message.replace(shown(str(quarantine)), quarantine.name)
     rejects = _rejects(count_reasons(quarantine) if quarantine.exists() else {}, quarantine)
-    return _render(title=source_name, info=None, md5=None, change="", message=message, **rejects)
+    return _render(title=source_name, info=None, md5=None, change="", message=message, near=None, **rejects)
 
 
 def class_rows(counts: Mapping[str, Mapping[str, int]]) -> list[CountedClass]:
@@ -148,6 +152,12 @@ def _facts(built: Built) -> Iterator[Fact]:
     yield "Filter", [info.filter], ""
     yield "Background", [info.background], "under transparent pixels"
     yield from _windows(info)
+    if built.near is None:
+        yield (
+            "Near duplicates",
+            ["not looked for"],
+            f"ganflow ingest --near-duplicates looks for them among {LEAST} images or more",
+        )
     wanted = f"by the hash of their pixels, {100 * (info.holdout_fraction or 0):g} % wanted"
     share = f"{100 * info.num_test / max(1, info.num_train + info.num_test):.1f} % of the images"
     yield "Held out", [share], "as the source says" if info.split == "source" else wanted

@@ -49,9 +49,9 @@ class IngestResult:
 
 
 def files_of(settings: Settings) -> ledger.IngestFiles:
-    """Return where the list of rejects and the page of the last ingest lie."""
+    """Return where the list of rejects, the page and the near duplicates of the last ingest lie."""
     folder = settings.state_dir / "ingest-report"
-    return ledger.IngestFiles(folder / "quarantine.jsonl", folder / "report.html")
+    return ledger.IngestFiles(folder / "quarantine.jsonl", folder / "report.html", folder / "near-duplicates.jsonl")
 
 
 def ingest_dataset(

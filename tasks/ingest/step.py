@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import DataConfig
 from gan.data.building.file_counts import FileCounts
+from gan.data.building.near import NearCounts
 from gan.data.building.rejects import count_reasons
 from gan.data.origin import Origin
 from gan.data.sources.spec import SourceSpec
@@ -15,6 +16,7 @@ from gan.errors import DatasetError
 from gan.text.credentials import bare_address
 from gan.text.shown import reason_of
 from tasks.ingest import ledger, outbox
+from tasks.ingest.near_report import write_pairs
 from tasks.ingest.report import failure_html, report_html
 from tasks.ingest.run import files_of, ingest_dataset, one_ingest_at_a_time
 from tasks.reports import artifacts
@@ -39,6 +41,7 @@ class Ingested(BaseModel):
         origin: what stands in `dataset.json` of the images as a whole.
         kept: its fields that were not given now, and stand since the version before.
         files: what the files of the source are, where it is one of image files.
+        near_duplicates: how many pairs of images are nearly equal; null where none were looked for.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +59,7 @@ class Ingested(BaseModel):
     origin: Origin = Origin()
     kept: tuple[str, ...] = ()
     files: FileCounts | None = None
+    near_duplicates: NearCounts | None = None
 
 
 @step(cache_policy=NO_CACHE)
@@ -86,6 +90,7 @@ def _ingest(
 ) -> Ingested:
     logger, files = get_run_logger(), files_of(settings)
     files.quarantine.unlink(missing_ok=True)
+    files.near.unlink(missing_ok=True)
     try:
         done = ingest_dataset(
             settings, spec, config, logger, announce=announce, source_secret=source_secret, origin=origin
@@ -98,6 +103,9 @@ def _ingest(
                 logger.warning("the refusal could not be recorded (%s)", reason_of(other))
         raise
     version, info = done.version, done.built.info
+    near = done.built.near
+    if near and near.pairs:
+        write_pairs(files.near, near)
     files.report.write_text(report_html(done.built, version.md5, files.quarantine, done.change), "utf-8")
     ledger.record(settings, version.md5, info, done.source, files)
     outbox.mark_delivered(settings, recorded=True)
@@ -119,6 +127,7 @@ def _ingest(
         origin=info.origin,
         kept=done.kept,
         files=done.built.files,
+        near_duplicates=near.counts if near else None,
     )
 
 

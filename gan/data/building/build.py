@@ -12,6 +12,7 @@ from gan.data.building.assemble import write_split
 from gan.data.building.describe import describe, faint, notes, samples, sides
 from gan.data.building.encode import Job, do
 from gan.data.building.file_counts import FileCounts, count_files
+from gan.data.building.near import DROPPED, NearDuplicates, find_near_duplicates, looks, near_notes
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import FEWEST, Plan, make_plan
 from gan.data.building.recipe import Recipe
@@ -39,6 +40,7 @@ class Built:
         sides: shortest, median and longest of the source images' shorter sides, in pixels.
         reused: records whose part was found finished.
         files: what the files of the source are, where it is one of files.
+        near: near duplicates that there are, or were; None where they were not looked for.
     """
 
     info: DatasetInfo
@@ -47,6 +49,7 @@ class Built:
     sides: tuple[int, int, int]
     reused: int
     files: FileCounts | None = None
+    near: NearDuplicates | None = None
 
 
 def in_this_process(jobs: Sequence[Job]) -> Iterator[tuple[int, bytes | None]]:
@@ -91,6 +94,9 @@ def build_dataset(
     store, windows, reused = _read(source, config, standing, work, run_jobs, on_progress or (lambda done, total: None))
     overview = look_over(windows, store)
     plan = make_plan(store, config, source.class_names, source.has_split)
+    near = find_near_duplicates(store, plan, config, work) if looks(config, len(source)) else None
+    if near and config.near_duplicates == "drop":
+        plan = plan.without(near.dropped)
     write_rejects(quarantine, store, plan)
     rejects = count_rejects(store, plan)
     files = count_files(source, plan, rejects, more=len(store) - len(source))
@@ -99,13 +105,13 @@ def build_dataset(
     refuse_far(overview, standing)
     for split in ("train", "test"):
         write_split(store, plan, split, out, config.resolution, previous)
-    info = describe(source, config, store, plan, rejects, origin or Origin(), overview)
+    info = describe(source, config, store, plan, rejects, origin or Origin(), overview, near)
     # Last, so that a folder with a dataset.json is complete.
     write_dataset_info(info, out)
     pictures = samples(store, plan, config.resolution)
     shown = window_notes(overview, standing, config) or faint(store, plan, config.resolution, pictures)
-    remarks = tuple(map(inert, (*source.notes, *shown, *notes(plan, info))))
-    return Built(info, pictures, remarks, sides(store, plan), reused, files)
+    remarks = tuple(map(inert, (*source.notes, *shown, *notes(plan, info), *near_notes(near, config))))
+    return Built(info, pictures, remarks, sides(store, plan), reused, files, near)
 
 
 def _read(
@@ -117,13 +123,14 @@ def _read(
     show: Callable[[int, int], None],
 ) -> tuple[PartStore, Windows, int]:
     """Read all parts; those with images whose window follows from the values of all are read once more."""
-    jobs = [Job(part, Recipe.of(config, standing)) for part in source.parts()]
+    recipe = Recipe.of(config, standing, pictures=looks(config, len(source)))
+    jobs = [Job(part, recipe) for part in source.parts()]
     store = PartStore(work, [job.key() for job in jobs])
     total = len(source)
     reused = _do(store, jobs, run_jobs, lambda left: show(total - left, total))
     windows, waiting = with_missing(standing, store)
     if waiting:
-        again = Recipe.of(config, windows)
+        again = replace(recipe, windows=windows)
         jobs = [replace(job, recipe=again) if index in waiting else job for index, job in enumerate(jobs)]
         store = PartStore(work, [job.key() for job in jobs])
         further = total + sum(len(jobs[index].part) for index in waiting)
@@ -146,6 +153,8 @@ def _do(store: PartStore, jobs: Sequence[Job], run_jobs: RunJobs, show: Callable
 
 
 def _refuse_rejects(source: Source, config: DataConfig, rejects: dict[str, int], count: int, quarantine: Path) -> None:
+    # What a person asked to be dropped is nothing broken.
+    rejects = {reason: number for reason, number in rejects.items() if reason not in DROPPED}
     total = sum(rejects.values())
     if total > config.max_reject_share * count:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(rejects.items(), key=lambda item: -item[1]))

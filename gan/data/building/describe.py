@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gan.configuration.config import DataConfig
 from gan.data.building.assemble import images_of
+from gan.data.building.near import NearDuplicates
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan
 from gan.data.building.windows import Overview
@@ -29,6 +30,7 @@ def describe(
     rejects: dict[str, int],
     origin: Origin,
     overview: Overview,
+    near: NearDuplicates | None,
 ) -> DatasetInfo:
     """Return what `dataset.json` will say."""
     counts = {}
@@ -59,6 +61,7 @@ def describe(
         mean=mean,
         std=std,
         rejects=rejects,
+        near_duplicates=near.threshold if near and config.near_duplicates == "drop" else None,
         asked=getattr(source, "asked", None) or None,  # of folders alone anything can be
     )
 

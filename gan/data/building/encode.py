@@ -14,6 +14,7 @@ from gan.data.building.judge import BLANK, NO_NUMBER, are_blank, refusal
 from gan.data.building.part_store import keep_part
 from gan.data.building.recipe import Recipe
 from gan.data.building.split import split_key
+from gan.data.near_duplicates.fingerprints import pictures_of
 from gan.data.pixels.formats import installed
 from gan.data.pixels.png import encode_pngs
 from gan.data.pixels.prepare import prepare
@@ -21,7 +22,7 @@ from gan.data.pixels.window import look_at, to_8_bits
 from gan.data.records import Deep, Part, Reject, SourceImage
 from gan.data.store.arrow import to_arrow
 
-_FORMAT = 3  # of the table; part of every key under which one is kept
+_FORMAT = 4  # of the table; part of every key under which one is kept
 _DIGEST = pa.binary(32)
 SCHEMA = pa.schema(
     [
@@ -38,13 +39,14 @@ SCHEMA = pa.schema(
         ("sha256_rgb", _DIGEST),  # of the same as RGB, where they are grey and may have to be
         ("sums", pa.list_(pa.int64(), 6)),  # of values and their squares, by channel
         ("png", pa.binary()),
+        ("picture", pa.binary()),  # a small grey one, where near duplicates are looked for
         ("seen", pa.binary()),  # values of an image of more than 8 bits, as `gan.data.pixels.window` packs them
     ]
 )
 # What a column holds where there is no image: no nulls, so that columns are plain memory.
 _NOTHING: dict[str, Any] = dict.fromkeys(("path", "reason", "detail"), "")
 _NOTHING |= dict.fromkeys(("label", "split", "key", "channels", "width", "height"), 0)
-_NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b"", "seen": b""}
+_NOTHING |= {"sha256": bytes(32), "sha256_rgb": bytes(32), "sums": [0] * 6, "png": b"", "picture": b"", "seen": b""}
 WAITING = -1
 _SPLITS = {None: -1, "train": 0, "test": 1}
 
@@ -184,6 +186,7 @@ def _facts(rows: Sequence[_Prepared], recipe: Recipe) -> dict[str, Sequence[Any]
         "sha256_rgb": digests(images.repeat(3, axis=3)) if either else [bytes(32)] * len(rows),
         "sums": sums(images),
         "png": encode_pngs(images),
+        "picture": [each.tobytes() for each in pictures_of(images)] if recipe.pictures else [b""] * len(rows),
         "seen": [row.seen for row in rows],
     }
 

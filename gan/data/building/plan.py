@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -55,6 +55,12 @@ class Plan:
     def records(self, split: str) -> NDArray[np.int64]:
         """Return the numbers of the records that are kept in a split."""
         return np.flatnonzero(self.kept & (self.held_out == (split == "test")))
+
+    def without(self, dropped: Mapping[int, tuple[str, int]]) -> "Plan":
+        """Return the same with images to train on that go, too: record -> reason and the record that stays for it."""
+        kept = self.kept.copy()
+        kept[list(dropped)] = False
+        return replace(self, kept=kept, rejects={**self.rejects, **dropped})
 
 
 def make_plan(store: PartStore, config: DataConfig, class_names: Sequence[str], has_split: bool) -> Plan:

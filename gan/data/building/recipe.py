@@ -19,6 +19,7 @@ class Recipe:
     shortest_side: int
     max_aspect: float
     windows: Windows
+    pictures: bool = False
 
     @property
     def colours_bars(self) -> bool:
@@ -26,8 +27,14 @@ class Recipe:
         return self.crop == "pad" and len(set(self.background)) > 1
 
     @classmethod
-    def of(cls, config: DataConfig, windows: Windows | None = None) -> "Recipe":
-        """Take it from a configuration and, where they are known, the windows that follow from the data."""
+    def of(cls, config: DataConfig, windows: Windows | None = None, *, pictures: bool = False) -> "Recipe":
+        """Take it from a configuration.
+
+        Args:
+            config: how images are prepared.
+            windows: those that follow from the data, where they are known.
+            pictures: whether small pictures are kept of them, to look for near duplicates by.
+        """
         return cls(
             resolution=config.resolution,
             channels=None if config.channels == "auto" else config.channels,
@@ -37,6 +44,7 @@ class Recipe:
             shortest_side=config.shortest_side,
             max_aspect=config.max_aspect,
             windows=windows or Windows(parse_window(config.window)),
+            pictures=pictures,
         )
 
     def without_found_windows(self) -> "Recipe":

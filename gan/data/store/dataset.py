@@ -45,6 +45,8 @@ class DatasetInfo(BaseModel):
         mean: of the training images' values by channel, in [0, 1].
         std: their standard deviation.
         rejects: files by reason.
+        near_duplicates: score up to which images that are nearly equal to one that stays were dropped; null, and not
+            written, where nobody asked for that.
         asked: what a person said of how the source is to be read, by option; null, and not written, where nothing was.
     """
 
@@ -74,6 +76,7 @@ class DatasetInfo(BaseModel):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     rejects: dict[str, int]
+    near_duplicates: float | None = None
     asked: dict[str, str | tuple[str, ...]] | None = None
 
     @property
@@ -111,6 +114,8 @@ def read_dataset_info(folder: Path) -> DatasetInfo:
 
 def write_dataset_info(info: DatasetInfo, folder: Path) -> None:
     """Write `dataset.json`; what nobody has said does not stand there, so that its bytes are those of before."""
-    unsaid = {field for field in (*FIELDS, "window", "windows", "asked") if getattr(info, field) is None}
+    unsaid = {
+        field for field in (*FIELDS, "window", "windows", "near_duplicates", "asked") if getattr(info, field) is None
+    }
     text = json.dumps(info.model_dump(mode="json", exclude=unsaid), indent=2, ensure_ascii=False) + "\n"
     (folder / INFO_FILE).write_text(text, "utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzzing.target import target
-from gan.metrics.fingerprints import Fingerprints
+from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.release.duplicates import find_duplicates
 
 NAME = "fingerprints.npz"

@@ -34,6 +34,12 @@ def test_patterns_of_what_is_left_out_are_texts_without_one_too():
     assert not errors(ingest, exclude=["masks/*", "*/extra/*"])
 
 
+def test_what_becomes_of_near_duplicates_is_one_of_four_words():
+    for word in (None, "auto", "report", "drop", "off"):
+        assert not errors(ingest, near_duplicates=word)
+    assert errors(ingest, near_duplicates="maybe")
+
+
 @pytest.mark.parametrize("flow", [ingest, evaluate, generate, retrain])
 def test_so_is_an_override(flow):
     assert errors(flow, overrides=["train.seed=1", f'data.class_map={{"a": "{SECRET}"}}'])

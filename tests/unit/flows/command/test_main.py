@@ -19,6 +19,7 @@ VERBS = {
     "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"} | ASKED,
     "ingest": COMMON
     | {"--source-kind", "--labels", "--source-secret", "--max-reject-share", "--dry-run", "--report"}
+    | {"--near-duplicates", "--drop-near-duplicates"}
     | {"--license", "--source-url", "--credit", "--description"}
     | ASKED,
     "dataset": {"--help"},

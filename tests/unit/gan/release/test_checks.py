@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_threshold import near_threshold
 from gan.metrics.evaluation import Metric
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_threshold import near_threshold
 from gan.privacy.audit import Figure, PrivacyAudit
 from gan.release.checks import (
     CHANCE,

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_threshold import LEVEL, near_threshold
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_threshold import LEVEL, near_threshold
 from gan.release.duplicates import (
     EXACT,
     EXACT_EARLIER,

@@ -62,7 +62,7 @@ class Fingerprints:
         ):
             raise ValueError(f"images are {images.shape} {images.dtype}, expected [N, H, W, 1 or 3] uint8 from 4 px up")
         digests = b"".join(hashlib.sha256(image.tobytes()).digest()[:16] for image in images)
-        return cls(np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, 2), _pictures(images))
+        return cls(np.frombuffer(digests, dtype="<u8").astype(np.uint64).reshape(-1, 2), pictures_of(images))
 
     @classmethod
     def join(cls, parts: Sequence["Fingerprints"]) -> Self:
@@ -121,10 +121,14 @@ class Fingerprints:
         )
 
 
-def _pictures(images: Images) -> Images:
+def pictures_of(images: Images) -> Images:
+    """Return the small grey pictures [N, h, w] of images [N, H, W, 1 or 3] uint8, h and w up to 32."""
     grey = images[..., 0]
     if images.shape[3] == 3:
-        total = images.astype(np.uint32) @ np.array(_LUMA, np.uint32)
+        # channel by channel: a product of matrices of whole numbers takes ten times as long
+        total = np.zeros(images.shape[:3], np.uint32)
+        for channel, weight in enumerate(_LUMA):
+            total += np.multiply(images[..., channel], weight, dtype=np.uint32)
         grey = ((total + 500) // 1000).astype(np.uint8)
     for axis in (1, 2):
         while grey.shape[axis] > SIDE:

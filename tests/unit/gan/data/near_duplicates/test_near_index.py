@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan.metrics.near_index import OFFSETS, Chosen, NearIndex
+from gan.data.near_duplicates.near_index import OFFSETS, Chosen, NearIndex
 
 
 def distance(a, b):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_threshold import near_threshold, nearest_distances
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_threshold import near_threshold, nearest_distances
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_few_or_equal_real_images_find_exact_duplicates_alone(prints):
 def test_nearest_distances_are_to_others():
     pictures = np.zeros((3, 6, 6), np.uint8)
     pictures[1:, 2, 2] = 32, 96
-    found = nearest_distances(Fingerprints(np.zeros((3, 2), np.uint64), pictures))
+    found = nearest_distances(pictures)
     # a pixel of 32 among 16, less the mean: 32 sqrt(1/16 - 1/256)
     unit = np.sqrt(1 / 16 - 1 / 256)
     assert found == pytest.approx([32 * unit, 32 * unit, 64 * unit], rel=1e-4)

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from gan.metrics.fingerprints import Fingerprints
-from gan.metrics.near_index import OFFSETS, SHIFT
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.data.near_duplicates.near_index import OFFSETS, SHIFT, Pictures
 
 Array = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def near_threshold(real: Fingerprints, count: int, *, level: float = LEVEL) -> f
     if len(real) < LEAST_REAL:
         return 0.0
     looked_at = np.linspace(0, len(real) - 1, min(len(real), _MOST_REAL)).round().astype(np.int64)
-    distances = nearest_distances(real.take(looked_at))
+    distances = nearest_distances(real.pictures[looked_at])
     low, middle = np.quantile(distances, [_LOW, _MIDDLE])
     if low <= 0.0:  # the real images are repeats themselves
         return 0.0
@@ -59,9 +59,8 @@ def near_threshold(real: Fingerprints, count: int, *, level: float = LEVEL) -> f
     return float(np.floor(10.0 * min(seen, low * (share / _LOW) ** root)) / 10.0)
 
 
-def nearest_distances(fingerprints: Fingerprints) -> Array:
+def nearest_distances(pictures: Pictures) -> Array:
     """Return the distance [N] float64 of each picture to the nearest other one, as `NearIndex` has it; all with all."""
-    pictures = fingerprints.pictures
     height, width = (side - 2 * SHIFT for side in pictures.shape[1:])
     middles = {}
     for y, x in OFFSETS:

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
+from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.errors import InputError
-from gan.metrics.fingerprints import Fingerprints
 
 RNG = np.random.default_rng(0)
 

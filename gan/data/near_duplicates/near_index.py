@@ -1,7 +1,7 @@
 """Small grey pictures that are nearly equal, found among millions without comparing all with all."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,8 @@ Whole = npt.NDArray[np.int64]
 SHIFT = 1
 """Pixels of a picture, in each direction, that two nearly equal ones may be shifted by."""
 OFFSETS = tuple(sorted(((y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)), key=lambda at: (at != (0, 0), at)))
+HALF = tuple(at for at in OFFSETS if at >= (0, 0))
+"""One of each shift and the opposite one: enough where every picture of a set is looked up in the set itself."""
 _COEFFICIENTS, _IN_A_KEY, _TABLES = 24, 8, 6
 _WIDTH = 24  # of a cell, in thresholds
 _NEIGHBOURS = 12  # before and behind its place in a bucket, that a picture is compared with
@@ -93,7 +95,7 @@ class NearIndex:
         self._coefficients = np.empty((len(pictures), count), np.int32)
         for start in range(0, len(pictures), _ROWS):
             block = slice(start, start + _ROWS)
-            self._coefficients[block] = self._transform(_middle(pictures[block], (0, 0)))
+            self._coefficients[block] = self._transform(middle_of(pictures[block]))
         self._orders, self._keys = [], []
         for table in range(_TABLES):
             keys = self._key(self._coefficients, table)
@@ -101,17 +103,22 @@ class NearIndex:
             self._orders.append(order.astype(np.int32 if len(order) < 2**31 else np.int64))
             self._keys.append(keys[order])
 
-    def near(self, pictures: Pictures | Chosen) -> Iterator[Near]:
-        """Yield what is nearly equal to pictures [Q, h, w] uint8, in blocks of these; of a set itself, itself, too."""
+    def near(self, pictures: Pictures | Chosen, offsets: Sequence[tuple[int, int]] = OFFSETS) -> Iterator[Near]:
+        """Yield what is nearly equal to pictures [Q, h, w] uint8, in blocks of these; of a set itself, itself, too.
+
+        Args:
+            pictures: what is looked up.
+            offsets: the shifts that are tried.
+        """
         for start in range(0, len(pictures), _ROWS):
-            found = self._near(pictures[start : start + _ROWS])
+            found = self._near(pictures[start : start + _ROWS], offsets)
             yield found._replace(queries=found.queries + start)
 
-    def _near(self, pictures: Pictures) -> Near:
+    def _near(self, pictures: Pictures, offsets: Sequence[tuple[int, int]]) -> Near:
         crowded = np.zeros(len(pictures), np.bool_)
         queries, rows, distances = [], [], []
-        for offset in OFFSETS:
-            middles = _middle(pictures, offset)
+        for offset in offsets:
+            middles = middle_of(pictures, offset)
             coefficients = self._transform(middles)
             pairs = [self._in_buckets(coefficients, table, crowded) for table in range(_TABLES)]
             q, r = np.divmod(np.unique(np.concatenate(pairs)), max(1, len(self.pictures)))
@@ -147,7 +154,7 @@ class NearIndex:
         squared = np.empty(len(rows))
         for start in range(0, len(rows), _ROWS):
             block = slice(start, start + _ROWS)
-            apart = _middle(self.pictures[rows[block]], (0, 0)) - middles[queries[block]]
+            apart = middle_of(self.pictures[rows[block]]) - middles[queries[block]]
             total, squares = apart.sum(axis=1), np.einsum("nd,nd->n", apart, apart)
             pixels = apart.shape[1]
             squared[block] = (pixels * squares - total * total) / pixels**2
@@ -172,8 +179,8 @@ class NearIndex:
         return (mixed >> _LOW_BITS << _LOW_BITS) | within.clip(0, (1 << 24) - 1).astype(np.uint64)
 
 
-def _middle(pictures: Pictures, offset: tuple[int, int]) -> Whole:
-    # [n, pixels] of the pictures less a border, which lies where the offset says
+def middle_of(pictures: Pictures, offset: tuple[int, int] = (0, 0)) -> Whole:
+    """Return the middles [n, pixels] of pictures [n, h, w], whose border of one pixel lies where the offset says."""
     top, left = SHIFT + offset[0], SHIFT + offset[1]
     height, width = pictures.shape[1] - 2 * SHIFT, pictures.shape[2] - 2 * SHIFT
     middle = pictures[:, top : top + height, left : left + width]
