@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
 from gan.device.memory import free_host_bytes
 from gan.generation.sampling import Program
@@ -59,8 +60,8 @@ class Artist:
         """Start the threads."""
         self._places.enter_context(_same_sums())
         if self.device.type == "cpu":
-            height, width, _ = self.shape
-            each = self.recipe.batch_size * height * width * _BYTES_PER_PIXEL
+            keep_freed_memory()
+            each = drawing_bytes(self.recipe, self.shape)
             self.threads = max(1, min(self.threads, free_host_bytes() // 2 // each))
         self._pool = ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,))
         self._places.callback(self._pool.shutdown, cancel_futures=True)
@@ -130,6 +131,11 @@ class Artist:
             pixel_digests(images),
             fingerprint(images) if (fingerprint := self.recipe.selection.fingerprint) else None,
         )
+
+
+def drawing_bytes(recipe: Recipe, shape: tuple[int, int, int]) -> int:
+    """Return about how many bytes a pass takes on a CPU while it makes images of that (H, W, C)."""
+    return recipe.batch_size * shape[0] * shape[1] * _BYTES_PER_PIXEL
 
 
 @contextmanager

@@ -72,7 +72,8 @@ class Filling:
         missing = [index for index in range(self.recipe.shards) if index not in there]
         fresh = (Block.fresh(index, self.starts[index], self.labels[self._slice(index)]) for index in missing)
         if missing:
-            self._draw(fresh, training_digests, counter.add)
+            count = sum(self.starts[index + 1] - self.starts[index] for index in missing)
+            self._draw(fresh, count, training_digests, counter.add)
         else:
             counter.add(0)
         if (find := self.recipe.selection.duplicates) is None:
@@ -109,8 +110,10 @@ class Filling:
         files |= {name: file_sha256(folder / name) for name in ("samples.png", "README.md")}
         return dict(sorted(files.items()))
 
-    def _draw(self, blocks: Iterable[Block], training_digests: Collection[str], on_rows: Callable[[int], None]) -> None:
-        with closing(self.drawer.draw(self.recipe, blocks, on_rows)) as parcels:
+    def _draw(
+        self, blocks: Iterable[Block], rows: int, training_digests: Collection[str], on_rows: Callable[[int], None]
+    ) -> None:
+        with closing(self.drawer.draw(self.recipe, blocks, on_rows, rows)) as parcels:
             for packed in parcels:
                 self.partial.keep(packed, sum(digest.hex() in training_digests for digest in packed.digests))
 
@@ -122,7 +125,8 @@ class Filling:
             if self.partial.shards[index].attempts[row - self.starts[index]] == attempt:
                 found.setdefault(index, []).append(row - self.starts[index])
         if found:
-            self._draw(self._again(found), training_digests, lambda count: None)
+            count = sum(map(len, found.values()))
+            self._draw(self._again(found), count, training_digests, lambda count: None)
 
     def _again(self, found: dict[int, list[int]]) -> Iterator[Block]:
         for index, places in sorted(found.items()):

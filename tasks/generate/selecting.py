@@ -125,16 +125,36 @@ def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
     return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
 
 
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """Hands over a look that is made; of a class, so that it can travel to other processes."""
+
+    look: Look
+
+    def __call__(self) -> Look:
+        return self.look
+
+
+@dataclass(frozen=True, eq=False)
+class _AllOf:
+    """Makes several looks to one, in the process that looks."""
+
+    make: tuple[Callable[[], Look], ...]
+
+    def __call__(self) -> Look:
+        return Looks([each() for each in self.make])
+
+
 def _selection(look: CopyLook | None, realistic: Realistic | None, described: dict[str, Any], **by: Any) -> Selection:
     make: list[Callable[[], Look]] = []
     if look is not None:
         found = look.thresholds
         described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
-        make.append(lambda: look)
+        make.append(_Ready(look))
     if realistic is not None:  # last, for it costs most
         described = described | {"realism": realistic.described}
         make.append(realistic)
-    return Selection(described, (lambda: Looks([each() for each in make])) if make else None, **by)
+    return Selection(described, _AllOf(tuple(make)) if make else None, **by)
 
 
 def compared_pixels(split: Resident) -> Images:

@@ -1,0 +1,170 @@
+"""A large release drawn by a process for each core: threads of one process wait for each other in the interpreter.
+
+Threads of this process draw until the others are there, so that starting them costs nobody time.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from queue import Empty, Queue
+from threading import Event, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from gan.device.child import Child, ChildKilledError, bytes_of
+from gan.device.cores import cores
+from gan.device.memory import free_host_bytes
+from gan.errors import ResourcesError
+from gan.generation.sampling import Program
+from gan.release.blocks import drawing_bytes
+from gan.release.recipe import Block, Recipe
+from tasks.generate.here import Here
+from tasks.generate.packed import Packed
+
+_LEAST_SECONDS = 5.0  # of drawing: a process takes two or three to start
+_PROCESS_BYTES = 2**29  # before it draws
+
+
+class InProcesses:
+    """Draws on the cores of this machine.
+
+    Args:
+        here: draws in this process, on the CPU.
+        content: the program's file.
+        least_seconds: of drawing in this process, from which on others are started.
+    """
+
+    def __init__(self, here: Here, content: bytes, least_seconds: float = _LEAST_SECONDS) -> None:
+        self.here = here
+        self.content = content
+        self.least_seconds = least_seconds
+
+    def draw(
+        self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None], rows: int
+    ) -> Generator[Packed]:
+        """As `Drawer.draw`, in the order in which they are done."""
+        # What finds duplicates holds the fingerprints of earlier releases, and is this process's alone.
+        lent = replace(recipe, selection=replace(recipe.selection, duplicates=None))
+        count = self._count(lent, rows)
+        if count < 2:
+            yield from self.here.draw(recipe, blocks, on_rows, rows)
+            return
+        with _Crew(count, (self.content, lent), blocks, on_rows) as crew:
+            with closing(self.here.draw(recipe, crew.blocks_until_ready(), on_rows, rows)) as parcels:
+                yield from parcels
+            yield from crew.parcels()
+
+    def _count(self, recipe: Recipe, rows: int) -> int:
+        """How many processes are worth their start, and have room."""
+        count = min(cores(), rows // recipe.batch_size)
+        if count < 2:
+            return count
+        batch = torch.zeros(recipe.batch_size, 2, dtype=torch.int64)
+        shape, seconds = _passed(self.here.program, batch)
+        if seconds * rows / recipe.batch_size / count < self.least_seconds:
+            return 1
+        each = _PROCESS_BYTES + 2 * bytes_of(recipe) + drawing_bytes(recipe, shape)
+        return min(count, free_host_bytes() // 2 // each)
+
+
+class _Crew:
+    """Processes that take blocks as soon as each is ready; a context, with which they end.
+
+    Args:
+        count: how many.
+        given: the program's file and the recipe.
+        blocks: one is taken whenever one is to be drawn.
+        on_rows: called from several threads with how many more rows are drawn.
+    """
+
+    def __init__(
+        self, count: int, given: tuple[bytes, Recipe], blocks: Iterable[Block], on_rows: Callable[[int], None]
+    ) -> None:
+        self._given = given
+        self._blocks, self._taking = iter(blocks), Lock()
+        self._on_rows = on_rows
+        self._ready = Event()
+        self._done: Queue[Packed | Exception | None] = Queue(count)  # so that they wait for who writes
+        self._children = [Child("tasks.generate.draw_worker") for _ in range(count)]
+        self._threads = [Thread(target=self._serve, args=(each,), daemon=True) for each in self._children]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for child in self._children:
+            child.end()
+        while any(thread.is_alive() for thread in self._threads):
+            with suppress(Empty):
+                self._done.get(timeout=0.05)
+
+    def blocks_until_ready(self) -> Iterator[Block]:
+        """Yield blocks for who draws meanwhile."""
+        while not self._ready.is_set() and (block := self._next()) is not None:
+            yield block
+
+    def parcels(self) -> Iterator[Packed]:
+        """Yield what the processes draw, as it comes.
+
+        Raises:
+            ResourcesError: one of them was killed.
+        """
+        left = len(self._threads)
+        while left:
+            found = self._done.get()
+            if isinstance(found, Exception):
+                raise found
+            if found is None:
+                left -= 1
+            else:
+                yield found
+
+    def _next(self) -> Block | None:
+        with self._taking:
+            return next(self._blocks, None)
+
+    def _serve(self, child: Child) -> None:
+        try:
+            child.send(self._given)
+            child.receive()
+            self._ready.set()
+            while (block := self._next()) is not None:
+                child.send(block)
+                while isinstance(told := child.receive(), int):
+                    self._on_rows(told)
+                self._done.put(told)
+            self._done.put(None)
+        except ChildKilledError:
+            self._done.put(_killed())
+        except Exception as error:
+            self._done.put(error)
+        finally:
+            self._ready.set()
+
+
+def _killed() -> ResourcesError:
+    return ResourcesError(
+        "a process that draws images was killed, most likely for want of memory: free some and give the command again, "
+        "the shards that are done are kept"
+    )
+
+
+@torch.no_grad()
+def _passed(program: Program, rows: torch.Tensor) -> tuple[tuple[int, int, int], float]:
+    """Return (H, W, C) of an image, and the seconds that rows take one core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        program(rows)  # the first time it prepares itself
+        began = time.thread_time()
+        height, width, channels = program(rows).shape[1:]
+        return (height, width, channels), time.thread_time() - began
+    finally:
+        torch.set_num_threads(threads)
