@@ -24,7 +24,7 @@ _COEFFICIENTS, _IN_A_KEY, _TABLES = 24, 8, 6
 _WIDTH = 24  # of a cell, in thresholds
 _NEIGHBOURS = 12  # before and behind its place in a bucket, that a picture is compared with
 _ROWS = 2048  # compared at once
-_BLOCK = 2**15  # looked up at once
+_BLOCK = 2**14  # looked up at once
 _SLACK = 1.2  # of the bound by coefficients, whose basis is rounded
 _LOW_BITS = np.uint64(24)
 
@@ -110,7 +110,7 @@ class NearIndex:
     def near(self, pictures: Pictures | Chosen) -> Iterator[Near]:
         """Yield what is nearly equal to pictures [Q, h, w] uint8, in blocks of these; of a set itself, itself, too.
 
-        Blocks are looked up on all cores at once; each takes about 100 MB.
+        Blocks are looked up on all cores at once; each takes about 50 MB.
         """
         starts = iter(range(0, len(pictures), _BLOCK))
         with ThreadPoolExecutor(cores()) as pool:

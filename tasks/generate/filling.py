@@ -76,17 +76,25 @@ class Filling:
             self._draw(fresh, count, training_digests, counter.add)
         else:
             counter.add(0)
-        if (find := self.recipe.selection.duplicates) is None:
+        if self.recipe.selection.duplicates is None:
             return
         while True:
             for each in self.partial.redrawn:
                 self._redraw(each, training_digests)
-            rows = find(np.concatenate([np.asarray(record.fingerprints) for record in self.records]))
-            if not len(rows):
+            if not len(rows := self._repeats()):
                 return
             attempts = np.concatenate([record.attempts for record in self.records])
             # Written down first: a kill amid it must not change which rows were meant.
             self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
+
+    def _repeats(self) -> Sequence[int]:
+        """Rows to draw again: first of those that were drawn last, and when there are none, of all."""
+        find, rounds = self.recipe.selection.duplicates, self.partial.redrawn
+        assert find is not None
+        with self.partial.fingerprints(self.recipe.shards) as fingerprints:
+            if rounds and len(rows := find(fingerprints, np.array(sorted({row for row, _ in rounds[-1]}), np.int64))):
+                return rows
+            return find(fingerprints, None)
 
     def finish(self, card: str) -> dict[str, str]:
         """Write index, samples and card; return the sha256 of every file by its path.

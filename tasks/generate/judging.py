@@ -36,7 +36,8 @@ from gan.release.usefulness import cas_of, registered_cas, rows_for_cas, unmeasu
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
-from tasks.generate.selecting import Packed, Selecting, compared_pixels, copies_among
+from tasks.generate.repeats import Packed
+from tasks.generate.selecting import Selecting, compared_pixels, copies_among
 from tasks.tracking.versions import RegisteredModel
 
 Counting = Callable[[str, int], Callable[[int], None]]
@@ -123,13 +124,14 @@ class Judge:
     def keep(self, filling: Filling) -> None:
         """Keep what later releases are compared with."""
         if self.selecting.find is not None:
-            self.selecting.keep(_packed(filling))
+            with filling.partial.fingerprints(filling.recipe.shards) as packed:
+                self.selecting.keep(cast(Packed, packed))
 
     def _repeats(self, filling: Filling) -> list[Check]:
         if self.selecting.find is None:
             return []
-        packed = _packed(filling)
-        return duplicate_checks(self.selecting.find(packed), len(packed))
+        with filling.partial.fingerprints(filling.recipe.shards) as packed:
+            return duplicate_checks(self.selecting.find(cast(Packed, packed), None), len(packed))
 
     def _copied(self, filling: Filling) -> list[Check]:
         if (look := self.selecting.copies) is None:
@@ -275,10 +277,6 @@ class _Closely:
     checks: Sequence[Check] = ()
     pairs: Sequence[Pair] = ()
     lost: CoverageLost | None = None
-
-
-def _packed(filling: Filling) -> Packed:
-    return np.concatenate([cast(Packed, record.fingerprints) for record in filling.records])
 
 
 def _labelled(split: Resident, rows: Rows | slice) -> Labelled:

@@ -134,7 +134,17 @@ def _judge(
     if real is not None and least is not None:
         hold = partial(_hold, settings, measuring, real, least, features, counting)
     first, labels = probe.images, probe.labels
-    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
+    selecting = select(
+        settings,
+        wanted,
+        real,
+        name=name,
+        count=count,
+        first=first,
+        labels=labels,
+        open_realistic=hold,
+        counting=counting,
+    )
     if selecting.copies_stay:
         on_warning(f"version {model.version} draws copies of training images: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)

@@ -1,6 +1,6 @@
 """What a release is selected by: no copies of real images, none unlike them, nothing that a release holds already."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,18 @@ from gan.evaluation.real import RealImages
 from gan.metrics.fingerprints import Fingerprints
 from gan.metrics.near_threshold import near_threshold
 from gan.release.checks import Check, copy_check
-from gan.release.duplicates import Duplicates, find_duplicates
+from gan.release.duplicates import Duplicates
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look, Looks
 from tasks.generate.names import fingerprints_of
 from tasks.generate.realistic import Realistic
+from tasks.generate.repeats import Packed, Repeats, pack, unpack
 from tasks.runtime.settings import Settings
 
-Packed = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
-_DIGEST_BYTES = 16
+Counting = Callable[[str, int], Callable[[int], None]]
 _BLOCK = 1024
 _MOST_SCORED = 100_000  # images of a release that is also looked at for mirrored copies, which takes ten times as long
 _MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
@@ -40,14 +40,15 @@ class Selecting:
         copies: the look at copies, whose thresholds are its control; None where nobody looks.
         copies_stay: the generator copies, so nothing is gained by drawing again: the release is drawn as it comes, and
             refused.
-        find: maps packed fingerprints [N, B] of all rows to the duplicates among them; None where nobody looks.
+        find: maps packed fingerprints [N, B] of all rows to the duplicates among them, see `Selection`; None where
+            nobody looks.
         keep: keeps packed fingerprints, so that later releases do not repeat these images.
     """
 
     selection: Selection = field(default_factory=Selection)
     copies: CopyLook | None = None
     copies_stay: bool = False
-    find: Callable[[Packed], Duplicates] | None = None
+    find: Callable[[Packed, Rows | None], Duplicates] | None = None
     keep: Callable[[Packed], None] = lambda packed: None
 
 
@@ -61,6 +62,7 @@ def select(
     first: Images,
     labels: Rows,
     open_realistic: Callable[[], Realistic] | None = None,
+    counting: Counting = lambda what, total: lambda done: None,
 ) -> Selecting:
     """Return what the images of a release are chosen by.
 
@@ -73,6 +75,7 @@ def select(
         first: some images [n, H, W, C] uint8 that the model draws, by which it is told whether it copies.
         labels: [n] int64 of these.
         open_realistic: makes what holds images against real ones; None where nobody asks for realism.
+        counting: called with what is looked at next, and how many images; returns what counts them.
     """
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
@@ -92,12 +95,10 @@ def select(
     if training is not None:
         threshold = near_threshold(_fingerprints(training), count + sum(map(len, earlier.values())))
 
-    def find(packed: Packed) -> Duplicates:
-        return find_duplicates(unpack(packed, side), list(earlier.values()), threshold=threshold)
-
+    find = Repeats(side, list(earlier.values()), threshold, counting)
     described = {"duplicates": {"distance": threshold, "earlier_releases": sorted(earlier)}}
     return Selecting(
-        _selection(look, realistic, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
+        _selection(look, realistic, described, fingerprint=pack, duplicates=find.rows),
         look,
         False,
         find,
@@ -110,19 +111,6 @@ def copies_among(look: CopyLook, images: Images, labels: Rows) -> Check:
     counts = np.bincount(look(images, labels), minlength=1 + len(look.reasons))[1:]
     rejected = dict(zip(look.reasons, counts.tolist(), strict=True))
     return copy_check(rejected, len(images), look.thresholds)
-
-
-def pack(images: Images) -> Packed:
-    """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
-    found = Fingerprints.of(images)
-    digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
-    return np.concatenate([digests, found.pictures.reshape(len(images), -1)], axis=1)
-
-
-def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
-    """Return the fingerprints of `pack`, whose pictures are `side` = (h, w)."""
-    digests = np.ascontiguousarray(packed[:, :_DIGEST_BYTES]).view("<u8").astype(np.uint64)
-    return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
 
 
 @dataclass(frozen=True, eq=False)

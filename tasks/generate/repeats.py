@@ -1,0 +1,78 @@
+"""Repeats in a release on its way: fingerprints as bytes, and the search among them, which says how far it is."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.metrics.fingerprints import Fingerprints
+from gan.release.duplicates import Duplicates, find_duplicates
+
+Packed = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.int64]
+_DIGEST_BYTES = 16
+
+
+class Repeats:
+    """Finds the duplicates among the packed fingerprints of a release.
+
+    Args:
+        side: (h, w) of their pictures.
+        earlier: of earlier releases.
+        threshold: of `near_threshold`.
+        counting: called with what is looked at next, and how many images; returns what counts them.
+    """
+
+    def __init__(
+        self,
+        side: Sequence[int],
+        earlier: Sequence[Fingerprints],
+        threshold: float,
+        counting: Callable[[str, int], Callable[[int], None]],
+    ) -> None:
+        self.side = side
+        self.earlier = earlier
+        self.threshold = threshold
+        self.counting = counting
+        self._last: tuple[bytes, Duplicates] | None = None
+
+    def __call__(self, packed: Packed, drawn_again: Rows | None) -> Duplicates:
+        """Search all rows [N, B], or those alone that were drawn again; the same search is not made twice in a row."""
+        digest = hashlib.sha256(np.ascontiguousarray(packed).data).digest() if drawn_again is None else b""
+        if self._last and self._last[0] == digest:
+            return self._last[1]
+        rows = len(packed) if drawn_again is None else len(drawn_again)
+        total, done = rows * (1 + len(self.earlier)), 0
+        show = self.counting("looking for repeats", total)
+
+        def count(more: int) -> None:
+            nonlocal done
+            done = min(done + more, total)
+            show(done)
+
+        count(0)
+        found = find_duplicates(
+            unpack(packed, self.side), self.earlier, threshold=self.threshold, drawn_again=drawn_again, on_rows=count
+        )
+        show(total)  # equal ones were not looked up
+        self._last = (digest, found) if digest else None
+        return found
+
+    def rows(self, packed: Packed, drawn_again: Rows | None) -> list[int]:
+        """As `Selection.duplicates`."""
+        return [int(row) for row in self(packed, drawn_again).rows]
+
+
+def pack(images: Images) -> Packed:
+    """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
+    found = Fingerprints.of(images)
+    digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
+    return np.concatenate([digests, found.pictures.reshape(len(images), -1)], axis=1)
+
+
+def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
+    """Return the fingerprints of `pack`, whose pictures are `side` = (h, w)."""
+    digests = np.ascontiguousarray(packed[:, :_DIGEST_BYTES]).view("<u8").astype(np.uint64)
+    return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
