@@ -5,6 +5,7 @@ row lies in, and are filled up; what is rejected is drawn again in batches of th
 batches of its own, for threads that share one wait for each other at every layer, and may add up in another order.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -55,6 +56,20 @@ class Artist:
         """(H, W, C) of an image."""
         height, width, channels = self._paint(torch.zeros(1, 2, dtype=torch.int64)).shape[1:]
         return height, width, channels
+
+    def seconds_of_batch(self) -> float:
+        """Return for how many seconds a batch keeps one core busy, images of the first class."""
+        labels = np.full(self.recipe.batch_size, 0 if self.recipe.class_names else -1)
+        (batch,) = Keeper(self.recipe, Block.fresh(0, 0, labels)).batches()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            self._made(batch)  # the first time everything prepares itself
+            began = time.thread_time()
+            self._made(batch)
+            return time.thread_time() - began
+        finally:
+            torch.set_num_threads(threads)
 
     def __enter__(self) -> Self:
         """Start the threads."""

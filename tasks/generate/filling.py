@@ -14,8 +14,10 @@ from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Recipe
 from gan.release.rows import Rows, row_seeds
 from gan.release.shard import Images, Shard, pixel_digests
-from tasks.generate.packed import Drawer
+from tasks.generate.packed import Counting, Drawer
 from tasks.generate.partial import Partial, ShardRecord
+
+AGAIN = "drawing repeats again"
 
 
 class Filling:
@@ -28,6 +30,7 @@ class Filling:
         labels: [N] int64 of all rows.
         starts: the first row of each shard, and N.
         drawer: draws the blocks.
+        counting: called with what is drawn again, and how many images; returns what counts them.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Filling:
         labels: Rows,
         starts: Sequence[int],
         drawer: Drawer,
+        counting: Counting = lambda what, total: lambda done: None,
     ) -> None:
         self.partial = partial
         self.recipe = recipe
@@ -45,6 +49,7 @@ class Filling:
         self.labels = labels
         self.starts = starts
         self.drawer = drawer
+        self.counting = counting
         self.form = format_named(recipe.format)
 
     @property
@@ -119,11 +124,17 @@ class Filling:
         return dict(sorted(files.items()))
 
     def _draw(
-        self, blocks: Iterable[Block], rows: int, training_digests: Collection[str], on_rows: Callable[[int], None]
+        self,
+        blocks: Iterable[Block],
+        rows: int,
+        training_digests: Collection[str],
+        on_rows: Callable[[int], None],
+        on_shard: Callable[[int], None] = lambda index: None,
     ) -> None:
         with closing(self.drawer.draw(self.recipe, blocks, on_rows, rows)) as parcels:
             for packed in parcels:
                 self.partial.keep(packed, sum(digest.hex() in training_digests for digest in packed.digests))
+                on_shard(packed.index)
 
     def _redraw(self, rows: Sequence[tuple[int, int]], training_digests: Collection[str]) -> None:
         """Draw rows again where they still are at the attempt that is not to be taken."""
@@ -133,8 +144,12 @@ class Filling:
             if self.partial.shards[index].attempts[row - self.starts[index]] == attempt:
                 found.setdefault(index, []).append(row - self.starts[index])
         if found:
-            count = sum(map(len, found.values()))
-            self._draw(self._again(found), count, training_digests, lambda count: None)
+            # most of the time goes into what lies beside them in their shards
+            sizes = {index: len(self.partial.shards[index].attempts) for index in found}
+            counter = _Counter(0, self.counting(AGAIN, sum(sizes.values())))
+            count, blocks = sum(map(len, found.values())), self._again(found)
+            counter.add(0)
+            self._draw(blocks, count, training_digests, lambda count: None, lambda index: counter.add(sizes[index]))
 
     def _again(self, found: dict[int, list[int]]) -> Iterator[Block]:
         for index, places in sorted(found.items()):

@@ -3,7 +3,6 @@
 Threads of this process draw until the others are there, so that starting them costs nobody time.
 """
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -12,14 +11,11 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
-import torch
-
 from gan.device.child import Child, ChildKilledError, bytes_of
 from gan.device.cores import cores
 from gan.device.memory import free_host_bytes
 from gan.errors import ResourcesError
-from gan.generation.sampling import Program
-from gan.release.blocks import drawing_bytes
+from gan.release.blocks import Artist, drawing_bytes
 from gan.release.recipe import Block, Recipe
 from tasks.generate.here import Here
 from tasks.generate.packed import Packed
@@ -62,11 +58,10 @@ class InProcesses:
         count = min(cores(), rows // recipe.batch_size)
         if count < 2:
             return count
-        batch = torch.zeros(recipe.batch_size, 2, dtype=torch.int64)
-        shape, seconds = _passed(self.here.program, batch)
-        if seconds * rows / recipe.batch_size / count < self.least_seconds:
+        artist = Artist(self.here.program, recipe, threads=1)
+        if artist.seconds_of_batch() * rows / recipe.batch_size / count < self.least_seconds:
             return 1
-        each = _PROCESS_BYTES + 2 * bytes_of(recipe) + drawing_bytes(recipe, shape)
+        each = _PROCESS_BYTES + 2 * bytes_of(recipe) + drawing_bytes(recipe, artist.shape)
         return min(count, free_host_bytes() // 2 // each)
 
 
@@ -154,17 +149,3 @@ def _killed() -> ResourcesError:
         "a process that draws images was killed, most likely for want of memory: free some and give the command again, "
         "the shards that are done are kept"
     )
-
-
-@torch.no_grad()
-def _passed(program: Program, rows: torch.Tensor) -> tuple[tuple[int, int, int], float]:
-    """Return (H, W, C) of an image, and the seconds that rows take one core."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        program(rows)  # the first time it prepares itself
-        began = time.thread_time()
-        height, width, channels = program(rows).shape[1:]
-        return (height, width, channels), time.thread_time() - began
-    finally:
-        torch.set_num_threads(threads)

@@ -36,11 +36,12 @@ from gan.release.usefulness import cas_of, registered_cas, rows_for_cas, unmeasu
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
+from tasks.generate.packed import Counting
 from tasks.generate.repeats import Packed
 from tasks.generate.selecting import Selecting, compared_pixels, copies_among
 from tasks.tracking.versions import RegisteredModel
 
-Counting = Callable[[str, int], Callable[[int], None]]
+REAL, GENERATED = "checking, real images", "checking"
 _MOST_PAIRS = 12
 _MOST_COPIES = 2_000  # images among which copies are counted where they stay
 _CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
@@ -191,7 +192,7 @@ class Judge:
         return _Closely(checks, pairs, self._lost(filling, features.extraction, rows, generated, reference))
 
     def _real(self, features: RealFeatures, split: str, count: int) -> EvaluationSet:
-        return features.set_of(split, count, self.counting("checking, real images", features.missing(split, count)))
+        return features.set_of(split, count, self.counting(REAL, features.missing(split, count)))
 
     def _rows(self, filling: Filling, reference: EvaluationSet) -> Rows:
         """Which rows are looked at closely."""
@@ -204,7 +205,7 @@ class Judge:
 
     def _passed(self, filling: Filling, extraction: Extraction, rows: Rows) -> EvaluationSet:
         images = filling.images(rows)
-        count = self.counting("checking", len(rows))
+        count = self.counting(GENERATED, len(rows))
         passed = extraction.of_images(images, np.arange(len(rows)), count)
         return EvaluationSet(images, np.arange(len(rows)), filling.labels[rows], passed)
 

@@ -9,6 +9,9 @@ from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Fingerprints, Recipe
 from gan.release.rows import Rows
 
+Counting = Callable[[str, int], Callable[[int], None]]
+"""Called with what is done next, and how many images; returns what is called with how many are done."""
+
 
 @dataclass(frozen=True)
 class Packed:

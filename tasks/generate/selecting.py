@@ -19,13 +19,13 @@ from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look, Looks
 from tasks.generate.names import fingerprints_of
+from tasks.generate.packed import Counting
 from tasks.generate.realistic import Realistic
 from tasks.generate.repeats import Packed, Repeats, pack, unpack
 from tasks.runtime.settings import Settings
 
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
-Counting = Callable[[str, int], Callable[[int], None]]
 _BLOCK = 1024
 _MOST_SCORED = 100_000  # images of a release that is also looked at for mirrored copies, which takes ten times as long
 _MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
