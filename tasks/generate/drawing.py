@@ -53,7 +53,7 @@ def find_drawer(
         settings: name the cluster.
         content: the program's file.
         file: what it is called in a sentence.
-        workers: processes that draw; None: this one, or all of a cluster.
+        workers: processes that draw; None: as many as are worth it here, or all of a cluster.
         precision: that this process draws in; others find it in the recipe.
         on_warning: called with a sentence for the user.
     """

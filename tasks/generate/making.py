@@ -47,7 +47,7 @@ class Wanted:
         name: of it.
         configuration: its section `release` says how many images.
         seed: first seed; None: derived from version and name.
-        workers: processes that draw; None: this one, or all of a cluster.
+        workers: processes that draw; None: as many as are worth it here, or all of a cluster.
         sign: path of the key that signs; None: none does.
         licence_required: whether the licence of the training images has to be known.
     """
