@@ -80,6 +80,7 @@ class _Crew:
     ) -> None:
         self._given = given
         self._blocks, self._taking = iter(blocks), Lock()
+        self._spent, self._lent = False, 0
         self._on_rows = on_rows
         self._ready = Event()
         self._done: Queue[Packed | Exception | None] = Queue(count)  # so that they wait for who writes
@@ -111,31 +112,38 @@ class _Crew:
         Raises:
             ResourcesError: one of them was killed.
         """
-        left = len(self._threads)
-        while left:
+        while not self._is_done():
             found = self._done.get()
             if isinstance(found, Exception):
                 raise found
-            if found is None:
-                left -= 1
-            else:
+            if found is not None:
+                with self._taking:
+                    self._lent -= 1
                 yield found
 
-    def _next(self) -> Block | None:
+    def _is_done(self) -> bool:
+        """Whether nothing is left; processes may still be starting, for which nobody need wait then."""
         with self._taking:
-            return next(self._blocks, None)
+            return self._spent and not self._lent
+
+    def _next(self, lent: int = 0) -> Block | None:
+        with self._taking:
+            block = next(self._blocks, None)
+            self._spent = block is None
+            self._lent += lent * (not self._spent)
+            return block
 
     def _serve(self, child: Child) -> None:
         try:
             child.send(self._given)
             child.receive()
             self._ready.set()
-            while (block := self._next()) is not None:
+            while (block := self._next(lent=1)) is not None:
                 child.send(block)
                 while isinstance(told := child.receive(), int):
                     self._on_rows(told)
                 self._done.put(told)
-            self._done.put(None)
+            self._done.put(None)  # for who may wait for a block that there is not
         except ChildKilledError:
             self._done.put(_killed())
         except Exception as error:
