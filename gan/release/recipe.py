@@ -23,14 +23,13 @@ class Selection:
         described: by what it selects, as a JSON tree, for the manifest; another one makes another release.
         make_look: makes, once in each process that draws, what judges single images; None: all are kept.
         fingerprint: maps images [n, H, W, C] to [n, ...], by which duplicates are told; None: nobody asks.
-        duplicates: maps the fingerprints of all rows to the rows that are to be drawn again; the same for the same. Its
-            second argument says which rows alone are new since it found the others to be none; None: all are.
+        duplicates: maps the fingerprints of all rows to the rows that are to be drawn again; the same for the same.
     """
 
     described: Mapping[str, object] = field(default_factory=dict)
     make_look: Callable[[], Look] | None = None
     fingerprint: Callable[[Images], Fingerprints] | None = None
-    duplicates: Callable[[Fingerprints, Rows | None], Sequence[int]] | None = None
+    duplicates: Callable[[Fingerprints], Sequence[int]] | None = None
 
     @property
     def rejects(self) -> bool:

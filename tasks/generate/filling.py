@@ -93,13 +93,9 @@ class Filling:
             self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
 
     def _repeats(self) -> Sequence[int]:
-        """Rows to draw again: first of those that were drawn last, and when there are none, of all."""
-        find, rounds = self.recipe.selection.duplicates, self.partial.redrawn
-        assert find is not None
+        assert self.recipe.selection.duplicates is not None
         with self.partial.fingerprints(self.recipe.shards) as fingerprints:
-            if rounds and len(rows := find(fingerprints, np.array(sorted({row for row, _ in rounds[-1]}), np.int64))):
-                return rows
-            return find(fingerprints, None)
+            return self.recipe.selection.duplicates(fingerprints)
 
     def finish(self, card: str) -> dict[str, str]:
         """Write index, samples and card; return the sha256 of every file by its path.

@@ -132,7 +132,7 @@ class Judge:
         if self.selecting.find is None:
             return []
         with filling.partial.fingerprints(filling.recipe.shards) as packed:
-            return duplicate_checks(self.selecting.find(cast(Packed, packed), None), len(packed))
+            return duplicate_checks(self.selecting.find(cast(Packed, packed)), len(packed))
 
     def _copied(self, filling: Filling) -> list[Check]:
         if (look := self.selecting.copies) is None:

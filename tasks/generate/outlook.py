@@ -22,7 +22,8 @@ _MANY = 100_000  # images from which on it is worth some seconds to know
 _SEARCHED = 2**14  # images in which a search is measured, or as many as are drawn in
 _DRAWING_SECONDS = 2.0
 _PASSED = 8  # images that pass through the network for a measurement
-_REPACKED = 2.0  # times the encoding and decoding of an image: what drawing one of its shard again costs it
+_SECOND_ROUND = 0.2  # of the shards hold a row that is drawn a third time
+_PACKED = 2048  # images that are packed and unpacked for a measurement
 
 
 class Outlook:
@@ -71,8 +72,12 @@ def look_ahead(
     images = _some(program, seeds, labels)
     if isinstance(find := judge.selecting.find, Repeats) and find.threshold > 0.0:
         whole = find.seconds(images, count)
-        for what, seconds in ((SEARCHING, whole), (AGAIN, _again(images, count, form)), (SEARCHING, whole)):
+        again = _again(images, count, form)
+        # what is drawn instead of a repeat seldom is one, but of so many some are
+        for what, seconds in ((AGAIN, again), (AGAIN, _SECOND_ROUND * again)):
+            outlook.expect(SEARCHING, whole)
             outlook.expect(what, seconds)
+        outlook.expect(SEARCHING, whole)
     if judge.real is not None and judge.config.release.check_images:
         with suppress(InputError, ResourcesError):  # which the judge will say when it is there
             _expect_checks(outlook, judge, judge.open_features(judge.real), images[:_PASSED])
@@ -104,9 +109,9 @@ def _some(program: Program, seeds: Rows, labels: Rows) -> Images:
 
 def _again(images: Images, count: int, form: ReleaseFormat) -> float:
     """Seconds for which shards are taken from the disk and packed once more: nearly all hold some repeat."""
-    few, shape = images[:512], images.shape[1:]
+    few, shape = images[:_PACKED], images.shape[1:]
     began = time.perf_counter()
     for payload in format_named(form).payloads(few, Marks()):
         format_named(form).pixels(payload, (shape[0], shape[1], shape[2]))
     pixel_digests(few)
-    return _REPACKED * (time.perf_counter() - began) * count / len(few)
+    return (time.perf_counter() - began) * count / len(few)

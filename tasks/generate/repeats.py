@@ -14,7 +14,6 @@ from tasks.generate.packed import Counting
 
 Packed = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
-Rows = npt.NDArray[np.int64]
 SEARCHING = "looking for repeats"
 _DIGEST_BYTES = 16
 _GROWTH = 1.25  # a search among ten times as many images takes 18 times as long, for more share a bucket
@@ -43,13 +42,12 @@ class Repeats:
         self.counting = counting
         self._last: tuple[bytes, Duplicates] | None = None
 
-    def __call__(self, packed: Packed, drawn_again: Rows | None) -> Duplicates:
-        """Search all rows [N, B], or those alone that were drawn again; the same search is not made twice in a row."""
-        digest = hashlib.sha256(np.ascontiguousarray(packed).data).digest() if drawn_again is None else b""
+    def __call__(self, packed: Packed) -> Duplicates:
+        """Search all rows [N, B]; the same search is not made twice in a row."""
+        digest = hashlib.sha256(np.ascontiguousarray(packed).data).digest()
         if self._last and self._last[0] == digest:
             return self._last[1]
-        rows = len(packed) if drawn_again is None else len(drawn_again)
-        total, done = rows * (1 + len(self.earlier)), 0
+        total, done = len(packed) * (1 + len(self.earlier)), 0
         show = self.counting(SEARCHING, total)
 
         def count(more: int) -> None:
@@ -58,11 +56,9 @@ class Repeats:
             show(done)
 
         count(0)
-        found = find_duplicates(
-            unpack(packed, self.side), self.earlier, threshold=self.threshold, drawn_again=drawn_again, on_rows=count
-        )
+        found = find_duplicates(unpack(packed, self.side), self.earlier, threshold=self.threshold, on_rows=count)
         show(total)  # equal ones were not looked up
-        self._last = (digest, found) if digest else None
+        self._last = digest, found
         return found
 
     def seconds(self, images: Images, count: int) -> float:
@@ -74,9 +70,9 @@ class Repeats:
         others = sum((count + len(earlier)) / (2 * count) for earlier in self.earlier)
         return float(alone * (count / len(few)) ** _GROWTH * (1 + others) / cores())
 
-    def rows(self, packed: Packed, drawn_again: Rows | None) -> list[int]:
+    def rows(self, packed: Packed) -> list[int]:
         """As `Selection.duplicates`."""
-        return [int(row) for row in self(packed, drawn_again).rows]
+        return [int(row) for row in self(packed).rows]
 
 
 def pack(images: Images) -> Packed:

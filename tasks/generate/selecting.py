@@ -40,15 +40,14 @@ class Selecting:
         copies: the look at copies, whose thresholds are its control; None where nobody looks.
         copies_stay: the generator copies, so nothing is gained by drawing again: the release is drawn as it comes, and
             refused.
-        find: maps packed fingerprints [N, B] of all rows to the duplicates among them, see `Selection`; None where
-            nobody looks.
+        find: maps packed fingerprints [N, B] of all rows to the duplicates among them; None where nobody looks.
         keep: keeps packed fingerprints, so that later releases do not repeat these images.
     """
 
     selection: Selection = field(default_factory=Selection)
     copies: CopyLook | None = None
     copies_stay: bool = False
-    find: Callable[[Packed, Rows | None], Duplicates] | None = None
+    find: Callable[[Packed], Duplicates] | None = None
     keep: Callable[[Packed], None] = lambda packed: None
 
 

@@ -106,7 +106,7 @@ def prints(images):
     return found
 
 
-def alike(found, drawn_again):
+def alike(found):
     _, first = np.unique(found["picture"].reshape(len(found), -1), axis=0, return_index=True)
     return sorted(set(range(len(found))) - set(first.tolist()))
 

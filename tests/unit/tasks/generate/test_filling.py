@@ -36,7 +36,7 @@ def fingerprint(images):
     return images[:, 0, 0, 1].astype(np.uint64) * 256 + images[:, 0, 0, 2]
 
 
-def later_ones(prints, drawn_again):
+def later_ones(prints):
     _, first = np.unique(prints, return_index=True)
     return sorted(set(range(len(prints))) - set(first.tolist()))
 
@@ -119,7 +119,7 @@ def test_no_two_rows_of_a_release_without_duplicates_are_alike(tmp_path):
 
 
 def test_duplicates_without_end_are_an_error(tmp_path):
-    always = replace(UNIQUE, max_attempts=3, selection=Selection({}, None, fingerprint, lambda prints, again: [7]))
+    always = replace(UNIQUE, max_attempts=3, selection=Selection({}, None, fingerprint, lambda prints: [7]))
     with pytest.raises(ReleaseError, match="rejected 3 times, mostly as duplicate"):
         filled(tmp_path, always)
 
