@@ -4,15 +4,15 @@
      copies looked up, Parquet shards written and kept on the disk, samples, card and manifest, every file read back
   B  `ray.data.range(n).map_batches(…)` with an actor for each core, each of one thread, that loads the program once;
      Pillow encodes PNG in the same call, `write_parquet` writes
-  G  the program alone in the precision that A chooses, a thread for each core, on the batches that A draws
-  E  encoding alone, on as many threads: PNG files of images that G has made
+  G  the program alone in the precision that A chooses, a process of one thread for each core, on batches as A draws
+  E  encoding alone, in as many processes: PNG files of images that G has made
 
 With a GPU the program runs there, and B has one actor. B's clock begins when its first actor has loaded the program,
-A's when it has started its threads. Claims: A makes 3 times the images a second of B, and not less than 0.85 of the
-slower of G and E. On a CPU these two share the cores, so `share_of_both` compares A with what would be left if nothing
-but G and E had to be done there; and where G takes nearly all of it, no way of encoding makes A 3 times as fast as B.
-The generator has the shape of a preset and weights as they begin. Rounds alternate; for figures to be shown let nothing
-else run beside it.
+A's when it begins to draw: of a large release by threads until its processes are there, of a small one by them alone.
+Claims: A makes 3 times the images a second of B, and not less than 0.85 of the slower of G and E. On a CPU these two
+share the cores, so `share_of_both` compares A with what would be left if nothing but G and E had to be done there; and
+where G takes nearly all of it, no way of encoding makes A 3 times as fast as B. The generator has the shape of a preset
+and weights as they begin. Rounds alternate; for figures to be shown let nothing else run beside it.
 """
 
 import argparse
@@ -24,8 +24,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from gan.configuration.config import ReleaseConfig
 from gan.configuration.presets import preset
 from gan.configuration.vocabulary import Precision
 from gan.data.pixels.png import encode_pngs
+from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
 from gan.generation.export import SeededGenerator, export_program
 from gan.generation.program_file import load_program_bytes
@@ -142,31 +144,47 @@ def theirs(content: bytes, n: int, folder: Path) -> float:
     return n / (ended - min(min(table.column("began").to_pylist()) for table in tables))
 
 
-def on_threads(work: Callable[[Any], object], parts: Iterable[Any], count: int) -> float:
-    """Return seconds that work on all parts takes on so many threads."""
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        started = time.perf_counter()
-        list(pool.map(work, parts))
-        seconds = time.perf_counter() - started
-    torch.set_num_threads(threads)
-    return seconds
-
-
 def bare(content: bytes, precision: Precision, n: int) -> tuple[float, float]:
-    """Return images a second of the program alone, and of encoding alone."""
+    """Return images a second of the program alone, and of encoding alone, all cores together."""
+    count = 1 if DEVICE.type == "cuda" else cores()
+    rates = []
+    for work, processes in ((drawing_rate, count), (encoding_rate, cores())):
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            running = [pool.submit(work, content, precision, n // processes) for _ in range(processes)]
+            rates.append(sum(each.result() for each in running))
+    return rates[0], rates[1]
+
+
+def drawing_rate(content: bytes, precision: Precision, n: int) -> float:
+    """Draw n images on one core; return images a second."""
+    draw, _ = drawing(content, precision)
+    began = time.perf_counter()
+    for start in range(0, n, BATCH):
+        draw(start)
+    return n / (time.perf_counter() - began)
+
+
+def encoding_rate(content: bytes, precision: Precision, n: int) -> float:
+    """Encode n images on one core; return images a second."""
+    _, images = drawing(content, precision)
+    began = time.perf_counter()
+    for _ in range(0, n, BATCH):
+        encode_pngs(images)
+    return n / (time.perf_counter() - began)
+
+
+def drawing(content: bytes, precision: Precision) -> tuple[Callable[[int], np.ndarray], np.ndarray]:
+    """Return what draws a batch from a first seed on, and what it draws from 0."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
     program = load_program_bytes(content, "the program", DEVICE, precision)
-    seeds = torch.arange(n)
-    rows = torch.stack([seeds, seeds % len(CLASSES)], dim=1).split(BATCH)
 
     @torch.no_grad()
-    def draw(batch: torch.Tensor) -> np.ndarray:
-        return program(batch.to(DEVICE)).cpu().numpy()
+    def draw(start: int) -> np.ndarray:
+        seeds = torch.arange(start, start + BATCH)
+        return program(torch.stack([seeds, seeds % len(CLASSES)], dim=1).to(DEVICE)).cpu().numpy()
 
-    made = [draw(batch) for batch in rows[:4]]
-    drawing = on_threads(draw, rows, 1 if DEVICE.type == "cuda" else cores())
-    encoding = on_threads(encode_pngs, [made[number % len(made)] for number in range(len(rows))], cores())
-    return n / drawing, n / encoding
+    return draw, draw(0)
 
 
 def spread(values: list[float]) -> dict[str, Any]:
@@ -197,7 +215,7 @@ def main() -> None:
     """Alternate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="each draws a release in both ways (default 3)")
-    parser.add_argument("--images", type=int, default=20_000, help="of a release (default 20,000)")
+    parser.add_argument("--images", type=int, default=400_000, help="of a release (default 400,000)")
     parser.add_argument("--preset", default="digits", help="whose generator (default digits)")
     arguments = parser.parse_args()
     load, n = os.getloadavg()[0], arguments.images

@@ -62,7 +62,7 @@ def generate(
         format: of the files.
         shard_images: most images in a shard.
         truncation: psi, how far from the mean of its class an image is drawn, of how far it would.
-        workers: processes that draw; without a number this one, or all of a cluster.
+        workers: processes that draw; without a number as many as are worth it here, or all of a cluster.
         require_license: refuse where nobody said under which licence the images are that the model was trained on.
         keep_last: published releases of the model that stay, the newest; without a number all of them, or as many as
             the configuration says.

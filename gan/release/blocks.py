@@ -5,6 +5,7 @@ row lies in, and are filled up; what is rejected is drawn again in batches of th
 batches of its own, for threads that share one wait for each other at every layer, and may add up in another order.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
 from gan.device.memory import free_host_bytes
 from gan.generation.sampling import Program
@@ -55,12 +57,26 @@ class Artist:
         height, width, channels = self._paint(torch.zeros(1, 2, dtype=torch.int64)).shape[1:]
         return height, width, channels
 
+    def seconds_of_batch(self) -> float:
+        """Return for how many seconds a batch keeps one core busy, images of the first class."""
+        labels = np.full(self.recipe.batch_size, 0 if self.recipe.class_names else -1)
+        (batch,) = Keeper(self.recipe, Block.fresh(0, 0, labels)).batches()
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            self._made(batch)  # the first time everything prepares itself
+            began = time.thread_time()
+            self._made(batch)
+            return time.thread_time() - began
+        finally:
+            torch.set_num_threads(threads)
+
     def __enter__(self) -> Self:
         """Start the threads."""
         self._places.enter_context(_same_sums())
         if self.device.type == "cpu":
-            height, width, _ = self.shape
-            each = self.recipe.batch_size * height * width * _BYTES_PER_PIXEL
+            keep_freed_memory()
+            each = drawing_bytes(self.recipe, self.shape)
             self.threads = max(1, min(self.threads, free_host_bytes() // 2 // each))
         self._pool = ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,))
         self._places.callback(self._pool.shutdown, cancel_futures=True)
@@ -130,6 +146,11 @@ class Artist:
             pixel_digests(images),
             fingerprint(images) if (fingerprint := self.recipe.selection.fingerprint) else None,
         )
+
+
+def drawing_bytes(recipe: Recipe, shape: tuple[int, int, int]) -> int:
+    """Return about how many bytes a pass takes on a CPU while it makes images of that (H, W, C)."""
+    return recipe.batch_size * shape[0] * shape[1] * _BYTES_PER_PIXEL
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Images that a release holds twice, or that an earlier one holds: exact by digest, nearly equal by small pictures."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,7 @@ def find_duplicates(
     *,
     threshold: float = 0.0,
     drawn_again: Rows | None = None,
+    on_rows: Callable[[int], None] = lambda rows: None,
 ) -> Duplicates:
     """Find images that repeat one of an earlier release or an earlier row of their own.
 
@@ -68,13 +69,15 @@ def find_duplicates(
         threshold: of `near_threshold`; 0 finds exact duplicates alone.
         drawn_again: rows [n] int64 that alone are new since the last search found the others to be none; near
             duplicates are looked for among these alone, which takes a fraction of the time. None looks at all.
+        on_rows: called with how many more rows have been looked up: all that are new in each earlier release, and in
+            this one; some of them again where many are alike.
 
     Raises:
         ValueError: the threshold is below 0 or not finite.
     """
     if not 0.0 <= threshold < float("inf"):
         raise ValueError(f"threshold = {threshold}, but it is a distance in grey levels from 0 up")
-    search = _Search(fingerprints, drawn_again)
+    search = _Search(fingerprints, drawn_again, on_rows)
     for release, each in enumerate(earlier):
         search.exact_earlier(each, release)
     search.exact_inside()
@@ -89,8 +92,9 @@ def find_duplicates(
 class _Search:
     """The rows of a release that are still kept, and what is known of those that go."""
 
-    def __init__(self, fingerprints: Fingerprints, drawn_again: Rows | None) -> None:
+    def __init__(self, fingerprints: Fingerprints, drawn_again: Rows | None, on_rows: Callable[[int], None]) -> None:
         count = len(fingerprints)
+        self.on_rows = on_rows
         self.new = np.full(count, drawn_again is None)
         self.new[[] if drawn_again is None else drawn_again] = True
         self.fingerprints = fingerprints
@@ -127,7 +131,7 @@ class _Search:
         kept = self.kept
         kept = kept[self.new[kept]]
         index = NearIndex(earlier.pictures, threshold)
-        for near in index.near(Chosen(self.fingerprints.pictures, kept)):
+        for near in self._looked_up(index, kept):
             one = _first_of_each(near.queries, near.distances, near.rows)
             self._go(kept[near.queries[one]], NEAR_EARLIER, release, near.rows[one], near.distances[one])
 
@@ -137,7 +141,7 @@ class _Search:
         while len(rows) > 1 and len(new):
             pairs = _Pairs(len(rows))
             index = NearIndex(Chosen(self.fingerprints.pictures, rows), threshold)
-            for near in index.near(Chosen(self.fingerprints.pictures, rows[new])):
+            for near in self._looked_up(index, rows[new]):
                 pairs.add(near, new)
             later = np.flatnonzero(np.isfinite(pairs.distances))
             self._go(rows[later], NEAR, _INSIDE, rows[pairs.sooner[later]], pairs.distances[later])
@@ -145,6 +149,11 @@ class _Search:
             left = pairs.linked & ~np.isfinite(pairs.distances)
             rows = rows[left] if pairs.crowded.any() and len(later) else rows[:0]
             new = np.arange(len(rows))
+
+    def _looked_up(self, index: NearIndex, rows: Rows) -> Iterator[Near]:
+        for near in index.near(Chosen(self.fingerprints.pictures, rows)):
+            yield near
+            self.on_rows(len(near.crowded))
 
     def _go(self, rows: Rows, reason: str, release: int, others: Rows, distances: Array) -> None:
         self.reasons[rows], self.releases[rows] = REASONS.index(reason), release

@@ -16,6 +16,7 @@ from gan.release.rows import Rows
 from gan.release.shard import Images
 from tasks.evaluate.on_ray import all_nodes_have_bf16
 from tasks.generate.here import Here
+from tasks.generate.in_processes import InProcesses
 from tasks.generate.on_ray import OnRay
 from tasks.generate.packed import Drawer
 from tasks.runtime.settings import Settings
@@ -46,19 +47,21 @@ class Probe:
 def find_drawer(
     settings: Settings, content: bytes, file: str, workers: int | None, precision: Precision, on_warning: Say
 ) -> Drawer:
-    """Return what draws: a cluster where one is named, several processes where they are asked for, else this one.
+    """Return what draws: a cluster where one is named, Ray's processes where they are asked for, else this machine.
 
     Args:
         settings: name the cluster.
         content: the program's file.
         file: what it is called in a sentence.
-        workers: processes that draw; None: this one, or all of a cluster.
+        workers: processes that draw; None: as many as are worth it here, or all of a cluster.
         precision: that this process draws in; others find it in the recipe.
         on_warning: called with a sentence for the user.
     """
     if settings.on_cluster or (workers or 1) > 1:
         return OnRay(settings, content, workers, on_warning)
-    return Here(load_program_bytes(content, file, _device(), precision), _device())
+    device = _device()
+    here = Here(load_program_bytes(content, file, device, precision), device)
+    return here if workers or device.type != "cpu" else InProcesses(here, content)
 
 
 def choose_precision(

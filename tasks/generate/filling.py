@@ -14,8 +14,10 @@ from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Recipe
 from gan.release.rows import Rows, row_seeds
 from gan.release.shard import Images, Shard, pixel_digests
-from tasks.generate.packed import Drawer
+from tasks.generate.packed import Counting, Drawer
 from tasks.generate.partial import Partial, ShardRecord
+
+AGAIN = "drawing repeats again"
 
 
 class Filling:
@@ -28,6 +30,7 @@ class Filling:
         labels: [N] int64 of all rows.
         starts: the first row of each shard, and N.
         drawer: draws the blocks.
+        counting: called with what is drawn again, and how many images; returns what counts them.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Filling:
         labels: Rows,
         starts: Sequence[int],
         drawer: Drawer,
+        counting: Counting = lambda what, total: lambda done: None,
     ) -> None:
         self.partial = partial
         self.recipe = recipe
@@ -45,6 +49,7 @@ class Filling:
         self.labels = labels
         self.starts = starts
         self.drawer = drawer
+        self.counting = counting
         self.form = format_named(recipe.format)
 
     @property
@@ -72,20 +77,25 @@ class Filling:
         missing = [index for index in range(self.recipe.shards) if index not in there]
         fresh = (Block.fresh(index, self.starts[index], self.labels[self._slice(index)]) for index in missing)
         if missing:
-            self._draw(fresh, training_digests, counter.add)
+            count = sum(self.starts[index + 1] - self.starts[index] for index in missing)
+            self._draw(fresh, count, training_digests, counter.add)
         else:
             counter.add(0)
-        if (find := self.recipe.selection.duplicates) is None:
+        if self.recipe.selection.duplicates is None:
             return
         while True:
             for each in self.partial.redrawn:
                 self._redraw(each, training_digests)
-            rows = find(np.concatenate([np.asarray(record.fingerprints) for record in self.records]))
-            if not len(rows):
+            if not len(rows := self._repeats()):
                 return
             attempts = np.concatenate([record.attempts for record in self.records])
             # Written down first: a kill amid it must not change which rows were meant.
             self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
+
+    def _repeats(self) -> Sequence[int]:
+        assert self.recipe.selection.duplicates is not None
+        with self.partial.fingerprints(self.recipe.shards) as fingerprints:
+            return self.recipe.selection.duplicates(fingerprints)
 
     def finish(self, card: str) -> dict[str, str]:
         """Write index, samples and card; return the sha256 of every file by its path.
@@ -109,10 +119,18 @@ class Filling:
         files |= {name: file_sha256(folder / name) for name in ("samples.png", "README.md")}
         return dict(sorted(files.items()))
 
-    def _draw(self, blocks: Iterable[Block], training_digests: Collection[str], on_rows: Callable[[int], None]) -> None:
-        with closing(self.drawer.draw(self.recipe, blocks, on_rows)) as parcels:
+    def _draw(
+        self,
+        blocks: Iterable[Block],
+        rows: int,
+        training_digests: Collection[str],
+        on_rows: Callable[[int], None],
+        on_shard: Callable[[int], None] = lambda index: None,
+    ) -> None:
+        with closing(self.drawer.draw(self.recipe, blocks, on_rows, rows)) as parcels:
             for packed in parcels:
                 self.partial.keep(packed, sum(digest.hex() in training_digests for digest in packed.digests))
+                on_shard(packed.index)
 
     def _redraw(self, rows: Sequence[tuple[int, int]], training_digests: Collection[str]) -> None:
         """Draw rows again where they still are at the attempt that is not to be taken."""
@@ -122,7 +140,12 @@ class Filling:
             if self.partial.shards[index].attempts[row - self.starts[index]] == attempt:
                 found.setdefault(index, []).append(row - self.starts[index])
         if found:
-            self._draw(self._again(found), training_digests, lambda count: None)
+            # most of the time goes into what lies beside them in their shards
+            sizes = {index: len(self.partial.shards[index].attempts) for index in found}
+            counter = _Counter(0, self.counting(AGAIN, sum(sizes.values())))
+            count, blocks = sum(map(len, found.values())), self._again(found)
+            counter.add(0)
+            self._draw(blocks, count, training_digests, lambda count: None, lambda index: counter.add(sizes[index]))
 
     def _again(self, found: dict[int, list[int]]) -> Iterator[Block]:
         for index, places in sorted(found.items()):

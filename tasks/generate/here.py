@@ -23,7 +23,9 @@ class Here:
         self.program = program
         self.device = device
 
-    def draw(self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None]) -> Generator[Packed]:
+    def draw(
+        self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None], rows: int
+    ) -> Generator[Packed]:
         """As `Drawer.draw`, in order."""
         with Artist(self.program, recipe, device=self.device) as artist, ThreadPoolExecutor(1) as ahead:
             try:

@@ -36,10 +36,12 @@ from gan.release.usefulness import cas_of, registered_cas, rows_for_cas, unmeasu
 from gan.usefulness.arms import Labelled
 from tasks.generate.filling import Filling
 from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES, selection_facts
-from tasks.generate.selecting import Packed, Selecting, compared_pixels, copies_among
+from tasks.generate.packed import Counting
+from tasks.generate.repeats import Packed
+from tasks.generate.selecting import Selecting, compared_pixels, copies_among
 from tasks.tracking.versions import RegisteredModel
 
-Counting = Callable[[str, int], Callable[[int], None]]
+REAL, GENERATED = "checking, real images", "checking"
 _MOST_PAIRS = 12
 _MOST_COPIES = 2_000  # images among which copies are counted where they stay
 _CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
@@ -123,13 +125,14 @@ class Judge:
     def keep(self, filling: Filling) -> None:
         """Keep what later releases are compared with."""
         if self.selecting.find is not None:
-            self.selecting.keep(_packed(filling))
+            with filling.partial.fingerprints(filling.recipe.shards) as packed:
+                self.selecting.keep(cast(Packed, packed))
 
     def _repeats(self, filling: Filling) -> list[Check]:
         if self.selecting.find is None:
             return []
-        packed = _packed(filling)
-        return duplicate_checks(self.selecting.find(packed), len(packed))
+        with filling.partial.fingerprints(filling.recipe.shards) as packed:
+            return duplicate_checks(self.selecting.find(cast(Packed, packed)), len(packed))
 
     def _copied(self, filling: Filling) -> list[Check]:
         if (look := self.selecting.copies) is None:
@@ -189,7 +192,7 @@ class Judge:
         return _Closely(checks, pairs, self._lost(filling, features.extraction, rows, generated, reference))
 
     def _real(self, features: RealFeatures, split: str, count: int) -> EvaluationSet:
-        return features.set_of(split, count, self.counting("checking, real images", features.missing(split, count)))
+        return features.set_of(split, count, self.counting(REAL, features.missing(split, count)))
 
     def _rows(self, filling: Filling, reference: EvaluationSet) -> Rows:
         """Which rows are looked at closely."""
@@ -202,7 +205,7 @@ class Judge:
 
     def _passed(self, filling: Filling, extraction: Extraction, rows: Rows) -> EvaluationSet:
         images = filling.images(rows)
-        count = self.counting("checking", len(rows))
+        count = self.counting(GENERATED, len(rows))
         passed = extraction.of_images(images, np.arange(len(rows)), count)
         return EvaluationSet(images, np.arange(len(rows)), filling.labels[rows], passed)
 
@@ -275,10 +278,6 @@ class _Closely:
     checks: Sequence[Check] = ()
     pairs: Sequence[Pair] = ()
     lost: CoverageLost | None = None
-
-
-def _packed(filling: Filling) -> Packed:
-    return np.concatenate([cast(Packed, record.fingerprints) for record in filling.records])
 
 
 def _labelled(split: Resident, rows: Rows | slice) -> Labelled:

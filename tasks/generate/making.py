@@ -18,10 +18,12 @@ from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
 from tasks.generate.asked import asked_quotas
 from tasks.generate.drawing import Probe, choose_precision, find_drawer
-from tasks.generate.judging import Counting, Judge
+from tasks.generate.judging import Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
+from tasks.generate.outlook import Outlook, look_ahead
+from tasks.generate.packed import Counting
 from tasks.generate.realistic import Realistic, realistic
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
@@ -45,7 +47,7 @@ class Wanted:
         name: of it.
         configuration: its section `release` says how many images.
         seed: first seed; None: derived from version and name.
-        workers: processes that draw; None: this one, or all of a cluster.
+        workers: processes that draw; None: as many as are worth it here, or all of a cluster.
         sign: path of the key that signs; None: none does.
         licence_required: whether the licence of the training images has to be known.
     """
@@ -77,8 +79,10 @@ def make_release(
     program = load_program_bytes(content, file)
     probe = _probe(model, program, wanted.name)
     precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)
-    judge = _judge(settings, model, config, evaluation, program, wanted.name, sum(quotas), probe, reporter, on_warning)
-    reporter.begin("generating", sum(quotas))
+    count, outlook = sum(quotas), Outlook(reporter)
+    judge = _judge(settings, model, config, evaluation, program, wanted.name, count, probe, outlook, on_warning)
+    look_ahead(outlook, judge, program, probe.seeds, probe.labels, count, config.release.format)
+    outlook.begin("generating", count)
     return build_release(
         settings,
         model,
@@ -95,6 +99,7 @@ def make_release(
         drawer=find_drawer(settings, content, file, wanted.workers, precision, on_warning),
         precision=precision,
         on_progress=reporter,
+        counting=outlook.begin,
         on_warning=on_warning,
     )
 
@@ -108,7 +113,7 @@ def _judge(
     name: str,
     count: int,
     probe: Probe,
-    reporter: Reporter,
+    outlook: Outlook,
     on_warning: Say,
 ) -> Judge:
     wanted, notes, real = config.release, list[str](), None
@@ -126,18 +131,24 @@ def _judge(
     measuring = config.evaluation.model_copy(update=same)
     features = cache(partial(_features, settings, measuring, on_warning))
 
-    def counting(what: str, total: int) -> Callable[[int], None]:
-        reporter.begin(what, total)
-        return reporter
-
     hold = None
     if real is not None and least is not None:
-        hold = partial(_hold, settings, measuring, real, least, features, counting)
+        hold = partial(_hold, settings, measuring, real, least, features, outlook.begin)
     first, labels = probe.images, probe.labels
-    selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
+    selecting = select(
+        settings,
+        wanted,
+        real,
+        name=name,
+        count=count,
+        first=first,
+        labels=labels,
+        open_realistic=hold,
+        counting=outlook.begin,
+    )
     if selecting.copies_stay:
         on_warning(f"version {model.version} draws copies of training images: the release will be refused")
-    return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
+    return Judge(model, program, config, evaluation, selecting, real, features, outlook.begin, notes)
 
 
 def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:

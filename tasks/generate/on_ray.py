@@ -58,7 +58,9 @@ class OnRay:
         self.workers = workers
         self.on_warning = on_warning
 
-    def draw(self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None]) -> Generator[Packed]:
+    def draw(
+        self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None], rows: int
+    ) -> Generator[Packed]:
         """As `Drawer.draw`, in the order in which they are done."""
         with ray_cluster(self.settings, self.on_warning) as nodes:
             import ray

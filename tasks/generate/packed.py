@@ -9,6 +9,9 @@ from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Fingerprints, Recipe
 from gan.release.rows import Rows
 
+Counting = Callable[[str, int], Callable[[int], None]]
+"""Called with what is done next, and how many images; returns what is called with how many are done."""
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -36,15 +39,18 @@ class Packed:
 
 
 class Drawer(Protocol):
-    """Draws blocks: `tasks.generate.here` in this process, `tasks.generate.on_ray` on a cluster."""
+    """Draws blocks: `here` in this process, `in_processes` in several of this machine, `on_ray` on a cluster."""
 
-    def draw(self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None]) -> Generator[Packed]:
+    def draw(
+        self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None], rows: int
+    ) -> Generator[Packed]:
         """Yield each block as it becomes a shard, in any order.
 
         Args:
             recipe: of the release.
             blocks: taken one after the other, no more ahead than memory has room for.
-            on_rows: called with 0 when the drawing begins, and with how many more rows are drawn.
+            on_rows: called with 0 when the drawing begins, and with how many more rows are drawn; from any thread.
+            rows: how many the blocks have to draw, by which it is told what is worth starting for them.
         """
 
 

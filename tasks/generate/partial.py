@@ -29,7 +29,7 @@ from tasks.releases.unpublished import lock_of
 from tasks.runtime.locks import hold_lock
 from tasks.runtime.settings import Settings
 
-_SETTINGS, _FILES, _SHARDS, _REDRAWN = "settings.json", "files", "shards", "redrawn.json"
+_SETTINGS, _FILES, _SHARDS, _REDRAWN, _JOINED = "settings.json", "files", "shards", "redrawn.json", "prints.npy"
 _BROKEN = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _FEW = 8  # files, each of which the disk is asked to keep; of more, it is asked once
 
@@ -44,7 +44,7 @@ class ShardRecord:
         rejected: of these, by reason and label.
         copies: images that equal a training image.
         attempts: [n] int64, the attempt at which each row was kept.
-        fingerprints: [n, ...]; None where nobody asks.
+        fingerprints: [n, ...], read from the disk where they are looked at; None where nobody asks.
     """
 
     files: dict[str, str]
@@ -103,13 +103,33 @@ class Partial:
         write_whole(record, json.dumps(facts))
         for path in (before.files if before else {}).keys() - files.keys():
             (self.files / path).unlink(missing_ok=True)
-        self.shards[packed.index] = ShardRecord(
-            files, packed.asked, packed.rejected, copies, packed.attempts, packed.fingerprints
-        )
+        prints = _mapped(record.with_suffix(".prints")) if packed.fingerprints is not None else None
+        self.shards[packed.index] = ShardRecord(files, packed.asked, packed.rejected, copies, packed.attempts, prints)
 
     def lines(self, index: int) -> bytes:
         """What the format's index says of a shard's images."""
         return self._record(index).with_suffix(".lines").read_bytes()
+
+    @contextlib.contextmanager
+    def fingerprints(self, count: int) -> Iterator[Fingerprints]:
+        """Join those of so many shards, in order, into a file that is read where it is looked at: memory holds none.
+
+        Args:
+            count: of the release's shards, which are all there.
+        """
+        path = self.folder / _JOINED
+        try:
+            with path.open("wb") as file:
+                for index in range(count):
+                    part = np.ascontiguousarray(self.shards[index].fingerprints)
+                    if not index:
+                        rows = sum(len(record.attempts) for record in self.shards.values())
+                        header = {"descr": np.lib.format.dtype_to_descr(part.dtype), "fortran_order": False}
+                        np.lib.format.write_array_header_2_0(file, header | {"shape": (rows, *part.shape[1:])})
+                    file.write(part.view(np.uint8).data)
+            yield _mapped(path)
+        finally:
+            path.unlink(missing_ok=True)
 
     @property
     def redrawn(self) -> list[list[tuple[int, int]]]:
@@ -149,7 +169,7 @@ class Partial:
             rejected={reason: _by_label(counts) for reason, counts in facts["rejected"].items()},
             copies=facts["copies"],
             attempts=np.asarray(_loaded(record.with_suffix(".attempts")), np.int64),
-            fingerprints=_loaded(prints) if prints.exists() else None,
+            fingerprints=_mapped(prints) if prints.exists() else None,
         )
 
 
@@ -252,3 +272,7 @@ def _saved(array: npt.NDArray[np.generic]) -> bytes:
 def _loaded(path: Path) -> npt.NDArray[np.generic]:
     array: npt.NDArray[np.generic] = np.load(path, allow_pickle=False)
     return array
+
+
+def _mapped(path: Path) -> npt.NDArray[np.generic]:
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

@@ -36,7 +36,7 @@ from tasks.generate.manifest import (
 )
 from tasks.generate.marking import Proof, write_croissant
 from tasks.generate.names import first_seed, require_free, require_name
-from tasks.generate.packed import Drawer
+from tasks.generate.packed import Counting, Drawer
 from tasks.generate.partial import Partial, partial_release, take_back
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
@@ -88,6 +88,7 @@ def build_release(
     drawer: Drawer | None = None,
     precision: Precision = "fp32",
     on_progress: Callable[[int], None] | None = None,
+    counting: Counting = lambda what, total: lambda done: None,
     on_warning: Callable[[str], None] = lambda sentence: None,
 ) -> Release:
     """Draw a release shard by shard into a partial folder, check it, and give it its name.
@@ -111,6 +112,7 @@ def build_release(
         drawer: draws the blocks; this process without one.
         precision: that it draws in.
         on_progress: called with the images done.
+        counting: called with what is done next of what follows.
         on_warning: called with a sentence where an unfinished release of other settings is thrown away.
 
     Raises:
@@ -141,7 +143,7 @@ def build_release(
         if partial.other:
             on_warning("the unfinished release {} had {} {}, not {}: it is begun anew".format(name, *partial.other))
         labels = row_labels(recipe.first_seed, quotas) - (0 if model.class_names else 1)
-        filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program))
+        filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program), counting)
         filling.draw(training_digests, on_progress or (lambda done: None))
         judgement = judge(filling, quotas) if judge else None
         manifest = {

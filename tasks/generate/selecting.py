@@ -1,6 +1,6 @@
 """What a release is selected by: no copies of real images, none unlike them, nothing that a release holds already."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,18 @@ from gan.data.near_duplicates.near_threshold import near_threshold
 from gan.data.store.resident import Resident
 from gan.evaluation.real import RealImages
 from gan.release.checks import Check, copy_check
-from gan.release.duplicates import Duplicates, find_duplicates
+from gan.release.duplicates import Duplicates
 from gan.release.near_copies import CopyLook
 from gan.release.recipe import Selection
 from gan.release.selection import Look, Looks
 from tasks.generate.names import fingerprints_of
+from tasks.generate.packed import Counting
 from tasks.generate.realistic import Realistic
+from tasks.generate.repeats import Packed, Repeats, pack, unpack
 from tasks.runtime.settings import Settings
 
-Packed = npt.NDArray[np.uint8]
 Images = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
-_DIGEST_BYTES = 16
 _BLOCK = 1024
 _MOST_SCORED = 100_000  # images of a release that is also looked at for mirrored copies, which takes ten times as long
 _MOST_TRAINING = 50_000  # images among which copies are looked for, as an evaluation does
@@ -61,6 +61,7 @@ def select(
     first: Images,
     labels: Rows,
     open_realistic: Callable[[], Realistic] | None = None,
+    counting: Counting = lambda what, total: lambda done: None,
 ) -> Selecting:
     """Return what the images of a release are chosen by.
 
@@ -73,6 +74,7 @@ def select(
         first: some images [n, H, W, C] uint8 that the model draws, by which it is told whether it copies.
         labels: [n] int64 of these.
         open_realistic: makes what holds images against real ones; None where nobody asks for realism.
+        counting: called with what is looked at next, and how many images; returns what counts them.
     """
     training, holdout = (real.splits.get(split) if real else None for split in ("train", "test"))
     look = None
@@ -92,12 +94,10 @@ def select(
     if training is not None:
         threshold = near_threshold(_fingerprints(training), count + sum(map(len, earlier.values())))
 
-    def find(packed: Packed) -> Duplicates:
-        return find_duplicates(unpack(packed, side), list(earlier.values()), threshold=threshold)
-
+    find = Repeats(side, list(earlier.values()), threshold, counting)
     described = {"duplicates": {"distance": threshold, "earlier_releases": sorted(earlier)}}
     return Selecting(
-        _selection(look, realistic, described, fingerprint=pack, duplicates=lambda packed: find(packed).rows.tolist()),
+        _selection(look, realistic, described, fingerprint=pack, duplicates=find.rows),
         look,
         False,
         find,
@@ -112,17 +112,24 @@ def copies_among(look: CopyLook, images: Images, labels: Rows) -> Check:
     return copy_check(rejected, len(images), look.thresholds)
 
 
-def pack(images: Images) -> Packed:
-    """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
-    found = Fingerprints.of(images)
-    digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
-    return np.concatenate([digests, found.pictures.reshape(len(images), -1)], axis=1)
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """Hands over a look that is made; of a class, so that it can travel to other processes."""
+
+    look: Look
+
+    def __call__(self) -> Look:
+        return self.look
 
 
-def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
-    """Return the fingerprints of `pack`, whose pictures are `side` = (h, w)."""
-    digests = np.ascontiguousarray(packed[:, :_DIGEST_BYTES]).view("<u8").astype(np.uint64)
-    return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))
+@dataclass(frozen=True, eq=False)
+class _AllOf:
+    """Makes several looks to one, in the process that looks."""
+
+    make: tuple[Callable[[], Look], ...]
+
+    def __call__(self) -> Look:
+        return Looks([each() for each in self.make])
 
 
 def _selection(look: CopyLook | None, realistic: Realistic | None, described: dict[str, Any], **by: Any) -> Selection:
@@ -130,11 +137,11 @@ def _selection(look: CopyLook | None, realistic: Realistic | None, described: di
     if look is not None:
         found = look.thresholds
         described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
-        make.append(lambda: look)
+        make.append(_Ready(look))
     if realistic is not None:  # last, for it costs most
         described = described | {"realism": realistic.described}
         make.append(realistic)
-    return Selection(described, (lambda: Looks([each() for each in make])) if make else None, **by)
+    return Selection(described, _AllOf(tuple(make)) if make else None, **by)
 
 
 def compared_pixels(split: Resident) -> Images:

@@ -15,6 +15,7 @@ from rich.text import Text
 AnyLogger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 """Python's own, or Prefect's of a run."""
 LOG_EVERY_SECONDS = 10.0
+_LONG_SECONDS = 10.0
 LOG_EVERY_SHARE = 0.02  # of the time so far: a day's work shall not fill the log
 
 
@@ -28,6 +29,7 @@ class Position:
         rate: how many a second; None while that is not known.
         unit: what is counted: `images`, `files` or `bytes`.
         note: a few words more.
+        after: seconds that other pieces of the work will take behind this one.
     """
 
     done: int
@@ -35,6 +37,7 @@ class Position:
     rate: float | None
     unit: str
     note: str = ""
+    after: float = 0.0
 
     @property
     def speed(self) -> str:
@@ -48,9 +51,9 @@ class Position:
     @property
     def left(self) -> str:
         """The time that is left, as in «0:02:36 left»."""
-        if not self.rate or self.done >= self.total:
+        if not self.rate or (self.done >= self.total and not self.after):
             return ""
-        return f"{timedelta(seconds=round((self.total - self.done) / self.rate))} left"
+        return f"{timedelta(seconds=round((self.total - self.done) / self.rate + self.after))} left"
 
     def sentence(self, description: str) -> str:
         """All of it in a line."""
@@ -62,20 +65,25 @@ class Position:
 class Pace:
     """How fast work goes, from the first position that it told: what an earlier process did counts for nothing.
 
+    Work may begin slowly, so of long work the last half or more of the time counts.
+
     Args:
         clock: seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
-        self.first: tuple[int, float] | None = None
+        self.begun = 0.0
+        self.marks: list[tuple[int, float]] = []  # from the first or the second on it is measured
 
     def at(self, done: int) -> float | None:
         """Return how many a second there were; None at the first call."""
         now = self.clock()
-        if self.first is None:
-            self.first = done, now
-        more, seconds = done - self.first[0], now - self.first[1]
+        if not self.marks:
+            self.begun, self.marks = now, [(done, now)]
+        elif now - self.begun >= max(_LONG_SECONDS, 2 * (self.marks[-1][1] - self.begun)):
+            self.marks = [self.marks[-1], (done, now)]
+        more, seconds = done - self.marks[0][0], now - self.marks[0][1]
         return more / seconds if more > 0 and seconds > 0 else None
 
 
@@ -127,10 +135,17 @@ class Reporter:
         self.show = show
         self.begin(description, total)
 
-    def begin(self, description: str, total: int) -> None:
-        """Go over to another piece of the work, which has a speed of its own."""
+    def begin(self, description: str, total: int, *, after: float = 0.0) -> None:
+        """Go over to another piece of the work, which has a speed of its own.
+
+        Args:
+            description: what is done.
+            total: how many in all.
+            after: seconds that the pieces behind it will take.
+        """
         self.description = description
         self.total = total
+        self.after = after
         self.pace = Pace()
 
     def __call__(self, done: int, note: str = "", *, total: int | None = None, rate: float | None = None) -> None:
@@ -144,7 +159,8 @@ class Reporter:
         """
         self.total = self.total if total is None else total
         measured = self.pace.at(done)
-        self.show(self.description, Position(done, self.total, measured if rate is None else rate, self.unit, note))
+        found = measured if rate is None else rate
+        self.show(self.description, Position(done, self.total, found, self.unit, note, self.after))
 
 
 @contextmanager

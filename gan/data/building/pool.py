@@ -1,9 +1,5 @@
 """Jobs on all cores of this machine, in processes that end with this one, however it ends."""
 
-import os
-import pickle
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
@@ -12,6 +8,7 @@ from typing import Self
 
 from gan.data.building.build import in_this_process
 from gan.data.building.encode import Job
+from gan.device.child import Child, ChildKilledError
 from gan.device.cores import cores
 from gan.errors import ResourcesError
 
@@ -26,7 +23,7 @@ class Pool:
 
     def __init__(self) -> None:
         count = cores()
-        self._workers = [_Worker() for _ in range(count)] if count > 1 else []
+        self._workers = [Child("gan.data.building.pool_worker") for _ in range(count)] if count > 1 else []
 
     def __enter__(self) -> Self:
         """Return the pool."""
@@ -52,7 +49,7 @@ class Pool:
         taking = Lock()
         done: SimpleQueue[tuple[int, bytes | None] | Exception] = SimpleQueue()
 
-        def serve(worker: _Worker) -> None:
+        def serve(worker: Child) -> None:
             handed: deque[int] = deque()
             try:
                 while True:
@@ -66,6 +63,8 @@ class Pool:
                     if not handed:
                         return
                     done.put((handed.popleft(), worker.receive()))
+            except ChildKilledError:
+                done.put(_killed())
             except Exception as error:
                 done.put(error)
 
@@ -76,57 +75,6 @@ class Pool:
             if isinstance(result, Exception):
                 raise result
             yield result
-
-
-class _Worker:
-    """A process that takes jobs from its standard input, which ends when this process does.
-
-    Not multiprocessing: its children import the main program, here Prefect, and outlive a parent that is killed.
-    """
-
-    def __init__(self) -> None:
-        # One thread each: the cores are taken by processes.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-m", "gan.data.building.pool_worker"]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is for the process that hands out the jobs, whose end it sees
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._jobs, self._results = self._process.stdin, self._process.stdout
-
-    def send(self, job: Job) -> None:
-        """Hand a job over; it may have to wait there for the one before."""
-        try:
-            pickle.dump(job, self._jobs)
-            self._jobs.flush()
-        except OSError:
-            raise _killed() from None
-
-    def receive(self) -> bytes | None:
-        """Wait for the result of the job that was handed over first."""
-        try:
-            result = pickle.load(self._results)  # noqa: S301 - from our own process, over a pipe of ours
-        except (OSError, EOFError, pickle.UnpicklingError):
-            raise _killed() from None
-        if isinstance(result, BaseException):
-            raise result
-        assert result is None or isinstance(result, bytes)
-        return result
-
-    def end(self) -> None:
-        """End the process, whatever it is doing."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._jobs, self._results):
-            try:
-                pipe.close()
-            except OSError:  # what could not be handed over any more
-                continue
 
 
 def _killed() -> ResourcesError:

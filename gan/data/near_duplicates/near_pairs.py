@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gan.data.near_duplicates.near_index import HALF, NearIndex, Pictures, Rows, middle_of
+from gan.data.near_duplicates.near_index import NearIndex, Pictures, Rows, middle_of
 from gan.data.near_duplicates.near_threshold import nearest_distances
 from gan.data.near_duplicates.nearness import explained, score_threshold
 
@@ -68,7 +68,7 @@ def find_near_pairs(pictures: Pictures) -> NearPairs:
     threshold = around.threshold()
     index = NearIndex(pictures, around.reach(threshold))
     blocks, beyond = [], np.empty((0, 3))
-    for near in index.near(pictures, HALF):
+    for near in index.near(pictures, all_of_it=True):
         others = near.queries != near.rows
         queries, rows = near.queries[others], near.rows[others]
         scores = around.scores(queries, rows, near.distances[others])

@@ -13,6 +13,7 @@ from gan.networks.build import build_generator
 from tasks.generate import drawing
 from tasks.generate.drawing import Probe, choose_precision, find_drawer
 from tasks.generate.here import Here
+from tasks.generate.in_processes import InProcesses
 from tasks.generate.on_ray import OnRay
 from tasks.runtime.settings import Settings
 
@@ -69,7 +70,7 @@ def test_one_process_draws_unless_more_are_asked_for_or_a_cluster_is_named(setti
     def drawer(settings, workers):
         return find_drawer(settings, content, "m", workers, "fp32", lambda sentence: None)
 
-    assert isinstance(drawer(settings, None), Here)
+    assert isinstance(drawer(settings, None), Here if torch.cuda.is_available() else InProcesses)
     assert isinstance(drawer(settings, 1), Here)
     assert isinstance(drawer(settings, 2), OnRay)
     assert isinstance(drawer(settings.model_copy(update={"ray_address": "ray://h:1"}), None), OnRay)

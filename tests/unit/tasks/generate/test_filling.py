@@ -47,8 +47,8 @@ UNIQUE = replace(RECIPE, max_attempts=20, selection=Selection({}, None, fingerpr
 class Reversed:
     """Draws blocks in another order."""
 
-    def draw(self, recipe, blocks, on_rows):
-        return Here(told).draw(recipe, reversed(list(blocks)), on_rows)
+    def draw(self, recipe, blocks, on_rows, rows):
+        return Here(told).draw(recipe, reversed(list(blocks)), on_rows, rows)
 
 
 class Killed:
@@ -57,8 +57,8 @@ class Killed:
     def __init__(self, count):
         self.left = count
 
-    def draw(self, recipe, blocks, on_rows):
-        for packed in Here(told).draw(recipe, blocks, on_rows):
+    def draw(self, recipe, blocks, on_rows, rows):
+        for packed in Here(told).draw(recipe, blocks, on_rows, rows):
             if not self.left:
                 raise RuntimeError("killed")
             self.left -= 1

@@ -22,14 +22,14 @@ def blocks():
 
 def test_blocks_come_in_order_and_rows_are_told():
     told = []
-    found = list(Here(program).draw(RECIPE, blocks(), told.append))
+    found = list(Here(program).draw(RECIPE, blocks(), told.append, 30))
     assert [packed.index for packed in found] == [0, 1, 2]
     assert told[0] == 0
     assert sum(told) == 30
 
 
 def test_no_blocks_are_no_work():
-    assert list(Here(program).draw(RECIPE, iter(()), lambda count: None)) == []
+    assert list(Here(program).draw(RECIPE, iter(()), lambda count: None, 30)) == []
 
 
 def test_no_more_is_drawn_than_one_block_ahead():
@@ -40,7 +40,7 @@ def test_no_more_is_drawn_than_one_block_ahead():
             taken.append(block.index)
             yield block
 
-    with closing(Here(program).draw(RECIPE, counted(), lambda count: None)) as parcels:
+    with closing(Here(program).draw(RECIPE, counted(), lambda count: None, 30)) as parcels:
         next(parcels)
         assert taken == [0, 1]
 
@@ -52,4 +52,4 @@ def test_a_program_that_fails_says_so():
         return program(rows)
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        list(Here(broken).draw(RECIPE, blocks(), lambda count: None))
+        list(Here(broken).draw(RECIPE, blocks(), lambda count: None, 30))

@@ -35,7 +35,8 @@ from tasks.generate.manifest import EXACT_COPIES, NEAR_COPIES
 from tasks.generate.names import next_name
 from tasks.generate.partial import forget_partial
 from tasks.generate.release import build_release
-from tasks.generate.selecting import Selecting, pack, select, unpack
+from tasks.generate.repeats import pack, unpack
+from tasks.generate.selecting import Selecting, select
 from tasks.reports.release_page import release_html
 from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel

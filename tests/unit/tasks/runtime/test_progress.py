@@ -25,6 +25,8 @@ class Clock:
             "training: 51,200 of 100,000 images, 312 img/s, 0:02:36 left (D_loss 0.5)",
         ),
         (Position(64, 128, None, "images"), "training: 64 of 128 images"),
+        (Position(64, 128, 2.0, "images", after=60.0), "training: 64 of 128 images, 2 img/s, 0:01:32 left"),
+        (Position(128, 128, 2.0, "images", after=60.0), "training: 128 of 128 images, 2 img/s, 0:01:00 left"),
         (Position(128, 128, 2.0, "images"), "training: 128 of 128 images, 2 img/s"),
         (Position(3_000_000, 0, 1.5e6, "bytes"), "training: 3,000,000 bytes, 1.5 MB/s"),
         (Position(20_000, 0, 9e4, "files"), "training: 20,000 files, 90,000 files/s"),
@@ -43,6 +45,19 @@ def test_what_an_earlier_process_did_is_no_speed_of_this_one():
     assert pace.at(50_100) == 50.0
     clock.now += 2
     assert pace.at(50_400) == 100.0
+
+
+def test_of_long_work_the_last_half_counts():
+    clock = Clock()
+    pace = Pace(clock)
+    pace.at(0)
+    for second in range(1, 201):  # a tenth as fast for the first 20 seconds
+        clock.now = 1000.0 + second
+        found = pace.at(10 * min(second, 20) + 100 * max(0, second - 20))
+        if second == 20:
+            assert found == 10.0
+        if second >= 60:
+            assert found == 100.0
 
 
 def logged(caplog, moments, total=1000):

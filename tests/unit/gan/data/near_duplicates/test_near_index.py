@@ -1,8 +1,13 @@
 """The index against a comparison of all with all."""
 
+import bisect
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gan.data.near_duplicates import near_index
 from gan.data.near_duplicates.near_index import OFFSETS, Chosen, NearIndex
 
 
@@ -71,3 +76,49 @@ def test_some_rows_of_many_are_read_where_they_are_looked_at(digits, tmp_path):
     chosen = Chosen(mapped, rows)
     assert (len(chosen), chosen.shape) == (200, (200, 16, 16))
     assert pairs(NearIndex(chosen, 40.0), chosen) == pairs(NearIndex(pictures[rows], 40.0), pictures[rows])
+
+
+def by_definition(pictures, threshold, queries):
+    """What the class says, pair by pair: near pairs of all windows of all tables, and what is crowded."""
+    index = NearIndex(pictures, threshold)
+    found, crowded = {}, np.zeros(len(queries), bool)
+    own = [[int(word) for word in table.keys] for table in index._tables]
+    moved = index._transformed(queries, len(OFFSETS))
+    for query in range(len(queries)):
+        for place, (y, x) in enumerate(OFFSETS):
+            coefficients = moved[place, :, query]
+            for table, keys in zip(index._tables, own, strict=True):
+                key = int(table._keys_of(coefficients[:, None])[0])
+                at = bisect.bisect_left(keys, key)
+                window = [each for each in range(at - 12, at + 12) if 0 <= each < len(keys)]
+                window = [each for each in window if keys[each] >> 24 == key >> 24]
+                crowded[query] |= at - 12 in window or at + 11 in window
+                for row in (int(table.rows[each]) for each in window):
+                    far = index._columns[:, row].astype(float) - coefficients
+                    fixed = pictures[row, 1:-1, 1:-1].astype(float)
+                    side = fixed.shape
+                    difference = queries[query, 1 + y : 1 + y + side[0], 1 + x : 1 + x + side[1]] - fixed
+                    apart = np.sqrt(difference.var())
+                    if (far**2).sum() <= index._bound and apart <= threshold:
+                        found[query, row] = min(apart, found.get((query, row), np.inf))
+    return found, crowded
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2.0, 9.0, 40.0]), st.integers(1, 12))
+def test_blocks_on_all_cores_find_what_the_definition_finds(digits, seed, threshold, copies):
+    rng = np.random.default_rng(seed)
+    pictures = digits[0][rng.integers(0, 1797, 40), ..., 0]
+    pictures[rng.integers(0, 40, 3 * copies)] = pictures[rng.integers(0, 40)]  # a bucket that is crowded
+    pictures = (pictures + rng.integers(0, 3, pictures.shape)).clip(0, 255).astype(np.uint8)
+    index = NearIndex(pictures, threshold)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_index, "_BLOCK", 13)
+        patch.setattr(near_index, "_ROWS", 5)
+        blocks = list(index.near(pictures))
+    found = {}
+    for near in blocks:
+        found |= {(q, r): d for q, r, d in zip(near.queries.tolist(), near.rows.tolist(), near.distances, strict=True)}
+    wanted, crowded = by_definition(pictures, threshold, pictures)
+    assert found == pytest.approx(wanted, abs=1e-9)
+    assert np.concatenate([near.crowded for near in blocks]).tolist() == crowded.tolist()

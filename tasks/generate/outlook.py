@@ -1,0 +1,117 @@
+"""How long what follows the drawing of a large release will take: the time left is that of the whole command."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+
+from gan.configuration.vocabulary import ReleaseFormat
+from gan.errors import InputError, ResourcesError
+from gan.evaluation.real import RealFeatures
+from gan.generation.sampling import Program, draw
+from gan.release.formats.table import format_named
+from gan.release.rows import Rows
+from gan.release.shard import Images, Marks, pixel_digests
+from tasks.generate.filling import AGAIN
+from tasks.generate.judging import GENERATED, REAL, Judge
+from tasks.generate.repeats import SEARCHING, Repeats
+from tasks.runtime.progress import Reporter
+
+_MANY = 100_000  # images from which on it is worth some seconds to know
+_SEARCHED = 2**14  # images in which a search is measured, or as many as are drawn in
+_DRAWING_SECONDS = 2.0
+_PASSED = 8  # images that pass through the network for a measurement
+_SECOND_ROUND = 0.2  # of the shards hold a row that is drawn a third time
+_PACKED = 2048  # images that are packed and unpacked for a measurement
+
+
+class Outlook:
+    """Goes from one piece of work to the next, and knows how long those will take that are still to come.
+
+    Args:
+        reporter: shows how far each is.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self._pieces: list[tuple[str, float]] = []
+
+    def expect(self, what: str, seconds: float) -> None:
+        """Expect a piece of work behind those that are expected already."""
+        self._pieces.append((what, seconds))
+
+    def begin(self, what: str, total: int) -> Callable[[int], None]:
+        """Go over to a piece of work of so many images; return what counts them.
+
+        Pieces that were expected before it are not to come any more.
+        """
+        names = [name for name, _ in self._pieces]
+        if what in names:
+            del self._pieces[: names.index(what) + 1]
+        self.reporter.begin(what, total, after=sum(seconds for _, seconds in self._pieces))
+        return self.reporter
+
+
+def look_ahead(
+    outlook: Outlook, judge: Judge, program: Program, seeds: Rows, labels: Rows, count: int, form: ReleaseFormat
+) -> None:
+    """Measure on a few images what follows the drawing of many.
+
+    Args:
+        outlook: expects it then.
+        judge: of the release.
+        program: draws it.
+        seeds: [n] int64, of images that it may draw for this.
+        labels: [n] int64.
+        count: images of the release; of few nothing is measured.
+        form: of its files.
+    """
+    if count < _MANY:
+        return
+    images = _some(program, seeds, labels)
+    if isinstance(find := judge.selecting.find, Repeats) and find.threshold > 0.0:
+        whole = find.seconds(images, count)
+        again = _again(images, count, form)
+        # what is drawn instead of a repeat seldom is one, but of so many some are
+        for what, seconds in ((AGAIN, again), (AGAIN, _SECOND_ROUND * again)):
+            outlook.expect(SEARCHING, whole)
+            outlook.expect(what, seconds)
+        outlook.expect(SEARCHING, whole)
+    if judge.real is not None and judge.config.release.check_images:
+        with suppress(InputError, ResourcesError):  # which the judge will say when it is there
+            _expect_checks(outlook, judge, judge.open_features(judge.real), images[:_PASSED])
+
+
+def _expect_checks(outlook: Outlook, judge: Judge, features: RealFeatures, images: Images) -> None:
+    extract, rows, each = features.extraction.of_images, np.arange(len(images)), 0.0
+    for _ in range(2):  # the first time the network prepares itself
+        began = time.perf_counter()
+        extract(images, rows, lambda done: None)
+        each = (time.perf_counter() - began) / len(images)
+    config, reference = judge.config.evaluation, judge.evaluation.protocol.num_reference
+    counts = {"train": max(config.copy_images, reference), "test": config.num_images}
+    real = sum(features.missing(split, count) for split, count in counts.items() if split in features.real.splits)
+    outlook.expect(REAL, real * each)
+    outlook.expect(GENERATED, judge.config.release.check_images * each)
+
+
+def _some(program: Program, seeds: Rows, labels: Rows) -> Images:
+    """Draw as many as there is time for."""
+    until, numbers = time.monotonic() + _DRAWING_SECONDS, np.arange(_SEARCHED)
+    drawn: list[Images] = []
+    for batch in draw(program, seeds[0] + numbers, labels[numbers % len(labels)]):
+        drawn.append(batch)
+        if time.monotonic() > until:
+            break
+    return np.concatenate(drawn)
+
+
+def _again(images: Images, count: int, form: ReleaseFormat) -> float:
+    """Seconds for which shards are taken from the disk and packed once more: nearly all hold some repeat."""
+    few, shape = images[:_PACKED], images.shape[1:]
+    began = time.perf_counter()
+    for payload in format_named(form).payloads(few, Marks()):
+        format_named(form).pixels(payload, (shape[0], shape[1], shape[2]))
+    pixel_digests(few)
+    return (time.perf_counter() - began) * count / len(few)

@@ -1,0 +1,88 @@
+"""Repeats in a release on its way: fingerprints as bytes, and the search among them, which says how far it is."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from gan.data.near_duplicates.fingerprints import Fingerprints
+from gan.device.cores import cores
+from gan.release.duplicates import Duplicates, find_duplicates
+from tasks.generate.packed import Counting
+
+Packed = npt.NDArray[np.uint8]
+Images = npt.NDArray[np.uint8]
+SEARCHING = "looking for repeats"
+_DIGEST_BYTES = 16
+_GROWTH = 1.25  # a search among ten times as many images takes 18 times as long, for more share a bucket
+
+
+class Repeats:
+    """Finds the duplicates among the packed fingerprints of a release.
+
+    Args:
+        side: (h, w) of their pictures.
+        earlier: of earlier releases.
+        threshold: of `near_threshold`.
+        counting: called with what is looked at next, and how many images; returns what counts them.
+    """
+
+    def __init__(
+        self,
+        side: Sequence[int],
+        earlier: Sequence[Fingerprints],
+        threshold: float,
+        counting: Counting,
+    ) -> None:
+        self.side = side
+        self.earlier = earlier
+        self.threshold = threshold
+        self.counting = counting
+        self._last: tuple[bytes, Duplicates] | None = None
+
+    def __call__(self, packed: Packed) -> Duplicates:
+        """Search all rows [N, B]; the same search is not made twice in a row."""
+        digest = hashlib.sha256(np.ascontiguousarray(packed).data).digest()
+        if self._last and self._last[0] == digest:
+            return self._last[1]
+        total, done = len(packed) * (1 + len(self.earlier)), 0
+        show = self.counting(SEARCHING, total)
+
+        def count(more: int) -> None:
+            nonlocal done
+            done = min(done + more, total)
+            show(done)
+
+        count(0)
+        found = find_duplicates(unpack(packed, self.side), self.earlier, threshold=self.threshold, on_rows=count)
+        show(total)  # equal ones were not looked up
+        self._last = digest, found
+        return found
+
+    def seconds(self, images: Images, count: int) -> float:
+        """Tell by a search among some images [n, H, W, C] how many seconds one among `count` takes on all cores."""
+        few = Fingerprints.of(images)
+        began = time.perf_counter()
+        find_duplicates(few, threshold=self.threshold)
+        alone = time.perf_counter() - began
+        others = sum((count + len(earlier)) / (2 * count) for earlier in self.earlier)
+        return float(alone * (count / len(few)) ** _GROWTH * (1 + others) / cores())
+
+    def rows(self, packed: Packed) -> list[int]:
+        """As `Selection.duplicates`."""
+        return [int(row) for row in self(packed).rows]
+
+
+def pack(images: Images) -> Packed:
+    """Take the fingerprints of images [n, H, W, C] as rows of bytes [n, B]."""
+    found = Fingerprints.of(images)
+    digests = found.digests.astype("<u8").view(np.uint8).reshape(len(images), _DIGEST_BYTES)
+    return np.concatenate([digests, found.pictures.reshape(len(images), -1)], axis=1)
+
+
+def unpack(packed: Packed, side: Sequence[int]) -> Fingerprints:
+    """Return the fingerprints of `pack`, whose pictures are `side` = (h, w)."""
+    digests = np.ascontiguousarray(packed[:, :_DIGEST_BYTES]).view("<u8").astype(np.uint64)
+    return Fingerprints(digests, packed[:, _DIGEST_BYTES:].reshape(len(packed), *side))

@@ -1,0 +1,69 @@
+"""The time left is that of all that is to come, and what was not needed is not waited for."""
+
+import numpy as np
+import torch
+
+from tasks.generate import outlook as looking
+from tasks.generate.filling import AGAIN
+from tasks.generate.outlook import Outlook, look_ahead
+from tasks.generate.repeats import SEARCHING, Repeats
+from tasks.generate.selecting import Selecting
+from tasks.runtime.progress import Reporter
+
+
+class Shown:
+    """Seconds that were shown to come behind a piece."""
+
+    def __init__(self):
+        self.after = []
+
+    def __call__(self, description, position):
+        self.after.append((description, position.after))
+
+
+def test_what_is_still_to_come_counts():
+    shown = Shown()
+    outlook = Outlook(Reporter("drawing", 10, "images", shown))
+    for what, seconds in ((SEARCHING, 4.0), (AGAIN, 2.0), (SEARCHING, 4.0), ("checking", 7.0)):
+        outlook.expect(what, seconds)
+    for what in ("generating", SEARCHING, AGAIN, SEARCHING, "checking", "checking what was rejected"):
+        outlook.begin(what, 10)(5)
+    assert [seconds for _, seconds in shown.after] == [17.0, 13.0, 11.0, 7.0, 0.0, 0.0]
+
+
+def test_where_nothing_repeats_nothing_is_drawn_again():
+    shown = Shown()
+    outlook = Outlook(Reporter("drawing", 10, "images", shown))
+    for what, seconds in ((SEARCHING, 4.0), (AGAIN, 2.0), (SEARCHING, 4.0), ("checking", 7.0)):
+        outlook.expect(what, seconds)
+    for what in (SEARCHING, "checking"):
+        outlook.begin(what, 10)(5)
+    assert [seconds for _, seconds in shown.after] == [13.0, 0.0]
+
+
+class Judging:
+    """What of a judge is looked at."""
+
+    real = None
+
+    def __init__(self, threshold):
+        self.selecting = Selecting(find=Repeats((8, 8), [], threshold, lambda what, total: lambda done: None))
+
+
+def program(rows):
+    drawn = np.random.default_rng(int(rows[0, 0])).integers(0, 256, (len(rows), 8, 8, 1), dtype=np.uint8)
+    return torch.from_numpy(drawn)
+
+
+def expected(threshold, count):
+    shown = Shown()
+    outlook = Outlook(Reporter("drawing", 10, "images", shown))
+    look_ahead(outlook, Judging(threshold), program, np.arange(10), np.zeros(10, np.int64), count, "parquet")
+    outlook.begin("generating", 10)(5)
+    return shown.after[0][1]
+
+
+def test_of_a_large_release_the_searches_are_measured(monkeypatch):
+    monkeypatch.setattr(looking, "_SEARCHED", 500)
+    assert expected(2.0, 10**6) > expected(2.0, 10**5) > 0.0
+    assert expected(2.0, 10**3) == expected(0.0, 10**6) == 0.0
