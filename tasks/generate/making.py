@@ -18,11 +18,11 @@ from tasks.evaluate.extraction import open_extraction
 from tasks.evaluate.references import dataset_version
 from tasks.generate.asked import asked_quotas
 from tasks.generate.drawing import Probe, choose_precision, find_drawer
-from tasks.generate.judging import Counting, Judge
+from tasks.generate.judging import Judge
 from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
-from tasks.generate.realistic import Realistic, realistic
+from tasks.generate.realistic import realistic
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
@@ -132,11 +132,11 @@ def _judge(
 
     hold = None
     if real is not None and least is not None:
-        hold = partial(_hold, settings, measuring, real, least, features, counting)
+        hold = partial(realistic, settings, measuring, partial(features, real), least, counting)
     first, labels = probe.images, probe.labels
     selecting = select(settings, wanted, real, name=name, count=count, first=first, labels=labels, open_realistic=hold)
-    if selecting.copies_stay:
-        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
+    if selecting.refused:
+        on_warning(f"{selecting.refused}: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, counting, notes)
 
 
@@ -144,17 +144,6 @@ def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:
     labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
     seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
     return Probe.of(program, seeds, labels)
-
-
-def _hold(
-    settings: Settings,
-    config: EvaluationConfig,
-    real: RealImages,
-    least: float,
-    features: Callable[[RealImages], RealFeatures],
-    counting: Counting,
-) -> Realistic:
-    return realistic(settings, config, features(real), least, counting)
 
 
 def _features(settings: Settings, config: EvaluationConfig, on_warning: Say, real: RealImages) -> RealFeatures:
