@@ -16,7 +16,7 @@ def compare(
     b: Annotated[Path, typer.Argument(help="The images to compare them with; likewise.")],
     holdout: Annotated[
         Path | None,
-        typer.Option(help="Images like B's that A cannot have seen: with them copies of B in A are counted."),
+        typer.Option(help="Images like B's that A cannot have seen: by them copies of B in A are told best."),
     ] = None,
     n: Annotated[
         int | None, typer.Option("--n", "-n", min=4, help="Images of each, a fixed random choice; all if not given.")

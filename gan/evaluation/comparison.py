@@ -42,7 +42,8 @@ class Comparison:
     Args:
         a: what is judged.
         b: what it is compared with.
-        holdout: images like those of `b` that `a` cannot have seen; without them copies are not counted, nor the gap.
+        holdout: images like those of `b` that `a` cannot have seen; without them those of `b` among themselves tell
+            what is a copy, and there is no gap.
         config: network settings; its number of images and its split are not used.
         split: of `b`, for the protocol.
         n: images of each set, a keyed choice; None takes all of each.

@@ -27,6 +27,7 @@ from gan.evaluation.scores import (
 from gan.evaluation.unseen import against_holdout
 from gan.evaluation.usefulness import usefulness_scores
 from gan.generation.sampling import Program
+from gan.metrics.copy_control import Control
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.kid import kid
 from gan.metrics.paired import Influences
@@ -146,7 +147,7 @@ class Evaluator:
             metrics=metrics | unseen.metrics | {metric_key(name, count): metric for name, metric in counted.items()},
             per_class=class_scores(generated, reference, self.real.class_names),
             variety=variety_scores(generated, reference, self.real.class_names),
-            baseline=self._baseline(reference, holdout) | _of_holdout(copying, holdout),
+            baseline=self._baseline(reference, holdout) | _of_control(copying, len(training), holdout),
             warnings=[
                 *size_warnings(count, len(reference), network),
                 *unseen.warnings,
@@ -231,5 +232,6 @@ class Evaluator:
         )
 
 
-def _of_holdout(copying: Copying, holdout: EvaluationSet | None) -> dict[str, Metric]:
-    return {metric_key(name, len(holdout)): metric for name, metric in copying.of_holdout.items()} if holdout else {}
+def _of_control(copying: Copying, training: int, holdout: EvaluationSet | None) -> dict[str, Metric]:
+    count = len(holdout) if holdout and copying.control is Control.HELD_OUT else training
+    return {metric_key(name, count): metric for name, metric in copying.of_control.items()}

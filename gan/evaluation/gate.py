@@ -8,11 +8,12 @@ from typing import Self
 from gan.configuration.config import Frozen, GateConfig
 from gan.errors import InputError
 from gan.evaluation.class_looks import classes_kept, variety_kept
-from gan.evaluation.copy_shares import FEATURES, PIXELS, beyond_chance
+from gan.evaluation.copy_shares import FEATURES, NEARER, copy_figures
 from gan.evaluation.reason import BY_HAND, Reason, with_ends
+from gan.metrics.copy_control import MIN_CONTROL, Control, control_of
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Evaluation, Metric, deciding_key, metric_key
-from gan.metrics.protocol import require_equal
+from gan.metrics.protocol import Protocol, require_equal
 
 FLOOR = "floor"
 NOT_LOWER = ("recall", "coverage")
@@ -60,7 +61,8 @@ def decide(
     """Let a candidate pass that is better than the champion by more than chance, loses no variety and copies nothing.
 
     Which score decides is said by `deciding_key`: where images are held out, one against these. Where there is
-    no champion to compare with, the candidate has to be of some use by itself, or a person decides.
+    no champion to compare with, the candidate has to be of some use by itself, or a person decides. A person also
+    decides where nobody could look for copies, but in a rehearsal.
 
     Args:
         candidate: its scores.
@@ -78,8 +80,8 @@ def decide(
     protocol = candidate.protocol
     key = deciding_key(candidate)
     score = _metric(candidate, key)
+    rehearsal = champion is None and not gate.floor and not in_use
     if champion is None:
-        rehearsal = not gate.floor and not in_use
         looks = [_floor(candidate, f"{key} {score.value:.6g}", gate, unrivalled, in_use=in_use)]
         looks += variety_kept(candidate, None, rehearsal=rehearsal)
     else:
@@ -92,7 +94,7 @@ def decide(
             *classes_kept(candidate, champion, gate),
             *_usefulness(candidate, champion),
         ]
-    return Decision.of(key, [*looks, *_copies(candidate)])
+    return Decision.of(key, [*looks, *_copies(candidate, rehearsal=rehearsal)])
 
 
 def _floor(candidate: Evaluation, score: str, gate: GateConfig, unrivalled: str, *, in_use: bool) -> Reason:
@@ -140,19 +142,31 @@ def _not_lower(candidate: Evaluation, champion: Evaluation, gate: GateConfig) ->
     return reasons
 
 
-def _copies(candidate: Evaluation) -> list[Reason]:
-    protocol, reasons = candidate.protocol, []
-    for name, how in ((FEATURES, "by features"), (PIXELS, "by pixels")):
-        share = candidate.metrics.get(metric_key(name, protocol.num_generated))
-        real = candidate.baseline.get(metric_key(name, protocol.num_holdout))
-        if share is not None and share.low is not None and real is not None:
-            copied = beyond_chance(share.low, real.value)
-            said = (
-                f"{share.value:.1%} of its images are near copies of training images {how}, "
-                f"{'more than' if copied else 'as chance explains, with'} {real.value:.1%} of held out ones"
-            )
-            reasons.append(Reason(check=name, passed=not copied, said=said))
-    return reasons
+def _copies(candidate: Evaluation, *, rehearsal: bool) -> list[Reason]:
+    protocol = candidate.protocol
+    control = control_of(protocol.num_training, protocol.num_holdout)
+    count = protocol.num_holdout if control is Control.HELD_OUT else protocol.num_training
+    ours, theirs = (
+        {name: found[key] for name in (*NEARER, *NEARER.values()) if (key := metric_key(name, images)) in found}
+        for found, images in ((candidate.metrics, protocol.num_generated), (candidate.baseline, count))
+    )
+    reasons = [
+        Reason(
+            check=each.name,
+            passed=not each.shown,
+            said=f"{each.said}: {'more than chance explains' if each.shown else 'as chance explains'}",
+        )
+        for each in copy_figures(ours, theirs, control)
+    ]
+    return reasons or [_never_looked_for(protocol, rehearsal=rehearsal)]
+
+
+def _never_looked_for(protocol: Protocol, *, rehearsal: bool) -> Reason:
+    said = "whether it copies training images was not looked at when it was evaluated"
+    if control_of(protocol.num_training, protocol.num_holdout) is None:
+        there = f"{protocol.num_training} training and {protocol.num_holdout} held out images"
+        said = f"whether it copies training images cannot be told by {there}, and {MIN_CONTROL} of either are needed"
+    return Reason(check=FEATURES, passed=rehearsal, said=f"{said}: {'a rehearsal' if rehearsal else BY_HAND}")
 
 
 def _usefulness(candidate: Evaluation, champion: Evaluation) -> list[Reason]:

@@ -1,8 +1,6 @@
 """Two scores that share images, and their difference: of two generators, or against two sets of real images."""
 
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from gan.data.files.array_file import array_file
 from gan.errors import InputError
 from gan.metrics.estimate import Estimate
 from gan.metrics.kid import Features, kernel_between, kernel_with_itself
@@ -20,12 +19,6 @@ NORMAL_QUANTILE = 1.959964
 _BLOCK_ROWS = 2048
 _MOST_BYTES = 2**26
 """Of a file: influences of eight million images on each side."""
-
-# a file that anybody may have written: cut, of other types, or with a header that asks for more than there is
-_NO_SUCH_FILE = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,20 +60,14 @@ class Influences:
         Raises:
             InputError: it is no such file.
         """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if sum(each.file_size for each in archive.infolist()) > _MOST_BYTES:
-                    raise InputError(f"{path} is larger than influences of images can be")
-            with np.load(path, allow_pickle=False) as file:
-                found = cls(
-                    value=float(file["value"]),
-                    generated=file["generated"].astype(np.float64),
-                    reference=file["reference"].astype(np.float64),
-                    num_generated=int(file["num_generated"]),
-                    num_reference=int(file["num_reference"]),
-                )
-        except _NO_SUCH_FILE as error:
-            raise InputError(f"{path} holds no influences of images ({error})") from None
+        with array_file(path, "influences of images", _MOST_BYTES) as file:
+            found = cls(
+                value=float(file["value"]),
+                generated=file["generated"].astype(np.float64),
+                reference=file["reference"].astype(np.float64),
+                num_generated=int(file["num_generated"]),
+                num_reference=int(file["num_reference"]),
+            )
         if not found._sound:
             raise InputError(f"{path} holds influences that no images can have")
         return found

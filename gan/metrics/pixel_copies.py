@@ -1,4 +1,4 @@
-"""Copies of training images among others, told by their pixels in two ways, and by what held out images do."""
+"""Copies of training images among others, told by their pixels in two ways, and by what images do that are none."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -10,15 +10,8 @@ import torch
 from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.data.near_duplicates.near_index import NearIndex
 from gan.data.near_duplicates.near_threshold import near_threshold
-from gan.data.near_duplicates.nearness import score_threshold
-from gan.metrics.copies import (
-    CopiesResult,
-    CopyPair,
-    copy_scores,
-    redrawn,
-    require_enough,
-    share_of,
-)
+from gan.metrics.copies import CopiesResult, CopyPair, copy_scores, require_enough, share_of
+from gan.metrics.copy_control import Control, control_of, looked_up, nearer, redrawn, score_threshold
 from gan.metrics.pixel_vectors import Images, PixelVectors, nearest_pixels
 
 Array = npt.NDArray[np.float64]
@@ -106,7 +99,8 @@ class PixelNearness:
     ) -> None:
         self.device, self.each_level = device, level / 2 if scores else level
         prints = _fingerprints(training)
-        self._digests = np.unique(prints.words)
+        self._training = training
+        self._digests, self._held = np.unique(prints.words, return_counts=True)
         self._widest = near_threshold(prints, len(prints), level=self.each_level)
         self._index = NearIndex(prints.pictures, self._widest) if self._widest > 0.0 else None
         self._vectors = PixelVectors.of(training, device=device) if scores else None
@@ -116,30 +110,52 @@ class PixelNearness:
         starts = range(0, len(images), _BLOCK)
         return Nearness.join([self._block(np.asarray(images[start : start + _BLOCK])) for start in starts])
 
-    def thresholds(self, chance: Nearness | None) -> NearnessThresholds:
-        """Return from where on an image is a copy: each way may call `each_level` of the held out images so.
+    def control(self, holdout: Images | None) -> tuple[Control | None, Nearness | None]:
+        """Say which images are the control, and take it of them: both None without one.
 
         Args:
-            chance: of images that were held out; None where there are none: what training images do among themselves
-                then sets the distance, and there is no score.
+            holdout: images [H, H, W, C] uint8 that were not trained on; None where there are none.
+        """
+        control = control_of(len(self._training), 0 if holdout is None else len(holdout))
+        if control is None:
+            return None, None
+        if holdout is not None and control is Control.HELD_OUT:
+            return control, self(holdout)
+        rows = looked_up(len(self._training))
+        parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+        return control, Nearness.join([self._block(self._images(own), own) for own in parts])
+
+    def thresholds(self, chance: Nearness | None) -> NearnessThresholds:
+        """Return from where on an image is a copy: each way may call `each_level` of the control so.
+
+        Args:
+            chance: of the control; None where there is none: what training images do among themselves then sets the
+                distance, and there is no score.
         """
         if chance is None:
             return NearnessThresholds(self._widest, None)
         score = score_threshold(chance.scores, self.each_level) if self._vectors is not None else None
         return NearnessThresholds(_allowed(chance.distances, self.each_level, self._widest), score)
 
-    def _block(self, images: npt.NDArray[np.uint8]) -> Nearness:
+    def _block(self, images: npt.NDArray[np.uint8], own: Rows | None = None) -> Nearness:
+        # `own`: which training images these are, none of which finds itself
         count, prints = len(images), Fingerprints.of(images)
         distances, rows = np.full(count, np.inf), np.full(count, -1)
         scores, candidates = np.full(count, np.inf), np.full(count, -1)
         if self._index is not None:
             for near in self._index.near(prints.pictures):
                 order = np.lexsort((near.rows, near.distances))[::-1]  # of several the nearest is written last
+                if own is not None:
+                    order = order[near.rows[order] != own[near.queries[order]]]
                 distances[near.queries[order]], rows[near.queries[order]] = near.distances[order], near.rows[order]
         if self._vectors is not None:
             ours = PixelVectors.of(images, device=self.device)
-            scores, _, candidates = copy_scores(self._search, ours, self._vectors)
-        return Nearness(np.isin(prints.words, self._digests), distances, rows, scores, candidates)
+            scores, _, candidates = copy_scores(self._search, ours, self._vectors, own)
+        digests = self._digests if own is None else self._digests[self._held > 1]
+        return Nearness(np.isin(prints.words, digests), distances, rows, scores, candidates)
+
+    def _images(self, rows: Rows) -> npt.NDArray[np.uint8]:
+        return np.concatenate([np.asarray(self._training[row : row + 1]) for row in rows.tolist()])
 
     def _search(self, queries: PixelVectors, reference: PixelVectors, k: int) -> tuple[npt.NDArray[np.float32], Rows]:
         return nearest_pixels(queries, reference, k, device=self.device)
@@ -156,8 +172,8 @@ def find_pixel_copies(
 ) -> CopiesResult:
     """Find copies by their pixels, also if they are shifted by 2 pixels, mirrored, recompressed, noised or brighter.
 
-    An image is a copy by either way of `PixelNearness`, of which each may call half of `level` of the held out images
-    so. The threshold of the score is that of `find_copies`.
+    An image is a copy by either way of `PixelNearness`, of which each may call half of `level` of the control so. The
+    control and the threshold of the score are those of `find_copies`.
 
     Args:
         generated: [N, H, W, C] uint8, H and W from 4 up, C = 1 or 3.
@@ -173,24 +189,25 @@ def find_pixel_copies(
     shapes = {each.shape[1:] for each in (generated, training, holdout) if each is not None}
     if len(shapes) > 1:
         raise ValueError(f"images of one size are needed, but there are {sorted(shapes)}")
-    require_enough(generated, training, holdout, level, pairs)
+    require_enough(generated, training, level, pairs)
     look = PixelNearness(training, level=level, device=device)
-    found, chance = look(generated), look(holdout) if holdout is not None else None
+    found, (control, chance) = look(generated), look.control(holdout)
     thresholds = look.thresholds(chance)
-    share = expected = holdout_share = None
-    if chance is not None:
-        hits = [int(look.thresholds(chance.take(rows)).copies(found).sum()) for rows in redrawn(len(chance.scores))]
-        share = share_of(int(thresholds.copies(found).sum()), hits, len(generated))
-        expected, holdout_share = level, float(thresholds.copies(chance).mean())
     near = thresholds.near(found)
     originals = np.where(near, found.rows, found.candidates)
     suspicious = np.lexsort((found.scores, np.where(near, found.distances, np.inf)))[:pairs]
+    worst = tuple(CopyPair(int(i), int(originals[i]), float(found.scores[i])) for i in suspicious)
+    if chance is None:
+        return CopiesResult(worst)
+    hits = [int(look.thresholds(chance.take(rows)).copies(found).sum()) for rows in redrawn(len(chance.scores))]
     return CopiesResult(
-        share=share,
-        expected=expected,
-        holdout_share=holdout_share,
-        threshold=thresholds.score,
-        pairs=tuple(CopyPair(int(i), int(originals[i]), float(found.scores[i])) for i in suspicious),
+        worst,
+        control,
+        share_of(int(thresholds.copies(found).sum()), hits, len(generated)),
+        level,
+        float(thresholds.copies(chance).mean()),
+        thresholds.score,
+        nearer(found.scores, chance.scores) if control is Control.AMONG else None,
     )
 
 
@@ -201,7 +218,7 @@ def _fingerprints(images: Images) -> Fingerprints:
 
 
 def _allowed(chance: Array, level: float, widest: float) -> float:
-    # the widest distance, or what is below those of the held out images that are too many; equal pixels are no measure
+    # the widest distance, or what is below those of the control that are too many; equal pixels are no measure
     # of chance: there the data holds an image twice
     found = np.sort(chance[np.isfinite(chance) & (chance > 0.0)])
     most = int(level * len(chance))

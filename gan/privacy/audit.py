@@ -7,16 +7,17 @@ from typing import Literal
 import numpy as np
 
 from gan.configuration.config import Frozen
-from gan.evaluation.copy_shares import FEATURES, LEVEL, PIXELS, beyond_chance
-from gan.evaluation.copying import Copying, look_for_copies
+from gan.evaluation.copy_shares import EXPECTED, NEARER
+from gan.evaluation.copying import look_for_copies
 from gan.evaluation.evaluation_set import EvaluationSet
 from gan.evaluation.extraction import KEPT_BYTES
 from gan.evaluation.pictures import Pair
+from gan.metrics.copy_control import Control
 from gan.metrics.estimate import Estimate
 from gan.metrics.evaluation import Metric
-from gan.privacy.distance import EXPECTED, dcr_share, nearest_ratios
+from gan.privacy.distance import dcr_share, nearest_ratios
 from gan.privacy.membership import membership_attack
-from gan.privacy.view import BY_FEATURES, BY_PIXELS, LEAST, View, feature_view, pixel_view
+from gan.privacy.view import LEAST, View, feature_view, pixel_view
 
 NO_GUARANTEE = "no DP guarantee: that nothing is shown does not prove that nothing can be learnt of a training image"
 MOST = 10_000
@@ -100,7 +101,9 @@ def audit_privacy(
 ) -> Audited:
     """Audit generated images against what they were trained on, by pixels and by features.
 
-    Without a holdout of at least 20 images there is no control, and nothing but pairs.
+    Without a holdout of at least 20 images the control of what counts copies are training images among themselves
+    (`look_for_copies`), and ranks take the place of the ratios; shares by distance and membership ask for images that
+    were not trained on, and are left out.
 
     Args:
         generated: what is handed on, or the first of it.
@@ -113,21 +116,25 @@ def audit_privacy(
     copying = look_for_copies(generated, training, holdout, name=name, device=device)
     sets = (generated, training, holdout)
     counts = [0 if each is None else min(MOST, len(each)) for each in sets]
-    warnings, views = list(copying.warnings), []
+    warnings, views = list(copying.not_seen), []
     if holdout is None or min(counts) < LEAST:
         there = f"{counts[0]} generated, {counts[1]} training and {counts[2]} held out images"
-        warnings.append(f"distances and membership are not looked at: of {there} none may be fewer than {LEAST}")
+        ranks = f"; {' and '.join(NEARER.values())} are in place of {NNDR}"
+        instead = ranks if copying.control is Control.AMONG else ""
+        unseen = f"{DCR}, {NNDR} and {MEMBERSHIP} are not looked at"
+        warnings.append(f"{unseen}: of {there} none may be fewer than {LEAST}{instead}")
     else:
         looked_at = [each for each in sets if each is not None]
         views.append(feature_view(*(each.features.features[:MOST] for each in looked_at), device=device))
         pixels = [np.asarray(each.images[each.kept(KEPT_BYTES)[:MOST]]) for each in looked_at]
         if len({each.shape[1:] for each in pixels}) == 1:
             views.append(pixel_view(*pixels, device=device))
+    counted = (Figure(**each._asdict() | {"said": f"{each.said}: {_verdict(each.shown)}"}) for each in copying.figures)
     record = PrivacyAudit(
         num_generated=counts[0],
         num_training=counts[1],
         num_holdout=counts[2],
-        figures=(*copy_figures(copying), *(figure for view in views for figure in figures_of(view, seed=seed))),
+        figures=(*counted, *(figure for view in views for figure in figures_of(view, seed=seed))),
         warnings=tuple(warnings),
     )
     return Audited(record, copying.pixel_pairs, copying.feature_pairs)
@@ -161,21 +168,6 @@ def figures_of(view: View, *, seed: int = 0) -> list[Figure]:
             f"{attack.attack.value:.1%} of pairs",
         ),
     ]  # fmt: skip
-
-
-def copy_figures(copying: Copying) -> list[Figure]:
-    """Return the shares of near copies beside those of held out images."""
-    figures = []
-    for name, how in ((FEATURES, BY_FEATURES), (PIXELS, BY_PIXELS)):
-        found, control = copying.metrics.get(name), copying.of_holdout.get(name)
-        if found is not None and control is not None and found.low is not None:
-            shown = beyond_chance(found.low, control.value)
-            what = f"{found.value:.1%} of the generated images are near copies of training images {how}"
-            said = f"{what}, and {control.value:.1%} of held out ones: {_verdict(shown)}"
-            figures.append(
-                Figure(name=name, how=how, found=found, expected=LEVEL, control=control, shown=shown, said=said)
-            )
-    return figures
 
 
 def _figure(name: str, how: str, found: Estimate, control: Estimate, note: str, what: str) -> Figure:

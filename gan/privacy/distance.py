@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.metrics.estimate import Estimate
-from gan.privacy.ranks import auc, weighted_share
+from gan.metrics.ranks import auc, weighted_share
 from gan.privacy.view import Distances, Rows, Vectors, View, halves
 
 Array = npt.NDArray[np.float64]
 
-EXPECTED = 0.5
 _MOST_PARTS = 5
 _QUANTILES = (0.01, 0.05, 0.5)
 

@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gan.metrics.estimate import Estimate
-from gan.privacy.ranks import auc
+from gan.metrics.ranks import auc
 from gan.privacy.view import Vectors, View, halves
 
 Array = npt.NDArray[np.float64]
-
-EXPECTED = 0.5
 
 
 @dataclass(frozen=True)

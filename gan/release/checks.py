@@ -10,13 +10,14 @@ from gan.data.near_duplicates.near_threshold import LEVEL
 from gan.evaluation.class_looks import classes_kept, variety_kept
 from gan.evaluation.gate import USEFULNESS
 from gan.evaluation.reason import Reason, with_ends
+from gan.metrics.copy_control import MIN_CONTROL, Control
 from gan.metrics.evaluation import HOLDOUT, Evaluation, Metric
 from gan.privacy.audit import PrivacyAudit
 from gan.release.duplicates import EXACT, EXACT_EARLIER, NEAR, NEAR_EARLIER, Duplicates
 from gan.release.labels import Mistaken, told
 from gan.release.near_copies import EXACT_COPY, NEAR_COPY, SHIFTED_COPY, CopyLook, CopyThresholds
 
-BALANCE, LABELS, DUPLICATES = "balance", "labels", "duplicates"
+BALANCE, LABELS, DUPLICATES, COPIES = "balance", "labels", "duplicates", "copies of training images"
 SCORE_TOLERANCE = 0.1
 """By which share FID and KID may be higher than the model's."""
 CHANCE = 0.01
@@ -146,30 +147,35 @@ def duplicate_checks(found: Duplicates, count: int) -> list[Check]:
 
 
 def copy_check(rejected: Mapping[str, int], count: int, thresholds: CopyThresholds) -> Check:
-    """Say whether more of the drawn images are copies of training images than chance and a holdout explain.
+    """Say whether more of the drawn images are copies of training images than chance and the control explain.
 
     What was drawn is judged, not what was kept: a generator that copies is not made fit by throwing its copies away.
     One copy to the bit is too many; of each kind of near copies there may be as many as the level of `CopyLook` or
-    the share of held out images make likely.
+    the share of the control make likely. Where there is no control, nobody can say so, and the release does not pass.
 
     Args:
         rejected: how many of the drawn images `CopyLook` rejects, by its reasons.
         count: images that were drawn.
         thresholds: of that look.
     """
-    control = thresholds.holdout_shares or {}
+    if thresholds.control is None:
+        said = f"whether its images are copies of training images cannot be told: fewer than {MIN_CONTROL} images are "
+        said += f"held out, and fewer than {MIN_CONTROL} were trained on (release.reject_copies=false leaves it open)"
+        return Check(check=COPIES, passed=False, said=said)
+    control = thresholds.control_shares or {}
     most = {
         reason: _most_by_chance(count * max(thresholds.level, control.get(reason, 0.0)), CHANCE / 2)
         for reason in (SHIFTED_COPY, NEAR_COPY)
     }
     equal = rejected.get(EXACT_COPY, 0)
     told_of = [f"{rejected.get(reason, 0):,} a {reason} (up to {each:,} by chance)" for reason, each in most.items()]
+    by = f", as told by {thresholds.control}" if thresholds.control is Control.AMONG else ""
     return Check(
-        check="copies of training images",
+        check=COPIES,
         passed=not equal and all(rejected.get(reason, 0) <= each for reason, each in most.items()),
-        said=f"of {count:,} drawn images {equal:,} equal a training image, {' and '.join(told_of)}",
+        said=f"of {count:,} drawn images {equal:,} equal a training image, {' and '.join(told_of)}{by}",
         value=sum(rejected.get(reason, 0) for reason in CopyLook.reasons) / max(1, count),
-        registered=thresholds.holdout_share,
+        registered=thresholds.control_share,
         tolerance=thresholds.level,
     )
 

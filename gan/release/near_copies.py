@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from gan.evaluation.copy_shares import LEVEL
-from gan.metrics.copies import MIN_HOLDOUT
+from gan.metrics.copy_control import Control
 from gan.metrics.pixel_copies import Nearness, PixelNearness
 from gan.metrics.pixel_vectors import Images as ManyImages
 from gan.release.selection import Images, Labels, Verdicts
@@ -25,30 +25,32 @@ class CopyThresholds(NamedTuple):
         distance: grey levels between small pictures; 0 finds equal pixels alone.
         score: of `PixelNearness`; None where it is not looked at.
         level: share of honest images that each of the two may reject.
-        holdout_shares: of held out images that are rejected, by reason: the control; None without a holdout.
+        control: which images cannot be copies; None where there are too few of any.
+        control_shares: of the control that is rejected, by reason; None without one.
     """
 
     distance: float
     score: float | None
     level: float
-    holdout_shares: dict[str, float] | None = None
+    control: Control | None = None
+    control_shares: dict[str, float] | None = None
 
     @property
-    def holdout_share(self) -> float | None:
-        """Of held out images that are rejected, for whatever reason."""
-        return None if self.holdout_shares is None else sum(self.holdout_shares.values())
+    def control_share(self) -> float | None:
+        """Of the control that is rejected, for whatever reason."""
+        return None if self.control_shares is None else sum(self.control_shares.values())
 
 
 class CopyLook:
-    """Rejects images that equal a training image, or are nearer to one than held out images come.
+    """Rejects images that equal a training image, or are nearer to one than images come that cannot be copies.
 
-    Both ways of `PixelNearness` are taken, as an evaluation does, and each may reject half of `level` of the held out
-    images.
+    Both ways of `PixelNearness` are taken, as an evaluation does, and each may reject half of `level` of its control:
+    held out images, or where these are fewer than 20 training images among themselves. Without a control, of fewer than
+    20 of these, too, equal images are rejected, and nothing is known of others.
 
     Args:
         training: images [M, H, W, C] uint8, from 2 up.
-        holdout: likewise, real images that were not trained on; with fewer than 20 there is no control: what training
-            images do among themselves sets the distance, and there are no scores.
+        holdout: likewise, real images that were not trained on; None where there are none.
         level: share of honest images that may be rejected.
         scores: whether the score is looked at.
         device: where scores are taken.
@@ -68,17 +70,16 @@ class CopyLook:
         scores: bool = True,
         device: str | torch.device = "cpu",
     ) -> None:
-        held = holdout if holdout is not None and len(holdout) >= MIN_HOLDOUT else None
-        if held is not None and held.shape[1:] != training.shape[1:]:
-            raise ValueError(f"training images are {training.shape}, but held out ones {held.shape}")
-        self._look = PixelNearness(training, level=level, scores=scores and held is not None, device=device)
-        chance = self._look(held) if held is not None else None
+        if holdout is not None and holdout.shape[1:] != training.shape[1:]:
+            raise ValueError(f"training images are {training.shape}, but held out ones {holdout.shape}")
+        self._look = PixelNearness(training, level=level, scores=scores, device=device)
+        control, chance = self._look.control(holdout)
         self._thresholds = self._look.thresholds(chance)
         shares = None
         if chance is not None:
             counts = np.bincount(self._verdicts(chance), minlength=1 + len(self.reasons))[1:] / len(chance.scores)
             shares = dict(zip(self.reasons, counts.tolist(), strict=True))
-        self.thresholds = CopyThresholds(*self._thresholds, self._look.each_level, shares)
+        self.thresholds = CopyThresholds(*self._thresholds, self._look.each_level, control, shares)
 
     def __call__(self, images: Images, labels: Labels) -> Verdicts:
         """As `Look`."""

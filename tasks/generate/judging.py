@@ -113,11 +113,11 @@ class Judge:
             *self._copied(filling),
         ]
         privacy: dict[str, Any] = {EXACT_COPIES: filling.exact_copies}
-        if self.selecting.copies is not None and not self.selecting.copies_stay:
+        if self.selecting.copies is not None and not self.selecting.refused:
             privacy[NEAR_COPIES] = 0  # each that was found was drawn again
         closely = self._closely(filling, privacy)
         pairs = closely.pairs
-        if self.selecting.copies_stay and not pairs:  # the network that shows some was not asked, or not to be had
+        if self.selecting.refused and not pairs:  # the network that shows some was not asked, or not to be had
             pairs = self._copies(filling)
         look = ReleaseLook(checks=(*checks, *closely.checks))
         return Judgement(look, privacy, tuple(self.notes), pairs, closely.lost)
@@ -137,7 +137,7 @@ class Judge:
     def _copied(self, filling: Filling) -> list[Check]:
         if (look := self.selecting.copies) is None:
             return []
-        if self.selecting.copies_stay:
+        if self.selecting.refused:
             rows = np.arange(min(len(filling.labels), _MOST_COPIES))
             return [copies_among(look, filling.images(rows), filling.labels[rows])]
         drawn = selection_facts(filling.records, self.model.class_names, {})

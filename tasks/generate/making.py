@@ -23,8 +23,7 @@ from tasks.generate.licence import model_origin, require_license
 from tasks.generate.marking import Proof, release_marks
 from tasks.generate.names import first_seed
 from tasks.generate.outlook import Outlook, look_ahead
-from tasks.generate.packed import Counting
-from tasks.generate.realistic import Realistic, realistic
+from tasks.generate.realistic import realistic
 from tasks.generate.release import Release, build_release
 from tasks.generate.selecting import select
 from tasks.generate.signature import load_signing_key
@@ -133,7 +132,7 @@ def _judge(
 
     hold = None
     if real is not None and least is not None:
-        hold = partial(_hold, settings, measuring, real, least, features, outlook.begin)
+        hold = partial(realistic, settings, measuring, partial(features, real), least, outlook.begin)
     first, labels = probe.images, probe.labels
     selecting = select(
         settings,
@@ -146,8 +145,8 @@ def _judge(
         open_realistic=hold,
         counting=outlook.begin,
     )
-    if selecting.copies_stay:
-        on_warning(f"version {model.version} draws copies of training images: the release will be refused")
+    if selecting.refused:
+        on_warning(f"{selecting.refused}: the release will be refused")
     return Judge(model, program, config, evaluation, selecting, real, features, outlook.begin, notes)
 
 
@@ -155,17 +154,6 @@ def _probe(model: RegisteredModel, program: Program, name: str) -> Probe:
     labels = np.arange(_PROBED, dtype=np.int64) % max(1, len(model.class_names)) - (0 if model.class_names else 1)
     seeds = np.arange(_PROBED, dtype=np.int64) + first_seed(model.name, model.version, name)
     return Probe.of(program, seeds, labels)
-
-
-def _hold(
-    settings: Settings,
-    config: EvaluationConfig,
-    real: RealImages,
-    least: float,
-    features: Callable[[RealImages], RealFeatures],
-    counting: Counting,
-) -> Realistic:
-    return realistic(settings, config, features(real), least, counting)
 
 
 def _features(settings: Settings, config: EvaluationConfig, on_warning: Say, real: RealImages) -> RealFeatures:

@@ -59,7 +59,7 @@ def _opened(made: Realistic) -> RealismLook:
 def realistic(
     settings: Settings,
     config: EvaluationConfig,
-    features: RealFeatures,
+    open_features: Callable[[], RealFeatures],
     least: float,
     counting: Callable[[str, int], Callable[[int], None]],
 ) -> Realistic:
@@ -70,7 +70,7 @@ def realistic(
     Args:
         settings: where the network's file is.
         config: resize and precision of the features.
-        features: of the real images.
+        open_features: returns those of the real images.
         least: realism that an image has to have.
         counting: called with what passes through the network next, and how many; returns what counts them.
 
@@ -78,6 +78,7 @@ def realistic(
         DatasetError: the images that were trained on are too few, or too much alike.
         WeightsError: the network's file is not to be had.
     """
+    features = open_features()
 
     def of(split: str) -> npt.NDArray[np.float32]:
         count = counting("looking at real images", features.missing(split, _MOST_REAL))

@@ -13,6 +13,7 @@ from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.data.near_duplicates.near_threshold import near_threshold
 from gan.data.store.resident import Resident
 from gan.evaluation.real import RealImages
+from gan.metrics.copy_control import Control
 from gan.release.checks import Check, copy_check
 from gan.release.duplicates import Duplicates
 from gan.release.near_copies import CopyLook
@@ -38,15 +39,15 @@ class Selecting:
     Attributes:
         selection: for the drawing.
         copies: the look at copies, whose thresholds are its control; None where nobody looks.
-        copies_stay: the generator copies, so nothing is gained by drawing again: the release is drawn as it comes, and
-            refused.
+        refused: what stands against the first images as copies, so that nothing is gained by drawing again: the release
+            is drawn as it comes, and refused; None where nothing does.
         find: maps packed fingerprints [N, B] of all rows to the duplicates among them; None where nobody looks.
         keep: keeps packed fingerprints, so that later releases do not repeat these images.
     """
 
     selection: Selection = field(default_factory=Selection)
     copies: CopyLook | None = None
-    copies_stay: bool = False
+    refused: str | None = None
     find: Callable[[Packed], Duplicates] | None = None
     keep: Callable[[Packed], None] = lambda packed: None
 
@@ -81,9 +82,8 @@ def select(
     if config.reject_copies and training is not None:
         held_out = compared_pixels(holdout) if holdout is not None else None
         look = CopyLook(compared_pixels(training), held_out, scores=count <= _MOST_SCORED)
-    stay = look is not None and not copies_among(look, first, labels).passed
-    if stay:
-        return Selecting(Selection(), look, stay)
+    if look is not None and not (found := copies_among(look, first, labels)).passed:
+        return Selecting(Selection(), look, found.said)
     realistic = open_realistic() if open_realistic else None
     if not config.reject_duplicates:
         return Selecting(_selection(look, realistic, {}), look)
@@ -99,14 +99,14 @@ def select(
     return Selecting(
         _selection(look, realistic, described, fingerprint=pack, duplicates=find.rows),
         look,
-        False,
+        None,
         find,
         lambda packed: _keep(own, unpack(packed, side)),
     )
 
 
 def copies_among(look: CopyLook, images: Images, labels: Rows) -> Check:
-    """Say whether more of images [n, H, W, C] are copies of training images than chance and the holdout explain."""
+    """Say whether more of images [n, H, W, C] are copies of training images than chance and the control explain."""
     counts = np.bincount(look(images, labels), minlength=1 + len(look.reasons))[1:]
     rejected = dict(zip(look.reasons, counts.tolist(), strict=True))
     return copy_check(rejected, len(images), look.thresholds)
@@ -136,7 +136,10 @@ def _selection(look: CopyLook | None, realistic: Realistic | None, described: di
     make: list[Callable[[], Look]] = []
     if look is not None:
         found = look.thresholds
-        described = described | {"copies": {"distance": found.distance, "score": found.score, "level": found.level}}
+        copies: dict[str, Any] = {"distance": found.distance, "score": found.score, "level": found.level}
+        if found.control is Control.AMONG:
+            copies["control"] = found.control
+        described = described | {"copies": copies}
         make.append(_Ready(look))
     if realistic is not None:  # last, for it costs most
         described = described | {"realism": realistic.described}

@@ -43,6 +43,10 @@ def _copies(name: str, meaning: str) -> Kind:
     return Kind(name, MEMORY, _LOWER, meaning)
 
 
+def _nearer(name: str, meaning: str) -> Kind:
+    return Kind(name, MEMORY, "0.5 if nothing is learnt by heart", meaning, at_least=1)
+
+
 def _memory_gap(name: str) -> Kind:
     meaning = "Below 0 the generated images are nearer to training images than to new ones: learnt by heart."
     return Kind(name, MEMORY, "about 0 if nothing is learnt by heart", meaning, symmetric=True)
@@ -95,6 +99,11 @@ KINDS = {
         "Share of the generated images that are nearer to a training image than new real images come, to the network.",
     ),
     "pixel_copies": _copies("Copies by pixels", "The same by pixels; shifted and mirrored copies are among them."),
+    "nearer": _nearer(
+        "Nearer by features",
+        "How often a generated image singles a training image out more than training images do one another.",
+    ),
+    "pixel_nearer": _nearer("Nearer by pixels", "The same by pixels; shifted and mirrored images count as near."),
     "cas": _share(
         "Accuracy from generated", USE, "Of a classifier trained on generated images alone and tested on real ones."
     ),

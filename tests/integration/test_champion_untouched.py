@@ -40,7 +40,8 @@ def of(value, half=0.001):
 def scores(kid=0.01, coverage=0.8, per_class=(0.01, 0.01), variety=(0.9, 0.9)):
     return Evaluation(
         protocol=PROTOCOL,
-        metrics={"kid1k": of(kid), "coverage1k": of(coverage, 0.05)},
+        metrics={"kid1k": of(kid), "coverage1k": of(coverage, 0.05), "copies1k": of(0.0)},
+        baseline={"copies500": Metric(value=0.0)},
         per_class={name: of(value) for name, value in zip("ab", per_class, strict=True)},
         variety={name: Metric(value=value) for name, value in zip("ab", variety, strict=True)},
     )
@@ -88,7 +89,7 @@ def register(home, tmp_path, monkeypatch):
 def test_a_candidate_of_use_becomes_the_first_champion_and_its_reasons_are_kept(register):
     settings, result = register(0, scores())
     assert result.alias == "champion", result.verdict.reason
-    assert [reason.check for reason in result.verdict.reasons] == ["floor", "variety", "program"]
+    assert [reason.check for reason in result.verdict.reasons] == ["floor", "variety", "copies", "program"]
     tags = version_tags(settings, champion(settings))
     assert tags["gate.floor"].startswith("passed: there is no champion yet, so the candidate becomes it")
     assert tags["gate.program"].startswith("passed: loaded without ganflow")

@@ -111,10 +111,12 @@ def test_a_champion_of_another_size_is_neither_measured_nor_the_end_of_the_regis
     monkeypatch.setattr(flow, "_asked", lambda question: question())
     monkeypatch.setattr(flow, "evaluate_generator", lambda *_: pytest.fail("its images do not fit the dataset"))
     protocol = Protocol.model_validate(
-        PROTOCOL | {"dataset_md5": "1" * 32, "seed": 0, "num_generated": 64, "num_reference": 64}
+        PROTOCOL | {"dataset_md5": "1" * 32, "seed": 0, "num_generated": 64, "num_reference": 64, "num_holdout": 30}
     )
     scores = {"kid64": Metric(value=0.1), "coverage64": Metric(value=0.9, low=0.8, high=1.0)}
-    measured = Measured(evaluation=Evaluation(protocol=protocol, metrics=scores), report="", evaluation_run="")
+    scores["copies64"], baseline = Metric(value=0.0, low=0.0, high=0.04), {"copies30": Metric(value=0.0)}
+    evaluation = Evaluation(protocol=protocol, metrics=scores, baseline=baseline)
+    measured = Measured(evaluation=evaluation, report="", evaluation_run="")
     configuration = Configuration(origin="preset", name="debug", config=debug())
     rival, verdict = flow._judged(settings, candidate(resolution=16), measured, configuration, "1" * 32)
     assert rival == champion

@@ -140,7 +140,7 @@ def test_nor_who_holds_the_images_against_real_ones(program, tmp_path):
     real = RealImages("d", {"train": Resident(images[100:140], np.zeros(40, np.int64))}, ())
     config = EvaluationConfig(precision="fp32")
     features = RealFeatures(real, open_extraction(settings, config), tmp_path / "cache", 0)
-    kept = realistic(settings, config, features, 0.0, lambda what, total: lambda done: None)
+    kept = realistic(settings, config, lambda: features, 0.0, lambda what, total: lambda done: None)
     realism = kept.manifold.realism(features.extraction.extractor.extract([images[:48]]))
     kept = dataclasses.replace(kept, least=float(np.median(realism)))
     own = {"num_images": 48, "batch_size": 16, "shard_images": 10, "selection": Selection({}, kept), "max_attempts": 99}

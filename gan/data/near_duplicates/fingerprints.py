@@ -1,8 +1,6 @@
 """Fingerprints of images: small arrays by which repeated images are found without the images themselves."""
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from gan.data.files.array_file import array_file
 from gan.data.files.atomic import replacing
 from gan.errors import InputError
 
@@ -25,12 +24,6 @@ LEAST_SIDE = 4
 _LUMA = (299, 587, 114)  # thousandths; whole numbers give the same picture on every machine
 _MOST_BYTES = 2**33
 """Of a file: eight million pictures of 32 pixels."""
-
-# a file that anybody may have written: cut, of other types, or with a header that asks for more than there is
-_NO_SUCH_FILE = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +87,11 @@ class Fingerprints:
         Raises:
             InputError: it is no such file.
         """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if sum(each.file_size for each in archive.infolist()) > _MOST_BYTES:
-                    raise InputError(f"{path} is larger than fingerprints of a release can be: draw the release again")
-            with np.load(path, allow_pickle=False) as file:
-                found = cls(digests=file["digests"], pictures=file["pictures"])
-        except _NO_SUCH_FILE as error:
-            raise InputError(
-                f"{path} holds no fingerprints of images ({error}): draw that release again, or leave it out"
-            ) from None
+        remedy = "draw that release again, or leave it out"
+        with array_file(path, "fingerprints of images", _MOST_BYTES, remedy) as file:
+            found = cls(digests=file["digests"], pictures=file["pictures"])
         if not found._sound:
-            raise InputError(f"{path} holds fingerprints that no images can have: draw that release again")
+            raise InputError(f"{path} holds fingerprints that no images can have: {remedy}")
         return found
 
     @property

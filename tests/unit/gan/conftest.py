@@ -81,7 +81,7 @@ def protocol():
 
     def of(generated=10_000, reference=10_000, **others):
         fields = {"reference_split": "train", "resize": "tf1", "network": "n", "network_sha256": "s"}
-        fields |= {"precision": "fp32", "dataset_md5": "d", "seed": 0, "num_generated": generated}
+        fields |= {"precision": "fp32", "dataset_md5": "d", "seed": 0, "num_generated": generated, "num_holdout": 500}
         return Protocol(**fields | {"num_reference": reference} | others)
 
     return of
@@ -89,12 +89,14 @@ def protocol():
 
 @pytest.fixture
 def scored():
-    """Make an evaluation with these two scores."""
+    """Make an evaluation with these two scores, of images that are no copies."""
 
     def of(fid_value, kid_value, under):
         count = under.num_generated
         scores = {metric_key("fid", count): Metric(value=fid_value), metric_key("kid", count): Metric(value=kid_value)}
-        return Evaluation(protocol=under, metrics=scores)
+        looked_at = {metric_key("copies", count): Metric(value=0.0, low=0.0, high=0.01)}
+        held_out = {metric_key("copies", under.num_holdout): Metric(value=0.0)}
+        return Evaluation(protocol=under, metrics=scores | looked_at, baseline=held_out)
 
     return of
 

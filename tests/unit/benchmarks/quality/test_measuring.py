@@ -86,7 +86,7 @@ def test_copies_of_training_images_are_found(judge, data):
     found = measuring.copies(*sides, "cpu")
     assert found["pixels"]["share"]["value"] == 1.0
     assert found["features"]["share"]["value"] == 1.0
-    assert found["pixels"]["holdout_share"] < 0.1
+    assert found["pixels"]["control_share"] < 0.1
 
 
 def test_a_gain_is_told_with_its_arms(data, monkeypatch):

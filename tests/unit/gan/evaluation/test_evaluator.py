@@ -184,20 +184,24 @@ def test_enough_held_out_images_decide(make: Make, real: RealImages) -> None:
 
 
 def test_images_without_splits(make: Make, real: RealImages) -> None:
-    """Copies are not counted, because nothing is held out; authenticity and pairs are left."""
+    """Nothing is held out, so copies are told by what the images do among themselves."""
     alone = RealImages("x", {"all": real.splits["train"]}, real.class_names)
     done = make(data=alone).evaluate(program)
     assert done.evaluation.protocol.reference_split == "all"
     assert "authenticity40" in done.evaluation.metrics
-    assert "copies40" not in done.evaluation.metrics
+    assert {"copies40", "pixel_copies40", "nearer40", "pixel_nearer40"} <= set(done.evaluation.metrics)
+    assert {each.note for each in done.evaluation.baseline.values()} == {"training images among themselves"}
+    told = "0 images are held out, and 20 are needed for a better control"
+    assert any(told in each for each in done.evaluation.warnings)
     assert done.pictures.feature_copies
 
 
 def test_a_small_holdout_is_said(make: Make, real: RealImages) -> None:
     few = Resident(noise(5, 1), np.zeros(5, dtype=np.int64))
     done = make(data=RealImages("x", {"train": real.splits["train"], "test": few}, real.class_names)).evaluate(program)
-    assert "copies are not counted: 5 images are held out, and 20 are needed" in done.evaluation.warnings
-    assert list(done.evaluation.baseline) == ["kid5"]
+    told = "copies are told by training images among themselves: 5 images are held out, and 20 are needed"
+    assert any(each.startswith(told) for each in done.evaluation.warnings)
+    assert set(done.evaluation.baseline) == {"kid5", "copies50", "nearer50", "pixel_copies50", "pixel_nearer50"}
 
 
 def test_wrong_input(make: Make, real: RealImages) -> None:

@@ -218,12 +218,13 @@ def test_only_what_is_lower_by_more_than_chance_is_promoted(difference, on_tie, 
 @pytest.mark.parametrize(
     ("half", "promote"), [(0.7, True), (0.72, False), (None, False)], ids=["narrow", "wide", "none is known"]
 )
-def test_without_influences_the_scores_are_held_to_be_independent(half, promote, protocol) -> None:
+def test_without_influences_the_scores_are_held_to_be_independent(half, promote, scored, protocol) -> None:
     """Half a width of 0.7 each is 0.99 for a difference of 1, and 0.72 each is 1.02."""
 
     def record(value):
         ends = {} if half is None else {"low": value - half, "high": value + half}
-        return Evaluation(protocol=protocol(), metrics={"fid10k": Metric(value=value, **ends)})
+        plain = scored(value, 0.1, protocol())
+        return plain.model_copy(update={"metrics": plain.metrics | {"fid10k": Metric(value=value, **ends)}})
 
     assert decide(record(19.0), record(20.0)).promote == promote
 
@@ -254,14 +255,56 @@ def test_a_generator_that_copies_stays_challenger(name, low, of_holdout, promote
     record = found.model_copy(
         update={
             "metrics": found.metrics | share,
-            "baseline": {f"{name}500": Metric(value=of_holdout)},
-            "protocol": found.protocol.model_copy(update={"num_holdout": 500}),
+            "baseline": found.baseline | {f"{name}500": Metric(value=of_holdout)},
         }
     )
     rival = scored(20.0, 0.2, record.protocol) if champion else None
     decision = decide(covering(record, 0.9, 0.8), rival, BETTER)
     assert decision.promote == promote
     assert failed(decision) == ([] if promote else [name])
+
+
+def among_themselves(record, training, **figures):
+    """The same record with nobody held out; figures: values with the half of their interval, and the control's."""
+    key = "{}10k".format
+    ours = {key(name): Metric(value=v, low=v - half, high=v + half) for name, (v, half, _) in figures.items()}
+    theirs = {f"{name}{training}": Metric(value=control) for name, (_, _, control) in figures.items()}
+    metrics = {name: value for name, value in record.metrics.items() if name != "copies10k"} | ours
+    protocol = record.protocol.model_copy(update={"num_training": training, "num_holdout": 14})
+    return record.model_copy(update={"metrics": metrics, "baseline": theirs, "protocol": protocol})
+
+
+@pytest.mark.parametrize(
+    ("figure", "found", "promote"),
+    [
+        ("copies", (0.02, 0.016, 0.0), True),
+        ("copies", (0.02, 0.014, 0.0), False),
+        ("pixel_nearer", (0.7, 0.15, 0.56), True),
+        ("pixel_nearer", (0.7, 0.13, 0.56), False),
+    ],
+)
+def test_with_few_held_out_training_images_among_themselves_are_the_control(figure, found, promote, scored, protocol):
+    """The first reason that is against it says which control it was."""
+    record = covering(among_themselves(scored(10.0, 0.1, protocol()), 56, **{figure: found}), 0.9, 0.8)
+    decision = decide(record, None)
+    assert decision.promote == promote
+    assert failed(decision) == ([] if promote else [figure])
+    told = {"copies": "of training images among themselves", "pixel_nearer": "one another in 70.0% of pairs, by pixels"}
+    assert told[figure] in decision.reasons[1].said
+
+
+@pytest.mark.parametrize("champion", [False, True], ids=["the first", "against a champion"])
+@pytest.mark.parametrize("training", [19, 56], ids=["too few", "not looked at"])
+def test_a_generator_whose_copies_nobody_looked_at_waits_for_a_person(champion, training, scored, protocol):
+    record = covering(among_themselves(scored(10.0, 0.1, protocol()), training), 0.9, 0.8)
+    rival = scored(20.0, 0.2, record.protocol) if champion else None
+    decision = decide(record, rival, BETTER)
+    assert failed(decision) == ["copies"]
+    assert "ganflow promote VERSION --force --reason" in decision.reason
+    assert ("19 training and 14 held out images" in decision.reason) == (training == 19)
+    # a rehearsal may be of so few images, but takes nobody's place
+    assert decide(record, rival, BETTER, GateConfig(floor=0)).promote != champion
+    assert not decide(record, None, gate=GateConfig(floor=0), in_use=True).promote
 
 
 def test_all_that_stands_against_it_is_said(scored, protocol) -> None:

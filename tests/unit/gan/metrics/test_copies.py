@@ -1,9 +1,13 @@
 """Planted copies among honest images: found at 1 %, and nothing found where nothing was planted."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from gan.metrics.copies import MIN_HOLDOUT, CopiesResult, find_copies
+from gan.metrics.copies import CopiesResult, copy_scores, find_copies
+from gan.metrics.copy_control import MIN_CONTROL, Control, score_threshold
+from gan.metrics.neighbours import nearest
 
 
 def draw_features(count: int, seed: int) -> np.ndarray:
@@ -45,8 +49,8 @@ def test_copies_in_training_and_holdout() -> None:
     assert all(pair.training % 1000 == pair.generated for pair in result.pairs[:10])
     assert result.share is not None
     assert result.share.low > result.expected == 0.005
-    assert result.holdout_share is not None
-    assert 0.03 <= result.holdout_share < 0.045
+    assert result.control_share is not None
+    assert 0.03 <= result.control_share < 0.045
 
 
 def test_no_false_alarms() -> None:
@@ -62,15 +66,49 @@ def test_no_false_alarms() -> None:
 
 
 def test_tiny_holdout() -> None:
-    """50 images have no 0.5 % quantile: copies are found, honest images are not, and the interval is wider."""
+    """50 images have no 0.5 % quantile: copies are found, and fewer honest images than with 1,000."""
     generated, training, holdout = draw_features(1000, 0), draw_features(1000, 1), draw_features(1000, 3)
     many = find_copies(generated, training, holdout).share
     few = [find_copies(generated, training, holdout[start : start + 50]).share for start in range(0, 1000, 100)]
     assert many is not None
-    assert np.mean([share.value for share in few if share is not None]) < 0.012
-    assert np.mean([share.high - share.low for share in few if share is not None]) > 1.5 * (many.high - many.low)
+    assert max(share.value for share in few if share is not None) <= 0.001 < many.value
     generated[:20] = training[:20]
     assert_found(find_copies(generated, training, holdout[:50]), 20)
+
+
+def test_few_held_out_images_leave_it_to_the_training_images() -> None:
+    """19 are no control; 20 training images are one, among themselves, and 19 of these leave pairs alone."""
+    generated, training, few = draw_features(200, 0), draw_features(60, 1), draw_features(MIN_CONTROL - 1, 2)
+    alone, beside = find_copies(generated, training, None), find_copies(generated, training, few)
+    assert alone == beside
+    assert alone.control is Control.AMONG
+    assert find_copies(generated, training, draw_features(MIN_CONTROL, 2)).control is Control.HELD_OUT
+    assert find_copies(generated, training[:MIN_CONTROL], few).control is Control.AMONG
+    none = find_copies(generated, training[: MIN_CONTROL - 1], few)
+    assert none.control is none.share is none.expected is none.control_share is none.threshold is none.nearer is None
+    assert len(none.pairs) == 20
+
+
+def test_among_themselves_training_images_find_others_alone() -> None:
+    """The scores of 30 images, each taken by hand among the other 29, are what the threshold is made of."""
+    training = draw_features(30, 1)
+    t = training / np.linalg.norm(training, axis=1, keepdims=True)
+    distances = np.sort(np.linalg.norm(t[:, None] - t[None], axis=2) + np.diag([np.inf] * 30), axis=1)
+    by_hand = distances[:, 0] / distances[:, 1:11].mean(axis=1)
+    own = np.arange(30)
+    scores, _, nearest_one = copy_scores(partial(nearest, device="cpu"), t, t, own)
+    assert scores == pytest.approx(by_hand, rel=1e-4)
+    assert (nearest_one != own).all()
+    assert find_copies(draw_features(50, 0), training, None).threshold == pytest.approx(
+        score_threshold(by_hand, 0.005), rel=1e-4
+    )
+
+
+def test_equal_training_images_find_each_other() -> None:
+    training = np.concatenate([np.ones((15, 48)), draw_features(30, 0)]).astype(np.float32)
+    scores, _, nearest_one = copy_scores(partial(nearest, device="cpu"), training, training, np.arange(45))
+    assert (scores[:15] == 0.0).all()
+    assert (nearest_one != np.arange(45)).all()
 
 
 def test_holdout_of_copies_alone() -> None:
@@ -94,7 +132,6 @@ def test_authenticity() -> None:
     result = find_copies(generated, training, None)
     assert result.authenticity.value == count / 40
     assert result.authenticity.low < count / 40 < result.authenticity.high
-    assert result.share is result.expected is result.holdout_share is result.threshold is None
     assert find_copies(training, training, None).authenticity.value == 0.0
     assert abs(find_copies(draw_features(500, 4), draw_features(500, 5), None).authenticity.value - 0.5) < 0.2
 
@@ -119,10 +156,10 @@ def test_more_equal_training_images_than_neighbours() -> None:
 
 def test_wrong_input() -> None:
     """What cannot be compared is refused."""
-    few, many = draw_features(MIN_HOLDOUT - 1, 0), draw_features(60, 1)
-    for generated, training, holdout in ((many[:0], many, None), (many, many[:1], None), (many, many, few)):
+    many = draw_features(60, 1)
+    for generated, training in ((many[:0], many), (many, many[:1])):
         with pytest.raises(ValueError, match="are needed"):
-            find_copies(generated, training, holdout)
+            find_copies(generated, training, None)
     with pytest.raises(ValueError, match="expected"):
         find_copies(many[:, :4], many, None)
     with pytest.raises(ValueError, match="expected"):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.evaluation.copy_shares import LEVEL, beyond_chance
-from gan.metrics.copies import MIN_HOLDOUT, CopiesResult
+from gan.evaluation.copy_shares import LEVEL
+from gan.metrics.copies import CopiesResult
+from gan.metrics.copy_control import Control
 from gan.metrics.pixel_copies import PixelNearness, find_pixel_copies
 
 
@@ -88,7 +89,7 @@ def test_altered_copies_of_real_images_are_found(real, alterations, name):
     copies = alterations[name](training[:100])
     found = find_pixel_copies(copies, training, holdout, pairs=len(copies))
     assert found.share.value >= 0.9
-    assert beyond_chance(found.share.low, found.holdout_share)
+    assert found.share.low > max(LEVEL, found.control_share)
     same = [np.array_equal(training[pair.training], training[pair.generated]) for pair in found.pairs]
     assert np.mean(same) >= 0.9
 
@@ -96,8 +97,8 @@ def test_altered_copies_of_real_images_are_found(real, alterations, name):
 def test_honest_real_images_are_no_more_than_chance(real):
     training, holdout, honest = real
     found = find_pixel_copies(honest, training, holdout)
-    assert found.holdout_share <= LEVEL
-    assert not beyond_chance(found.share.low, found.holdout_share)
+    assert found.control_share <= LEVEL
+    assert found.share.low <= max(LEVEL, found.control_share)
 
 
 def test_a_tenth_of_shifted_copies_is_seen(real, alterations):
@@ -105,7 +106,7 @@ def test_a_tenth_of_shifted_copies_is_seen(real, alterations):
     drawn = honest.copy()
     drawn[: len(drawn) // 10] = alterations["shifted"](training[: len(drawn) // 10])
     found = find_pixel_copies(drawn, training, holdout)
-    assert beyond_chance(found.share.low, found.holdout_share)
+    assert found.share.low > max(LEVEL, found.control_share)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -131,7 +132,7 @@ def test_digits(digits) -> None:
 
 
 def test_shares_are_those_of_the_thresholds(digits):
-    """With a holdout the share counts what the look calls copies; without one there are pairs alone."""
+    """The share counts what the look calls copies; without any control there are pairs alone."""
     training, generated, holdout = np.split(digits[0][np.random.default_rng(0).permutation(1797)], [900, 1350])
     generated[:40] = training[:40, :, ::-1]
     look = PixelNearness(training, level=LEVEL)
@@ -140,9 +141,28 @@ def test_shares_are_those_of_the_thresholds(digits):
     assert found.share.value == thresholds.copies(nearness).mean()
     assert found.threshold == thresholds.score
     assert found.share.low <= found.share.value <= found.share.high
-    alone = find_pixel_copies(generated, training, None)
-    assert alone.share is alone.expected is alone.holdout_share is alone.threshold is None
-    assert {pair.generated for pair in alone.pairs} <= set(range(40))
+    few = find_pixel_copies(generated, training[:19], None, pairs=10)
+    assert few.control is few.share is few.expected is few.control_share is few.threshold is few.nearer is None
+    assert {pair.generated for pair in few.pairs} <= set(range(19))
+
+
+def test_without_a_holdout_training_images_among_themselves_are_the_control(digits):
+    """900 are enough to see small pictures by, too: each is looked up among the others, equal ones are found."""
+    training, generated = (digits[0][part].copy() for part in (slice(900), slice(900, 1350)))
+    training[5] = training[4]
+    look = PixelNearness(training, level=LEVEL)
+    control, chance = look.control(generated[:19])
+    assert control is Control.AMONG
+    assert np.flatnonzero(chance.equal).tolist() == [4, 5]
+    assert (chance.rows != np.arange(900)).all()
+    assert (chance.candidates != np.arange(900)).all()
+    honest = find_pixel_copies(generated, training, None)
+    assert honest.share.low <= max(LEVEL, honest.control_share)
+    assert honest.nearer.found.low < honest.nearer.control
+    generated[:40] = shift(training[100:140])
+    found = find_pixel_copies(generated, training, None)
+    assert found.share.low > max(LEVEL, found.control_share)
+    assert find_pixel_copies(generated, training, generated).nearer is None
 
 
 def test_without_scores_small_pictures_decide(digits):
@@ -160,7 +180,7 @@ def test_more_equal_images_in_the_holdout_hide_nothing(digits, alterations):
     holdout[:30] = training[:30]
     found = find_pixel_copies(alterations["shifted"](training[40:80]), training, holdout)
     assert found.share.value >= 0.9
-    assert found.holdout_share >= 30 / 450
+    assert found.control_share >= 30 / 450
 
 
 def test_wrong_input() -> None:
@@ -171,8 +191,6 @@ def test_wrong_input() -> None:
     for generated, training, holdout in ((images[:0], images, None), (images, images[:1], None)):
         with pytest.raises(ValueError, match="are needed"):
             find_pixel_copies(generated, training, holdout)
-    with pytest.raises(ValueError, match="are needed"):
-        find_pixel_copies(images, images, images[: MIN_HOLDOUT - 1])
     with pytest.raises(ValueError, match="level"):
         find_pixel_copies(images, images, None, level=0.2)
     with pytest.raises(ValueError, match="uint8"):

@@ -48,14 +48,28 @@ def test_the_record_comes_back_and_promises_nothing(parts, as_set):
     assert "no dp guarantee" in text
 
 
-def test_without_a_holdout_there_are_pairs_alone(parts, copies, as_set):
-    training, holdout, _ = parts()
-    drawn = copies(training[:50], 60)
+def test_without_a_holdout_training_images_among_themselves_are_the_control(parts, copies, as_set):
+    """Copies are found, honest images are not called so, and what asks for a holdout is named."""
+    training, holdout, honest = parts()
     for held in (None, as_set(holdout[:19])):
-        found = audit_privacy(as_set(drawn), as_set(training[:50]), held)
-        assert found.audit.figures == ()
-        assert any("distances and membership are not looked at" in each for each in found.audit.warnings)
-        assert found.pixel_pairs
+        copied, fine = (
+            audit_privacy(as_set(drawn), as_set(training[:50]), held) for drawn in (copies(training[:50], 60), honest)
+        )
+        assert {each.name for each in copied.audit.shown} == {"copies", "nearer", "pixel_copies", "pixel_nearer"}
+        assert fine.audit.shown == ()
+        assert len(fine.audit.figures) == 4
+        assert any(each.startswith("dcr_share, nndr and membership_auc are not") for each in copied.audit.warnings)
+        assert not any("look at the pairs" in each for each in copied.audit.warnings), "what is shown is no lack"
+        assert any("training images among themselves" in each.said for each in copied.audit.figures)
+        assert copied.pixel_pairs
+
+
+def test_without_any_control_there_are_pairs_alone(parts, copies, as_set):
+    training, holdout, _ = parts()
+    found = audit_privacy(as_set(copies(training[:19], 60)), as_set(training[:19]), as_set(holdout[:19]))
+    assert found.audit.figures == ()
+    assert any("copies are not counted" in each for each in found.audit.warnings)
+    assert found.pixel_pairs
 
 
 @pytest.mark.parametrize("how", [pytest.param(BY_PIXELS, marks=pytest.mark.slow), BY_FEATURES])

@@ -170,6 +170,19 @@ def test_one_percent_of_altered_copies_of_training_images(digits, alterations, a
     assert not check().passed
 
 
+@pytest.mark.parametrize(("training", "passed"), [(50, True), (19, False)])
+def test_where_nobody_can_tell_copies_a_release_does_not_pass(digits, training, passed):
+    """Honest digits pass by training images among themselves; of 19 nothing can be said, and how to go on is."""
+    images = digits[0][np.random.default_rng(0).permutation(1797)]
+    check = copies_among(CopyLook(images[:training], images[600:619]), images[1200:1797], LABELS)
+    assert check.passed == passed
+    if passed:
+        assert check.said.endswith("as told by training images among themselves")
+    else:
+        assert "fewer than 20 images are held out, and fewer than 20 were trained on" in check.said
+        assert "release.reject_copies=false" in check.said
+
+
 LABELS = np.zeros(597, np.int64)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gan.evaluation.copy_shares import LEVEL
+from gan.metrics.copy_control import Control
 from gan.metrics.pixel_copies import find_pixel_copies
 from gan.release.near_copies import EXACT_COPY, NEAR_COPY, SHIFTED_COPY, CopyLook
 
@@ -42,7 +43,7 @@ def test_what_is_rejected_is_what_an_evaluation_counts(sets, look):
     found = find_pixel_copies(planted, training, holdout, level=LEVEL)
     assert found.share.value == np.mean(look(planted, NONE) > 0)
     assert look.thresholds.score == found.threshold
-    assert look.thresholds.holdout_share == found.holdout_share
+    assert look.thresholds.control_share == found.control_share
 
 
 @pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.slow)])
@@ -53,17 +54,26 @@ def test_honest_images_are_rejected_as_rarely_as_the_level_says(digits, times):
         parts = np.split(np.random.default_rng(seed).permutation(1797), [600, 1200])
         training, holdout, honest = (digits[0][part] for part in parts)
         look = CopyLook(training, holdout)
-        assert look.thresholds.holdout_share <= 2 * LEVEL
+        assert look.thresholds.control_share <= 2 * LEVEL
         rejected, drawn = rejected + int((look(honest, NONE) > 0).sum()), drawn + len(honest)
     print(f"of {drawn:,} honest images {rejected} were called copies: {rejected / drawn:.3%}, level {LEVEL:.1%}")  # noqa: T201
     assert rejected / drawn <= 1.5 * LEVEL
 
 
-def test_without_a_holdout_there_is_no_score_and_no_control(sets):
+def test_without_a_holdout_training_images_among_themselves_set_the_thresholds(sets, alterations):
     for holdout in (None, sets[1][:19]):
-        look = CopyLook(sets[0], holdout)
-        assert look.thresholds.score is look.thresholds.holdout_share is look.thresholds.holdout_shares is None
+        look = CopyLook(sets[0][:50], holdout)
+        assert look.thresholds.control is Control.AMONG
+        assert look.thresholds.control_share == 0.0
         assert words(look, sets[0][:3]) == [EXACT_COPY] * 3
+        assert words(look, alterations["shifted"](sets[0][:50])) == [NEAR_COPY] * 50
+
+
+def test_without_any_control_equal_images_alone_are_found(sets, alterations):
+    look = CopyLook(sets[0][:19], sets[1][:19])
+    assert look.thresholds.control is look.thresholds.score is look.thresholds.control_share is None
+    assert words(look, sets[0][:3]) == [EXACT_COPY] * 3
+    assert words(look, alterations["shifted"](sets[0][:3])) == ["kept"] * 3
 
 
 def test_a_holdout_that_repeats_the_training_set_does_not_hide_copies(sets, alterations):

@@ -35,7 +35,7 @@ def made(home, train, test=()):
         counted.append(total)
         return lambda done: None
 
-    return settings, realistic(settings, CONFIG, features, 0.6, counting), features.real, counted
+    return settings, realistic(settings, CONFIG, lambda: features, 0.6, counting), features.real, counted
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +78,18 @@ def test_a_generator_that_copies_is_refused_without_more_ado(look):
     settings, _, real, _ = look
     options = {"name": "r", "count": 24, "first": DIGITS[:24], "labels": np.zeros(24, np.int64)}
     found = select(settings, ReleaseConfig(), real, **options, open_realistic=pytest.fail)
-    assert found.copies_stay
+    assert "equal a training image" in found.refused
     assert not found.selection.rejects
+
+
+def test_where_nobody_can_tell_copies_the_release_is_refused_unless_a_person_says_otherwise(look):
+    settings, _, real, _ = look
+    few = RealImages("x", {"train": Resident(DIGITS[:19], np.zeros(19, np.int64))}, ())
+    options = {"name": "r", "count": 60, "first": DIGITS[200:260], "labels": np.zeros(60, np.int64)}
+    assert "release.reject_copies=false" in select(settings, ReleaseConfig(), few, **options).refused
+    asked = ReleaseConfig(reject_copies=False, reject_duplicates=False)
+    assert select(settings, asked, few, **options).refused is None
+    assert select(settings, ReleaseConfig(reject_duplicates=False), real, **options).refused is None
 
 
 @pytest.mark.parametrize(("train", "count"), [(range(3), 3), ([0] * 8, 8), ((), 0)])

@@ -1,5 +1,7 @@
 """The table of scores in Markdown."""
 
+from gan.metrics.copy_control import Control
+from gan.metrics.evaluation import Metric
 from tasks.reports.metrics_markdown import metrics_table
 
 
@@ -17,3 +19,14 @@ def test_the_table_of_metrics(evaluation):
         assert part in text
     assert lines[-1] == "> few images: KID decides"
     assert lines[-2] == ""
+
+
+def test_whose_the_figures_of_real_images_are(evaluation):
+    """Those of held out images, or of training images among themselves, which their note says."""
+    baseline = {
+        "kid14": Metric(value=0.1, note="mean over 100 subsets"),
+        "copies56": Metric(value=0.0, note=str(Control.AMONG)),
+    }
+    table = metrics_table(evaluation.model_copy(update={"baseline": baseline}))
+    assert "| kid14 of held out real images | 0.1 |" in table
+    assert "| copies56 of training images among themselves | 0 |" in table

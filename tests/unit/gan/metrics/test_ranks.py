@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gan.privacy.ranks import auc, weighted_share
+from gan.metrics.ranks import auc, weighted_share
 
 NUMBERS = st.lists(st.integers(-3, 3), min_size=2, max_size=20)
 

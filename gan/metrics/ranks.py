@@ -11,7 +11,7 @@ from gan.metrics.paired import NORMAL_QUANTILE
 Array = npt.NDArray[np.float64]
 
 
-def auc(higher: Array, lower: Array) -> Estimate:
+def auc(higher: Array, lower: Array, *, independent: float = 1.0) -> Estimate:
     """Return the chance that a number of the first set is above one of the second, with its 95 % interval.
 
     0.5 where they are of one distribution; ties count half. The interval is for drawing both sets anew. It is widened
@@ -20,6 +20,7 @@ def auc(higher: Array, lower: Array) -> Estimate:
     Args:
         higher: [M], M from 2 up.
         lower: [N], N from 2 up.
+        independent: share of the first set that counts as drawn by itself, in (0, 1].
 
     Raises:
         ValueError: a set has fewer than 2 numbers, or one that is none.
@@ -33,8 +34,9 @@ def auc(higher: Array, lower: Array) -> Estimate:
     of_higher = _below(lower, higher) / n
     of_lower = 1.0 - _below(higher, lower) / m
     value = float(of_higher.mean())
-    variance = float(of_higher.var(ddof=1)) / m + float(of_lower.var(ddof=1)) / n
-    half = NORMAL_QUANTILE * math.sqrt(variance + (0.5 / m) ** 2 + (0.5 / n) ** 2)
+    drawn = m * independent
+    variance = float(of_higher.var(ddof=1)) / drawn + float(of_lower.var(ddof=1)) / n
+    half = NORMAL_QUANTILE * math.sqrt(variance + (0.5 / drawn) ** 2 + (0.5 / n) ** 2)
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 
