@@ -13,7 +13,7 @@ CHECK := import sys; v = sys.version_info; \
 	name one with PYTHON=..., and remove $(VENV) if it was made by another")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-unit soak lint audit bench clean
+.PHONY: help demo up test test-unit soak lint audit bench gpu clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ audit: $(STAMP) ## known holes in the pinned packages, by the package index's da
 bench: $(STAMP) ## every benchmark, each printing JSON
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(RIVALS) torch-fidelity==0.4.0 pytorch-fid==0.3.0
 	@set -e; export PYTHONPATH=$(RIVALS); for file in benchmarks/*.py; do [ -e "$$file" ] || continue; echo "# $$file"; $(BIN)/python "$$file"; done
+
+gpu: $(STAMP) ## ten minutes of a GPU: its tests, the training step, Fashion-MNIST; goes on where it was cut off
+	$(BIN)/python benchmarks/gpu.py --out out/gpu
 
 clean: ## remove caches and build files; keeps data, models, releases and .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

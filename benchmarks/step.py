@@ -26,6 +26,7 @@ import os
 import statistics
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -250,6 +251,8 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
         if name != "reference":
             ratio = spread([a / b for a, b in zip(rates[name], rates["reference"], strict=True)])
             found["ratio" if name == "ours" else f"ratio, {name}"] = ratio
+    if device.type == "cuda":
+        found |= on_the_card(ours, config, batch)
     each_image = operations(exact, config, batch) / size
     shares = [rate * each_image / peak for rate, peak in zip(rates["ours"], peaks, strict=True)]
     peak = spread([peak / 1e12 for peak in peaks])
@@ -258,6 +261,19 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
         "peak_tflop_per_s": peak,
         "share_of_peak": spread(shares),
     }
+
+
+def on_the_card(step: Step, config: Config, batch: Batch) -> dict[str, float]:
+    """Return how often a step of A makes the host wait for the card, and the memory that it takes at most."""
+    whole, size = math.lcm(config.loss.penalty_every, config.train.generator_every), config.train.batch_size
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.set_sync_debug_mode("warn")
+    with warnings.catch_warnings(record=True) as waits:
+        warnings.simplefilter("always")
+        for index in range(whole):
+            step(batch, step_settings(config, index * size), index * size)
+    torch.cuda.set_sync_debug_mode("default")
+    return {"waits_a_step": len(waits) / whole, "peak_memory_gib": short(torch.cuda.max_memory_allocated() / 2**30)}
 
 
 def alternate(

@@ -126,9 +126,9 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
         augmented=bool(config.augment.operations),
         device=device,
     )
-    choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), (0, size))
+    choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)])
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
-    found = {"bf16": choice.bf16, "compiled": choice.compiled, "rates": choice.rates}
+    found = {"precision": choice.precision, "compiled": choice.compiled, "rates": choice.rates}
     if budget.seconds is None:
         return found | {"total_kimg": budget.kimg, "probed_images_per_second": None}
     # whole rounds of steps between records, so that a lazy penalty counts for what it is
@@ -161,8 +161,8 @@ def within(config: Config, budget: dict[str, Any]) -> Config:
 
 
 def _fixed(config: Config, found: dict[str, Any]) -> Config:
-    precision, compiled = "bf16" if found["bf16"] else "fp32", "true" if found["compiled"] else "false"
-    return apply_overrides(config, [f"train.precision={precision}", f"train.compile={compiled}"])
+    compiled = "true" if found["compiled"] else "false"
+    return apply_overrides(config, [f"train.precision={found['precision']}", f"train.compile={compiled}"])
 
 
 def require_same(cell: Cell, data: Data, folder: Path) -> None:

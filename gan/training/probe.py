@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gan.configuration.schedules import step_settings
+from gan.configuration.vocabulary import TrainPrecision
 from gan.device.precision import emulation_warning, native_bf16, round_fp32
 from gan.errors import ConfigError
 from gan.objective.gradients import Objective
@@ -52,10 +53,14 @@ class Choice:
     tf32: bool = False
 
     @property
+    def precision(self) -> TrainPrecision:
+        """As `train.precision` says it."""
+        return "bf16" if self.bf16 else "tf32" if self.tf32 else "fp32"
+
+    @property
     def name(self) -> str:
         """What a person calls it."""
-        precision = "bf16" if self.bf16 else "tf32" if self.tf32 else "fp32"
-        return precision + (" compiled" if self.compiled else "")
+        return self.precision + (" compiled" if self.compiled else "")
 
     def __str__(self) -> str:
         """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""

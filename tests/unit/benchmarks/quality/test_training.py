@@ -55,7 +55,7 @@ def test_a_finished_training_is_only_read(cell, data, tmp_path):
 def test_a_budget_in_images_needs_no_probe(cell, data):
     found = measure(cell.config(), Budget(kimg=0.5), data, CPU, silent)
     assert found == {
-        "bf16": False,
+        "precision": "fp32",
         "compiled": False,
         "rates": {},
         "total_kimg": 0.5,
@@ -69,11 +69,11 @@ def test_a_budget_in_seconds_becomes_as_many_images_as_were_made_in_that_time(ce
 
 
 def test_a_run_knows_its_length_and_how_steps_are_computed(cell):
-    config = within(cell.config(), {"total_kimg": 3.0, "bf16": True, "compiled": False})
+    config = within(cell.config(), {"total_kimg": 3.0, "precision": "bf16", "compiled": False})
     train = config.train
     assert (train.total_kimg, train.precision, train.compile) == (3.0, "bf16", False)
     assert (train.checkpoint_kimg, train.log_kimg) == (pytest.approx(0.15), pytest.approx(0.05))
-    short = within(cell.config(), {"total_kimg": 0.01, "bf16": False, "compiled": False}).train
+    short = within(cell.config(), {"total_kimg": 0.01, "precision": "fp32", "compiled": False}).train
     assert (short.checkpoint_kimg, short.log_kimg) == (0.008, 0.008)  # one batch
 
 
