@@ -13,8 +13,11 @@ from gan.data.building.build import build_dataset, in_this_process
 from gan.data.building.near import NEAR, NEAR_HELD_OUT
 from gan.data.building.pool import Pool
 from gan.data.building.rejects import read_rejects
+from gan.data.pixels.png import encode_png
 from gan.data.records import SourceImage
+from gan.data.sources.detect import open_source
 from gan.data.sources.digits import DigitsSource
+from gan.data.sources.spec import SourceSpec
 from gan.data.store.dataset import read_dataset_info
 
 CONFIG = DataConfig(resolution=16, max_reject_share=0.0)
@@ -105,6 +108,20 @@ def test_of_images_to_train_on_those_go_that_repeat_one_that_stays(build, source
     # All that are held out stay, and so do images whose labels contradict each other.
     assert info.num_test == sum(each.split == "test" for each in source)
     assert info.num_train + info.num_test + info.num_rejects == len(source)
+
+
+def test_the_files_of_a_folder_add_up_without_those_that_were_dropped(source, tmp_path):
+    for each in (*source[:120], source[300], source[302]):
+        path = tmp_path / "photos" / each.split / str(each.label) / each.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(each.pixels))
+    (tmp_path / "photos" / "README.md").write_text("digits")
+    (tmp_path / "photos" / "train" / "0" / "broken.png").write_bytes(b"none")
+    config = CONFIG.model_copy(update={"near_duplicates": "drop", "max_reject_share": 0.02})
+    places = {"work": tmp_path / "work", "quarantine": tmp_path / "rejects.jsonl"}
+    opened = open_source(SourceSpec(str(tmp_path / "photos")), tmp_path / "scratch")
+    files = build_dataset(opened, config, tmp_path / "out", **places).files
+    assert (files.files, files.images, sum(files.companions.values()), files.rejects) == (124, 120, 1, 3)
 
 
 def test_what_was_asked_to_be_dropped_does_not_count_as_broken(build, source, tmp_path):
