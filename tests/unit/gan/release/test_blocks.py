@@ -121,3 +121,18 @@ def test_a_drawing_that_nobody_waits_for_any_more_ends():
         artist.stop()
         with pytest.raises(RuntimeError, match="shutdown"):
             artist.draw(Block.fresh(0, 0, LABELS))
+
+
+def test_what_a_batch_takes_is_measured_without_a_trace():
+    before = torch.get_num_threads()
+    seen = []
+
+    class Noting(Picky):
+        def __call__(self, images, labels):
+            seen.append(len(images))
+            return super().__call__(images, labels)
+
+    artist = Artist(told, replace(PICKY, selection=Selection(make_look=Noting)), threads=1)
+    assert artist.seconds_of_batch() > 0.0
+    assert seen == [8, 8]  # not all of a batch, for a look may take long
+    assert torch.get_num_threads() == before
