@@ -63,4 +63,5 @@ def weights(before: int, after: int) -> npt.NDArray[np.float64]:
     far = (((away - 5.0) * away + 8.0) * away - 4.0) * _SHARPNESS
     found = np.where(away < 1.0, near, np.where(away < 2.0, far, 0.0))
     found[(pixels < first[:, None]) | (pixels >= last[:, None])] = 0.0
-    return found / found.sum(axis=1, keepdims=True)
+    lines: npt.NDArray[np.float64] = found / found.sum(axis=1, keepdims=True)
+    return lines
