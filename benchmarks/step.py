@@ -293,7 +293,7 @@ def alternate(
     whole = math.lcm(config.loss.penalty_every, config.train.generator_every)
 
     def turn(name: str, steps: int) -> float:
-        round_fp32(tf32=rounded.get(name, False))
+        round_fp32(device, tf32=rounded.get(name, False))
         started = now(device)
         for index in range(steps):
             contenders[name](step_settings(config, index * size), index * size)

@@ -57,15 +57,19 @@ def slowdown_of_bf16(device: torch.device, repeats: int = 3) -> float:
     return seconds[torch.bfloat16] / seconds[torch.float32]
 
 
-def round_fp32(*, tf32: bool) -> None:
+def round_fp32(device: torch.device, *, tf32: bool) -> None:
     """Say in this process how a GPU multiplies in fp32; PyTorch lets its convolutions round to TF32 unless it is told.
 
     Args:
+        device: of the training; on a CPU nothing is done.
         tf32: whether factors are rounded to 10 bits of mantissa, which tensor cores take; else products are IEEE's.
     """
+    if device.type != "cuda":
+        return
     precision = "tf32" if tf32 else "ieee"
     torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    for kind in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # type: ignore[attr-defined]
+        kind.fp32_precision = precision  # of one alone, PyTorch no longer answers whether TF32 is allowed
 
 
 def choose_kernels(device: torch.device, *, deterministic: bool) -> None:

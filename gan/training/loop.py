@@ -119,7 +119,7 @@ def prepare_step(state: TrainingState, feed: Feed) -> Step:
     choose_kernels(state.context.device, deterministic=state.config.train.deterministic)
     if state.choice is None:
         state.choice = choose(state.config, state.nets, state.objective, feed, state.context, state.shares())
-    round_fp32(tf32=state.choice.tf32)
+    round_fp32(state.context.device, tf32=state.choice.tf32)
     torch.set_num_threads(max(1, torch.get_num_threads() - state.choice.spared))
     objective = replace(state.objective, bf16=state.choice.bf16)
     return Step(state.nets, objective, state.context, compiled=state.choice.compiled)

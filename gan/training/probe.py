@@ -191,7 +191,7 @@ def measure(
 
 
 def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
-    round_fp32(tf32=choice.tf32)
+    round_fp32(context.device, tf32=choice.tf32)
     return Step(
         copy.deepcopy(nets),
         replace(objective, bf16=choice.bf16),

@@ -1,5 +1,7 @@
 """From a preset's name and overrides to a configuration."""
 
+import json
+
 import pytest
 
 from flows.configure import (
@@ -70,7 +72,7 @@ def test_what_no_model_can_take_is_refused_before_one_is_looked_for(override):
 def test_what_some_model_can_take_is_left_to_it(name):
     """A network's keys agree with each other or not, depending on what the model is."""
     for key, value in preset(name).network.model_dump(mode="json").items():
-        require_resolvable(None, [f"network.{key}={str(value).lower() if isinstance(value, bool) else value}"])
+        require_resolvable(None, [f"network.{key}={value if isinstance(value, str) else json.dumps(value)}"])
 
 
 def test_options_of_a_protocol_are_overrides():
