@@ -9,11 +9,14 @@ from flows.command.console import Answer
 from flows.command.options import (
     SOURCE_HELP,
     ClassesFrom,
+    Credit,
+    Description,
     DropNearDuplicates,
     Exclude,
     Json,
     LabelColumn,
     Labels,
+    License,
     MaxRejectShare,
     NearDuplicates,
     Overrides,
@@ -21,6 +24,7 @@ from flows.command.options import (
     Preset,
     SourceKind,
     SourceSecret,
+    SourceUrl,
     SplitFrom,
     TestGlob,
     TrainGlob,
@@ -39,17 +43,10 @@ def ingest(
     near_duplicates: NearDuplicates = False,
     drop_near_duplicates: DropNearDuplicates = False,
     source_secret: SourceSecret = None,
-    license: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPDX", help="Licence of the images: CC-BY-4.0, or LicenseRef-NAME for one that SPDX does not list."
-        ),
-    ] = None,
-    source_url: Annotated[str | None, typer.Option(help="Where the images are published.")] = None,
-    credit: Annotated[str | None, typer.Option(help="Who is to be named.")] = None,
-    description: Annotated[
-        str | None, typer.Option(help="What the images show and how they came about, in a line.")
-    ] = None,
+    license: License = None,
+    source_url: SourceUrl = None,
+    credit: Credit = None,
+    description: Description = None,
     classes_from: ClassesFrom = None,
     split_from: SplitFrom = None,
     train: TrainGlob = None,

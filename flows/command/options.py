@@ -127,3 +127,13 @@ NetworkOption = Annotated[
     typer.Option(help="A TorchScript file instead of Inception; its scores are not called FID."),
 ]
 RunId = Annotated[str, typer.Argument(help="The id that `ganflow train` printed.")]
+
+License = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SPDX", help="Licence of the images: CC-BY-4.0, or LicenseRef-NAME for one that SPDX does not list."
+    ),
+]
+SourceUrl = Annotated[str | None, typer.Option(help="Where the images are published.")]
+Credit = Annotated[str | None, typer.Option(help="Who is to be named.")]
+Description = Annotated[str | None, typer.Option(help="What the images show and how they came about, in a line.")]

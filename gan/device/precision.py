@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from functools import lru_cache
+from typing import Any
 
 import torch
 
@@ -68,7 +69,8 @@ def round_fp32(device: torch.device, *, tf32: bool) -> None:
         return
     precision = "tf32" if tf32 else "ieee"
     torch.backends.cuda.matmul.fp32_precision = precision
-    for kind in (torch.backends.cudnn.conv, torch.backends.cudnn.rnn):  # type: ignore[attr-defined]
+    kinds: Any = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)  # type: ignore[attr-defined]
+    for kind in kinds:
         kind.fp32_precision = precision  # of one alone, PyTorch no longer answers whether TF32 is allowed
 
 

@@ -63,8 +63,9 @@ def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCo
         of_D += D.pass_of(piece, slope=True)
     # A step keeps most at the end of D's phase, while G's graph still waits for its own, which has half of the images.
     kept = of_G + of_D
-    if config.train.accumulate > 1:  # nothing of G waits then, but the gradients of the pieces before do
-        kept = max(of_D + D.parameters, of_G + D.pass_of(piece, slope=False) + G.parameters)
+    if _passes_again(config):  # nothing of G waits then, but the gradients of the pieces before do
+        before = config.train.accumulate > 1
+        kept = max(of_D + before * D.parameters, of_G + D.pass_of(piece, slope=False) + before * G.parameters)
     return NetworkCost(
         generator_parameters=G.parameters,
         discriminator_parameters=D.parameters,
@@ -73,6 +74,11 @@ def network_cost(config: "Config", channels: int, num_classes: int) -> NetworkCo
         training_flops=_training_flops(config, G.flops, D.flops),
         training_bytes=FP32_BYTES * (G_COPIES * G.parameters + D_COPIES * D.parameters + kept),
     )
+
+
+def _passes_again(config: "Config") -> bool:
+    """Whether G's phase makes its images once more: of pieces each does, and of a batch of its own."""
+    return config.train.accumulate > 1 or config.train.fresh_generator_batch
 
 
 def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
@@ -88,5 +94,5 @@ def _training_flops(config: "Config", of_G: int, of_D: int) -> int:
     penalties = penalty * (has_r1(loss) + has_r2(loss)) + (forward + backward + penalty) * (loss.gradient_penalty > 0)
     # in G's phase D does not learn: fake images go forth and back, real ones forth if the loss is one of pairs
     for_G = backward * of_G + (2 + (loss.kind == "relativistic")) * of_D
-    for_G += forward * of_G * (config.train.accumulate > 1)  # of pieces each makes its images once more
+    for_G += forward * of_G * _passes_again(config)
     return round(forward * of_G + pair + penalties * of_D / loss.penalty_every + for_G / config.train.generator_every)

@@ -47,7 +47,7 @@ def test_a_record_of_the_first_format_is_read(tmp_path: Path, scored, protocol) 
     path = tmp_path / "evaluation.json"
     path.write_text(json.dumps(record | {"format_version": 1}))
     found = Evaluation.from_json(path)
-    assert found.values == {"fid10k": 1.0, "kid10k": 0.1}
+    assert found.values == {"fid10k": 1.0, "kid10k": 0.1, "copies10k": 0.0}
     assert (found.per_class, found.variety, found.baseline, found.protocol.num_training) == ({}, {}, {}, 0)
 
 

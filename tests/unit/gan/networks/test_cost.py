@@ -26,14 +26,18 @@ PLAIN = NetworkConfig(architecture="dcgan", widths=(6, 4), latent_dim=4)
 NO_PENALTY = {"r1_gamma": 0.0, "r2_gamma": 0.0}
 
 
-def tiny(network=RESIDUAL, *, batch_size=4, accumulate=1, generator_every=1, operations=(), **loss):
+def tiny(network=RESIDUAL, *, batch_size=4, accumulate=1, generator_every=1, own_batch=False, operations=(), **loss):
     return Config(
         data=DataConfig(resolution=network.resolution),
         network=network,
         loss=LossConfig(**loss),
         augment=AugmentConfig(operations=operations),
         train=TrainConfig(
-            batch_size=batch_size, accumulate=accumulate, generator_every=generator_every, total_kimg=1.0
+            batch_size=batch_size,
+            accumulate=accumulate,
+            generator_every=generator_every,
+            fresh_generator_batch=own_batch,
+            total_kimg=1.0,
         ),
     )
 
@@ -75,6 +79,8 @@ def as_built(cost, config):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_costs_what_its_networks_do(name, channels, num_classes, built):
     config = PRESETS[name]()
+    train = config.train.model_copy(update={"fresh_generator_batch": False})  # what is built passes G once
+    config = config.model_copy(update={"train": train})
     assert as_built(network_cost(config, channels, num_classes), config) == built(config, channels, num_classes)
 
 
@@ -250,6 +256,13 @@ def test_in_pieces_only_one_is_kept_and_the_gradients_of_those_before():
     assert four.training_bytes < sixteen.training_bytes + FP32_BYTES * cost.discriminator_parameters
     assert four.training_bytes > sixteen.training_bytes - of_G / 2
     assert four.training_flops - cost.training_flops == pytest.approx(cost.generator_flops, abs=1)
+
+
+def test_with_a_batch_of_its_own_the_generator_passes_once_more_and_no_graph_of_it_waits():
+    shared = network_cost(tiny(), 1, 5)
+    own = network_cost(tiny(own_batch=True), 1, 5)
+    assert own.training_flops - shared.training_flops == pytest.approx(shared.generator_flops, abs=1)
+    assert own.training_bytes < shared.training_bytes
 
 
 def test_what_is_kept_grows_with_the_batch_and_weights_do_not():
