@@ -125,7 +125,7 @@ def work(rank, world_size, folder, *, batch_size, bad_rank=-1, train=None, rare=
             if float64:
                 batch = replace(batch, real_images=batch.real_images.double())
             terms = super().__call__(batch, settings, cur_nimg)
-            columns = (batch.indices, batch.rows, batch.seeds, batch.labels, batch.real_images, torch.cat(noise))
+            columns = (batch.indices, batch.rows, batch.draws.seeds, batch.labels, batch.real_images, torch.cat(noise))
             # where a slice is in pieces, G's phase sees the same z once more
             for index, row, seed, label, image, z in zip(*columns, strict=len(noise) == 1):
                 drawn = (row.item(), seed.item(), label.item(), image.flatten().tolist(), z.tolist())
@@ -139,11 +139,11 @@ def work(rank, world_size, folder, *, batch_size, bad_rank=-1, train=None, rare=
     plain = step.apply_gradients
 
     def apply_gradients(network, gradients, *others):
-        taken = plain(network, gradients, *others)
-        if taken:
+        bad = plain(network, gradients, *others)
+        if not bad:
             name = "G" if hasattr(network, "latent_dim") else "D"
             first.setdefault(f"{name} gradients", torch.cat([gradient.flatten() for gradient in gradients]))
-        return taken
+        return bad
 
     loop.Step, step.apply_gradients = Watched, apply_gradients
     context = GlooContext(Path(folder) / "checkpoints", rank, world_size)
@@ -278,7 +278,7 @@ def test_a_layer_that_one_worker_does_not_use_has_the_gradient_of_the_others(tmp
 
 @pytest.mark.integration
 def test_a_nan_on_one_worker_stops_both(tmp_path):
-    workers = run(tmp_path / "two", world_size=2, batch_size=8, bad_rank=1)
+    workers = run(tmp_path / "two", world_size=2, batch_size=8, bad_rank=1, train={"most_bad_steps": 0})
     for worker in workers:
         assert worker["failure"].startswith("NonFiniteLossError: ")
         assert "became NaN or infinite at image 0" in worker["failure"]
