@@ -198,7 +198,7 @@ def train(
             ema_decay=ema_decay(size, budget.ema_halflife_kimg, cur_nimg, 0.1),
         )
         indices = torch.arange(cur_nimg, cur_nimg + size)
-        draws = draw(seed, indices.to(device), latent_dim=G.latent_dim, augmented=False)
+        draws = draw(seed, indices.to(device), latent_dim=G.latent_dim, augmentation=0)
         step(Batch(indices, indices, draws, real(size), labels), settings, cur_nimg)
     return nets.G_ema
 

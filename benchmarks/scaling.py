@@ -40,6 +40,7 @@ from gan.configuration.presets import PRESETS, preset
 from gan.configuration.schedules import step_settings
 from gan.device.allocator import keep_freed_memory
 from gan.device.precision import native_bf16
+from gan.objective.augment import numbers_of
 from gan.training.all_reduce import SumsOverRanks
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
@@ -85,7 +86,7 @@ def work(config: Config, rank: int, world_size: int, threads: int, meeting: str)
         seed=0,
         flip=config.train.flip,
         latent_dim=config.network.latent_dim,
-        augmented=bool(config.augment.operations),
+        augmentation=numbers_of(config.augment.operations),
         device=CPU,
     )
     step = Step(state.nets, replace(state.objective, bf16=config.train.precision == "bf16"), context)

@@ -14,6 +14,7 @@ import torch
 from gan.configuration.config import Config
 from gan.configuration.parsing import apply_overrides
 from gan.errors import ConfigError
+from gan.objective.augment import numbers_of
 from gan.training.context import Progress, SingleWorker
 from gan.training.feed import Feed
 from gan.training.header import Header, first_difference
@@ -123,7 +124,7 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
         seed=config.train.seed,
         flip=config.train.flip,
         latent_dim=config.network.latent_dim,
-        augmented=bool(config.augment.operations),
+        augmentation=numbers_of(config.augment.operations),
         device=device,
     )
     choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)])

@@ -171,7 +171,10 @@ def _published(
             penalty_input="images",
         ),
         augment=AugmentConfig(
-            operations=("flip", "colour", "translation", "cutout"), probability=0.0, final_probability=augmented
+            operations=("ada-geometry", "ada-colour", "cutout"),
+            probability=0.0,
+            final_probability=augmented,
+            colour_share=0.5,
         ),
         optimizer=OptimizerConfig(lr=2e-4, final_lr=5e-5, beta2=0.9, final_beta2=0.99),
         train=TrainConfig(

@@ -139,12 +139,17 @@ class LossConfig(Frozen):
 class AugmentConfig(Frozen):
     """Differentiable augmentation of real and fake images on their way into the discriminator."""
 
-    operations: tuple[Operation, ...] = Field((), description="of flip, colour, translation, cutout; none by default")
+    operations: tuple[Operation, ...] = Field(
+        (), description="of flip, colour, translation, cutout, and of ADA ada-geometry and ada-colour; none by default"
+    )
     probability: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         1.0, description="of each operation for each image, at the start"
     )
     final_probability: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
         None, description="the same at the end; null: as at the start"
+    )
+    colour_share: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        1.0, description="of the probability, for ada-colour; R3GAN has 0.5"
     )
 
 

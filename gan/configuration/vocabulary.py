@@ -10,7 +10,7 @@ SourceKind = Literal[
 ]  # fmt: skip
 LossKind = Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"]
 Normalisation = Literal["batch", "spectral", "none"]
-Operation = Literal["flip", "colour", "translation", "cutout"]
+Operation = Literal["flip", "colour", "translation", "cutout", "ada-geometry", "ada-colour"]
 PenaltyInput = Literal["images", "augmented"]
 Upsampling = Literal["zeros", "edges"]
 Transitions = Literal["changes", "all"]

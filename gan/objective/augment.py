@@ -1,17 +1,21 @@
 """Differentiable augmentation of what the discriminator sees, so that few images are not learned by heart.
 
+Operations are DiffAugment's, and in `gan.objective.ada` ADA's.
+
 Reference: Zhao, Liu, Lin, Zhu, Han, "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS 2020,
 equations (4) to (6); that each is applied to an image with a probability: Karras et al., "Training Generative
 Adversarial Networks with Limited Data", NeurIPS 2020, section 2.2.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
 
 from gan.configuration.vocabulary import Operation
 from gan.keyed_random import Purpose, uniform
+from gan.objective.ada import COLOUR_NUMBERS, GEOMETRY_NUMBERS, colours, geometry
 
 SHIFT = 1 / 8
 """Of the side, by which an image is moved at most."""
@@ -21,30 +25,44 @@ DRAWS = 4
 """Uniform numbers that an operation may use for an image; the first says whether it is applied."""
 
 
-def augmentation_draws(seeds: Tensor) -> Tensor:
-    """Return what decides how images with some seeds [N] int64 are augmented: [N, NUMBERS] float32 in [0, 1)."""
-    return uniform(seeds, Purpose.AUGMENT, NUMBERS)
+def numbers_of(operations: Sequence[Operation]) -> int:
+    """Return how many uniform numbers are drawn for an image where a run has these operations."""
+    return max((SPANS[name].stop for name in operations), default=0)
 
 
-def augment(images: Tensor, draws: Tensor, operations: Sequence[Operation], probability: Tensor | float) -> Tensor:
+def augmentation_draws(seeds: Tensor, numbers: int) -> Tensor:
+    """Return what decides how images with some seeds [N] int64 are augmented: [N, numbers] float32 in [0, 1)."""
+    return uniform(seeds, Purpose.AUGMENT, numbers)
+
+
+def augment(
+    images: Tensor,
+    draws: Tensor,
+    operations: Sequence[Operation],
+    probability: Tensor | float,
+    colour_share: float = 1.0,
+) -> Tensor:
     """Apply each operation to each image with a probability; differentiable by the images.
 
     Args:
         images: [N, C, H, W] float32 in about [-1, 1].
-        draws: [N, NUMBERS] float32, from `augmentation_draws`.
+        draws: [N, at least `numbers_of` the operations] float32, from `augmentation_draws`.
         operations: which, in this order; none returns the images as they are.
-        probability: of each operation for each image, in [0, 1].
+        probability: of each operation for each image, in [0, 1]; of those of `gan.objective.ada` of each of its parts.
+        colour_share: factor of it for `ada-colour`.
 
     Returns:
         [N, C, H, W] float32.
     """
-    if not operations:
-        return images
-    draws = draws.view(len(images), len(OPERATIONS), DRAWS)
     for name in operations:
-        own = draws[:, list(OPERATIONS).index(name)]
-        chosen = (own[:, 0] < probability)[:, None, None, None]
-        images = torch.where(chosen, OPERATIONS[name](images, own[:, 1:].to(images.dtype)), images)
+        own = draws[:, SPANS[name]]
+        if name == "ada-geometry":
+            images = geometry(images, own, probability)
+        elif name == "ada-colour":
+            images = colours(images, own, probability * colour_share)
+        else:
+            chosen = (own[:, 0] < probability)[:, None, None, None]
+            images = torch.where(chosen, OPERATIONS[name](images, own[:, 1:].to(images.dtype)), images)
     return images
 
 
@@ -98,5 +116,9 @@ OPERATIONS: dict[Operation, Callable[[Tensor, Tensor], Tensor]] = {
     "cutout": _cutout,
 }
 """From images [N, C, H, W] and draws [N, 3] in [0, 1) to images; the order of the names is that of the draws."""
-NUMBERS = len(OPERATIONS) * DRAWS
-"""Uniform numbers that are drawn for an image, whichever operations a run has."""
+_ADA: dict[Operation, int] = {"ada-geometry": GEOMETRY_NUMBERS, "ada-colour": COLOUR_NUMBERS}
+_ENDS = tuple(accumulate([*(DRAWS for _ in OPERATIONS), *_ADA.values()], initial=0))
+SPANS: dict[Operation, slice] = {
+    name: slice(*ends) for name, ends in zip((*OPERATIONS, *_ADA), pairwise(_ENDS), strict=True)
+}
+"""Of an image's uniform numbers, which are an operation's own, whichever others a run has."""

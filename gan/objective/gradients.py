@@ -32,7 +32,7 @@ class ImagePairs:
         labels: [n] int64, the classes of both.
         seeds: [n] int64, key of what is drawn for a real image, such as dropout.
         fake_seeds: [n] int64, the same for a fake one.
-        augmentation: [n, 2, NUMBERS] float32, draws for the augmentation of the real and of the fake image.
+        augmentation: [n, 2, numbers] float32, draws for the augmentation of the real and of the fake image.
         augment_probability: float32 scalar.
     """
 
@@ -87,6 +87,7 @@ class Objective:
         r2: whether there is one on fake images; one of the two alone costs half of both.
         between: whether there is one between real and fake images, WGAN-GP's.
         penalty_input: by what R1 and R2 take the gradient: the `images`, through the augmentation, or what is seen.
+        colour_share: of the probability of augmentation, for ADA's colours.
         bf16: whether networks run in bfloat16; weights, losses and penalties stay float32.
     """
 
@@ -96,6 +97,7 @@ class Objective:
     r2: bool = True
     between: bool = False
     penalty_input: PenaltyInput = "augmented"
+    colour_share: float = 1.0
     bf16: bool = False
 
     @contextmanager
@@ -161,12 +163,12 @@ class Objective:
         """
         fake_images = pairs.fake_images.detach().requires_grad_(True)
         draws_of_real, draws_of_fake = pairs.augmentation.unbind(1)
-        fake = augment(fake_images, draws_of_fake, self.operations, pairs.augment_probability)
+        fake = self._augmented(fake_images, draws_of_fake, pairs.augment_probability)
         fake_logits = self._logits(D, fake, pairs.labels, pairs.fake_seeds)
         real_logits = fake_logits
         if self.loss.paired:
             with torch.no_grad():
-                real = augment(pairs.real_images, draws_of_real, self.operations, pairs.augment_probability)
+                real = self._augmented(pairs.real_images, draws_of_real, pairs.augment_probability)
                 real_logits = self._logits(D, real, pairs.labels, pairs.seeds)
         loss = self.loss.generator(real_logits, fake_logits).sum()
         (gradient,) = torch.autograd.grad(loss / batch_size, fake_images)
@@ -188,10 +190,13 @@ class Objective:
     def _as_seen(self, shown: "_Shown", draws: Tensor, probability: Tensor, *, sloped: bool) -> "_Shown":
         """Augment images; where there is a penalty, ready to take its gradient by the images or by what is seen."""
         inputs = shown.seen.detach().requires_grad_(sloped and self.penalty_input == "images")
-        seen = augment(inputs, draws, self.operations, probability)
+        seen = self._augmented(inputs, draws, probability)
         if sloped and self.penalty_input == "augmented":
             inputs = seen = seen.detach().requires_grad_(True)
         return shown._replace(seen=seen, inputs=inputs)
+
+    def _augmented(self, images: Tensor, draws: Tensor, probability: Tensor) -> Tensor:
+        return augment(images, draws, self.operations, probability, self.colour_share)
 
     def _penalties(self, D: Discriminator, pairs: ImagePairs, shown: list["_Shown"], scored: list[Tensor]) -> Terms:
         """The penalties of a slice, each a sum."""

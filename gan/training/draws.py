@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan.keyed_random import Purpose, derive, image_seeds, integers, normal
-from gan.objective.augment import NUMBERS, augmentation_draws
+from gan.objective.augment import augmentation_draws
 
 AHEAD = 2**15
 """Images that are drawn for at once on a GPU, where a draw costs the same for few as for many."""
@@ -23,8 +23,7 @@ class Draws:
         fake_seeds: [n] int64, of the generated images that go with them.
         mirrored: [n] uint8, 255 where the real image is mirrored and else 0, if the run mirrors any.
         z: [n, latent_dim] float32, standard normal.
-        augmentation: [n, 2, NUMBERS] float32 in [0, 1), for the real and the generated image; [n, 2, 0] in a run that
-            augments none.
+        augmentation: [n, 2, numbers] float32 in [0, 1), for the real and the generated image.
     """
 
     seeds: Tensor
@@ -38,26 +37,24 @@ class Draws:
         return Draws(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-def draw(run_seed: int, indices: Tensor, *, latent_dim: int, augmented: bool) -> Draws:
+def draw(run_seed: int, indices: Tensor, *, latent_dim: int, augmentation: int) -> Draws:
     """Draw for the images with some global indices.
 
     Args:
         run_seed: of the training.
         indices: [n] int64, on the device where the draws are wanted.
         latent_dim: dimensions of z.
-        augmented: whether the run augments images.
+        augmentation: numbers that decide how an image is augmented; 0 where none is.
     """
     seeds = image_seeds(run_seed, indices)
     fake_seeds = derive(seeds, Purpose.FAKE_KEY)
     both = torch.stack([seeds, fake_seeds], dim=1)
-    shape = (len(seeds), 2, NUMBERS if augmented else 0)
-    augmentation = augmentation_draws(both.flatten()) if augmented else torch.empty(shape, device=seeds.device)
     return Draws(
         seeds=seeds,
         fake_seeds=fake_seeds,
         mirrored=integers(seeds, Purpose.FLIP, 2).mul_(255).byte(),
         z=normal(seeds, Purpose.LATENT, latent_dim),
-        augmentation=augmentation.view(shape),
+        augmentation=augmentation_draws(both.flatten(), augmentation).view(len(seeds), 2, augmentation),
     )
 
 
@@ -68,13 +65,13 @@ class DrawsAhead:
         run_seed: of the training.
         device: where the draws are wanted.
         latent_dim: dimensions of z.
-        augmented: whether the run augments images.
+        augmentation: as of `draw`.
     """
 
-    def __init__(self, run_seed: int, device: torch.device, *, latent_dim: int, augmented: bool) -> None:
+    def __init__(self, run_seed: int, device: torch.device, *, latent_dim: int, augmentation: int) -> None:
         self.run_seed, self.device = run_seed, device
-        self.latent_dim, self.augmented = latent_dim, augmented
-        widest = max(latent_dim, 2 * NUMBERS * augmented, 1)
+        self.latent_dim, self.augmentation = latent_dim, augmentation
+        widest = max(latent_dim, 2 * augmentation, 1)
         self.ahead = AHEAD if device.type == "cuda" else max(1, CACHED // widest)
         self._start, self._drawn = 0, self._draw(0, 0)
 
@@ -86,4 +83,4 @@ class DrawsAhead:
 
     def _draw(self, start: int, stop: int) -> Draws:
         indices = torch.arange(start, stop, device=self.device)
-        return draw(self.run_seed, indices, latent_dim=self.latent_dim, augmented=self.augmented)
+        return draw(self.run_seed, indices, latent_dim=self.latent_dim, augmentation=self.augmentation)

@@ -51,7 +51,7 @@ class Feed:
         seed: the run's seed.
         flip: mirror half of the images left to right.
         latent_dim: dimensions of the z that is drawn for each image.
-        augmented: whether the run augments images, so that this is drawn, too.
+        augmentation: numbers that are drawn for how an image is augmented; 0 where none is.
         device: where batches are made.
         batch_size: images of all workers in a step, by which the next batch is known before it is asked for.
         budget: what may be held of the images; None: all of them on the device.
@@ -68,7 +68,7 @@ class Feed:
         seed: int,
         flip: bool,
         latent_dim: int,
-        augmented: bool = False,
+        augmentation: int = 0,
         device: torch.device,
         batch_size: int | None = None,
         budget: Budget | None = None,
@@ -77,7 +77,7 @@ class Feed:
         self.flip = flip
         self.device = device
         self._orders = EpochOrders(seed, len(labels), device)
-        self._draws = DrawsAhead(seed, device, latent_dim=latent_dim, augmented=augmented)
+        self._draws = DrawsAhead(seed, device, latent_dim=latent_dim, augmentation=augmentation)
         if budget is None:
             budget = Budget(images.nbytes, None if device.type == "cpu" else images.nbytes)
         self._store = self._open(images, budget, batch_size)

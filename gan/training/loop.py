@@ -10,6 +10,7 @@ import torch
 
 from gan.configuration.schedules import step_settings
 from gan.device.precision import choose_kernels, round_fp32
+from gan.objective.augment import numbers_of
 from gan.objective.gradients import Terms
 from gan.training.context import Notice, Progress, TrainContext
 from gan.training.feed import Batch, Feed
@@ -107,7 +108,7 @@ def open_feed(config: "Config", images: np.ndarray, labels: np.ndarray, device: 
         seed=train.seed,
         flip=train.flip,
         latent_dim=config.network.latent_dim,
-        augmented=bool(config.augment.operations),
+        augmentation=numbers_of(config.augment.operations),
         device=device,
         batch_size=train.batch_size,
         budget=budget,

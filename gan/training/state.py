@@ -67,6 +67,7 @@ class TrainingState:
             r1=has_r1(config.loss),
             r2=has_r2(config.loss),
             penalty_input=config.loss.penalty_input,
+            colour_share=config.augment.colour_share,
             between=config.loss.gradient_penalty > 0,
         )
 

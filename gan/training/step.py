@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gan.configuration.schedules import StepSettings
 from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
+from gan.objective.ada import sampled
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
 from gan.training.all_reduce import GradientSums
 from gan.training.bad_steps import BadSteps
@@ -102,7 +103,8 @@ class Step:
             # backward passes are in the precision of what they pass through, as in an eager step
             torch._functorch.config.backward_pass_autocast = "off"  # noqa: S105 - no password
             # what it traces of an autograd.Function it does not differentiate twice, in silence
-            torch.compiler.allow_in_graph(grouped_conv2d)  # type: ignore[no-untyped-call]
+            for function in (grouped_conv2d, sampled):
+                torch.compiler.allow_in_graph(function)  # type: ignore[no-untyped-call]
             self._generate = torch.compile(nets.G)
             self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
             self._image_gradients = torch.compile(objective.image_gradients)

@@ -90,6 +90,8 @@ def test_what_r3gans_code_does_and_others_of_ours_do_not(name):
     # of 4, 5 and 7 stages the last 3, 4 and 4 run in bf16
     assert network.fp32_stages == {"r3gan-32": 1, "r3gan-64": 1, "r3gan-256": 3}[name]
     assert config.loss.penalty_input == "images"
+    assert config.augment.operations == ("ada-geometry", "ada-colour", "cutout")
+    assert config.augment.colour_share == 0.5
     assert config.train.fresh_generator_batch
 
 

@@ -13,7 +13,7 @@ from gan.configuration.presets import PRESETS
 from gan.configuration.schedules import has_r1, has_r2, step_settings
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.cost import D_COPIES, FP32_BYTES, G_COPIES, network_cost
-from gan.objective.augment import NUMBERS
+from gan.objective.augment import numbers_of
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights
 from gan.objective.losses import LOSSES
 from gan.training.context import SingleWorker
@@ -239,7 +239,7 @@ def test_bytes_kept_are_those_of_the_discriminators_phase(config):
     labels, one = torch.arange(size) % 5, torch.ones(())
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         fake_images = nets.G(torch.randn(size, nets.G.latent_dim), labels)
-        draws = torch.zeros(len(labels), 2, NUMBERS)
+        draws = torch.zeros(len(labels), 2, numbers_of(config.augment.operations))
         shown = ImagePairs(torch.randn(fake_images.shape), fake_images.detach(), labels, labels, labels, draws, one)
         penalties = PenaltyWeights(one, one, one) if config.loss.penalised else None
         objective.discriminator_gradients(nets.D, shown, size, penalties)

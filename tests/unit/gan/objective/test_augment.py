@@ -5,7 +5,7 @@ import torch
 
 from gan.keyed_random import Purpose, uniform
 from gan.objective import augment as module
-from gan.objective.augment import DRAWS, OPERATIONS, augmentation_draws
+from gan.objective.augment import OPERATIONS, SPANS, augmentation_draws, numbers_of
 
 ALL = tuple(OPERATIONS)
 SEEDS = torch.arange(400) + 2**40
@@ -17,13 +17,12 @@ def pictures(count=400, channels=3, side=8, dtype=torch.float32):
 
 
 def augment(images, seeds, operations, probability):
-    return module.augment(images, augmentation_draws(seeds), operations, probability)
+    return module.augment(images, augmentation_draws(seeds, numbers_of(operations)), operations, probability)
 
 
 def draws_of(name, seeds):
     """The numbers [N, 4] that an operation draws for each image: whether it is applied, then three of its own."""
-    first = ALL.index(name) * DRAWS
-    return uniform(seeds, Purpose.AUGMENT, len(ALL) * DRAWS)[:, first : first + DRAWS]
+    return uniform(seeds, Purpose.AUGMENT, numbers_of(SPANS))[:, SPANS[name]]
 
 
 def test_no_operations_and_probability_0_are_the_identity():
@@ -209,3 +208,27 @@ def test_what_is_cut_out_or_moved_out_has_no_gradient():
 
 def test_an_empty_slice():
     assert augment(torch.zeros(0, 3, 8, 8), SEEDS[:0], ALL, 0.5).shape == (0, 3, 8, 8)
+
+
+def test_each_operation_has_numbers_of_its_own_that_another_never_moves():
+    """Those of runs of before stay where they were."""
+    taken = [(name, span.start, span.stop) for name, span in SPANS.items()]
+    assert taken[:4] == [("flip", 0, 4), ("colour", 4, 8), ("translation", 8, 12), ("cutout", 12, 16)]
+    assert taken[4:] == [("ada-geometry", 16, 34), ("ada-colour", 34, 44)]
+    assert [numbers_of(names) for names in ((), ("colour",), ("cutout", "flip"), ("ada-colour",))] == [0, 8, 16, 44]
+
+
+def test_of_ada_every_part_is_chosen_alone_and_colours_by_their_share():
+    images = pictures(300)
+    for name in ("ada-geometry", "ada-colour"):
+        assert torch.allclose(augment(images, SEEDS[:300], (name,), 0.0), images, atol=2e-2)
+        changed = [
+            (augment(images, SEEDS[:300], (name,), probability) - images).abs().flatten(1).amax(1) > 0.05
+            for probability in (0.1, 0.5, 1.0)
+        ]
+        shares = [each.float().mean().item() for each in changed]
+        assert 0.2 < shares[0] < shares[1] < 1.0
+        assert shares[2] > 0.95
+    draws = augmentation_draws(SEEDS[:300], 44)
+    half = module.augment(images, draws, ("ada-colour",), 1.0, 0.5)
+    assert torch.equal(half, module.augment(images, draws, ("ada-colour",), 0.5))

@@ -68,7 +68,7 @@ def networks(network=NETWORK):
 def feed():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
-    return Feed(images, rng.integers(0, 3, 9), seed=0, flip=True, latent_dim=4, augmented=True, device=CPU)
+    return Feed(images, rng.integers(0, 3, 9), seed=0, flip=True, latent_dim=4, augmentation=16, device=CPU)
 
 
 def state(nets):

@@ -80,7 +80,7 @@ def feed():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
     return Feed(
-        images, rng.integers(0, 3, 9), seed=0, flip=True, latent_dim=NETWORK.latent_dim, augmented=True, device=CPU
+        images, rng.integers(0, 3, 9), seed=0, flip=True, latent_dim=NETWORK.latent_dim, augmentation=44, device=CPU
     )
 
 
@@ -132,6 +132,7 @@ def test_a_compiled_step_is_the_eager_one(feed):
         Objective(LOSSES["relativistic"]),
         Objective(LOSSES["relativistic"], OPERATIONS, bf16=True),
         Objective(LOSSES["wasserstein"], r1=False, r2=False, between=True),
+        Objective(LOSSES["relativistic"], ("ada-geometry", "ada-colour", "cutout"), penalty_input="images"),
     ],
 )
 def test_what_the_compiler_traces_is_the_eager_step(feed, objective, accumulate, monkeypatch):

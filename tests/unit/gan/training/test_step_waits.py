@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
+from gan.objective.augment import numbers_of
 from gan.training import step as module
 from gan.training.context import SingleWorker
 from gan.training.draws import AHEAD, draw
@@ -70,9 +71,10 @@ def counted(request, make_header, monkeypatch):
             copies.clear()
             with Called() as called:
                 step(batches[0], step_settings(config, 4 * index), 4 * index, *batches[1:])
-    augmented = bool(config.augment.operations)
     with Called() as drawn:
-        draw(0, torch.arange(4), latent_dim=config.network.latent_dim, augmented=augmented)
+        draw(
+            0, torch.arange(4), latent_dim=config.network.latent_dim, augmentation=numbers_of(config.augment.operations)
+        )
     return called.kernels, drawn.kernels, len(spans) * batch_size, copies
 
 
