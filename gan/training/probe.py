@@ -176,12 +176,14 @@ def measure(
         shares: likewise.
     """
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
-    for index, choice in reversed(list(enumerate(open_choices))):  # what needs least memory first
+    gpu = context.device.type == "cuda"
+    numbered = list(enumerate(open_choices))
+    for index, choice in numbered[::-1] if gpu else numbered:  # there what needs least memory first
         try:
             seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, shares)
         except torch.OutOfMemoryError:
             seconds[index] = math.inf
-        if context.device.type == "cuda":
+        if gpu:
             torch.cuda.empty_cache()
     context.all_reduce(seconds)  # all ranks must decide alike
     first, last = shares[0]
