@@ -112,7 +112,7 @@ def cifar10() -> Config:
 
 
 def r3gan_32() -> Config:
-    """R3GAN's configuration for CIFAR-10, 20 million images: days on a GPU of 141 GB or two of 80."""
+    """R3GAN's configuration for CIFAR-10, 20 million images: days on one or several large GPUs."""
     return _published("r3gan-32", 32, (768,) * 4, gamma=0.05, augmented=0.55, ema_halflife_kimg=5000.0, batch_size=512)
 
 
