@@ -182,7 +182,9 @@ def test_a_training_that_fails_does_not_wait_for_scores(settings, tmp_path):
         return lambda checkpoint, on_progress: time.sleep(3600)
 
     # the first step has the first learning rate, and leaves a checkpoint
-    hot = apply_overrides(config(3), ["optimizer.final_lr=1e30", "train.checkpoint_kimg=0.032"])
+    hot = apply_overrides(
+        config(3), ["optimizer.final_lr=1e30", "train.checkpoint_kimg=0.032", "train.most_bad_steps=0"]
+    )
     with pytest.raises(NonFiniteLossError, match="NaN or infinite at image"):
         train(settings, tmp_path / "a", hot, open_endless, name="hot")
     assert list((settings.state_dir / "runs" / "hot").glob("checkpoint_*/tensors.pt"))
