@@ -124,15 +124,37 @@ def choose(
     chosen = open_choices[0]
     if len(open_choices) > 1:
         chosen = measure(open_choices, config, nets, objective, feed, context, shares)
-    compiled = replace(chosen, compiled=True)
-    if config.train.compile:
-        chosen = compiled
-    elif config.train.compile is None and context.device.type == "cuda":
-        best = measure([chosen, compiled], config, nets, objective, feed, context, shares)
-        chosen = replace(best, rates=chosen.rates | best.rates)
+    chosen = compiled_or_not(chosen, config, nets, objective, feed, context, shares)
     if context.shares_cores and torch.get_num_threads() > 1:
         chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, shares))
     return chosen
+
+
+def compiled_or_not(
+    chosen: Choice,
+    config: "Config",
+    nets: Networks,
+    objective: Objective,
+    feed: Feed,
+    context: TrainContext,
+    shares: Sequence[tuple[int, int]],
+) -> Choice:
+    """Return a precision that was chosen with its steps compiled, if that is asked for, or left open and faster.
+
+    Args:
+        chosen: the precision.
+        config: as `choose` takes it, and so are all that follow.
+        nets: likewise.
+        objective: likewise.
+        feed: likewise.
+        context: likewise.
+        shares: likewise.
+    """
+    compiled = replace(chosen, compiled=True)
+    if config.train.compile is not None or context.device.type != "cuda":
+        return compiled if config.train.compile else chosen
+    best = measure([chosen, compiled], config, nets, objective, feed, context, shares)
+    return replace(best, rates=chosen.rates | best.rates)
 
 
 def _spared(

@@ -95,10 +95,7 @@ class TrainingState:
 
         They are one batch; two where the generator has one of its own, and a step then takes twice the images.
         """
-        train, context = self.config.train, self.context
-        batches = 2 if train.fresh_generator_batch else 1
-        starts = [batches * self.cur_nimg + index * train.batch_size for index in range(batches)]
-        return [worker_slice(start, train.batch_size, context.rank, context.world_size) for start in starts]
+        return shares_of(self.config, self.cur_nimg, self.context.rank, self.context.world_size)
 
     def _parts(self) -> dict[str, Any]:
         nets = self.nets
@@ -157,6 +154,13 @@ class TrainingState:
         rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
         return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+
+
+def shares_of(config: "Config", cur_nimg: int, rank: int, world_size: int) -> list[tuple[int, int]]:
+    """As `TrainingState.shares`, of any worker after any number of images."""
+    size, batches = config.train.batch_size, 2 if config.train.fresh_generator_batch else 1
+    starts = [batches * cur_nimg + index * size for index in range(batches)]
+    return [worker_slice(start, size, rank, world_size) for start in starts]
 
 
 def _choice(header: Header, name: str) -> Choice:
