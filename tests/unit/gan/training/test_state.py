@@ -16,7 +16,7 @@ from gan.training.context import LocalContext, SingleWorker
 from gan.training.header import Header
 from gan.training.loop import run_training
 from gan.training.probe import Choice
-from gan.training.state import TrainingState
+from gan.training.state import TrainingState, shares_of
 
 CPU = torch.device("cpu")
 DCGAN = {"architecture": "dcgan", "widths": (8,), "latent_dim": 4, "embedding_dim": 4}
@@ -318,3 +318,17 @@ def test_a_snapshot_may_be_written_after_training_went_on(tiny, tmp_path):
     for part in ("G", "D", "G_ema"):
         assert all(torch.equal(late[part][key], value) for key, value in at_once[part].items())
     assert is_complete(tmp_path / "late" / name)
+
+
+@pytest.mark.parametrize(
+    ("own_batch", "wanted"),
+    [
+        (False, [[(24, 28)], [(28, 32)]]),
+        # D's batch and G's lie behind each other, and every step takes both
+        (True, [[(48, 52), (56, 60)], [(52, 56), (60, 64)]]),
+    ],
+)
+def test_the_images_of_a_step_are_one_batch_or_two(tiny, own_batch, wanted):
+    config = tiny.config(train={"fresh_generator_batch": own_batch})
+    assert config.train.batch_size == 8
+    assert [shares_of(config, 24, rank, 2) for rank in range(2)] == wanted
