@@ -32,8 +32,8 @@ class DataConfig(Frozen):
     split: Literal["auto", "hash", "source"] = Field(
         "auto", description="who holds images out: the source, the hash of their pixels, or auto: the source if it does"
     )
-    holdout_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.1, description="share of the images held out as the split `test`, by the hash of their pixels"
+    holdout_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1, description="share of the images held out as the split `test`, by the hash of their pixels; 0: none"
     )
     near_duplicates: Literal["auto", "report", "drop", "off"] = Field(
         "auto",

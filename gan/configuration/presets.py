@@ -152,7 +152,7 @@ def _published(
     """The values of Huang et al., NeurIPS 2024, appendix, and of their code; docs/training.md says where it differs."""
     return Config(
         preset=name,
-        data=DataConfig(resolution=resolution),
+        data=DataConfig(resolution=resolution, holdout_fraction=0.0),
         network=NetworkConfig(
             widths=widths,
             blocks_per_stage=2,
@@ -188,7 +188,7 @@ def _published(
             checkpoint_kimg=500.0,
             log_kimg=20.0,
         ),
-        evaluation=EvaluationConfig(num_images=50_000),
+        evaluation=EvaluationConfig(num_images=50_000, reference_images="all"),
     )
 
 

@@ -20,7 +20,11 @@ class EvaluationConfig(Frozen):
         "train", description="split that generated images are compared with"
     )
     num_images: Annotated[int, Field(ge=4)] = Field(
-        10_000, description="generated images, and at most as many reference images"
+        10_000, description="generated images, and at most as many reference images where these are not set"
+    )
+    reference_images: Annotated[int, Field(ge=4)] | Literal["all"] | None = Field(
+        None,
+        description="reference images at most; all: of the whole split, as in published FIDs; null: as num_images",
     )
     resize: Resize = Field("tf1", description="resampling to the network's 299x299")
     precision: AskedPrecision = Field(
@@ -42,6 +46,12 @@ class EvaluationConfig(Frozen):
     usefulness_seeds: Annotated[int, Field(ge=0, le=20)] = Field(
         0, description="classifiers trained for each arm of the usefulness scores, 2 or more; 0 leaves these out"
     )
+
+    def most_reference(self, size: int) -> int:
+        """Return how many images of a split of `size` the generated ones are compared with, if it has as many."""
+        if self.reference_images == "all":
+            return size
+        return self.num_images if self.reference_images is None else self.reference_images
 
     @model_validator(mode="after")
     def _a_spread_needs_two(self) -> Self:

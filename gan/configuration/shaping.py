@@ -16,7 +16,7 @@ LATER: dict[str, dict[str, Any]] = {
         "fp32_stages": 1,
     },
     "loss": {"penalty_input": "augmented"},
-    "augment": {"colour_share": 1.0},
+    "augment": {"colour_share": 1.0, "target": None, "adapt_kimg": 500.0},
     "train": {"ema_rampup": 0.1, "fresh_generator_batch": False},
 }
 """Keys that came later, and what trainings did before they had them."""

@@ -151,6 +151,25 @@ class AugmentConfig(Frozen):
     colour_share: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         1.0, description="of the probability, for ada-colour; R3GAN has 0.5"
     )
+    target: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
+        None,
+        description="ADA: mean sign of the discriminator's logits on real images, or of what they are above those on "
+        "generated ones, that the probability is steered to, from `probability` on; null: it keeps to its schedule",
+    )
+    adapt_kimg: Annotated[float, Field(gt=0.0)] = Field(
+        500.0, description="in so many thousands of images a steered probability goes from 0 to 1, at most"
+    )
+
+    @model_validator(mode="after")
+    def _is_steered_or_has_a_schedule(self) -> Self:
+        if self.target is not None and self.final_probability is not None:
+            raise ValueError(
+                "augment.target and augment.final_probability are both set, but a probability that is steered ends "
+                "where it is steered to: leave one of them at null"
+            )
+        if self.target is not None and not self.operations:
+            raise ValueError("augment.target is set but augment.operations is empty: name what is to be done")
+        return self
 
 
 class OptimizerConfig(Frozen):

@@ -68,7 +68,7 @@ def splits_of(config: EvaluationConfig, real: RealImages) -> tuple[ReferenceSpli
 def wanted_features(config: EvaluationConfig, real: RealImages) -> list[tuple[str, int]]:
     """The splits whose features an evaluation needs, and of how many images at most."""
     split, training_split, holdout_split = splits_of(config, real)
-    wanted: dict[str, int] = {split: config.num_images}
+    wanted: dict[str, int] = {split: config.most_reference(len(real.splits[split]))}
     # copies are looked for among at least those training images whose features are there anyway
     wanted[training_split] = max(config.copy_images, wanted.get(training_split, 0))
     if holdout_split:
@@ -107,7 +107,7 @@ class Evaluator:
             raise ConfigError(
                 f"evaluation.reference_split is {self.split} but the data has {', '.join(real.splits)} alone"
             )
-        self.rows = features.rows(self.split, config.num_images)
+        self.rows = features.rows(self.split, config.most_reference(len(real.splits[self.split])))
         require_enough(config.num_images, len(self.rows))
         self.done = 0
 

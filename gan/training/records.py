@@ -75,6 +75,8 @@ class Records:
             means, now = self.means.flush(state.context), time.perf_counter()
             skipped = self.bad_steps.check(train.most_bad_steps, state.context.rank)
             counted = {"skipped_steps": float(skipped)} if skipped else {}
+            if (steered := state.nets.augmentation) is not None:
+                counted["augment_probability"] = float(steered.probability)
             self._report(metrics=means | counted | {"images_per_second": self._rate(now)} | self._timed())
             self.marked_nimg, self.marked_at, self.told_at = state.cur_nimg, now, now
         elif (now := time.perf_counter()) - self.told_at > TELL_SECONDS:

@@ -1,6 +1,7 @@
 """The state of a training on one worker: new, with another run's networks, or as a checkpoint has it."""
 
 import copy
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
+from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.checkpoint import Write, host_copy, load_header, load_tensors, restore_part, save_checkpoint
@@ -23,7 +25,7 @@ from gan.training.probe import Choice
 from gan.training.step import Networks
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
-    from gan.configuration.config import Config
+    from gan.configuration.config import AugmentConfig, Config
 
 SAMPLE_COLUMNS = 10
 
@@ -60,7 +62,7 @@ class TrainingState:
             return torch.optim.Adam(network.parameters(), lr=config.optimizer.lr, betas=betas, eps=1e-8, fused=True)
 
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
-        self.nets = Networks(G, D, G_ema, adam(G), adam(D))
+        self.nets = Networks(G, D, G_ema, adam(G), adam(D), _steered(config.augment, context.device))
         self.objective = Objective(
             LOSSES[config.loss.kind],
             config.augment.operations,
@@ -105,7 +107,7 @@ class TrainingState:
             "G_ema": nets.G_ema,
             "G_optimizer": nets.G_optimizer,
             "D_optimizer": nets.D_optimizer,
-        }
+        } | ({} if nets.augmentation is None else {"augmentation": nets.augmentation})
 
     def snapshot(self) -> Write:
         """Copy what a checkpoint holds to host memory, and return what writes it while training goes on."""
@@ -128,7 +130,7 @@ class TrainingState:
             raise CheckpointError(
                 f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"
             )
-        self._load(folder)
+        self._load(folder, self._parts())
         self.cur_nimg = found.cur_nimg
         self.choice = _choice(found, str(folder))
 
@@ -139,14 +141,14 @@ class TrainingState:
             CheckpointError: its networks have other shapes.
         """
         require_same_networks(load_header(folder), self.header, str(folder))
-        self._load(folder)
+        self._load(folder, {name: part for name, part in self._parts().items() if name != "augmentation"})
         for optimizer in (self.nets.G_optimizer, self.nets.D_optimizer):
             for group in optimizer.param_groups:  # how the steps go on is for this run to say
                 group["betas"] = (self.config.optimizer.beta1, self.config.optimizer.beta2)
 
-    def _load(self, folder: Path) -> None:
+    def _load(self, folder: Path, parts: Mapping[str, Any]) -> None:
         tensors = load_tensors(folder, self.context.device)
-        for name, part in self._parts().items():
+        for name, part in parts.items():
             restore_part(part, tensors, name, folder)
 
     def samples(self) -> np.ndarray:
@@ -161,6 +163,13 @@ def shares_of(config: "Config", cur_nimg: int, rank: int, world_size: int) -> li
     size, batches = config.train.batch_size, 2 if config.train.fresh_generator_batch else 1
     starts = [batches * cur_nimg + index * size for index in range(batches)]
     return [worker_slice(start, size, rank, world_size) for start in starts]
+
+
+def _steered(augment: "AugmentConfig", device: torch.device) -> AdaptiveProbability | None:
+    """The probability of augmentation, where it is steered."""
+    if augment.target is None:
+        return None
+    return AdaptiveProbability(augment.probability, augment.target, augment.adapt_kimg).to(device)
 
 
 def _choice(header: Header, name: str) -> Choice:

@@ -13,6 +13,7 @@ from gan.configuration.schedules import StepSettings
 from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator
 from gan.objective.ada import sampled
+from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
 from gan.training.all_reduce import GradientSums
 from gan.training.bad_steps import BadSteps
@@ -26,13 +27,14 @@ Found = tuple[list[Tensor], Terms]
 
 @dataclass
 class Networks:
-    """What a step changes: G, D, the average of G, and an optimizer for each of the first two."""
+    """What a step changes: G, D, the average of G, an optimizer for each of the first two, and ADA's probability."""
 
     G: Generator
     D: Discriminator
     G_ema: Generator
     G_optimizer: torch.optim.Optimizer
     D_optimizer: torch.optim.Optimizer
+    augmentation: AdaptiveProbability | None = None
 
 
 def apply_gradients(
@@ -132,6 +134,8 @@ class Step:
                 that it belongs to took none of them.
         """
         numbers = _numbers(settings, batch.real_images.device)
+        if self.nets.augmentation is not None:
+            numbers = numbers._replace(augment_probability=self.nets.augmentation.probability)
         pieces = pieces_of(batch, settings.accumulate)
         for_G = pieces if generator_batch is None else pieces_of(generator_batch, settings.accumulate)
         shared = len(pieces) == 1 and generator_batch is None
@@ -156,6 +160,9 @@ class Step:
             bad["G"] = self._take("G", gradients, settings)
             if not seen(bad["G"]):
                 update_ema(self.nets.G_ema, self.nets.G, settings.ema_decay)
+        if self.nets.augmentation is not None:
+            self.context.all_reduce(signs := terms["D_sign"].clone())
+            self.nets.augmentation.move(signs, settings.batch_size, bad["D"])
         terms = self.bad_steps.after(bad, terms, cur_nimg)
         if any(seen(each) for each in bad.values()):
             self.bad_steps.check(settings.most_bad_steps, self.context.rank)

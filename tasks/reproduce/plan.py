@@ -132,6 +132,7 @@ def _evaluation_config(configuration: Configuration, evaluation: Evaluation) -> 
     protocol = evaluation.protocol
     said = {
         "num_images": protocol.num_generated,
+        "reference_images": protocol.num_reference,
         "reference_split": protocol.reference_split,
         "resize": protocol.resize,
         "precision": protocol.precision,

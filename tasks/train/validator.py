@@ -76,13 +76,18 @@ def open_kid(payload: ValidationPayload) -> Score:
     from gan.configuration.config import EvaluationConfig
     from gan.evaluation.ahead import Ahead
     from gan.evaluation.evaluator import wanted_features
-    from gan.evaluation.watch import SPLIT, Watch
+    from gan.evaluation.watch import MOST_REFERENCE, SPLIT, Watch
     from tasks.tracking.registry import load_generator
 
     header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
     features = _real_features(payload, config)
     real = features.real
-    watch = Watch(features, config.watch_images, reference=config.num_images, conditional=header.num_classes > 0)
+    watch = Watch(
+        features,
+        config.watch_images,
+        reference=config.most_reference(MOST_REFERENCE),
+        conditional=header.num_classes > 0,
+    )
     later = wanted_features(config, real) if payload.ahead else []
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 

@@ -83,7 +83,7 @@ def compare(
 ) -> Judged:
     """As `judge`, with the features of the real images."""
     split, count = config.reference_split, config.num_images
-    rows = features.rows(split, count)
+    rows = features.rows(split, config.most_reference(len(features.real.splits[split])))
     require_enough(count, len(rows))
     real = features.of(split, count, on_progress).features
     labels = paired_labels(np.asarray(features.real.splits[split].labels, dtype=np.int64)[rows], count)

@@ -225,3 +225,13 @@ def test_no_half_file_stays(make: Make, tmp_path: Path) -> None:
     make().evaluate(program)
     assert make().images_to_pass == 40
     assert sorted(path.name for path in folder.iterdir()) == entries
+
+
+@pytest.mark.parametrize(("asked", "found"), [(None, 40), (20, 20), (55, 55), (99, 60), ("all", 60)])
+def test_how_many_images_are_compared_with(make: Make, extraction: Counting, asked: Any, found: int) -> None:
+    """As many as are asked for, if the split has them; each passes the network once, those of copies among them."""
+    evaluator = make(reference_images=asked)
+    assert evaluator.images_to_pass == 40 + max(found, 50) + 30
+    protocol = evaluator.evaluate(program).evaluation.protocol
+    assert (protocol.num_generated, protocol.num_reference, protocol.num_holdout) == (40, found, 30)
+    assert extraction.passed == 40 + max(found, 50) + 30

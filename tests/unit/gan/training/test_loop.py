@@ -85,6 +85,7 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(tiny, straight, tmp_path)
         ("loss", {"penalty_every": 2}),
         ("augment", {"operations": ("colour",)}),
         ("augment", {"operations": tuple(OPERATIONS), "probability": 0.0, "final_probability": 1.0}),
+        ("augment", {"operations": ("colour",), "target": 0.5, "adapt_kimg": 0.01}),
         ("optimizer", {"lr": 1e-3}),
         ("optimizer", {"final_lr": 1e-3}),
         ("optimizer", {"beta1": 0.5}),
@@ -211,3 +212,13 @@ def test_any_object_with_the_configs_attributes_will_do(tiny, straight, tmp_path
     torch.testing.assert_close(
         dict(finished.nets.G_ema.state_dict()), dict(straight[1].nets.G_ema.state_dict()), rtol=0, atol=0
     )
+
+
+def test_a_steered_probability_is_told_and_moves_by_each_step_alike(tiny, tmp_path):
+    """48 images in steps of 8, and 0.08 kimg from one end to the other: a tenth up or down at each step."""
+    steered = AugmentConfig(operations=("colour",), probability=0.5, target=1.0, adapt_kimg=0.08)
+    records = []
+    tiny.run(tmp_path, tiny.config(augment=steered, train={"log_kimg": 0.008}), records=records)
+    found = [record.metrics["augment_probability"] for record in records if record.metrics]
+    # D is hardly ever sure of all eight, and then it stays
+    assert found == pytest.approx([0.4, 0.3, 0.2, 0.1, 0.0, 0.0], abs=1e-6)

@@ -36,6 +36,9 @@ KINDS = {
     "augmented": {
         "augment": AugmentConfig(operations=tuple(OPERATIONS), probability=0.1, final_probability=0.9),
     },
+    "steered": {
+        "augment": AugmentConfig(operations=tuple(OPERATIONS), probability=0.1, target=0.1, adapt_kimg=0.1),
+    },
     "lazy": {"loss": LossConfig(penalty_every=4), "train": {"generator_every": 2}},
     "scheduled": {
         "loss": LossConfig(final_r1_gamma=0.1),
