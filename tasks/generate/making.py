@@ -80,7 +80,7 @@ def make_release(
     precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)
     count, outlook = sum(quotas), Outlook(reporter)
     judge = _judge(settings, model, config, evaluation, program, wanted.name, count, probe, outlook, on_warning)
-    look_ahead(outlook, judge, program, probe.seeds, probe.labels, count, config.release.format)
+    look_ahead(outlook, judge, program, probe.seeds, probe.labels, count, config.release)
     outlook.begin("generating", count)
     return build_release(
         settings,

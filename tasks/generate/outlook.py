@@ -1,11 +1,13 @@
 """How long what follows the drawing of a large release will take: the time left is that of the whole command."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import numpy as np
 
+from gan.configuration.config import ReleaseConfig
 from gan.configuration.vocabulary import ReleaseFormat
 from gan.errors import InputError, ResourcesError
 from gan.evaluation.real import RealFeatures
@@ -22,7 +24,7 @@ _MANY = 100_000  # images from which on it is worth some seconds to know
 _SEARCHED = 2**14  # images in which a search is measured, or as many as are drawn in
 _DRAWING_SECONDS = 2.0
 _PASSED = 8  # images that pass through the network for a measurement
-_SECOND_ROUND = 0.2  # of the shards hold a row that is drawn a third time
+_SELDOM = 0.5  # repeats: fewer are not expected
 _PACKED = 2048  # images that are packed and unpacked for a measurement
 
 
@@ -54,7 +56,7 @@ class Outlook:
 
 
 def look_ahead(
-    outlook: Outlook, judge: Judge, program: Program, seeds: Rows, labels: Rows, count: int, form: ReleaseFormat
+    outlook: Outlook, judge: Judge, program: Program, seeds: Rows, labels: Rows, count: int, config: ReleaseConfig
 ) -> None:
     """Measure on a few images what follows the drawing of many.
 
@@ -65,22 +67,34 @@ def look_ahead(
         seeds: [n] int64, of images that it may draw for this.
         labels: [n] int64.
         count: images of the release; of few nothing is measured.
-        form: of its files.
+        config: of the release.
     """
     if count < _MANY:
         return
     images = _some(program, seeds, labels)
     if isinstance(find := judge.selecting.find, Repeats) and find.threshold > 0.0:
-        whole = find.seconds(images, count)
-        again = _again(images, count, form)
-        # what is drawn instead of a repeat seldom is one, but of so many some are
-        for what, seconds in ((AGAIN, again), (AGAIN, _SECOND_ROUND * again)):
-            outlook.expect(SEARCHING, whole)
-            outlook.expect(what, seconds)
-        outlook.expect(SEARCHING, whole)
+        search = find.forecast(images, count)
+        again = _again(images, count, config.format)
+        outlook.expect(SEARCHING, search.seconds)
+        for share in _rounds(search.repeats, count, config):
+            outlook.expect(AGAIN, share * again)
+            outlook.expect(SEARCHING, search.seconds)
     if judge.real is not None and judge.config.release.check_images:
         with suppress(InputError, ResourcesError):  # which the judge will say when it is there
             _expect_checks(outlook, judge, judge.open_features(judge.real), images[:_PASSED])
+
+
+def _rounds(repeats: float, count: int, config: ReleaseConfig) -> Iterator[float]:
+    """Yield the share of the shards that holds a repeat, for each time that repeats are drawn again.
+
+    Few images cannot show that there is none among many: one is expected at least.
+    """
+    shards, repeats = -(-count // config.shard_images), max(repeats, 1.0)
+    for _ in range(config.max_attempts - 1):
+        if repeats < _SELDOM:
+            return
+        yield 1.0 - math.exp(-repeats / shards)
+        repeats = 2 * repeats**2 / count  # each of them meets all others anew
 
 
 def _expect_checks(outlook: Outlook, judge: Judge, features: RealFeatures, images: Images) -> None:
@@ -108,7 +122,7 @@ def _some(program: Program, seeds: Rows, labels: Rows) -> Images:
 
 
 def _again(images: Images, count: int, form: ReleaseFormat) -> float:
-    """Seconds for which shards are taken from the disk and packed once more: nearly all hold some repeat."""
+    """Seconds for which all shards are taken from the disk and packed once more."""
     few, shape = images[:_PACKED], images.shape[1:]
     began = time.perf_counter()
     for payload in format_named(form).payloads(few, Marks()):

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,19 @@ Images = npt.NDArray[np.uint8]
 SEARCHING = "looking for repeats"
 _DIGEST_BYTES = 16
 _GROWTH = 1.25  # a search among ten times as many images takes 18 times as long, for more share a bucket
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a search is expected to be like.
+
+    Attributes:
+        seconds: that it takes.
+        repeats: that it finds.
+    """
+
+    seconds: float
+    repeats: float
 
 
 class Repeats:
@@ -61,14 +75,18 @@ class Repeats:
         self._last = digest, found
         return found
 
-    def seconds(self, images: Images, count: int) -> float:
-        """Tell by a search among some images [n, H, W, C] how many seconds one among `count` takes on all cores."""
+    def forecast(self, images: Images, count: int) -> Forecast:
+        """Tell by a search among some images [n, H, W, C] what one among `count` takes on all cores, and finds."""
         few = Fingerprints.of(images)
         began = time.perf_counter()
-        find_duplicates(few, threshold=self.threshold)
+        found = find_duplicates(few, threshold=self.threshold)
         alone = time.perf_counter() - began
         others = sum((count + len(earlier)) / (2 * count) for earlier in self.earlier)
-        return float(alone * (count / len(few)) ** _GROWTH * (1 + others) / cores())
+        pairs = count * (count + 2 * sum(len(earlier) for earlier in self.earlier)) / len(few) ** 2
+        return Forecast(
+            seconds=float(alone * (count / len(few)) ** _GROWTH * (1 + others) / cores()),
+            repeats=min(len(found) * pairs, count),
+        )
 
     def rows(self, packed: Packed) -> list[int]:
         """As `Selection.duplicates`."""

@@ -1,8 +1,10 @@
 """The time left is that of all that is to come, and what was not needed is not waited for."""
 
 import numpy as np
+import pytest
 import torch
 
+from gan.configuration.config import ReleaseConfig
 from tasks.generate import outlook as looking
 from tasks.generate.filling import AGAIN
 from tasks.generate.outlook import Outlook, look_ahead
@@ -58,7 +60,7 @@ def program(rows):
 def expected(threshold, count):
     shown = Shown()
     outlook = Outlook(Reporter("drawing", 10, "images", shown))
-    look_ahead(outlook, Judging(threshold), program, np.arange(10), np.zeros(10, np.int64), count, "parquet")
+    look_ahead(outlook, Judging(threshold), program, np.arange(10), np.zeros(10, np.int64), count, ReleaseConfig())
     outlook.begin("generating", 10)(5)
     return shown.after[0][1]
 
@@ -67,3 +69,17 @@ def test_of_a_large_release_the_searches_are_measured(monkeypatch):
     monkeypatch.setattr(looking, "_SEARCHED", 500)
     assert expected(2.0, 10**6) > expected(2.0, 10**5) > 0.0
     assert expected(2.0, 10**3) == expected(0.0, 10**6) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("repeats", "shares"),
+    [
+        (0.0, [0.00995]),  # few images show none, so one is expected
+        (100.0, [0.6321]),
+        (3000.0, [1.0, 0.1647]),  # and of those that are drawn instead, 18
+        (10.0**6, [1.0, 1.0, 1.0]),  # a generator of one image: as often as it may be
+    ],
+)
+def test_how_often_repeats_are_drawn_again(repeats, shares):
+    config = ReleaseConfig(shard_images=10_000, max_attempts=4)
+    assert list(looking._rounds(repeats, 10**6, config)) == pytest.approx(shares, rel=1e-3)

@@ -58,3 +58,12 @@ def test_other_images_are_searched_anew(monkeypatch):
     assert search(one) is search(one.copy())
     assert search.rows(other) == [48, 49]
     assert len(searches) == 2
+
+
+def test_repeats_among_many_are_as_many_pairs_more():
+    """2 among 50: among 500 a hundred times as many pairs, and with 100 of an earlier release 1.4 times these."""
+    drawn = images(50)
+    assert Repeats((8, 8), [], 2.0, Shown()).forecast(drawn, 500).repeats == 200
+    earlier = [unpack(pack(images(100)), (8, 8))]
+    assert Repeats((8, 8), earlier, 2.0, Shown()).forecast(drawn, 500).repeats == 280
+    assert Repeats((8, 8), [], 2.0, Shown()).forecast(drawn, 10**6).repeats == 10**6  # not more than there are
