@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from gan.data.building.layout import lay_out
+from gan.data.building.layout import Shard, lay_out
 from gan.data.building.part_store import PartStore
 from gan.data.building.plan import Plan
 from gan.data.pixels.png import decode_png, encode_png
@@ -38,6 +38,8 @@ def write_split(store: PartStore, plan: Plan, split: str, out: Path, resolution:
         schema=schema,
         most=rows_of_shard(image_bytes),
     )
+    # where nothing is held out, whoever reads that split finds a shard without rows
+    shards = shards or [Shard(records)]
     step = rows_of_group(image_bytes)
     for index, shard in enumerate(shards):
         path = out / shard_name(split, index, len(shards))

@@ -171,7 +171,8 @@ def _refuse_small(source: Source, config: DataConfig, plan: Plan) -> None:
             f"no class of {source.name} has data.min_class_images = {config.min_class_images} images to train on: "
             "add images or merge classes with data.class_map"
         )
-    if min(train, test) < FEWEST:
+    wanted = plan.split == "source" or config.holdout_fraction > 0
+    if train < FEWEST or (wanted and test < FEWEST):
         how, what = ("by its own split", " or set data.split=hash")
         if plan.split == "hash":  # where so few are held out, no other fraction could hold out more
             how = "by the hash of their pixels"

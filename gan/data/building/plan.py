@@ -96,7 +96,9 @@ def make_plan(store: PartStore, config: DataConfig, class_names: Sequence[str], 
         kept[list(_copies(digests, labels, out, kept, kept))] = False
         fewer = _few(labels, out, kept, len(names), config.min_class_images)
         if fewer.keys() <= few.keys():
-            other = with_fewest(keys, labels, kept, out, FEWEST, config.min_class_images) if split == "hash" else None
+            other = None
+            if split == "hash" and config.holdout_fraction > 0:
+                other = with_fewest(keys, labels, kept, out, FEWEST, config.min_class_images)
             if other is None:
                 break
             out, floor = other, True

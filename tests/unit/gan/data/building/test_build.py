@@ -169,6 +169,17 @@ def test_a_folder_with_something_in_it_is_never_written_to(list_source, noise, t
         build_dataset(list_source([noise(0)]), CONFIG, tmp_path, work=tmp_path / "w", quarantine=tmp_path / "q")
 
 
+def test_nothing_is_held_out_where_nothing_is_asked_for(build, noise, tmp_path):
+    config = CONFIG.model_copy(update={"holdout_fraction": 0.0})
+    built = build([noise(seed) for seed in range(24)], tmp_path / "none", config)
+    assert (built.info.num_train, built.info.num_test) == (24, 0)
+    assert not any("held out" in note for note in built.notes)
+    with pytest.raises(DatasetError, match=r"gives 1 images .* and 0 held out"):
+        build([noise(0, -1)], tmp_path / "one", config, class_names=())
+    own = build([noise(seed, 0, split=("train", "test")[seed % 2]) for seed in range(24)], tmp_path / "own", config, has_split=True)
+    assert (own.info.num_train, own.info.num_test) == (12, 12)  # the source's own split stays
+
+
 def test_a_small_set_is_not_refused_by_chance(build, noise, tmp_path):
     config = CONFIG.model_copy(update={"holdout_fraction": 1e-9})
     built = build([noise(seed) for seed in range(24)], tmp_path / "low", config)
