@@ -144,14 +144,14 @@ class _Writer:
 
 def _write_split(folder: Path, split: str, rows: DecodedSplit) -> Iterator[tuple[str, _File]]:
     images_name, labels_name = _names(split)
-    labels, header = [], {"descr": "|u1", "fortran_order": False, "shape": rows.shape}
+    labels, header = [np.empty(0, np.int64)], {"descr": "|u1", "fortran_order": False, "shape": rows.shape}
     with _Writer(folder / images_name) as images:
         np.lib.format.write_array_header_1_0(images, header)
         for batch, batch_labels in rows.batches:
             images.write(np.ascontiguousarray(batch).data)
             labels.append(batch_labels)
     with _Writer(folder / labels_name) as file:
-        np.lib.format.write_array(file, np.concatenate(labels).astype(np.int64), allow_pickle=False)
+        np.lib.format.write_array(file, np.concatenate(labels, dtype=np.int64), allow_pickle=False)
     yield from ((images_name, images.record()), (labels_name, file.record()))
 
 

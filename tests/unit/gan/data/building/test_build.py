@@ -12,6 +12,7 @@ from gan.data.building.encode import do
 from gan.data.building.rejects import read_rejects
 from gan.data.records import Reject, SourceImage
 from gan.data.store.dataset import read_dataset_info
+from gan.data.store.resident import load_resident
 from gan.data.store.shards import read_column, split_rows
 from gan.errors import DatasetError
 
@@ -174,9 +175,16 @@ def test_nothing_is_held_out_where_nothing_is_asked_for(build, noise, tmp_path):
     built = build([noise(seed) for seed in range(24)], tmp_path / "none", config)
     assert (built.info.num_train, built.info.num_test) == (24, 0)
     assert not any("held out" in note for note in built.notes)
+    held_out = load_resident(tmp_path / "none", "test", cache_dir=tmp_path / "cache", md5="none")
+    assert (len(held_out), held_out.images.shape, held_out.labels.dtype) == (0, (0, 8, 8, 1), np.int64)
     with pytest.raises(DatasetError, match=r"gives 1 images .* and 0 held out"):
         build([noise(0, -1)], tmp_path / "one", config, class_names=())
-    own = build([noise(seed, 0, split=("train", "test")[seed % 2]) for seed in range(24)], tmp_path / "own", config, has_split=True)
+    own = build(
+        [noise(seed, 0, split=("train", "test")[seed % 2]) for seed in range(24)],
+        tmp_path / "own",
+        config,
+        has_split=True,
+    )
     assert (own.info.num_train, own.info.num_test) == (12, 12)  # the source's own split stays
 
 
