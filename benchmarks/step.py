@@ -1,7 +1,8 @@
 """A training step of ganflow against a plain one of the same model, alternating in one process; prints JSON.
 
-  A  ganflow's step as training runs it: the probe's choice of precision (and of compiling, on a GPU), channels last,
-     one pass of D over real and generated images, one gradient for R1 and R2, one pass of G for both phases, fused Adam
+  A  ganflow's step as training runs it: the probe's choice of precision (on a GPU also of compiling and capturing),
+     channels last, one pass of D over real and generated images, one gradient for R1 and R2, one pass of G for both
+     phases, fused Adam
   B  the same networks, losses and penalties written plainly: fp32, NCHW, D called on real and on generated images
      apart, a gradient each for R1 and R2, G called in both phases, every backward pass into all weights, Adam and the
      moving average one parameter at a time
@@ -234,7 +235,13 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
 
     choice = choose(config, run.nets, run.objective, feed, context, [(0, size)])
     say(f"{config.preset}, penalties every {config.loss.penalty_every}: ganflow takes {choice}")
-    ours = Step(copy.deepcopy(run.nets), replace(run.objective, bf16=choice.bf16), context, compiled=choice.compiled)
+    ours = Step(
+        copy.deepcopy(run.nets),
+        replace(run.objective, bf16=choice.bf16),
+        context,
+        compiled=choice.compiled,
+        captured=choice.captured,
+    )
     plain, z = PlainStep(run.nets), noise(batch)
     contenders: dict[str, Callable[[StepSettings, int], object]] = {
         "ours": lambda settings, at: ours(batch, settings, at),
@@ -302,7 +309,7 @@ def alternate(
     steps, peaks = {}, []
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for name in contenders:
-        turn(name, whole)
+        turn(name, 4 * whole if device.type == "cuda" else whole)  # there kernels are looked for, and graphs recorded
         steps[name] = whole * max(1, round(seconds / turn(name, whole)))
     for number in range(rounds):
         for name in list(contenders)[:: -1 if number % 2 else 1]:

@@ -225,6 +225,11 @@ class TrainConfig(Frozen):
         description="in which gradients go from worker to worker; bf16 halves the bytes, and is summed in fp32",
     )
     compile: bool | None = Field(None, description="compile the step; null: on a GPU, where a probe finds it faster")
+    capture: bool | None = Field(
+        None,
+        description="replay the gradients of a step on a GPU as CUDA graphs, without Python; null: where a probe finds "
+        "it faster",
+    )
     deterministic: bool = Field(
         False,
         description="the same bits from the same run also on a GPU, slower; on a CPU they are the same anyway",

@@ -24,9 +24,14 @@ WAVELET = (
 )
 """Daubechies' symlet of 12 taps, the low-pass filter around the resampling."""
 MARGIN = len(WAVELET) // 4
-_TAPS = torch.tensor(WAVELET) / sum(WAVELET)
-_ACROSS = torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3.0)
-"""The cross product with the grey axis, as a matrix."""
+_CONSTANTS = {
+    "taps": torch.tensor(WAVELET) / sum(WAVELET),
+    # the cross product with the grey axis, as a matrix
+    "across": torch.tensor([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]]) / math.sqrt(3.0),
+}
+_NUMBERS = {name: constant.flatten().tolist() for name, constant in _CONSTANTS.items()}
+_THERE: dict[tuple[str, torch.device], Tensor] = {}
+"""Constants on devices other than the CPU."""
 
 
 def geometry(images: Tensor, draws: Tensor, probability: Tensor | float) -> Tensor:
@@ -162,21 +167,34 @@ def _twice(images: Tensor) -> tuple[int, int]:
     return 2 * images.shape[2], 2 * images.shape[3]
 
 
-def _there(constant: Tensor, like: Tensor) -> Tensor:
-    """A constant of this module where a tensor is; nobody waits until it has come."""
-    return constant.to(like.device, non_blocking=True)
+def _there(name: str, like: Tensor) -> Tensor:
+    """A constant of this module where a tensor is; it comes there once, for a recorded step may copy none from here."""
+    constant, device = _CONSTANTS[name], like.device
+    if device == constant.device:
+        return constant
+    if torch.compiler.is_compiling():
+        return _made_there(name, device)
+    if (name, device) not in _THERE:
+        _THERE[name, device] = constant.to(device, non_blocking=True)
+    return _THERE[name, device]
+
+
+def _made_there(name: str, device: torch.device) -> Tensor:
+    """The same of single numbers, which a compiler turns into none."""
+    numbers = [torch.full((), number, device=device) for number in _NUMBERS[name]]
+    return torch.stack(numbers).view(_CONSTANTS[name].shape)
 
 
 def _doubled(images: Tensor) -> Tensor:
     """Double the resolution of images [M, 1, H, W]."""
-    taps, crop = 2.0 * _there(_TAPS, images), len(WAVELET) // 2 - 1
+    taps, crop = 2.0 * _there("taps", images), len(WAVELET) // 2 - 1
     images = F.conv_transpose2d(images, taps[None, None, None], stride=(1, 2), padding=(0, crop))
     return F.conv_transpose2d(images, taps[None, None, :, None], stride=(2, 1), padding=(crop, 0))
 
 
 def _halved(images: Tensor) -> Tensor:
     """Halve that of images [M, 1, S, S], and cut their margin off."""
-    taps, images = _there(_TAPS, images), images[:, :, 1:-1, 1:-1]
+    taps, images = _there("taps", images), images[:, :, 1:-1, 1:-1]
     images = F.conv2d(images, taps[None, None, None], stride=(1, 2))
     return F.conv2d(images, taps[None, None, :, None], stride=(2, 1))
 
@@ -194,7 +212,7 @@ def _hue(angles: Tensor) -> Tensor:
     """Rotations [N, 3, 3] around the grey axis, by Rodrigues' formula."""
     luma, identity = torch.full((3, 3), 1.0 / 3.0, device=angles.device), torch.eye(3, device=angles.device)
     cos, sin = angles.cos()[:, None, None], angles.sin()[:, None, None]
-    return cos * identity + sin * _there(_ACROSS, angles) + (1.0 - cos) * luma
+    return cos * identity + sin * _there("across", angles) + (1.0 - cos) * luma
 
 
 def _normal(uniform: Tensor) -> Tensor:

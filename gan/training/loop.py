@@ -123,4 +123,7 @@ def prepare_step(state: TrainingState, feed: Feed) -> Step:
     round_fp32(state.context.device, tf32=state.choice.tf32)
     torch.set_num_threads(max(1, torch.get_num_threads() - state.choice.spared))
     objective = replace(state.objective, bf16=state.choice.bf16)
-    return Step(state.nets, objective, state.context, compiled=state.choice.compiled)
+    gpu = state.context.device.type == "cuda"  # and not the CPU of a machine on which the run is taken up again
+    captured = state.choice.captured and gpu
+    compiled = state.choice.compiled and (gpu or bool(state.config.train.compile))
+    return Step(state.nets, objective, state.context, compiled=compiled, captured=captured)

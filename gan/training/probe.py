@@ -44,6 +44,7 @@ class Choice:
             empty where nothing was measured.
         spared: cores that the worker has and leaves alone.
         tf32: whether a GPU rounds the factors of products in fp32 to 10 bits of mantissa.
+        captured: whether a GPU replays the gradients of a step as graphs.
     """
 
     bf16: bool
@@ -51,6 +52,7 @@ class Choice:
     rates: dict[str, float]
     spared: int = 0
     tf32: bool = False
+    captured: bool = False
 
     @property
     def precision(self) -> TrainPrecision:
@@ -60,7 +62,7 @@ class Choice:
     @property
     def name(self) -> str:
         """What a person calls it."""
-        return self.precision + (" compiled" if self.compiled else "")
+        return self.precision + " compiled" * self.compiled + " captured" * self.captured
 
     def __str__(self) -> str:
         """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
@@ -83,10 +85,12 @@ def candidates(config: "Config", device: torch.device, *, native: bool) -> list[
             can take minutes. A GPU that has them has those for TF32, too.
 
     Raises:
-        ConfigError: TF32 is asked for where there is none.
+        ConfigError: TF32 is asked for where there is none, or a step captured where there is no GPU.
     """
     fp32, tf32, bf16 = Choice(False, False, {}), Choice(False, False, {}, tf32=True), Choice(True, False, {})
     gpu = device.type == "cuda"
+    if config.train.capture and not gpu:
+        raise ConfigError("train.capture is true, but only GPUs can replay a step: set null")
     asked = config.train.precision
     if asked == "tf32" and not (gpu and native):
         raise ConfigError("train.precision is tf32, which only GPUs of compute capability 8.0 or more have: set auto")
@@ -124,13 +128,13 @@ def choose(
     chosen = open_choices[0]
     if len(open_choices) > 1:
         chosen = measure(open_choices, config, nets, objective, feed, context, shares)
-    chosen = compiled_or_not(chosen, config, nets, objective, feed, context, shares)
+    chosen = worked_off(chosen, config, nets, objective, feed, context, shares)
     if context.shares_cores and torch.get_num_threads() > 1:
         chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, shares))
     return chosen
 
 
-def compiled_or_not(
+def worked_off(
     chosen: Choice,
     config: "Config",
     nets: Networks,
@@ -139,7 +143,7 @@ def compiled_or_not(
     context: TrainContext,
     shares: Sequence[tuple[int, int]],
 ) -> Choice:
-    """Return a precision that was chosen with its steps compiled, if that is asked for, or left open and faster.
+    """Return a precision that was chosen with its steps compiled and captured, as asked for, or left open and faster.
 
     Args:
         chosen: the precision.
@@ -150,10 +154,15 @@ def compiled_or_not(
         context: likewise.
         shares: likewise.
     """
-    compiled = replace(chosen, compiled=True)
-    if config.train.compile is not None or context.device.type != "cuda":
-        return compiled if config.train.compile else chosen
-    best = measure([chosen, compiled], config, nets, objective, feed, context, shares)
+    gpu = context.device.type == "cuda"
+    compiled, captured = (
+        [False, True] if asked is None and gpu else [bool(asked)]
+        for asked in (config.train.compile, config.train.capture)
+    )
+    ways = [replace(chosen, compiled=one, captured=other) for one in compiled for other in captured]
+    if len(ways) == 1:
+        return ways[0]
+    best = measure(ways, config, nets, objective, feed, context, shares)
     return replace(best, rates=chosen.rates | best.rates)
 
 
@@ -202,7 +211,10 @@ def measure(
     numbered = list(enumerate(open_choices))
     for index, choice in numbered[::-1] if gpu else numbered:  # there what needs least memory first
         try:
-            seconds[index] = _seconds_a_step(config, _step_on_copies(choice, nets, objective, context), feed, shares)
+            step = _step_on_copies(choice, nets, objective, context)
+            seconds[index] = _seconds_a_step(config, step, feed, shares)
+            if choice.captured and step.graphs is None:
+                seconds[index] = math.nan  # what was measured is another candidate
         except torch.OutOfMemoryError:
             seconds[index] = math.inf
         if gpu:
@@ -216,12 +228,10 @@ def measure(
 
 def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
     round_fp32(context.device, tf32=choice.tf32)
-    return Step(
-        copy.deepcopy(nets),
-        replace(objective, bf16=choice.bf16),
-        SingleWorker(context.device),
-        compiled=choice.compiled,
-    )
+    alone = SingleWorker(context.device)
+    alone.warn = context.warn  # type: ignore[method-assign]
+    objective = replace(objective, bf16=choice.bf16)
+    return Step(copy.deepcopy(nets), objective, alone, compiled=choice.compiled, captured=choice.captured)
 
 
 def _all_have_bf16(context: TrainContext) -> bool:
@@ -231,7 +241,11 @@ def _all_have_bf16(context: TrainContext) -> bool:
 
 
 def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: int) -> Choice:
-    rates = {choice.name: round(images / taken, 1) for choice, taken in zip(open_choices, seconds, strict=True)}
+    rates = {
+        choice.name: round(images / taken, 1)
+        for choice, taken in zip(open_choices, seconds, strict=True)
+        if not math.isnan(taken)
+    }
     best = 0
     for index in range(1, len(open_choices)):
         if seconds[index] * MARGIN < seconds[best]:
@@ -262,7 +276,7 @@ def _seconds_a_step(config: "Config", step: Step, feed: Feed, shares: Sequence[t
 
 
 def _warm(step: Step, steps: Callable[[int], None], round_of_steps: int) -> None:
-    """Let a step's first calls pass: of whole rounds, until nothing is compiled any more, where it is or a GPU tries.
+    """Let a step's first calls pass: of whole rounds, until nothing is compiled or recorded any more.
 
     A kind of step that comes for the first time compiles its graph, and has cuDNN look for its kernels.
     """
@@ -272,7 +286,7 @@ def _warm(step: Step, steps: Callable[[int], None], round_of_steps: int) -> None
     from torch._dynamo.utils import counters  # loads the compiler, which a run without one does not need
 
     graphs = -1
-    while graphs != (graphs := counters["stats"]["unique_graphs"]):
+    while graphs != (graphs := counters["stats"]["unique_graphs"]) or not step.settled:
         steps(round_of_steps)
 
 

@@ -1,10 +1,10 @@
 """One training step: the discriminator's phase, the generator's phase, the moving average."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
+from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,10 @@ from gan.training.bad_steps import BadSteps
 from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
+from gan.training.graphs import CudaRecorder, Graphs, RecordingError
+from gan.training.pieces import Found, Made, columns_of, pieces_of, summed, with_columns
 
-Found = tuple[list[Tensor], Terms]
-"""A gradient for each parameter, and terms."""
+T = TypeVar("T")
 
 
 @dataclass
@@ -87,13 +88,26 @@ class Step:
         objective: what the networks minimise.
         context: this worker's place in the run.
         compiled: whether to compile networks and objective; the first steps then take minutes.
+        captured: whether gradients are recorded as CUDA graphs, on a GPU, and replayed.
+
+    Attributes:
+        graphs: what is recorded; None where nothing is.
     """
 
-    def __init__(self, nets: Networks, objective: Objective, context: TrainContext, *, compiled: bool = False) -> None:
+    def __init__(
+        self,
+        nets: Networks,
+        objective: Objective,
+        context: TrainContext,
+        *,
+        compiled: bool = False,
+        captured: bool = False,
+    ) -> None:
         self.nets = nets
         self.objective = objective
         self.context = context
         self.compiled = compiled
+        self.graphs: Graphs | None = Graphs(CudaRecorder(context.device)) if captured else None
         self.bad_steps = BadSteps(context.device)
         self.sums = {"G": GradientSums(nets.G, context), "D": GradientSums(nets.D, context)}
         self._generate: Callable[[Tensor, Tensor], Tensor] = nets.G
@@ -139,24 +153,23 @@ class Step:
         pieces = pieces_of(batch, settings.accumulate)
         for_G = pieces if generator_batch is None else pieces_of(generator_batch, settings.accumulate)
         shared = len(pieces) == 1 and generator_batch is None
+        key = (settings.batch_size, settings.penalised, shared and settings.generator_too)
+        made: Made | None = None
         found: Found = [], {}
         for piece in pieces:
-            fake_images, pairs = self._pairs(piece, numbers, graph=shared and settings.generator_too)
-            with self._summing("D", settings, whole=len(pieces) == 1):
-                found = _sum(
-                    found, self._discriminator_gradients(self.nets.D, pairs, settings.batch_size, numbers.penalties)
-                )
+            compute_D = partial(self._discriminator_part, settings=settings, graph=key[-1], whole=len(pieces) == 1)
+            made, part = self._computed(("D", *key), compute_D, piece, numbers)
+            found = summed(found, part, lasting=self.graphs is None or len(pieces) == 1)
         gradients, terms = found
         bad = {"D": self._take("D", gradients, settings)}
         if settings.generator_too and not seen(bad["D"]):
             found = [], {}
             for piece in for_G:
-                if not shared:
-                    fake_images, pairs = self._pairs(piece, numbers, graph=True)
-                with self._summing("G", settings, whole=len(for_G) == 1):
-                    found = _sum(found, self._generator_gradients(fake_images, pairs, settings.batch_size))
+                compute_G = partial(self._generator_part, settings=settings, whole=len(for_G) == 1)
+                part = self._computed(("G", *key), compute_G, piece, numbers, made if shared else None)
+                found = summed(found, part, lasting=self.graphs is None or len(for_G) == 1)
             gradients, losses = found
-            terms |= losses
+            terms = terms | losses
             bad["G"] = self._take("G", gradients, settings)
             if not seen(bad["G"]):
                 update_ema(self.nets.G_ema, self.nets.G, settings.ema_decay)
@@ -168,31 +181,87 @@ class Step:
             self.bad_steps.check(settings.most_bad_steps, self.context.rank)
         return terms
 
-    def _pairs(self, batch: Batch, numbers: "_Numbers", *, graph: bool) -> tuple[Tensor, ImagePairs]:
-        """Generate an image for each real one; returns these, with a graph or without, and what D is shown."""
+    @property
+    def settled(self) -> bool:
+        """Whether every kind of step that has come is computed as it will be from now on."""
+        return self.graphs is None or self.graphs.settled
+
+    def _discriminator_part(
+        self, piece: Batch, numbers: Tensor, made: Made | None, *, settings: StepSettings, graph: bool, whole: bool
+    ) -> tuple[Made, Found]:
+        """Make images for a piece, with a graph or without, and return them with the gradients of D."""
+        made = self._made(piece, numbers, graph=graph)
+        weights = PenaltyWeights(*numbers[1:].unbind()) if settings.penalised else None
+        with self._summing("D", settings, whole=whole):
+            return made, self._discriminator_gradients(self.nets.D, made.pairs, settings.batch_size, weights)
+
+    def _generator_part(
+        self, piece: Batch, numbers: Tensor, made: Made | None, *, settings: StepSettings, whole: bool
+    ) -> Found:
+        """Return the gradients of G by images that it has made for a piece, or makes anew."""
+        images, pairs = made or self._made(piece, numbers, graph=True)
+        with self._summing("G", settings, whole=whole):
+            with frozen(self.nets.D):  # no gradient of its weights is wanted, and a grouped convolution would take them
+                by_images, losses = self._image_gradients(self.nets.D, pairs, settings.batch_size)
+            parameters = list(self.nets.G.parameters())
+            found = torch.autograd.grad(images, parameters, by_images, allow_unused=True, materialize_grads=True)
+        return list(found), losses
+
+    def _computed(
+        self,
+        key: tuple[object, ...],
+        compute: Callable[[Batch, Tensor, Made | None], T],
+        piece: Batch,
+        numbers: Tensor,
+        made: Made | None = None,
+    ) -> T:
+        """Compute a part of the step, or replay what was recorded of it.
+
+        Args:
+            key: what tells it apart from others, as far as the number of images does not.
+            compute: does it.
+            piece: of the batch.
+            numbers: the step's settings.
+            made: images that another part has made for it.
+        """
+        if self.graphs is None:
+            return compute(piece, numbers, made)
+
+        def from_inputs(inputs: Sequence[Tensor]) -> T:
+            if made is not None:  # it has no inputs but what lies where that other part was recorded
+                return compute(piece, numbers, made)
+            *columns, own_numbers = inputs
+            return compute(with_columns(piece, columns), own_numbers, None)
+
+        try:
+            inputs = [*columns_of(piece), numbers] if made is None else []
+            return self.graphs.run((*key, len(piece.labels)), inputs, from_inputs)
+        except RecordingError as error:
+            self.graphs = None
+            self.context.warn(f"the step cannot be recorded as CUDA graphs ({error}): training goes on without them")
+            return compute(piece, numbers, None)  # the graph of what was made may have been used up in the attempt
+
+    def _made(self, batch: Batch, numbers: Tensor, *, graph: bool) -> Made:
+        """Generate an image for each real one, with a graph or without."""
         draws = batch.draws
         with torch.set_grad_enabled(graph), self.objective.precision(draws.z.device):
-            fake_images = self.objective.full(self._generate(draws.z, batch.labels))
-        return fake_images, ImagePairs(
-            real_images=batch.real_images,
-            fake_images=fake_images.detach(),
-            labels=batch.labels,
-            seeds=draws.seeds,
-            fake_seeds=draws.fake_seeds,
-            augmentation=draws.augmentation,
-            augment_probability=numbers.augment_probability,
+            images = self.objective.full(self._generate(draws.z, batch.labels))
+        return Made(
+            images,
+            ImagePairs(
+                real_images=batch.real_images,
+                fake_images=images.detach(),
+                labels=batch.labels,
+                seeds=draws.seeds,
+                fake_seeds=draws.fake_seeds,
+                augmentation=draws.augmentation,
+                augment_probability=numbers[0],
+            ),
         )
-
-    def _generator_gradients(self, fake_images: Tensor, pairs: ImagePairs, batch_size: int) -> Found:
-        with frozen(self.nets.D):  # no gradient of its weights is wanted, and a grouped convolution would take them
-            by_images, losses = self._image_gradients(self.nets.D, pairs, batch_size)
-        parameters = list(self.nets.G.parameters())
-        found = torch.autograd.grad(fake_images, parameters, by_images, allow_unused=True, materialize_grads=True)
-        return list(found), losses
 
     def _summing(self, name: str, settings: StepSettings, *, whole: bool) -> AbstractContextManager[None]:
         """Let gradients set off to other workers while they are computed, where they come one by one and only once."""
-        if self.compiled or not whole:
+        if self.compiled or self.graphs is not None or not whole:
             return nullcontext()
         return self.sums[name].early(bf16=settings.reduce_precision == "bf16")
 
@@ -214,43 +283,17 @@ def frozen(network: nn.Module) -> Iterator[None]:
         network.requires_grad_(True)
 
 
-def pieces_of(batch: Batch, count: int) -> list[Batch]:
-    """Cut a slice into so many pieces, as even as can be; into fewer where it has fewer images."""
-    count = min(count, max(len(batch.labels), 1))
-    if count == 1:
-        return [batch]
-    size, longer = divmod(len(batch.labels), count)
-    bounds = [size * piece + min(piece, longer) for piece in range(count + 1)]
-    return [batch[slice(*ends)] for ends in pairwise(bounds)]
+def _numbers(settings: StepSettings, device: torch.device) -> Tensor:
+    """What changes from step to step, on the device: a compiled step would be compiled anew for every other number.
 
+    All are copied at once, and to a GPU without waiting until it has done what it was given before.
 
-def _sum(one: Found, other: Found) -> Found:
-    """Add gradients and terms, to none at first."""
-    if not one[0]:
-        return other
-    # not in place: autograd may give two parameters one and the same tensor
-    gradients = list(torch._foreach_add(one[0], other[0]))
-    return gradients, {name: value + other[1][name] for name, value in one[1].items()}
-
-
-class _Numbers(NamedTuple):
-    """A step's settings as scalars on the device: a compiled step would be compiled anew for every other number.
-
-    Attributes:
-        augment_probability: of each operation.
-        penalties: their weights; None in a step without.
+    Returns:
+        [4] float32: the probability of augmentation, and the penalties' weights.
     """
-
-    augment_probability: Tensor
-    penalties: PenaltyWeights | None
-
-
-def _numbers(settings: StepSettings, device: torch.device) -> _Numbers:
-    """Copy all of them at once, and to a GPU without waiting until it has done what it was given before."""
     gammas = (settings.r1_gamma, settings.r2_gamma, settings.gradient_penalty)
     values = torch.tensor(
         [settings.augment_probability, *(gamma * settings.penalty_scale for gamma in gammas)],
         pin_memory=device.type == "cuda",
     )
-    probability, *weights = values.to(device, non_blocking=True).unbind()
-    return _Numbers(probability, PenaltyWeights(*weights) if settings.penalised else None)
+    return values.to(device, non_blocking=True)

@@ -15,7 +15,7 @@ from gan.training.context import SingleWorker
 from gan.training.header import WarmStartRecord
 from gan.training.loop import open_feed
 from gan.training.place import Budget, Place, checkpoint_bytes, measured_budget, step_bytes
-from gan.training.probe import candidates, compiled_or_not, measure
+from gan.training.probe import candidates, measure, worked_off
 from gan.training.state import TrainingState, shares_of
 from tasks.dataset.current import load_version
 from tasks.runtime.settings import Settings
@@ -149,7 +149,7 @@ def _measured(
     open_choices = candidates(config, device, native=native_bf16(device))
     with open_feed(config, data.images, data.labels, device, budget) as feed:
         given = (config, run.nets, run.objective, feed, run.context, shares_of(config, 0, 0, workers))
-        found = compiled_or_not(measure(open_choices, *given), *given)
+        found = worked_off(measure(open_choices, *given), *given)
         if found.name not in found.rates:  # compiled, as it is asked for
             found = measure([found], *given)
     return found.name, found.rates

@@ -40,7 +40,14 @@ def test_the_last_two_checkpoints_are_kept_and_hold_tensors_alone(tiny, straight
     assert found["cur_nimg"] == 48
     assert Config.model_validate(found["config"]) == tiny.config()
     assert found["training_hash"] == tiny.config().training_hash()
-    assert found["choice"] == {"bf16": False, "compiled": False, "rates": {}, "spared": 0, "tf32": False}
+    assert found["choice"] == {
+        "bf16": False,
+        "compiled": False,
+        "rates": {},
+        "spared": 0,
+        "tf32": False,
+        "captured": False,
+    }
 
 
 def test_reports(straight):

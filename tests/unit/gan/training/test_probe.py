@@ -14,10 +14,12 @@ from gan.networks.build import build_discriminator, build_generator
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training import probe
+from gan.training import step as step_module
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
 from gan.training.probe import Choice, candidates, choose, measure
 from gan.training.step import Networks
+from tests.unit.gan.training.tape import TapeRecorder as Recorder
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -65,28 +67,77 @@ class Gpu(SingleWorker):
         self.device = CUDA
 
 
+WAYS = ["tf32", "tf32 captured", "tf32 compiled", "tf32 compiled captured"]
+
+
 @pytest.mark.parametrize(
-    ("compiled", "wanted", "measured"),
+    ("compiled", "captured", "wanted", "measured"),
     [
-        (None, "tf32 compiled", [["fp32", "tf32", "bf16"], ["tf32", "tf32 compiled"]]),
-        (False, "tf32", [["fp32", "tf32", "bf16"]]),
-        (True, "tf32 compiled", [["fp32", "tf32", "bf16"]]),
+        (None, None, "tf32 captured", WAYS),
+        (False, None, "tf32 captured", WAYS[:2]),
+        (True, None, "tf32 compiled captured", WAYS[2:]),
+        (None, False, "tf32 compiled", [WAYS[0], WAYS[2]]),
+        (None, True, "tf32 compiled captured", [WAYS[1], WAYS[3]]),
+        (False, False, "tf32", []),
+        (True, True, "tf32 compiled captured", []),
     ],
 )
-def test_on_a_gpu_only_the_best_precision_is_compiled(feed, monkeypatch, compiled, wanted, measured):
+def test_on_a_gpu_only_the_best_precision_is_compiled_and_captured(
+    feed, monkeypatch, compiled, captured, wanted, measured
+):
     asked = []
 
     def measure(choices, *_):
         asked.append([choice.name for choice in choices])
-        index = 1  # TF32 of the precisions, then what is compiled
+        index = 1  # TF32 of the precisions, then what comes after the plainest
         return replace(choices[index], rates={choice.name: 1.0 for choice in choices})
 
     monkeypatch.setattr(probe, "measure", measure)
     monkeypatch.setattr(probe, "_all_have_bf16", lambda context: True)
-    decided = config(compile=compiled)
+    decided = config(compile=compiled, capture=captured)
     found = choose(decided, networks(decided.network), None, feed, Gpu(), [(0, 4)])
-    assert (found.name, asked) == (wanted, measured)
-    assert list(found.rates) == list(dict.fromkeys(name for names in measured for name in names))
+    assert (found.name, asked) == (wanted, [["fp32", "tf32", "bf16"], *([measured] if measured else [])])
+    assert list(found.rates) == list(dict.fromkeys(name for names in asked for name in names))
+
+
+def test_a_step_is_captured_on_a_gpu_alone():
+    with pytest.raises(ConfigError, match=r"train\.capture is true, but only GPUs .*: set null"):
+        candidates(config(capture=True), CPU, native=False)
+    assert candidates(config(capture=True), CUDA, native=False) == [PLAIN]
+
+
+def test_what_cannot_be_captured_is_no_candidate_and_the_run_is_told(feed, brief, monkeypatch):
+    """Here, on a CPU, nothing can: so the real part says so itself."""
+    sentences = []
+
+    class Refusing(Recorder):
+        def record(self, compute):
+            raise RuntimeError("operation not permitted")
+
+    monkeypatch.setattr(step_module, "CudaRecorder", lambda device: Refusing([]))
+    context = SingleWorker(CPU)
+    context.warn = sentences.append
+    nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
+    captured = replace(PLAIN, captured=True)
+    found = measure([PLAIN, captured], config(), nets, objective, feed, context, [(0, 4)])
+    assert list(found.rates) == ["fp32"]
+    assert found.name == "fp32"
+    assert len(sentences) == 1
+    assert "operation not permitted" in sentences[0]
+
+
+def test_what_is_captured_is_warmed_until_all_is_recorded():
+    rounds = []
+
+    class Captured:
+        compiled, context = False, Gpu()
+
+        @property
+        def settled(self):
+            return len(rounds) == 3
+
+    probe._warm(Captured(), rounds.append, 24)
+    assert rounds == [24, 24, 24]
 
 
 def test_a_candidate_without_room_is_infinitely_slow_and_none_is_an_error(feed, monkeypatch):
@@ -114,7 +165,7 @@ def test_what_is_compiled_is_warmed_until_nothing_is_compiled_any_more(monkeypat
     kinds, rounds = [4, 5, 5, 5], []
 
     class Compiled:
-        compiled, context = True, SingleWorker(CPU)
+        compiled, context, settled = True, SingleWorker(CPU), True
 
     def steps(count):
         counters["stats"]["unique_graphs"] = kinds[len(rounds)]

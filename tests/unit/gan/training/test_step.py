@@ -18,7 +18,8 @@ from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
-from gan.training.step import Networks, Step, apply_gradients, pieces_of
+from gan.training.pieces import pieces_of
+from gan.training.step import Networks, Step, apply_gradients
 
 CPU = torch.device("cpu")
 NETWORK = NetworkConfig(widths=(8, 8), latent_dim=4, embedding_dim=4, group_width=4, expansion=1)
