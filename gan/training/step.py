@@ -149,7 +149,7 @@ class Step:
         """
         numbers = _numbers(settings, batch.real_images.device)
         if self.nets.augmentation is not None:
-            numbers = numbers._replace(augment_probability=self.nets.augmentation.probability)
+            numbers = torch.cat([self.nets.augmentation.probability[None], numbers[1:]])
         pieces = pieces_of(batch, settings.accumulate)
         for_G = pieces if generator_batch is None else pieces_of(generator_batch, settings.accumulate)
         shared = len(pieces) == 1 and generator_batch is None
