@@ -14,6 +14,8 @@ LATER: dict[str, dict[str, Any]] = {
         "upsampling": "edges",
         "transitions": "all",
         "fp32_stages": 1,
+        "feature_side": 256,
+        "mixed_width": 64,
     },
     "loss": {"penalty_input": "augmented"},
     "augment": {"colour_share": 1.0},

@@ -37,7 +37,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps an image and its class to one logit; larger means more like a real image.
+    """Maps an image and its class to a logit, or to several; larger means more like a real image.
 
     Attributes:
         num_classes: classes, 0 for an unconditional discriminator.
@@ -58,5 +58,6 @@ class Discriminator(nn.Module):
             seeds: [N] int64, key of whatever the network draws (dropout); ignored by one that draws nothing.
 
         Returns:
-            [N] logits, float32 outside of autocast.
+            [N] logits, float32 outside of autocast; [N, K] where K parts of the network judge each image. Every one of
+            these has a loss of its own, and the image's is their mean.
         """

@@ -15,7 +15,7 @@ from gan.configuration.vocabulary import Operation, PenaltyInput
 from gan.keyed_random import Purpose, uniform
 from gan.networks.interface import Discriminator
 from gan.objective.augment import augment
-from gan.objective.losses import Loss
+from gan.objective.losses import Loss, per_image
 from gan.objective.penalties import distances_from_unit_slope, interpolate, squared_gradient_norms
 
 Terms = dict[str, Tensor]
@@ -132,13 +132,13 @@ class Objective:
         scored = [self._logits(D, each.seen, each.labels, each.seeds) for each in shown]
         logits = torch.cat(scored)
         real_logits, fake_logits = logits[:count], logits[count:]
-        loss = self.loss.discriminator(real_logits, fake_logits).sum()
+        loss = per_image(self.loss.discriminator(real_logits, fake_logits)).sum()
         sign = (real_logits - fake_logits if self.loss.paired else real_logits).sign()
         terms = {
             "D_loss": loss,
-            "real_logits": real_logits.sum(),
-            "fake_logits": fake_logits.sum(),
-            "D_sign": sign.sum(),
+            "real_logits": per_image(real_logits).sum(),
+            "fake_logits": per_image(fake_logits).sum(),
+            "D_sign": per_image(sign).sum(),
         }
         if weights is not None:
             penalties = self._penalties(D, pairs, shown, scored)
@@ -170,7 +170,7 @@ class Objective:
             with torch.no_grad():
                 real = self._augmented(pairs.real_images, draws_of_real, pairs.augment_probability)
                 real_logits = self._logits(D, real, pairs.labels, pairs.seeds)
-        loss = self.loss.generator(real_logits, fake_logits).sum()
+        loss = per_image(self.loss.generator(real_logits, fake_logits)).sum()
         (gradient,) = torch.autograd.grad(loss / batch_size, fake_images)
         return gradient, {"G_loss": loss.detach()}
 
@@ -202,7 +202,7 @@ class Objective:
         """The penalties of a slice, each a sum."""
         terms, names = {}, [name for name, wanted in (("r1", self.r1), ("r2", self.r2)) if wanted]
         norms = [
-            squared_gradient_norms(logits, each.inputs)
+            squared_gradient_norms(per_image(logits), each.inputs)
             for each, logits in zip(shown, scored, strict=True)
             if each.inputs is not None and each.inputs.requires_grad
         ]
@@ -212,7 +212,7 @@ class Objective:
             seen, seeds = (torch.cat([getattr(each, name) for each in shown]) for name in ("seen", "seeds"))
             real, fake = seen.detach().chunk(2)
             points = interpolate(real, fake, uniform(pairs.seeds, Purpose.INTERPOLATE, 1)).requires_grad_(True)
-            slopes = self._logits(D, points, pairs.labels, seeds.chunk(2)[0])
+            slopes = per_image(self._logits(D, points, pairs.labels, seeds.chunk(2)[0]))
             terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
         return terms
 

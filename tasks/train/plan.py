@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from gan.configuration.config import Config
+from gan.networks.efficientnet import find_features
 from gan.training.header import Header
 from tasks.dataset.current import CurrentDataset, current_dataset
 from tasks.runtime.settings import Settings
@@ -60,7 +61,10 @@ def plan_training(
 
     Raises:
         InputError: the dataset, the run or the model does not fit, or is not there.
+        WeightsError: the discriminator needs features that are not installed.
     """
+    if config.network.architecture == "projected":
+        find_features()
     dataset = current_dataset(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
     named = find_unfinished(settings, resume) if resume and resume != AUTO else None
