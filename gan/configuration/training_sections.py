@@ -17,6 +17,7 @@ from gan.configuration.vocabulary import (
     TrainPrecision,
     Transitions,
     Upsampling,
+    WarmStartKind,
 )
 
 RESIDUAL_KEYS = (
@@ -211,6 +212,14 @@ class TrainConfig(Frozen):
         "null: no limit, as published for R3GAN, whose half-life begins at 0",
     )
     flip: bool = Field(False, description="mirror half of the real images left to right")
+    warm_start: WarmStartKind = Field(
+        "whole",
+        description="what is taken of a model that a run begins with: whole, all of it; fitting, what has the same "
+        "name and shape, as from another resolution or other classes, and the rest begins at random",
+    )
+    freeze_d: Annotated[int, Field(ge=0)] = Field(
+        0, description="stages of the discriminator, from the image on, that keep what a warm start gave them"
+    )
     precision: TrainPrecision = Field(
         "auto",
         description="of the convolutions; auto: bf16, or on a GPU TF32, where the hardware has it and a probe at the "

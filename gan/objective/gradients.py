@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gan.configuration.vocabulary import Operation, PenaltyInput
 from gan.keyed_random import Purpose, uniform
-from gan.networks.interface import Discriminator
+from gan.networks.interface import Discriminator, trained
 from gan.objective.augment import augment
 from gan.objective.losses import Loss, per_image
 from gan.objective.penalties import distances_from_unit_slope, interpolate, squared_gradient_norms
@@ -122,8 +122,8 @@ class Objective:
             weights: of the penalties; None leaves them out.
 
         Returns:
-            A gradient for each parameter; and D_loss, real_logits, fake_logits, D_sign, with those of the penalties r1,
-            r2 and gradient_penalty that the game has.
+            A gradient for each parameter that is trained; and D_loss, real_logits, fake_logits, D_sign, with those of
+            the penalties r1, r2 and gradient_penalty that the game has.
 
         Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
         """
@@ -145,9 +145,7 @@ class Objective:
             terms |= penalties
             factors = {"r1": 0.5 * weights.r1, "r2": 0.5 * weights.r2, "gradient_penalty": weights.between}
             loss = loss + sum(factors[name] * penalty for name, penalty in penalties.items())
-        gradients = torch.autograd.grad(
-            loss / batch_size, list(D.parameters()), allow_unused=True, materialize_grads=True
-        )
+        gradients = torch.autograd.grad(loss / batch_size, trained(D), allow_unused=True, materialize_grads=True)
         return list(gradients), {name: value.detach() for name, value in terms.items()}
 
     def image_gradients(self, D: Discriminator, pairs: ImagePairs, batch_size: int) -> tuple[Tensor, Terms]:
