@@ -62,5 +62,5 @@ $(BIN)/python:
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -c '$(CHECK)'
 	@echo "installing the packages of constraints.txt into $(VENV): a minute or more"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inception,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[inception,few-shot,dev]'
 	@touch $@

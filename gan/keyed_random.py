@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     AUGMENT = 8
     INTERPOLATE = 9
     PROJECTION = 10
+    MIXING = 11
 
 
 def _rotate_left(x: Tensor, distance: int) -> Tensor:

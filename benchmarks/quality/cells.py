@@ -9,7 +9,7 @@ from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 from gan.errors import ConfigError
 
-EVERYTHING, FEW, ONE_CLASS, RARE = "all", "500", "one-class", "rare"
+EVERYTHING, FEW, ONE_CLASS, RARE, PHOTOGRAPHS = "all", "500", "one-class", "rare", "100-of-a-class"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Experiment:
         budgets: where none is given.
         seeds: where none are given.
         looks_for_copies: also what is learned by heart.
+        resolution: side in pixels that images are prepared at.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Experiment:
     images: int = 5000
     seeds: tuple[int, ...] = (0, 1, 2)
     looks_for_copies: bool = False
+    resolution: int = 32
 
 
 # gammas as published for Stacked MNIST, the nearest to grey clothes
@@ -112,6 +114,21 @@ EXPERIMENTS = {
             seeds=(0,),
             looks_for_copies=True,
         ),
+        Experiment(
+            "few-shot",
+            "cifar10",
+            (
+                Variant("few-shot", "few-shot-64"),
+                Variant("small-data", "small-data", ("data.resolution=64", "network.widths=[256,128,64,32]")),
+            ),
+            (Budget(seconds=900.0),),
+            subsets=(PHOTOGRAPHS,),
+            reference="test",
+            images=1000,
+            seeds=(0,),
+            looks_for_copies=True,
+            resolution=64,
+        ),
     )
 }
 
@@ -151,7 +168,7 @@ class Cell:
         Raises:
             ConfigError: an override is none.
         """
-        whole = ["network.conditional=false"] if self.subset == ONE_CLASS else []
+        whole = ["network.conditional=false"] if self.subset in (ONE_CLASS, PHOTOGRAPHS) else []
         overrides = [*self.variant.overrides, *self.overrides, *whole, f"train.seed={self.seed}"]
         return apply_overrides(preset(self.variant.preset), overrides)
 

@@ -1,4 +1,4 @@
-"""Published sets at 32x32, prepared as `ganflow ingest` does it, and the choices of few images from them."""
+"""Published sets, prepared as `ganflow ingest` does it, and the choices of few images from them."""
 
 import hashlib
 import shutil
@@ -10,11 +10,13 @@ import torch
 
 from gan.errors import DatasetError
 from gan.keyed_random import epoch_order
-from quality.cells import EVERYTHING, FEW, ONE_CLASS, RARE
+from quality.cells import EVERYTHING, FEW, ONE_CLASS, PHOTOGRAPHS, RARE
 from quality.kept import write_whole
 
 SPLITS = ("train", "test")
 FEW_IMAGES, CLASS_IMAGES, THE_CLASS = 500, 50, 0
+PHOTOGRAPHS_KEPT, PHOTOGRAPHED = 100, 1
+"""Of CIFAR-10 the car."""
 RARE_CLASS, RARE_KEPT = 6, 20
 """Of Fashion-MNIST the shirt, which classifiers miss most often: something can be gained there."""
 
@@ -74,25 +76,26 @@ def keyed(size: int) -> np.ndarray:
     return epoch_order(0, 0, size).numpy()
 
 
-def load(dataset: str, out: Path, source: Path | None) -> Data:
+def load(dataset: str, out: Path, source: Path | None, resolution: int) -> Data:
     """Return a whole set, prepared on the first call and kept in `out` as one file.
 
     Args:
         dataset: name of the set, and of its folder in `source`.
         out: the benchmark's folder.
         source: folder of published sets; not looked at if the set is kept.
+        resolution: side in pixels that its images are prepared at.
 
     Raises:
         DatasetError: the set is neither kept nor in the source.
     """
-    path = out / "data" / f"{dataset}-32.npz"
+    path = out / "data" / f"{dataset}-{resolution}.npz"
     if not path.exists():
         if source is None or not (source / dataset).is_dir():
             raise DatasetError(
                 f"{dataset} is neither at {path} nor in {source}: name the folder of published sets by --data or "
                 "GANFLOW_TEST_DATA"
             )
-        splits = _prepare(source / dataset, path.parent / f"{dataset}-work")
+        splits = _prepare(source / dataset, path.parent / f"{dataset}-work", resolution)
         arrays = {f"{split}_{part}": getattr(splits[split], part) for split in SPLITS for part in ("images", "labels")}
         write_whole(path, lambda partial: np.savez_compressed(partial, allow_pickle=False, **arrays))
     with np.load(path, allow_pickle=False) as found:
@@ -100,7 +103,7 @@ def load(dataset: str, out: Path, source: Path | None) -> Data:
     return Data(train, test, int(train.labels.max()) + 1, train)
 
 
-def _prepare(source: Path, work: Path) -> dict[str, Labelled]:
+def _prepare(source: Path, work: Path, resolution: int) -> dict[str, Labelled]:
     # a GPU machine may lack what reads and writes datasets: there the file is brought along
     from gan.configuration.config import DataConfig
     from gan.data.building.build import build_dataset
@@ -111,7 +114,7 @@ def _prepare(source: Path, work: Path) -> dict[str, Labelled]:
     shutil.rmtree(work, ignore_errors=True)
     try:
         opened = open_source(SourceSpec(str(source)), work / "files")
-        config = DataConfig(resolution=32)
+        config = DataConfig(resolution=resolution)
         build_dataset(opened, config, work / "data", work=work / "parts", quarantine=work / "quarantine.jsonl")
         found = {split: load_resident(work / "data", split, cache_dir=work, md5="arrays") for split in SPLITS}
         return {split: Labelled(np.array(each.images), each.labels) for split, each in found.items()}
@@ -122,17 +125,19 @@ def _prepare(source: Path, work: Path) -> dict[str, Labelled]:
 def subset(data: Data, name: str) -> Data:
     """Return a choice of training images, the same for every seed, and the held out images that it is judged by.
 
-    `500` are random, `one-class` are 50 of class 0. `rare` are 50 of each class but for one that keeps 20: the rows of
-    `gan.usefulness.rare_class`, so that the generator never sees what the comparison calls left out.
+    `500` are random, `one-class` are 50 of class 0, `100-of-a-class` are 100 of class 1. `rare` are 50 of each class
+    but for one that keeps 20: the rows of `gan.usefulness.rare_class`, so that the generator never sees what the
+    comparison calls left out.
     """
     if name == EVERYTHING:
         return data
     if name == FEW:
         few = data.train.head(FEW_IMAGES)
         return Data(few, data.test, data.num_classes, few)
-    if name == ONE_CLASS:
-        train, test = (each.take(np.flatnonzero(each.labels == THE_CLASS)) for each in (data.train, data.test))
-        few = train.head(CLASS_IMAGES)
+    if name in (ONE_CLASS, PHOTOGRAPHS):
+        label, kept = (THE_CLASS, CLASS_IMAGES) if name == ONE_CLASS else (PHOTOGRAPHED, PHOTOGRAPHS_KEPT)
+        train, test = (each.take(np.flatnonzero(each.labels == label)) for each in (data.train, data.test))
+        few = train.head(kept)
         return Data(few, test, 0, few)
     if name == RARE:
         return _with_a_rare_class(data)

@@ -45,7 +45,7 @@ class Place:
         """
         key = (cell.experiment.dataset, cell.subset)
         if key not in self._data:
-            self._data[key] = subset(load(key[0], self.out, self.source), key[1])
+            self._data[key] = subset(load(key[0], self.out, self.source, cell.experiment.resolution), key[1])
         return self._data[key]
 
 

@@ -75,6 +75,20 @@ class Config(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _something_of_the_discriminator_learns(self) -> Self:
+        frozen, stages = self.train.freeze_d, len(self.network.widths)
+        if frozen and self.network.architecture == "projected":
+            raise ValueError(
+                f"train.freeze_d is {frozen} but network.architecture projected has features that are never trained "
+                "next to the image already: set it to 0"
+            )
+        if frozen >= stages:
+            raise ValueError(
+                f"train.freeze_d is {frozen} but network.widths has {stages} stages, and the last of them has to learn"
+            )
+        return self
+
     def training_hash(self) -> str:
         """Hash of what decides a training's result beside its dataset: the sections that shape it."""
         parts = told(self.model_dump(mode="json"))

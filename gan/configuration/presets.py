@@ -82,6 +82,39 @@ def small_data() -> Config:
     )
 
 
+def few_shot_64() -> Config:
+    """20 to some hundred images at 64x64, a quarter of an hour on two CPU cores; needs ganflow[few-shot]."""
+    return _few_shot("few-shot-64", 64, (256, 128, 64, 32, 16), feature_side=96, mixed_width=32, total_kimg=30.0)
+
+
+def few_shot_256() -> Config:
+    """20 to some hundred images at 256x256, hours on one GPU; needs ganflow[few-shot]."""
+    widths = (1024, 512, 256, 128, 128, 64, 32)
+    return _few_shot("few-shot-256", 256, widths, feature_side=256, mixed_width=64, total_kimg=1000.0)
+
+
+def _few_shot(
+    name: str, resolution: int, widths: tuple[int, ...], *, feature_side: int, mixed_width: int, total_kimg: float
+) -> Config:
+    """Projected GAN's game: Sauer et al., NeurIPS 2021, sections 3 and 4."""
+    return Config(
+        preset=name,
+        data=DataConfig(resolution=resolution),
+        network=NetworkConfig(
+            architecture="projected",
+            widths=widths,
+            latent_dim=256,
+            feature_side=feature_side,
+            mixed_width=mixed_width,
+        ),
+        loss=LossConfig(kind="hinge", r1_gamma=0.0, r2_gamma=0.0),
+        augment=AugmentConfig(operations=("colour", "translation", "cutout")),
+        optimizer=OptimizerConfig(lr=2e-4, final_lr=2e-4, beta1=0.0, beta2=0.99),
+        train=TrainConfig(total_kimg=total_kimg, batch_size=16, flip=True, checkpoint_kimg=total_kimg / 6),
+        evaluation=EvaluationConfig(num_images=1000, watch_images=250),
+    )
+
+
 def cifar10() -> Config:
     """CIFAR-10 at 32x32, ten to forty minutes on one large GPU."""
     return Config(
@@ -242,6 +275,8 @@ PRESETS: dict[str, Callable[[], Config]] = {
     "digits": digits,
     "fashion-mnist": fashion_mnist,
     "small-data": small_data,
+    "few-shot-64": few_shot_64,
+    "few-shot-256": few_shot_256,
     "cifar10": cifar10,
     "r3gan-32": r3gan_32,
     "r3gan-64": r3gan_64,

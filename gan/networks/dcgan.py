@@ -78,6 +78,8 @@ class DCDiscriminator(Discriminator):
         dropout: share of each stage's channels that is set to zero, drawn anew for every image; 0 for none.
     """
 
+    from_the_image = ("convs", "norms")
+
     def __init__(
         self,
         *,
@@ -109,6 +111,10 @@ class DCDiscriminator(Discriminator):
         if normalisation == "spectral":
             for layer in (*self.convs, self.output, *([self.embedding] if self.embedding else [])):
                 spectral_norm(layer)
+
+    def by_stages(self) -> list[list[nn.Module]]:
+        """As `Discriminator.by_stages`."""
+        return [list(pair) for pair in zip(self.convs, self.norms, strict=True)]
 
     def forward(self, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
         """As `Discriminator.forward`; dropout is drawn from the seeds, while training alone."""

@@ -5,6 +5,11 @@ from abc import abstractmethod
 from torch import Tensor, nn
 
 
+def trained(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that a training changes, in their order: all but those of frozen stages."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
 class Generator(nn.Module):
     """Maps noise and class to an image.
 
@@ -37,16 +42,23 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maps an image and its class to one logit; larger means more like a real image.
+    """Maps an image and its class to a logit, or to several; larger means more like a real image.
 
     Attributes:
         num_classes: classes, 0 for an unconditional discriminator.
+        from_the_image: names of its lists of layers whose first one is the next to the image: with more pixels, what
+            was first there comes later.
         mixes_images: whether a logit depends on the other images of its batch, as with batch normalisation. Real and
             generated images then pass apart, and no penalty on single images' gradients is defined.
     """
 
     num_classes: int
+    from_the_image: tuple[str, ...] = ()
     mixes_images: bool = False
+
+    def by_stages(self) -> list[list[nn.Module]]:
+        """Return its layers by stages, from the image on; none where no stages can be frozen."""
+        return []
 
     @abstractmethod
     def forward(self, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
@@ -58,5 +70,6 @@ class Discriminator(nn.Module):
             seeds: [N] int64, key of whatever the network draws (dropout); ignored by one that draws nothing.
 
         Returns:
-            [N] logits, float32 outside of autocast.
+            [N] logits, float32 outside of autocast; [N, K] where K parts of the network judge each image. Every one of
+            these has a loss of its own, and the image's is their mean.
         """

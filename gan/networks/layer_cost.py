@@ -27,6 +27,11 @@ class LayerCost:
         kept: for each image, what its forward pass keeps for a backward one.
         kept_once: the same whatever the number of images.
         kept_by_slope: for each image, what a differentiable gradient by the image keeps beyond that.
+        kept_by_image: for each image, what is kept beyond `kept` where the backward pass goes on to the image: of
+            layers that are not trained.
+        learned: of `kept`, what is kept for the gradients of weights alone.
+        learned_once: of `kept_once`, likewise.
+        frozen_flops: of `flops`, those of layers that are not trained.
     """
 
     parameters: int = 0
@@ -34,6 +39,10 @@ class LayerCost:
     kept: int = 0
     kept_once: int = 0
     kept_by_slope: int = 0
+    kept_by_image: int = 0
+    learned: int = 0
+    learned_once: int = 0
+    frozen_flops: int = 0
 
     def __add__(self, other: "LayerCost") -> "LayerCost":
         return LayerCost(
@@ -42,18 +51,30 @@ class LayerCost:
             self.kept + other.kept,
             self.kept_once + other.kept_once,
             self.kept_by_slope + other.kept_by_slope,
+            self.kept_by_image + other.kept_by_image,
+            self.learned + other.learned,
+            self.learned_once + other.learned_once,
+            self.frozen_flops + other.frozen_flops,
         )
 
-    def pass_of(self, images: int, *, slope: bool) -> int:
-        """Numbers that a pass keeps, with the gradient by the images or without."""
-        return images * (self.kept + self.kept_by_slope * slope) + self.kept_once
+    def pass_of(self, images: int, *, slope: bool = False, to_image: bool = False) -> int:
+        """Numbers that a pass keeps.
+
+        Args:
+            images: that pass.
+            slope: whether weights learn by a penalty on the gradient by the images.
+            to_image: whether no weights learn, and the backward pass goes on to the images.
+        """
+        if to_image:
+            return images * (self.kept + self.kept_by_image - self.learned) + self.kept_once - self.learned_once
+        return images * (self.kept + (self.kept_by_slope + self.kept_by_image) * slope) + self.kept_once
 
 
 def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.r3gan.R3Generator`."""
-    widths, sides = network.widths, _sides(network)
-    yield from _noise(network, num_classes)
-    yield _product(_inputs(network, num_classes), widths[0])
+    widths, sides = network.widths, sides_of(network)
+    yield from noise(network, num_classes)
+    yield _product(inputs(network, num_classes), widths[0])
     yield LayerCost(parameters=widths[0] * sides[0] ** 2, kept=widths[0])  # the basis, times what the product gives
     for before, after, side in zip(widths, widths[1:], sides, strict=False):
         yield from _transition(network, before, after, side=side)
@@ -63,14 +84,14 @@ def r3_generator(network: "NetworkConfig", channels: int, num_classes: int) -> I
 
 def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.r3gan.R3Discriminator`."""
-    widths, sides = network.widths, _sides(network)
+    widths, sides = network.widths, sides_of(network)
     yield _slope_by_image(network, channels)
     yield _image_conv(network, widths[-1], channels, side=sides[-1], to_image=False)
     yield from _stages(network)
     for after, before, side in zip(widths, widths[1:], sides, strict=False):
         yield _halved(before, side=side)
         yield from _transition(network, before, after, side=side)
-    features = _features(network) if num_classes else 1
+    features = embedded_size(network) if num_classes else 1
     yield LayerCost(
         parameters=widths[0] * sides[0] ** 2, kept=widths[0] * sides[0] ** 2, kept_by_slope=widths[0]
     )  # head
@@ -80,45 +101,45 @@ def r3_discriminator(network: "NetworkConfig", channels: int, num_classes: int) 
 
 def dc_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.dcgan.DCGenerator`; an activation is what the next layer keeps as its input."""
-    widths, sides = network.widths, _sides(network)
-    yield from _noise(network, num_classes)
-    yield _conv(_inputs(network, num_classes), widths[0], kernel=network.base, side=1, transposed=True)
+    widths, sides = network.widths, sides_of(network)
+    yield from noise(network, num_classes)
+    yield conv(inputs(network, num_classes), widths[0], kernel=network.base, side=1, transposed=True)
     for width, side in zip(widths, sides, strict=True):
-        yield _batch_norm(width, side)
+        yield batch_norm(width, side)
     for before, after, side in zip(widths, (*widths[1:], channels), sides, strict=True):
-        yield _conv(before, after, kernel=DC_KERNEL, side=side, transposed=True)
-    yield LayerCost(parameters=channels, kept=channels * _pixels(network))  # the last bias, and tanh
+        yield conv(before, after, kernel=DC_KERNEL, side=side, transposed=True)
+    yield LayerCost(parameters=channels, kept=channels * pixels(network))  # the last bias, and tanh
 
 
 def dc_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.dcgan.DCDiscriminator`."""
-    widths, sides, normalisation = network.widths, _sides(network), network.discriminator_normalisation
-    features = _features(network) if num_classes else 1
+    widths, sides, normalisation = network.widths, sides_of(network), network.discriminator_normalisation
+    features = embedded_size(network) if num_classes else 1
     spectral = normalisation == "spectral"
     yield _slope_by_image(network, channels)
     for index, (before, after, side) in enumerate(zip((*widths[1:], channels), widths, sides, strict=True)):
         normed = normalisation == "batch" and index < len(widths) - 1  # not in the layer that an image meets
-        yield _conv(before, after, kernel=DC_KERNEL, side=side, stride=2, bias=not normed, spectral=spectral)
+        yield conv(before, after, kernel=DC_KERNEL, side=side, stride=2, bias=not normed, spectral=spectral)
         yield LayerCost(kept=after * side**2)  # into leaky ReLU
         if normed:
-            yield _batch_norm(after, side)
+            yield batch_norm(after, side)
         if network.dropout:
             yield LayerCost(kept=after)
-    yield _conv(widths[0], features, kernel=network.base, side=1, stride=network.base, bias=True, spectral=spectral)
+    yield conv(widths[0], features, kernel=network.base, side=1, stride=network.base, bias=True, spectral=spectral)
     yield from _projection(network, num_classes)
     if spectral and num_classes:
-        yield LayerCost(kept_once=_singular(num_classes, _features(network)))
+        yield LayerCost(kept_once=singular(num_classes, embedded_size(network)))
 
 
 def _stages(network: "NetworkConfig") -> Iterable[LayerCost]:
     """The residual blocks of a network, each with two leaky ReLUs that keep their input."""
-    for width, side in zip(network.widths, _sides(network), strict=True):
+    for width, side in zip(network.widths, sides_of(network), strict=True):
         inner = width * network.expansion
         groups = max(1, inner // network.group_width)
         block = (
-            _conv(width, inner, side=side, bias=True),
-            _conv(inner, inner, kernel=3, side=side, groups=groups, bias=True),
-            _conv(inner, width, side=side),
+            conv(width, inner, side=side, bias=True),
+            conv(inner, inner, kernel=3, side=side, groups=groups, bias=True),
+            conv(inner, width, side=side),
             LayerCost(kept=2 * inner * side**2),
         )
         yield from block * network.blocks_per_stage
@@ -127,10 +148,10 @@ def _stages(network: "NetworkConfig") -> Iterable[LayerCost]:
 def _transition(network: "NetworkConfig", before: int, after: int, *, side: int) -> Iterable[LayerCost]:
     """The 1x1 convolution between two stages, where there is one."""
     if before != after or network.transitions == "all":
-        yield _conv(before, after, side=side)
+        yield conv(before, after, side=side)
 
 
-def _conv(
+def conv(
     before: int,
     after: int,
     *,
@@ -152,7 +173,8 @@ def _conv(
         flops=2 * weight * side**2,
         kept=before * (side * stride) ** 2,
         # the weight over its largest singular value is a tensor of its own
-        kept_once=(weight + _singular(after, before * kernel**2)) if spectral else 0,
+        kept_once=(weight + singular(after, before * kernel**2)) if spectral else 0,
+        learned_once=singular(after, before * kernel**2) if spectral else 0,
         kept_by_slope=after * side**2,
     )
 
@@ -161,7 +183,7 @@ def _image_conv(network: "NetworkConfig", width: int, channels: int, *, side: in
     """R3GAN's convolution next to the image: 1x1, and 3x3 over patches."""
     patch, kernel = channels * network.patch**2, 1 if network.patch == 1 else 3
     before, after = (width, patch) if to_image else (patch, width)
-    return _conv(before, after, kernel=kernel, side=side)
+    return conv(before, after, kernel=kernel, side=side)
 
 
 def _halved(width: int, *, side: int) -> LayerCost:
@@ -179,36 +201,37 @@ def _product(before: int, after: int) -> LayerCost:
     return LayerCost(parameters=before * after, flops=2 * before * after, kept=before, kept_by_slope=after)
 
 
-def _batch_norm(width: int, side: int) -> LayerCost:
+def batch_norm(width: int, side: int) -> LayerCost:
     """Its input, and means and variances of the batch and of the run."""
     return LayerCost(parameters=2 * width, kept=width * side**2, kept_once=4 * width)
 
 
-def _singular(rows: int, columns: int) -> int:
+def singular(rows: int, columns: int) -> int:
     """What spectral normalisation keeps of a matrix: its largest singular value, and the vectors on both sides."""
     return 1 + rows + columns
 
 
-def _pixels(network: "NetworkConfig") -> int:
+def pixels(network: "NetworkConfig") -> int:
     """Of an image; by the arguments, since an object with attributes alone has no `resolution`."""
     stages = len(network.widths)
     return resolution_of(network.architecture, stages, base=network.base, patch=network.patch) ** 2
 
 
-def _noise(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
+def noise(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
     """The class embedding beside z."""
     if num_classes:
         yield LayerCost(parameters=num_classes * network.embedding_dim, kept=LABEL)
 
 
-def _inputs(network: "NetworkConfig", num_classes: int) -> int:
+def inputs(network: "NetworkConfig", num_classes: int) -> int:
+    """Dimensions of z and of the class embedding beside it."""
     return network.latent_dim + (network.embedding_dim if num_classes else 0)
 
 
 def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCost]:
     """The features' product with the class embedding; where it is divided, that is the slope's beginning."""
     if num_classes:
-        size, divided = _features(network), network.class_scale == "unit"
+        size, divided = embedded_size(network), network.class_scale == "unit"
         yield LayerCost(
             parameters=num_classes * size,
             kept=LABEL + 2 * size,
@@ -217,16 +240,16 @@ def _projection(network: "NetworkConfig", num_classes: int) -> Iterable[LayerCos
         )
 
 
-def _features(network: "NetworkConfig") -> int:
+def embedded_size(network: "NetworkConfig") -> int:
     """Dimensions of the discriminator's class embedding."""
     return network.discriminator_embedding_dim or network.embedding_dim
 
 
 def _slope_by_image(network: "NetworkConfig", channels: int) -> LayerCost:
     """The gradient that a penalty squares."""
-    return LayerCost(kept_by_slope=channels * _pixels(network))
+    return LayerCost(kept_by_slope=channels * pixels(network))
 
 
-def _sides(network: "NetworkConfig") -> list[int]:
+def sides_of(network: "NetworkConfig") -> list[int]:
     """Pixels along a side in each stage, from the first up."""
     return [network.base * 2**stage for stage in range(len(network.widths))]

@@ -118,6 +118,8 @@ class R3Discriminator(Discriminator):
     Reference: projection: Miyato and Koyama, "cGANs with Projection Discriminator", ICLR 2018, equation (3).
     """
 
+    from_the_image = ("stages", "transitions")
+
     def __init__(
         self,
         *,
@@ -150,6 +152,11 @@ class R3Discriminator(Discriminator):
         self.output = he_normal(nn.Linear(down[-1], embedding_dim if num_classes else 1, bias=False))
         self.embedding = _class_embedding(num_classes, embedding_dim, class_scale, gain=embedding_dim**-0.5)
         self.halving = Downsample2()
+
+    def by_stages(self) -> list[list[nn.Module]]:
+        """As `Discriminator.by_stages`."""
+        before = [self.from_image, *self.transitions]
+        return [list(pair) for pair in zip(before, self.stages, strict=True)]
 
     def forward(self, images: Tensor, labels: Tensor, seeds: Tensor) -> Tensor:
         """As `Discriminator.forward`; nothing is drawn."""

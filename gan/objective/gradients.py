@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gan.configuration.vocabulary import Operation, PenaltyInput
 from gan.keyed_random import Purpose, uniform
-from gan.networks.interface import Discriminator
+from gan.networks.interface import Discriminator, trained
 from gan.objective.augment import augment
-from gan.objective.losses import Loss
+from gan.objective.losses import Loss, per_image
 from gan.objective.penalties import distances_from_unit_slope, interpolate, squared_gradient_norms
 
 Terms = dict[str, Tensor]
@@ -122,8 +122,8 @@ class Objective:
             weights: of the penalties; None leaves them out.
 
         Returns:
-            A gradient for each parameter; and D_loss, real_logits, fake_logits, D_sign, with those of the penalties r1,
-            r2 and gradient_penalty that the game has.
+            A gradient for each parameter that is trained; and D_loss, real_logits, fake_logits, D_sign, with those of
+            the penalties r1, r2 and gradient_penalty that the game has.
 
         Reference: Huang et al., NeurIPS 2024, equations (2) and (3): L_D + gamma / 2 (R1 + R2).
         """
@@ -132,22 +132,20 @@ class Objective:
         scored = [self._logits(D, each.seen, each.labels, each.seeds) for each in shown]
         logits = torch.cat(scored)
         real_logits, fake_logits = logits[:count], logits[count:]
-        loss = self.loss.discriminator(real_logits, fake_logits).sum()
+        loss = per_image(self.loss.discriminator(real_logits, fake_logits)).sum()
         sign = (real_logits - fake_logits if self.loss.paired else real_logits).sign()
         terms = {
             "D_loss": loss,
-            "real_logits": real_logits.sum(),
-            "fake_logits": fake_logits.sum(),
-            "D_sign": sign.sum(),
+            "real_logits": per_image(real_logits).sum(),
+            "fake_logits": per_image(fake_logits).sum(),
+            "D_sign": per_image(sign).sum(),
         }
         if weights is not None:
             penalties = self._penalties(D, pairs, shown, scored)
             terms |= penalties
             factors = {"r1": 0.5 * weights.r1, "r2": 0.5 * weights.r2, "gradient_penalty": weights.between}
             loss = loss + sum(factors[name] * penalty for name, penalty in penalties.items())
-        gradients = torch.autograd.grad(
-            loss / batch_size, list(D.parameters()), allow_unused=True, materialize_grads=True
-        )
+        gradients = torch.autograd.grad(loss / batch_size, trained(D), allow_unused=True, materialize_grads=True)
         return list(gradients), {name: value.detach() for name, value in terms.items()}
 
     def image_gradients(self, D: Discriminator, pairs: ImagePairs, batch_size: int) -> tuple[Tensor, Terms]:
@@ -170,7 +168,7 @@ class Objective:
             with torch.no_grad():
                 real = self._augmented(pairs.real_images, draws_of_real, pairs.augment_probability)
                 real_logits = self._logits(D, real, pairs.labels, pairs.seeds)
-        loss = self.loss.generator(real_logits, fake_logits).sum()
+        loss = per_image(self.loss.generator(real_logits, fake_logits)).sum()
         (gradient,) = torch.autograd.grad(loss / batch_size, fake_images)
         return gradient, {"G_loss": loss.detach()}
 
@@ -202,7 +200,7 @@ class Objective:
         """The penalties of a slice, each a sum."""
         terms, names = {}, [name for name, wanted in (("r1", self.r1), ("r2", self.r2)) if wanted]
         norms = [
-            squared_gradient_norms(logits, each.inputs)
+            squared_gradient_norms(per_image(logits), each.inputs)
             for each, logits in zip(shown, scored, strict=True)
             if each.inputs is not None and each.inputs.requires_grad
         ]
@@ -212,7 +210,7 @@ class Objective:
             seen, seeds = (torch.cat([getattr(each, name) for each in shown]) for name in ("seen", "seeds"))
             real, fake = seen.detach().chunk(2)
             points = interpolate(real, fake, uniform(pairs.seeds, Purpose.INTERPOLATE, 1)).requires_grad_(True)
-            slopes = self._logits(D, points, pairs.labels, seeds.chunk(2)[0])
+            slopes = per_image(self._logits(D, points, pairs.labels, seeds.chunk(2)[0]))
             terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
         return terms
 

@@ -1,4 +1,4 @@
-"""Adversarial losses: logits in, one loss per image out; the caller sums and divides by the global batch."""
+"""Adversarial losses: logits in, a loss for each out; the caller sums over images and divides by the global batch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,20 @@ class Loss:
     """A game between two networks, by their losses on paired logits.
 
     Attributes:
-        discriminator: maps real and fake logits, each [N] float32 and of the same classes in order, to D's loss [N].
-        generator: maps the same to G's loss [N].
+        discriminator: maps real and fake logits, each [N] or [N, K] float32 and of the same classes in order, to D's
+            losses of that shape.
+        generator: maps the same to G's losses.
         paired: whether G's loss depends on the real logits.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     paired: bool = False
+
+
+def per_image(values: Tensor) -> Tensor:
+    """Return one value for each image, [N]: the mean where K parts of a discriminator judge it, [N, K]."""
+    return values if values.dim() == 1 else values.mean(1)
 
 
 def _relativistic_discriminator(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

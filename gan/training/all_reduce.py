@@ -10,6 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from gan.networks.interface import trained
+
 if TYPE_CHECKING:
     from gan.training.context import TrainContext
 
@@ -88,7 +90,7 @@ class GradientSums:
     """
 
     def __init__(self, network: nn.Module, context: "TrainContext") -> None:
-        self.parameters = list(network.parameters())
+        self.parameters = trained(network)
         self.context = context
         self.buckets = _buckets([parameter.nbytes for parameter in self.parameters])
         self._ready: dict[int, Tensor] = {}

@@ -1,7 +1,6 @@
 """The state of a training on one worker: new, with another run's networks, or as a checkpoint has it."""
 
 import copy
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
+from gan.networks.interface import trained
 from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
@@ -21,6 +21,7 @@ from gan.training.checkpoint import Write, host_copy, load_header, load_tensors,
 from gan.training.context import TrainContext
 from gan.training.feed import worker_slice
 from gan.training.header import Header, first_difference, require_same_networks
+from gan.training.partial import freeze_stages, take_fitting
 from gan.training.probe import Choice
 from gan.training.step import Networks
 
@@ -56,10 +57,11 @@ class TrainingState:
         torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
         G = build_generator(config.network, **header.shape).to(context.device)
         D = build_discriminator(config.network, **header.shape).to(context.device)
+        freeze_stages(D, config.train.freeze_d)
         betas = (config.optimizer.beta1, config.optimizer.beta2)
 
         def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
-            return torch.optim.Adam(network.parameters(), lr=config.optimizer.lr, betas=betas, eps=1e-8, fused=True)
+            return torch.optim.Adam(trained(network), lr=config.optimizer.lr, betas=betas, eps=1e-8, fused=True)
 
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         self.nets = Networks(G, D, G_ema, adam(G), adam(D), _steered(config.augment, context.device))
@@ -130,26 +132,46 @@ class TrainingState:
             raise CheckpointError(
                 f"{folder} cannot be resumed: its {key} is {there} but this run's is {here}: start a new run instead"
             )
-        self._load(folder, self._parts())
+        self._load(folder)
         self.cur_nimg = found.cur_nimg
         self.choice = _choice(found, str(folder))
 
     def start_from(self, folder: Path) -> None:
         """Begin with the networks, averages and optimizers of another run's checkpoint, at image 0.
 
+        Where what fits is asked for, it is taken of networks and average, and the optimizers begin anew.
+
         Raises:
-            CheckpointError: its networks have other shapes.
+            CheckpointError: its networks have other shapes, or nothing of them fits.
         """
-        require_same_networks(load_header(folder), self.header, str(folder))
-        self._load(folder, {name: part for name, part in self._parts().items() if name != "augmentation"})
+        found = load_header(folder)
+        if self.config.train.warm_start == "fitting":
+            self._take_fitting(folder)
+            return
+        require_same_networks(found, self.header, str(folder))
+        # an optimizer of all stages has no place for the moments of some
+        self._load(folder, but=("augmentation", *(("D_optimizer",) if self.config.train.freeze_d else ())))
         for optimizer in (self.nets.G_optimizer, self.nets.D_optimizer):
             for group in optimizer.param_groups:  # how the steps go on is for this run to say
                 group["betas"] = (self.config.optimizer.beta1, self.config.optimizer.beta2)
 
-    def _load(self, folder: Path, parts: Mapping[str, Any]) -> None:
+    def _load(self, folder: Path, but: tuple[str, ...] = ()) -> None:
         tensors = load_tensors(folder, self.context.device)
-        for name, part in parts.items():
-            restore_part(part, tensors, name, folder)
+        for name, part in self._parts().items():
+            if name not in but:
+                restore_part(part, tensors, name, folder)
+
+    def _take_fitting(self, folder: Path) -> None:
+        tensors = load_tensors(folder, self.context.device)
+        fits = {name: take_fitting(getattr(self.nets, name), tensors.get(name)) for name in ("G", "D", "G_ema")}
+        if not (fits["G"].taken or fits["D"].taken):
+            raise CheckpointError(
+                f"training cannot start from {folder}: no tensor of its networks has the name and shape of one of this "
+                "run's: name a model of the same network.architecture, or train without a warm start"
+            )
+        if self.context.rank == 0:
+            told = "; ".join(fits[name].told(name) for name in ("G", "D"))
+            self.context.warn(f"this run begins with those tensors of the other model that fit it: {told}")
 
     def samples(self) -> np.ndarray:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""

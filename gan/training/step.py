@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gan.configuration.schedules import StepSettings
 from gan.networks.grouped_conv import grouped_conv2d
-from gan.networks.interface import Discriminator, Generator
+from gan.networks.interface import Discriminator, Generator, trained
 from gan.objective.ada import sampled
 from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
@@ -52,7 +52,7 @@ def apply_gradients(
     bad = ~torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all()
     if seen(bad):
         return bad
-    for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+    for parameter, gradient in zip(trained(network), gradients, strict=True):
         parameter.grad = _as_the_weight_lies(gradient, parameter)
     for group in optimizer.param_groups:
         group["lr"], group["betas"] = settings.lr, (group["betas"][0], settings.beta2)
@@ -276,11 +276,14 @@ class Step:
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
     """Within this block a network's parameters want no gradients."""
-    network.requires_grad_(False)
+    parameters = trained(network)
+    for parameter in parameters:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        network.requires_grad_(True)
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 def _numbers(settings: StepSettings, device: torch.device) -> Tensor:

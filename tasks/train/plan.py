@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from gan.configuration.config import Config
+from gan.errors import ConfigError
+from gan.networks.efficientnet import find_features
 from gan.training.header import Header
 from tasks.dataset.current import CurrentDataset, current_dataset
 from tasks.runtime.settings import Settings
@@ -60,13 +62,21 @@ def plan_training(
 
     Raises:
         InputError: the dataset, the run or the model does not fit, or is not there.
+        WeightsError: the discriminator needs features that are not installed.
     """
+    if config.network.architecture == "projected":
+        find_features()
     dataset = current_dataset(settings)
     start = find_warm_start(settings, warm_start) if warm_start else None
     named = find_unfinished(settings, resume) if resume and resume != AUTO else None
     record = start.record if start else None
     if named and start is None:
         record = named.header.warm_start
+    if config.train.freeze_d and record is None:
+        raise ConfigError(
+            f"train.freeze_d is {config.train.freeze_d} but the run begins at random, and stages that keep that would "
+            "see nothing: name a model with --warm-start, or set train.freeze_d to 0"
+        )
     header = checkpoint_header(config, dataset.info, dataset.md5, record)
     resumed, notes = named, list[str]()
     if named:

@@ -59,7 +59,7 @@ def find_warm_start(settings: Settings, model: str) -> WarmStart:
 
 
 def require_fit(start: WarmStart, header: Header) -> list[str]:
-    """Refuse a warm start whose networks have other shapes than the run's.
+    """Refuse a warm start whose networks have other shapes than the run's, unless what fits is asked for.
 
     Returns:
         Sentences on what fits but may not be meant.
@@ -67,10 +67,12 @@ def require_fit(start: WarmStart, header: Header) -> list[str]:
     Raises:
         InputError: the first key that differs, with both values.
     """
+    if header.config.get("train", {}).get("warm_start") == "fitting":
+        return [f"training begins with what fits of {start.name}, and says how much that is"]
     try:
         require_same_networks(start.header, header, start.name)
     except CheckpointError as error:
-        raise InputError(str(error)) from None
+        raise InputError(f"{error}; or take what fits: --set train.warm_start=fitting") from None
     if header.num_classes and start.header.class_names != header.class_names:
         return [
             f"the classes of {start.name} have other names than those of the dataset: "

@@ -1,5 +1,6 @@
 """A training run of milliseconds, evaluations with the scores that a test asks for, real digits, and copyists."""
 
+import importlib.util
 import io
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from sklearn.datasets import load_digits
 from gan.configuration.config import Config, DataConfig, NetworkConfig, TrainConfig
 from gan.metrics.evaluation import Evaluation, Metric, metric_key
 from gan.metrics.protocol import Protocol
+from gan.networks.efficientnet import PACKAGE
 from gan.training.context import LocalContext
 from gan.training.header import Header
 from gan.training.loop import run_training
@@ -73,6 +75,13 @@ class Tiny:
 @pytest.fixture(scope="session")
 def tiny():
     return Tiny()
+
+
+@pytest.fixture(scope="session")
+def few_shot_extra():
+    """Skip what needs the weights of the extra `few-shot` where it is not installed."""
+    if importlib.util.find_spec(PACKAGE) is None:
+        pytest.skip("the extra few-shot is not installed")
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ def test_other_draws_are_frozen():
         "AUGMENT": 8,
         "INTERPOLATE": 9,
         "PROJECTION": 10,
+        "MIXING": 11,
     }
     assert integers(SEEDS, Purpose.LABEL, 1000).tolist() == [393, 10, 140, 456, 449, 931, 321, 291]
     assert integers(SEEDS, Purpose.FLIP, 2).tolist() == [1, 0, 1, 1, 1, 0, 0, 0]

@@ -51,7 +51,7 @@ def test_a_kept_set_needs_no_source(data, tmp_path):
     (tmp_path / "data").mkdir()
     arrays = {f"{split}_{part}": getattr(getattr(data, split), part) for split in ("train", "test") for part in PARTS}
     np.savez_compressed(tmp_path / "data" / "noise-32.npz", **arrays)
-    found = load("noise", tmp_path, None)
+    found = load("noise", tmp_path, None, 32)
     assert (found.train.digest, found.test.digest) == (data.train.digest, data.test.digest)
     assert found.num_classes == 10
 
@@ -67,7 +67,7 @@ def test_a_source_is_prepared_at_32_pixels_by_its_own_splits(data, tmp_path):
             folder = tmp_path / "source" / "noise" / split / f"class{index % 2}"
             folder.mkdir(parents=True, exist_ok=True)
             (folder / f"{index:03}.png").write_bytes(encode_png(image))
-    found = load("noise", tmp_path / "out", tmp_path / "source")
+    found = load("noise", tmp_path / "out", tmp_path / "source", 32)
     assert found.train.images.shape == found.test.images.shape == (40, 32, 32, 1)
     assert found.num_classes == 2
     assert [path.name for path in (tmp_path / "out" / "data").iterdir()] == ["noise-32.npz"]
@@ -75,4 +75,4 @@ def test_a_source_is_prepared_at_32_pixels_by_its_own_splits(data, tmp_path):
 
 def test_a_set_that_is_nowhere_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"noise is neither at .* nor in None"):
-        load("noise", tmp_path, None)
+        load("noise", tmp_path, None, 32)

@@ -12,6 +12,8 @@ from torch.utils.flop_counter import flop_registry
 
 from gan.configuration.schedules import has_r1, has_r2
 from gan.networks.build import build_discriminator, build_generator
+from gan.networks.efficientnet import FrozenFeatures
+from gan.networks.projected import RandomMixing
 from gan.networks.resampling import Downsample2, Upsample2
 from gan.objective.penalties import squared_gradient_norms
 
@@ -43,7 +45,8 @@ class CalledCpu(TorchFunctionMode):
 def keeping(*networks: nn.Module) -> Iterator[dict[int, torch.UntypedStorage]]:
     """Collect what autograd keeps for backward passes: each storage once, and no weights nor kernels."""
     weights = [weight for network in networks for weight in network.parameters()]
-    parts = [part for network in networks for part in network.modules() if isinstance(part, Downsample2 | Upsample2)]
+    fixed = Downsample2 | Upsample2 | FrozenFeatures | RandomMixing
+    parts = [part for network in networks for part in network.modules() if isinstance(part, fixed)]
     kernels = [kernel for part in parts for kernel in part.buffers()]
     known = {tensor.untyped_storage()._cdata for tensor in (*weights, *kernels)}
     kept: dict[int, torch.UntypedStorage] = {}  # holds them, so that no address is given away twice
@@ -56,6 +59,16 @@ def keeping(*networks: nn.Module) -> Iterator[dict[int, torch.UntypedStorage]]:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         yield kept
+
+
+@pytest.fixture(scope="session")
+def features(few_shot_extra):
+    """The features of the projected discriminator; their file is read here, and so not amid tensors without memory."""
+    return FrozenFeatures()
+
+
+def size(kept: dict[int, torch.UntypedStorage]) -> int:
+    return sum(storage.nbytes() for storage in kept.values())
 
 
 def integers(count: int) -> Tensor:
@@ -73,10 +86,11 @@ def built():
         held = []  # graphs, until all is counted
         with torch.device("meta"), CalledCpu():
             G = build_generator(config.network, channels=channels, num_classes=num_classes)
-            D = build_discriminator(config.network, channels=channels, num_classes=num_classes)
+            D = build_discriminator(config.network, channels=channels, num_classes=num_classes).to("meta")
             with keeping(G, D) as kept:
                 with Operations() as of_G:
                     fake_images = G(torch.empty(batch, G.latent_dim), integers(batch))
+                in_G = size(kept)
                 seen, operations_of_D = 2 * batch // len(passes), 0
                 for penalised in passes:
                     images = torch.empty_like(fake_images).repeat(seen // batch, 1, 1, 1).requires_grad_(penalised)
@@ -89,8 +103,12 @@ def built():
                 if loss.gradient_penalty > 0:
                     points = torch.empty_like(fake_images).requires_grad_(True)
                     squared_gradient_norms(D(points, integers(batch), integers(batch)), points)
+            in_phase_of_D = size(kept) - in_G
+            D.requires_grad_(False)
+            with keeping(D) as kept:
+                held.append(D(torch.empty_like(fake_images).requires_grad_(), integers(batch), integers(batch)))
         parameters = [sum(weight.numel() for weight in network.parameters()) for network in (G, D)]
         operations = [of_G.count / batch, operations_of_D / (2 * batch)]
-        return (*parameters, *operations, sum(storage.nbytes() for storage in kept.values()))
+        return (*parameters, *operations, in_G + max(in_phase_of_D, size(kept)))
 
     return measure

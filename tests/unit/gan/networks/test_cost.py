@@ -77,8 +77,10 @@ def as_built(cost, config):
 
 @pytest.mark.parametrize(("channels", "num_classes"), [(3, 10), (1, 0)])
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_costs_what_its_networks_do(name, channels, num_classes, built):
+def test_every_preset_costs_what_its_networks_do(name, channels, num_classes, built, request):
     config = PRESETS[name]()
+    if config.network.architecture == "projected":
+        request.getfixturevalue("features")
     train = config.train.model_copy(update={"fresh_generator_batch": False})  # what is built passes G once
     config = config.model_copy(update={"train": train})
     assert as_built(network_cost(config, channels, num_classes), config) == built(config, channels, num_classes)

@@ -334,3 +334,61 @@ def test_an_empty_slice_gives_zeros():
     by_images, losses = objective.image_gradients(D, empty, BATCH)
     assert by_images.shape == (0, 3, SIDE, SIDE)
     assert losses["G_loss"].item() == 0.0
+
+
+class Several(nn.Module):
+    """Judges an image by three parts, each with a weight of its own."""
+
+    mixes_images = False
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.weight = nn.Parameter(torch.randn(3 * SIDE * SIDE, 3) / SIDE)
+
+    def forward(self, images, labels, seeds):
+        return torch.tanh(images.flatten(1) @ self.weight) * 2.0
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_of_several_logits_each_has_its_own_loss_and_the_image_their_mean(kind):
+    D, pairs, loss = Several(), shown(), LOSSES[kind]
+    found, terms = Objective(loss, r1=False, r2=False).discriminator_gradients(D, pairs, BATCH, None)
+    total = 0.0
+    for part in range(3):
+        one, other = (D(images, None, None)[:, part] for images in (pairs.real_images, pairs.fake_images))
+        total = total + loss.discriminator(one, other).sum() / 3
+    (wanted,) = torch.autograd.grad(total / BATCH, D.weight)
+    torch.testing.assert_close(found[0], wanted)
+    assert terms["D_loss"].item() == pytest.approx(total.item(), rel=1e-5)
+    assert terms["real_logits"].item() == pytest.approx(D(pairs.real_images, None, None).mean(1).sum().item(), rel=1e-5)
+
+
+def test_parts_that_a_hinge_has_satisfied_learn_nothing_while_others_do():
+    D, pairs = Several(), shown()
+    with torch.no_grad():
+        D.weight[:, 0] = 0.0
+    sure = torch.tensor([50.0, 0.0, 0.0])  # real and fake alike are far on their side for the first part
+    D.forward = lambda images, labels, seeds: (images.flatten(1) @ D.weight) + sure * images.flatten(1)[:, :1].sign()
+    pairs = pairs_of(pairs.real_images.abs() + 0.1, -pairs.fake_images.abs() - 0.1, pairs.labels, pairs.seeds, 0.0)
+    (gradient,), _ = Objective(LOSSES["hinge"], r1=False, r2=False).discriminator_gradients(D, pairs, BATCH, None)
+    assert gradient[:, 0].abs().max() == 0.0
+    assert gradient[:, 1].abs().max() > 0.0
+
+
+def test_a_penalty_is_on_the_mean_of_several_logits():
+    D, pairs = Several(), shown()
+    _, terms = Objective(LOSSES["hinge"]).discriminator_gradients(D, pairs, BATCH, weights(1.0, 1.0))
+    real = pairs.real_images.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(D(real, None, None).mean(1).sum(), real)
+    assert terms["r1"].item() == pytest.approx(slope.square().sum().item(), rel=1e-5)
+
+
+def test_the_generator_learns_from_the_mean_of_several_logits():
+    D, pairs = Several(), shown()
+    gradient, terms = Objective(LOSSES["hinge"]).image_gradients(D, pairs, BATCH)
+    fake = pairs.fake_images.clone().requires_grad_(True)
+    loss = -D(fake, None, None).mean(1).sum()
+    (wanted,) = torch.autograd.grad(loss / BATCH, fake)
+    torch.testing.assert_close(gradient, wanted)
+    assert terms["G_loss"].item() == pytest.approx(loss.item(), rel=1e-5)

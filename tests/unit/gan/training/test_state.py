@@ -20,6 +20,14 @@ from gan.training.state import TrainingState, shares_of
 
 CPU = torch.device("cpu")
 DCGAN = {"architecture": "dcgan", "widths": (8,), "latent_dim": 4, "embedding_dim": 4}
+PROJECTED = {
+    "architecture": "projected",
+    "widths": (8, 4),
+    "latent_dim": 4,
+    "embedding_dim": 4,
+    "feature_side": 64,
+    "mixed_width": 2,
+}
 NO_PENALTY = {"r1_gamma": 0.0, "r2_gamma": 0.0}
 PARTS = ("G", "D", "G_ema", "G_optimizer", "D_optimizer")
 
@@ -54,6 +62,11 @@ KINDS = {
         "network": DCGAN | {"discriminator_normalisation": "spectral"},
         "loss": LossConfig(kind="hinge", **NO_PENALTY),
     },
+    "projected": {
+        "network": PROJECTED,
+        "loss": LossConfig(kind="hinge", **NO_PENALTY),
+        "train": {"accumulate": 2},
+    },
     "dcgan, gradient penalty": {
         "network": DCGAN,
         "loss": LossConfig(kind="wasserstein", gradient_penalty=10.0, **NO_PENALTY),
@@ -63,7 +76,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tiny, tmp_path, kind):
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tiny, tmp_path, kind, request):
+    if kind == "projected":
+        request.getfixturevalue("few_shot_extra")
     config = tiny.config(**KINDS[kind])
     tiny.run(tmp_path / "straight", config)
     with pytest.raises(tiny.killed):
