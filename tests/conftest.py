@@ -1,4 +1,4 @@
-"""How tests are shared out among processes, as by `pytest -n 2`, and the command without a process of its own."""
+"""How tests are shared out among processes, as by `pytest -n 3`, and the command without a process of its own."""
 
 import contextlib
 import os
