@@ -24,8 +24,8 @@ demo: $(STAMP) ## the whole pipeline on real handwritten digits: data, training,
 up: $(STAMP) ## Prefect and MLflow servers, worker and deployments until Ctrl-C
 	$(BIN)/ganflow up
 
-test: $(STAMP) ## all tests but the slow ones, in two processes
-	$(BIN)/python -m pytest -m "not slow" -n 2
+test: $(STAMP) ## all tests but the slow ones, in three processes: each waits a quarter of its time
+	$(BIN)/python -m pytest -m "not slow" -n 3
 
 test-unit: $(STAMP) ## the tests that take seconds
 	$(BIN)/python -m pytest tests/unit

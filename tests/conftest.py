@@ -1,4 +1,4 @@
-"""How tests are shared out among processes, as by `pytest -n 2`, and the command without a process of its own."""
+"""How tests are shared out among processes, as by `pytest -n 3`, and the command without a process of its own."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tasks.runtime.settings import THREADS_WAIT
 
@@ -33,6 +34,33 @@ class FilesAndFlows(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return next(filter(file.startswith, TOGETHER), file)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Hand out what a process that ended had left to do; returns the test that it was at.
+
+        pytest-xdist 3.8 hands out its finished files as well. Who is given one of them waits for ever: a process keeps
+        back the last test that it has until it knows the next, or that there is none.
+        """
+        left = {file: tests for file, tests in self.assigned_work.pop(node).items() if not all(tests.values())}
+        if not left:
+            return None
+        file, tests = next(iter(left.items()))
+        ended_by = next(test for test, done in tests.items() if not done)
+        tests[ended_by] = True  # it has failed, and would end the next process, too
+        if all(tests.values()):
+            del left[file]
+        self.workqueue.update(left)
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return ended_by
+
+    def _reschedule(self, node: WorkerController) -> None:
+        if node.shutting_down or node not in self.registered_collections:  # one that is new still collects
+            return
+        while self.workqueue and self._pending_of(self.assigned_work[node]) <= 2:
+            self._assign_work_unit(node)
+        if not self.workqueue:
+            node.shutdown()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndFlows:

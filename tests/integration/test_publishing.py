@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from copied_home import copied
 from mlflow.artifacts import download_artifacts
 
 from gan.configuration.config import NetworkConfig
@@ -28,6 +29,7 @@ from tasks.runtime.locks import reading
 from tasks.runtime.settings import Settings
 from tasks.tracking.client import TRAINING, run
 from tasks.tracking.registry import register_version
+from tasks.tracking.versions import find_model
 from tests.unit.tasks.generate.test_judging import CONFIG, EVALUATION
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("without_onnx")]
@@ -48,11 +50,22 @@ def sent(monkeypatch):
     return events
 
 
-@pytest.fixture
-def version(settings):
+@pytest.fixture(scope="module")
+def registered(tmp_path_factory, without_onnx):
+    """A home whose registry has one version."""
     tags = {"dataset_md5": "0" * 32, "class_names": json.dumps(["a", "b", "c"])}
-    with run(settings, TRAINING, "small", tags) as log:
-        return register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="# card")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        settings = Settings(ganflow_home=tmp_path_factory.mktemp("registered"))
+        with run(settings, TRAINING, "small", tags) as log:
+            register_version(settings, log, generator(), checkpoint="c", config={}, tags=tags, card="# card")
+    return settings.home
+
+
+@pytest.fixture
+def version(settings, registered):
+    copied(registered, settings.home)
+    return find_model(settings, "1")
 
 
 def generator():

@@ -22,11 +22,20 @@ def test_ratios_are_taken_round_by_round(bench):
     assert found["met"] == {"ratio >= 3.0": True, "share >= 0.85": True}
 
 
-def test_both_ways_draw_the_same_images(bench, tmp_path):
-    content = bench.program_file("debug")
+@pytest.fixture(scope="module")
+def content(bench):
+    return bench.program_file("debug")
+
+
+def test_both_ways_draw_the_same_images(bench, content, tmp_path):
     assert bench.ours(content, "bf16", 20, tmp_path) > 0
     drawn = bench.Actor(content)({"id": np.arange(5)})
     pictures = [np.asarray(Image.open(io.BytesIO(png))) for png in drawn["image"]]
     assert [picture.shape for picture in pictures] == [(16, 16)] * 5
     assert drawn["label"].tolist() == drawn["seed"].tolist() == list(range(5))
+    assert min(rate(content, "fp32", bench.BATCH) for rate in (bench.drawing_rate, bench.encoding_rate)) > 0
+
+
+@pytest.mark.slow
+def test_program_and_encoding_alone_have_a_process_for_each_core(bench, content):
     assert min(bench.bare(content, "fp32", 500)) > 0

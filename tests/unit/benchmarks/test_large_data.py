@@ -78,6 +78,7 @@ def test_a_group_holds_its_processes_and_is_removed(bench):
     assert not group.folder.exists()
 
 
+@pytest.mark.slow
 def test_quick_is_both_variants_in_one_object():
     root = Path(__file__).parents[3]
     command = [sys.executable, str(root / "benchmarks/large_data.py"), "--quick"]

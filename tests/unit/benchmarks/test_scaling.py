@@ -1,5 +1,6 @@
 """Workers that are timed take the steps that a training takes, and what is told of them adds up."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from gan.configuration.config import TrainConfig
+from gan.configuration.parsing import apply_overrides
 from gan.configuration.presets import preset
 
 
@@ -15,6 +17,7 @@ def bench(benchmark_module):
     return benchmark_module("scaling")
 
 
+@pytest.mark.slow
 def test_it_runs(bench):
     done = subprocess.run([sys.executable, bench.__file__, "--quick"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -23,6 +26,18 @@ def test_it_runs(bench):
     assert all(each["min"] > 0 for each in found["img_per_s"].values())
     assert 0 < found["all_reduce_share"]["median"] < 1
     assert len(found["ratio"]["each"]) == 2
+
+
+def test_a_worker_takes_the_steps_of_every_line_that_it_is_given(bench, monkeypatch, capsys):
+    taken, step = [], bench.Step.__call__
+    monkeypatch.setattr(bench.Step, "__call__", lambda self, *given: taken.append(given[-1]) or step(self, *given))
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\n2\n"))
+    config = apply_overrides(preset("debug"), ["train.batch_size=4", "network.widths=[8,8]"])
+    bench.work(config, 0, 1, 1, "nowhere")
+    turns = [bench.Turn(**json.loads(line)) for line in capsys.readouterr().out.splitlines()]
+    assert len(turns) == 2
+    assert all(each.seconds > 0 < each.cpu and each.waited == 0 for each in turns)
+    assert taken == [0, 4, 8]
 
 
 def test_figures_are_of_images_and_of_the_median(bench):

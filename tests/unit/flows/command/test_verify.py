@@ -1,9 +1,6 @@
 """What `ganflow verify` says, and its exit status."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -12,13 +9,6 @@ from fuzzing.releases import KEY, OTHER_KEY, release, seal
 from flows.command.verify import verified_lines
 from tasks.releases.states import State
 from tasks.verify.record import Problem, Verified
-
-
-def run(folder, *arguments):
-    environment = {**os.environ, "GANFLOW_HOME": str(folder / "home")}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "flows.command.entry", "verify", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def test_lines_say_what_was_looked_at():
@@ -67,25 +57,25 @@ def test_what_is_not_to_be_used_does_not_look_fine(state):
     assert verified_lines(damaged)[-1] == f"verdict    not as it was made, and {state} and not to be used"
 
 
-def test_it_ends_with_one_where_something_is_wrong_and_makes_nothing(tmp_path):
+def test_it_ends_with_one_where_something_is_wrong_and_makes_nothing(ganflow, tmp_path):
     folder = release(tmp_path / "v3-001")
     (tmp_path / "key.pub.pem").write_bytes(
         KEY._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )
-    done = run(tmp_path, str(folder), "--key", str(tmp_path / "key.pub.pem"), "--json")
-    assert (done.returncode, json.loads(done.stdout)["sound"]) == (0, True), done.stderr
-    done = run(tmp_path, str(folder), "--key", OTHER_KEY.fingerprint)
-    assert done.returncode == 1
-    assert "wrong      signed by another key: sha256:" in done.stdout
-    assert done.stdout.splitlines()[-1] == "verdict    not as it was made"
+    status, out, err = ganflow("verify", str(folder), "--key", str(tmp_path / "key.pub.pem"), "--json")
+    assert (status, json.loads(out)["sound"]) == (0, True), err
+    status, out, _ = ganflow("verify", str(folder), "--key", OTHER_KEY.fingerprint)
+    assert status == 1
+    assert "wrong      signed by another key: sha256:" in out
+    assert out.splitlines()[-1] == "verdict    not as it was made"
     assert not (tmp_path / "home").exists()
 
 
-def test_what_its_own_checks_refused_ends_with_one_without_a_registry(tmp_path):
+def test_what_its_own_checks_refused_ends_with_one_without_a_registry(ganflow, tmp_path):
     folder = seal(release(tmp_path / "v3-001"), checks=[{"check": "copies", "passed": False, "said": "3 copies"}])
-    done = run(tmp_path, str(folder), "--json")
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["as_made"], told["sound"]) == (1, True, False), done.stderr
+    status, out, err = ganflow("verify", str(folder), "--json")
+    told = json.loads(out)
+    assert (status, told["as_made"], told["sound"]) == (1, True, False), err
     assert (told["state"], told["reason"]) == ("quarantined", "3 copies")
 
 
@@ -96,9 +86,8 @@ def test_what_its_own_checks_refused_ends_with_one_without_a_registry(tmp_path):
         (["nothing", "--key", "nowhere.pem"], "the public key nowhere.pem cannot be read"),
     ],
 )
-def test_wrong_input_is_a_sentence(tmp_path, arguments, sentence):
-    done = run(tmp_path, *arguments)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+def test_wrong_input_is_a_sentence(ganflow, arguments, sentence):
+    status, out, err = ganflow("verify", *arguments)
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1

@@ -1,6 +1,7 @@
 """The exported program as ONNX: the same images in ONNX Runtime, nothing of this machine in the file."""
 
 import socket
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,21 @@ def rows(count, num_classes):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    path, program = tmp_path_factory.mktemp("onnx") / "model.onnx", program_of(DCGAN, 1, 3)
-    write_onnx(program, path)
-    return path, program
+def write(tmp_path_factory):
+    """Export a network, once however often it is asked for; returns the file and its program."""
+
+    @cache
+    def write(network, channels, num_classes):
+        path, program = tmp_path_factory.mktemp("onnx") / "model.onnx", program_of(dict(network), channels, num_classes)
+        write_onnx(program, path)
+        return path, program
+
+    return lambda network, *sizes: write(tuple(network.items()), *sizes)
+
+
+@pytest.fixture
+def written(write):
+    return write(DCGAN, 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +67,8 @@ def written(tmp_path_factory):
         pytest.param(R3GAN | {"patch": 2}, 1, 0, marks=pytest.mark.slow),
     ],
 )
-def test_the_file_draws_the_images_of_its_program(tmp_path, network, channels, num_classes):
-    path, program = tmp_path / "model.onnx", program_of(network, channels, num_classes)
-    write_onnx(program, path)
+def test_the_file_draws_the_images_of_its_program(write, network, channels, num_classes):
+    path, program = write(network, channels, num_classes)
     module = program.module()
     for count in (1, 2, 17, 64):
         asked = rows(count, num_classes)

@@ -84,7 +84,8 @@ def test_a_release_of_one_class_has_its_class_compared(scored_digits):
     assert any("no figure of all classes together is compared" in check.said for check in checks)
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [50])
 def test_how_often_an_honest_release_fails(score_digits, times):
     """Other digits each time as real images, scored ones and release."""
     fails = 0
