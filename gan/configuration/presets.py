@@ -111,7 +111,7 @@ def _few_shot(
         augment=AugmentConfig(operations=("colour", "translation", "cutout")),
         optimizer=OptimizerConfig(lr=2e-4, final_lr=2e-4, beta1=0.0, beta2=0.99),
         train=TrainConfig(total_kimg=total_kimg, batch_size=16, flip=True, checkpoint_kimg=total_kimg / 6),
-        evaluation=EvaluationConfig(num_images=1000, watch_images=250),
+        evaluation=EvaluationConfig(num_images=1000, watch_images=250, watch_features="pixels"),
     )
 
 
