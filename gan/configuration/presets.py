@@ -84,7 +84,7 @@ def small_data() -> Config:
 
 def few_shot_64() -> Config:
     """20 to some hundred images at 64x64, a quarter of an hour on two CPU cores; needs ganflow[few-shot]."""
-    return _few_shot("few-shot-64", 64, (256, 128, 64, 32, 16), feature_side=96, mixed_width=32, total_kimg=30.0)
+    return _few_shot("few-shot-64", 64, (256, 128, 64, 32, 16), feature_side=96, mixed_width=32, total_kimg=45.0)
 
 
 def few_shot_256() -> Config:
@@ -111,7 +111,7 @@ def _few_shot(
         augment=AugmentConfig(operations=("colour", "translation", "cutout")),
         optimizer=OptimizerConfig(lr=2e-4, final_lr=2e-4, beta1=0.0, beta2=0.99),
         train=TrainConfig(total_kimg=total_kimg, batch_size=16, flip=True, checkpoint_kimg=total_kimg / 6),
-        evaluation=EvaluationConfig(num_images=1000, watch_images=250),
+        evaluation=EvaluationConfig(num_images=1000, watch_images=250, watch_features="pixels"),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gan.configuration.vocabulary import AskedPrecision, Resize
+from gan.configuration.vocabulary import AskedPrecision, Resize, WatchFeatures
 
 
 class Frozen(BaseModel):
@@ -42,6 +42,11 @@ class EvaluationConfig(Frozen):
     )
     watch_images: Annotated[int, Field(ge=0)] = Field(
         1000, description="images of the KID measured beside training and picks the checkpoint; 0: the last"
+    )
+    watch_features: WatchFeatures = Field(
+        "inception",
+        description="by which that KID is: inception, or pixels: colours and edges, which know no ImageNet, for "
+        "discriminators that do",
     )
     usefulness_seeds: Annotated[int, Field(ge=0, le=20)] = Field(
         0, description="classifiers trained for each arm of the usefulness scores, 2 or more; 0 leaves these out"

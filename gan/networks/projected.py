@@ -9,6 +9,7 @@ so that an image is judged by itself.
 """
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
@@ -122,12 +123,10 @@ class Head(nn.Module):
 
     def __init__(self, width: int, halvings: int, last_side: int, num_classes: int, embedding_dim: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(width, width, 1)]
+        layers = [nn.Conv2d(width, width, 1)]
         for halving in range(halvings):
             layers.append(nn.Conv2d(width << halving, width << (halving + 1), 4, stride=2, padding=1))
-        for layer in layers:
-            he_normal(layer, LEAKY_GAIN)
-        self.layers = nn.ModuleList(spectral_norm(layer) for layer in layers)
+        self.layers = nn.ModuleList(spectral_norm(he_normal(layer, LEAKY_GAIN)) for layer in layers)
         last = nn.Conv2d(width << halvings, embedding_dim if num_classes else 1, min(LAST_KERNEL, last_side))
         self.output = spectral_norm(he_normal(last))
         self.embedding = spectral_norm(nn.Embedding(num_classes, embedding_dim)) if num_classes else None
@@ -142,4 +141,5 @@ class Head(nn.Module):
             if self.embedding is None:
                 return found[:, 0]
             classes: Tensor = self.embedding(labels)
-            return (found * classes[:, :, None]).sum(1) * classes.shape[1] ** -0.5
+            products: Tensor = (found * classes[:, :, None]).sum(1)
+            return products / math.sqrt(classes.shape[1])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the process that only waits for a score shall not load torc
     from ray.train import Checkpoint, ValidationConfig
 
     from gan.configuration.config import Config, EvaluationConfig
+    from gan.evaluation.extraction import Extraction
     from gan.evaluation.real import RealFeatures
     from gan.evaluation.watch import Watched
 
@@ -88,7 +89,8 @@ def open_kid(payload: ValidationPayload) -> Score:
         reference=config.most_reference(MOST_REFERENCE),
         conditional=header.num_classes > 0,
     )
-    later = wanted_features(config, real) if payload.ahead else []
+    same_network = config.watch_features == "inception"
+    later = wanted_features(config, real) if payload.ahead and same_network else []
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
     def score(checkpoint: Path, on_progress: Callable[[int, int], None]) -> "Watched":
@@ -104,7 +106,6 @@ def _real_features(payload: ValidationPayload, config: "EvaluationConfig") -> "R
     """Open network and dataset: in the driver's home or, on another node, from Ray and the storage."""
     from gan.evaluation.real import RealFeatures
     from tasks.dataset.on_node import node_version
-    from tasks.evaluate.extraction import open_extraction
     from tasks.evaluate.references import dataset_version, real_images
 
     md5, class_names = payload.header.dataset_md5, payload.header.class_names
@@ -116,7 +117,7 @@ def _real_features(payload: ValidationPayload, config: "EvaluationConfig") -> "R
             ray_address=None,
         )
         real = dataset_version(settings, md5, class_names)
-        return RealFeatures(real, open_extraction(settings, config), settings.cache_dir, config.seed)
+        return RealFeatures(real, _extraction(settings, config), settings.cache_dir, config.seed)
     host, cache = this_node(), Settings().node_cache_dir
     real = real_images(md5, class_names, lambda split: node_version(payload.storage, md5, split, host=host))
     with local_scratch("network") as folder:
@@ -125,7 +126,21 @@ def _real_features(payload: ValidationPayload, config: "EvaluationConfig") -> "R
         settings = Settings(
             ganflow_home=folder, ganflow_cache=cache, ganflow_inception_weights=weights, ray_address=None
         )
-        return RealFeatures(real, open_extraction(settings, config), cache, config.seed)
+        return RealFeatures(real, _extraction(settings, config), cache, config.seed)
+
+
+def _extraction(settings: Settings, config: "EvaluationConfig") -> "Extraction":
+    """Open the network that the run is watched by, or what takes its place."""
+    if config.watch_features == "pixels":
+        from gan.evaluation.extraction import LocalExtraction
+        from gan.metrics.features import FeatureExtractor
+        from gan.metrics.pixel_features import pixel_network
+        from tasks.evaluate.network import device
+
+        return LocalExtraction(FeatureExtractor(pixel_network(device()), resize="clean"))
+    from tasks.evaluate.extraction import open_extraction
+
+    return open_extraction(settings, config)
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=1)

@@ -12,7 +12,7 @@ def test_every_cell_has_a_valid_configuration_and_a_name_of_its_own(name):
     assert len({cell.name for cell in cells}) == len(cells)
     for cell in cells:
         config = cell.config()
-        assert config.network.resolution == 32
+        assert config.network.resolution == EXPERIMENTS[name].resolution
         assert config.train.seed == cell.seed
 
 

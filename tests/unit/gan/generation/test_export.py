@@ -70,6 +70,7 @@ def test_an_unconditional_program_ignores_the_label():
     "network",
     [
         NetworkConfig(architecture="dcgan", widths=(8,), base=7, latent_dim=4, embedding_dim=4),
+        NetworkConfig(architecture="projected", widths=(8, 4, 4, 4, 2), latent_dim=4, embedding_dim=4),
         NetworkConfig(widths=(8,), base=7, patch=2, latent_dim=4, embedding_dim=4, group_width=4, expansion=1),
     ],
 )
@@ -79,7 +80,7 @@ def test_every_architecture_can_be_exported(network):
     G(torch.randn(50, 4), torch.arange(50) % 3)  # running statistics of batch normalisation, where there are any
     eager = SeededGenerator(G)
     images = export_program(eager).module()(rows(5))
-    assert images.shape == (5, 14, 14, 1)
+    assert images.shape == (5, network.resolution, network.resolution, 1)
     assert (images.int() - eager(rows(5)).int()).abs().max() <= 1
     assert torch.equal(eager(rows(5))[2:], eager(rows(5)[2:]))
 
