@@ -9,6 +9,7 @@ from flows.parameters import Plain, Workers
 from flows.register import Registered
 from flows.retrain import retrain_configured
 from gan.configuration.provenance import Configuration
+from gan.data.origin import Origin
 from gan.data.sources.spec import AUTO, NOTHING_ASKED, Asked
 from tasks.champion.changing import champion
 from tasks.generate.publishing import Released
@@ -36,6 +37,7 @@ def pipeline(
     labels: Plain | None = None,
     source_secret: str | None = None,
     asked: Asked = NOTHING_ASKED,
+    origin: Origin | None = None,
 ) -> PipelineResult:
     """Ingest, train, evaluate, register, and draw a release from the champion, if there is one.
 
@@ -47,10 +49,18 @@ def pipeline(
         labels: a CSV or JSON file of labels for a folder of images, or `none`.
         source_secret: name of the Secret block that holds the credential of a URL's server.
         asked: how a folder of images is to be read.
+        origin: whose images they are; what is not said stays as it was said of the version before.
     """
     # Not announced: a listening `retrain/on-new-data` would train the same again beside this run.
     dataset = ingest_configured(
-        source, configuration.data, source_kind, labels, announce=False, source_secret=source_secret, asked=asked
+        source,
+        configuration.data,
+        source_kind,
+        labels,
+        announce=False,
+        source_secret=source_secret,
+        origin=origin,
+        asked=asked,
     )
     model = retrain_configured(configuration, dataset.md5, workers)
     assert isinstance(model, Registered)  # it was not asked to skip anything

@@ -8,6 +8,7 @@ from flows.command.console import Answer, read_settings
 from flows.command.summary import files_line
 from gan.data.sources.spec import SourceSpec
 from gan.errors import InputError
+from gan.text.counted import counted
 
 if TYPE_CHECKING:
     from gan.configuration.config import DataConfig
@@ -56,11 +57,15 @@ def preview_lines(found: "Preview") -> Iterator[str]:
     """Kind, splits, classes, companions, what is left out, sizes, and the resolution that fits."""
     from gan.data.building.windows import text
 
-    yield f"source    {found.name}: {found.records:,} records of the kind {found.kind}"
+    yield f"source    {found.name}: {counted(found.records, 'record')} of the kind {found.kind}"
     for split, counts in found.counts.items():
         some = [f"{name} {count:,}" for name, count in list(counts.items())[:_MOST_CLASSES]]
-        more = f" and {len(counts) - _MOST_CLASSES:,} more classes" if len(counts) > _MOST_CLASSES else ""
-        yield f"          {split}: {sum(counts.values()):,} images: {', '.join(some)}{more}"
+        more = (
+            f" and {counted(len(counts) - _MOST_CLASSES, 'more class', 'more classes')}"
+            if len(counts) > _MOST_CLASSES
+            else ""
+        )
+        yield f"          {split}: {counted(sum(counts.values()), 'image')}: {', '.join(some)}{more}"
     if found.files is not None:
         yield f"          {files_line(found.files)}"
     for reason, count in found.rejects.items():

@@ -8,6 +8,7 @@ import typer
 from flows.command.console import Answer, prepare, say
 from flows.command.options import Json
 from flows.command.table import table
+from gan.text.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,4 +122,4 @@ def _sum(items: "Iterable[Item]") -> str:
         f", and {human(marked)} that MLflow's server keeps, where they are marked as deleted: its owner frees them "
         "with `ganflow prune` in its home, or `mlflow gc`"
     )
-    return f"{len(items)} {'thing' if len(items) == 1 else 'things'}, {human(freed)}{later if marked else ''}"
+    return f"{counted(len(items), 'thing')}, {human(freed)}{later if marked else ''}"

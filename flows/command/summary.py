@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from gan.text.counted import counted
 from gan.text.shown import inert
 
 if TYPE_CHECKING:  # a verb imports its own flow, and no other
@@ -33,7 +34,7 @@ def dataset_lines(result: "Ingested") -> list[str]:
     lines += [] if result.files is None else [f"          {files_line(result.files)}"]
     lines += [f"          {note}" for note in result.notes[:MOST_NOTES]]
     if len(result.notes) > MOST_NOTES:
-        lines.append(f"          and {len(result.notes) - MOST_NOTES} more notes")
+        lines.append(f"          and {counted(len(result.notes) - MOST_NOTES, 'more note')}")
     lines += [f"          {line}" for line in _origin_lines(result.origin, result.kept)]
     lines.append(f"          report {result.report}")
     return lines + ([f"          {result.push_error}"] if result.push_error else [])
@@ -41,10 +42,13 @@ def dataset_lines(result: "Ingested") -> list[str]:
 
 def files_line(files: "FileCounts") -> str:
     """Say what every file of a source is; the counts add up to all of them."""
-    companions = ", ".join(f"{count:,} {kind}" for kind, count in sorted(files.companions.items()))
+    from gan.data.sources.census import ONE_OF
+
+    kinds = [counted(count, ONE_OF.get(kind, kind), kind) for kind, count in sorted(files.companions.items())]
     total = sum(files.companions.values())
-    beside = f"{total:,} companions ({companions})" if total else "no companions"
-    return f"{files.files:,} files: {files.images:,} {files.what}, {beside}, {files.rejects:,} rejected"
+    beside = f"{counted(total, 'companion')} ({', '.join(kinds)})" if total else "no companions"
+    images = f"{files.images:,} with images" if files.holders else counted(files.images, "image")
+    return f"{counted(files.files, 'file')}: {images}, {beside}, {files.rejects:,} rejected"
 
 
 def training_lines(result: "Trained | Paused") -> list[str]:
@@ -125,7 +129,7 @@ def release_lines(result: "Released") -> list[str]:
     hub = f"pushed to {result.hub}, commit {result.hub_commit}" if result.hub else result.hub_error
     notes = (signer, *result.unchecked, unsaid_line(result.licence), result.push_error, hub, removed)
     return [
-        f"release   {result.path}{state}: {result.num_images} images of version {result.model_version}, "
+        f"release   {result.path}{state}: {counted(result.num_images, 'image')} of version {result.model_version}, "
         f"seeds from {result.first_seed}",
         *(f"          {note}" for note in notes if note),
     ]

@@ -11,6 +11,7 @@ from gan.data.building.near import LEAST_ALIKE, NEAR, NEAR_HELD_OUT, SHOWN, Near
 from gan.data.files.atomic import replacing
 from gan.data.near_duplicates.near_pairs import CERTAIN, FEWEST_FOR_CHANCE
 from gan.data.store.dataset import DatasetInfo
+from gan.text.counted import counted
 from tasks.reports.page import data_uris, fitting_side
 
 NEAR_MEANINGS = {
@@ -71,7 +72,7 @@ def _summary(near: NearDuplicates, *, dropped: bool) -> str:
     if not counts.pairs:
         return "No two images are nearly equal; of equal ones the first is kept."
     told = (
-        f"{counts.pairs:,} {'pair of images is' if counts.pairs == 1 else 'pairs of images are'} nearly equal: "
+        f"{counted(counts.pairs, 'pair of images is', 'pairs of images are')} nearly equal: "
         f"{counts.within_class:,} within a class, {counts.between_classes:,} with labels that contradict each other, "
         f"{counts.between_splits:,} of an image to train on and one held out."
     )

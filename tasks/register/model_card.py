@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gan.metrics.evaluation import Evaluation
+from gan.text.counted import counted
 from gan.training.header import WarmStartRecord
 from tasks.register.card_facts import CardFacts
 from tasks.reports.markdown import cell, code, name
@@ -91,7 +92,7 @@ def description(card: str) -> str:
 
 def _table(found: CardFacts) -> str:
     minutes = UNKNOWN if found.minutes is None else f"{found.minutes:.3g} minutes of steps"
-    workers = "" if found.workers is None else f", {found.workers} {'worker' if found.workers == 1 else 'workers'}"
+    workers = "" if found.workers is None else f", {counted(found.workers, 'worker')}"
     rows = {
         "images from": UNKNOWN if found.source is None else cell(found.source),
         "licence of the images": UNKNOWN if found.licence is None else cell(found.licence),

@@ -24,6 +24,7 @@ from gan.data.store.dataset import DatasetInfo
 from gan.evaluation.gate import Decision
 from gan.generation.grids import image_grid
 from gan.metrics.evaluation import Evaluation
+from gan.text.counted import counted
 from gan.text.shown import reason_of
 from tasks.reports import markdown
 from tasks.reports.metrics_markdown import metrics_table
@@ -63,7 +64,7 @@ def dataset_table(info: DatasetInfo, md5: str) -> None:
     description = (
         f"dataset `{md5}` from {markdown.name(info.name)}: {info.num_train} + {info.num_test} images, "
         f"{info.resolution}x{info.resolution}x{info.channels}, mean ± standard deviation {moments}, "
-        f"{info.num_rejects} {'file' if info.num_rejects == 1 else 'files'} rejected"
+        f"{counted(info.num_rejects, 'file')} rejected"
     )
     _show(create_table_artifact, key="dataset", table=rows, description=description)
 
@@ -108,7 +109,7 @@ def rejects(counts: Mapping[str, int], quarantine: Path) -> None:
         lines.append(f"- {markdown.name(reject.path)}: {markdown.name(reject.reason)}{detail}")
     if total > len(listed):
         lines += ["", f"{total - len(listed)} more are listed in {markdown.name(quarantine.name)}."]
-    description = f"{total} {'file' if total == 1 else 'files'} rejected"
+    description = f"{counted(total, 'file')} rejected"
     _show(create_markdown_artifact, key="dataset-rejects", markdown="\n".join(lines), description=description)
 
 

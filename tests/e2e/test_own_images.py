@@ -33,7 +33,8 @@ def run_on_photos(folder, ganflow_in):
     photos(folder / "photos", {"temple": 70, "flower": 70, "digit": 60})
     home = folder / "home"
     home.mkdir()
-    done = ganflow_in(home)("run", "--source", str(folder / "photos"), "--exclude", "*.bak", *BRIEF, "--json")
+    said = ("--exclude", "*.bak", "--license", "cc-by-4.0", "--credit", "A. Person")
+    done = ganflow_in(home)("run", "--source", str(folder / "photos"), *said, *BRIEF, "--json")
     assert done.returncode == 0, done.stderr
     return home, json.loads(done.stdout)
 
@@ -46,6 +47,7 @@ def test_a_folder_of_200_files_goes_through_the_whole_pipeline(tmp_path, ganflow
     assert info["class_names"] == ["digit", "flower", "temple"]
     assert info["channels"] == 3
     assert info["asked"] == {"exclude": ["*.bak"]}
+    assert (info["licence"], info["credit"]) == ("CC-BY-4.0", "A. Person")
     manifest = json.loads((home / "synthetic" / "v1-001" / "manifest.json").read_text())
     assert set(manifest["counts"]) == {"digit", "flower", "temple"}
     assert manifest["image"] == {"height": 16, "width": 16, "channels": 3}

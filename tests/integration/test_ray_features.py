@@ -63,7 +63,7 @@ def program(rows: torch.Tensor) -> torch.Tensor:
     return marks[:, None, None, :].expand(len(rows), 8, 8, 3).to(torch.uint8)
 
 
-@pytest.fixture(params=[1, 4])
+@pytest.fixture(params=[2, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 4))])
 def workers(request):
     import ray
 

@@ -15,6 +15,7 @@ from gan.data.origin import Origin
 from gan.data.pixels.png import decode_png
 from gan.data.records import Source
 from gan.data.store.dataset import UNLABELLED_NAME, DatasetInfo
+from gan.text.counted import counted
 
 SAMPLES_PER_CLASS = 10
 _FAINT = 256 // 8
@@ -121,10 +122,10 @@ def notes(plan: Plan, info: DatasetInfo) -> list[str]:
         for name, count in plan.dropped_classes.items()
     ]
     small = [
-        f"class {name} has only {count} images to train on"
+        f"class {name} has only {counted(count, 'image')} to train on"
         for name, count in info.counts["train"].items()
         if count < _FEW
     ]
-    left_out = [f"{plan.left_out} images are left out by data.class_map"] if plan.left_out else []
+    left_out = counted(plan.left_out, "image is left out by data.class_map", "images are left out by data.class_map")
     floor = [f"{info.num_test} images are held out, the fewest that can be"] if plan.floor else []
-    return dropped + small + left_out + floor
+    return dropped + small + [left_out] * bool(plan.left_out) + floor

@@ -20,6 +20,7 @@ from gan.data.near_duplicates.alignment import correlation
 from gan.data.near_duplicates.fingerprints import SIDE
 from gan.data.near_duplicates.near_pairs import LEAST, NearPairs, find_near_pairs
 from gan.data.pixels.png import decode_png
+from gan.text.counted import counted
 
 NEAR = "near duplicate"
 NEAR_HELD_OUT = "near duplicate of a held out image"
@@ -141,7 +142,7 @@ def near_notes(near: NearDuplicates | None, config: DataConfig) -> list[str]:
     if near is None or not near.pairs:
         return []
     counts = near.counts
-    pairs = "1 pair of images is" if counts.pairs == 1 else f"{counts.pairs:,} pairs of images are"
+    pairs = counted(counts.pairs, "pair of images is", "pairs of images are")
     of = f"{counts.between_splits:,} across the splits, {counts.between_classes:,} with different labels"
     drop = f"{counts.droppable:,} dropped" if config.near_duplicates == "drop" else "the report shows them"
     return [f"{pairs} nearly equal, {of}: {drop}"]

@@ -59,7 +59,9 @@ def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
     Raises:
         UnreadableError: empty, longer than `most` bytes, no regular file, cut short, or not readable.
     """
-    with _opened(blob) as (descriptor, length):
+    descriptor = _descriptor(blob)  # not with `_opened`, which takes a quarter as long as reading a small file
+    try:
+        length = _length(descriptor)
         size = length if blob.offset < 0 else blob.size
         if size == 0:
             raise UnreadableError("empty file")
@@ -68,6 +70,10 @@ def read_blob(blob: Blob, most: int = MAX_FILE_BYTES) -> bytes:
         if blob.crc >= 0:
             return _member(descriptor, blob, length)
         return _exactly(descriptor, size, max(blob.offset, 0), length)
+    except OSError as error:
+        raise _refused(error) from None
+    finally:
+        os.close(descriptor)
 
 
 def stream_blob(blob: Blob, block: int = _BLOCK) -> Iterator[bytes]:
@@ -111,20 +117,28 @@ def bare_blob(blob: Blob) -> Blob:
 @contextmanager
 def _opened(blob: Blob) -> Iterator[tuple[int, int]]:
     """Open the file that a blob lies in; yield its descriptor and its size."""
+    descriptor = _descriptor(blob)
     try:
-        # Opened first and looked at then: what lies there cannot be exchanged in between.
-        descriptor = os.open(blob.file, _NO_LINK_NO_WAIT)
-    except OSError as error:
-        raise _refused(error) from None
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise UnreadableError("not a regular file")
-        yield descriptor, state.st_size
+        yield descriptor, _length(descriptor)
     except OSError as error:
         raise _refused(error) from None
     finally:
         os.close(descriptor)
+
+
+def _descriptor(blob: Blob) -> int:
+    try:
+        return os.open(blob.file, _NO_LINK_NO_WAIT)
+    except OSError as error:
+        raise _refused(error) from None
+
+
+def _length(descriptor: int) -> int:
+    # Opened first and looked at then: what lies there cannot be exchanged in between.
+    state = os.fstat(descriptor)
+    if not stat.S_ISREG(state.st_mode):
+        raise UnreadableError("not a regular file")
+    return state.st_size
 
 
 def _refused(error: OSError) -> UnreadableError:

@@ -4,6 +4,8 @@ import re
 import zipfile
 from collections.abc import Sequence
 
+from gan.text.counted import counted
+
 _UTF8 = 0x800  # the flag by which a member says that its name is UTF-8; Python takes all others for cp437
 _LOOKED_AT = 2**16  # bytes of names that tell their encoding
 _ASIAN = ("cp932", "gb18030", "cp949", "big5")
@@ -26,11 +28,14 @@ def decode_names(members: Sequence[zipfile.ZipInfo], where: str) -> str:
     if not unsure:
         return ""
     encoding = _encoding(b"\n".join(each.filename.encode("cp437") for each in unsure))
+    said = counted(
+        len(unsure), f"name in {where} does not say its encoding", f"names in {where} do not say their encoding"
+    )
     if not encoding:
-        return f"{len(unsure):,} names in {where} do not say their encoding and were taken for cp437"
+        return f"{said}: taken for cp437"
     for each in unsure:
         each.filename = each.filename.encode("cp437").decode(encoding, "replace")
-    return f"{len(unsure):,} names in {where} do not say their encoding and were read as {encoding}"
+    return f"{said}: read as {encoding}"
 
 
 def _encoding(names: bytes) -> str:

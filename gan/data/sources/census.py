@@ -26,6 +26,15 @@ _KINDS = {
     "checksums": "md5 sha1 sha256 sha512 crc sfv sig asc",
     "data about images": "xmp aae thm exif dvc gitignore lock",
 }
+ONE_OF = {
+    "tables and annotations": "table or annotation",
+    "documents": "document",
+    "programs": "program",
+    "checksums": "checksum",
+    "empty files": "empty file",
+    NOT_READ: "image that is left out",
+}
+"""What a single one is called, where it is called otherwise."""
 _KIND_OF = {ending: kind for kind, endings in _KINDS.items() for ending in endings.split()}
 
 

@@ -19,6 +19,7 @@ from gan.data.sources.layout.names import in_order
 from gan.data.sources.layout.read import read_layout
 from gan.data.sources.spec import NO_LABELS, Asked, path_rule
 from gan.errors import DatasetError
+from gan.text.counted import counted
 from gan.text.shown import shown
 
 NO_ROW = "no row in the file of labels"
@@ -95,7 +96,10 @@ def decide(
     if not has_split:
         kept = tuple(choice._replace(split=None) for choice in kept)
     reasons = Counter(choice.left_out for choice in choices if choice.left_out)
-    notes = [f"{count:,} images are left out, each {reason}" for reason, count in reasons.items()]
+    notes = [
+        counted(count, f"image is left out: it {reason}", f"images are left out, each {reason}")
+        for reason, count in reasons.items()
+    ]
     absent = reading.rows.rejects if reading.rows else ()
     return Decided(
         kept, names, has_split, absent, reasons.total(), (*reading.notes, *map(shown, notes)), reading.layout.root

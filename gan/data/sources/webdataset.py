@@ -18,6 +18,7 @@ from gan.data.sources.labels.classes import declared_classes, found_classes, ref
 from gan.data.sources.main_image import Choice, choose
 from gan.data.sources.splits import leading_word, split_names
 from gan.errors import DatasetError
+from gan.text.counted import counted
 
 NO_LABEL = "no label in its sample"
 NO_IMAGE = "no image in its sample"
@@ -197,7 +198,12 @@ def _left_out(tars: Sequence[_Tar], choice: Choice) -> list[str]:
     counts = Counter(_ending(entry) for sample in _all(tars) if len(sample.images) > 1 for entry in sample.images)
     left = {ending: count for ending, count in sorted(counts.items()) if ending in choice.companions}
     return [
-        f"{count:,} files that end in .{ending} are left out: they belong to others" for ending, count in left.items()
+        counted(
+            count,
+            f"file that ends in .{ending} is left out: it belongs to another",
+            f"files that end in .{ending} are left out: they belong to others",
+        )
+        for ending, count in left.items()
     ]
 
 

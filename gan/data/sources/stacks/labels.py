@@ -10,6 +10,8 @@ from gan.data.files.blob import Blob
 from gan.data.sources.labels.classes import Classes, refuse_too_many
 from gan.data.sources.stacks.header import Header
 from gan.data.sources.stacks.values import chunks
+from gan.text.counted import counted
+from gan.text.shown import shown
 
 
 class Codes(NamedTuple):
@@ -22,6 +24,14 @@ class Codes(NamedTuple):
         """Return each image's index into the class names, or what is written where that is no class."""
         meant: list[int | str] = [classes.index.get(text, text) for text in self.texts]
         return [meant[code] for code in self.of_images.tolist()]
+
+
+def without_labels(count: int, path: str) -> str:
+    """Return the note that the images of a file have no labels, while those of others have."""
+    name = shown(path)
+    return counted(
+        count, f"image of {name} has no label and is left out", f"images of {name} have no labels and are left out"
+    )
 
 
 def read_codes(file: Blob, header: Header, where: str) -> Codes | None:

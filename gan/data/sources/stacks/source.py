@@ -16,7 +16,7 @@ from gan.data.sources.labels.classes import MAX_CLASSES, Classes, declared_class
 from gan.data.sources.splits import split_names
 from gan.data.sources.stacks.choose import Array, Pair, list_arrays, pair
 from gan.data.sources.stacks.header import Header
-from gan.data.sources.stacks.labels import Codes, as_text, read_codes
+from gan.data.sources.stacks.labels import Codes, as_text, read_codes, without_labels
 from gan.data.sources.stacks.part import Layout, Stack, cut_stack, find_layout
 from gan.data.sources.stacks.values import Reading, chunks, find_reading, value_range
 from gan.errors import DatasetError
@@ -154,7 +154,7 @@ def _labelled_alone(images: list[_Images], pairs: Sequence[Pair]) -> tuple[list[
         return [each._replace(codes=None) for each in images], [note]
     labelled = [each for each in images if each.codes]
     left = [each for each in images if labelled and not each.codes]
-    notes = [f"{each.header.shape[0]:,} images of {shown(each.path)} have no labels and are left out" for each in left]
+    notes = [without_labels(each.header.shape[0], each.path) for each in left]
     return labelled or images, notes
 
 

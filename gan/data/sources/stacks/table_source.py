@@ -17,7 +17,7 @@ from gan.data.sources.labels.classes import found_classes
 from gan.data.sources.splits import split_names
 from gan.data.sources.stacks.columns import PixelColumns, list_tables
 from gan.data.sources.stacks.header import Header
-from gan.data.sources.stacks.labels import Codes, text_codes
+from gan.data.sources.stacks.labels import Codes, text_codes, without_labels
 from gan.data.sources.stacks.names import take_apart
 from gan.data.sources.stacks.part import Layout, Stack, cut_stack
 from gan.data.sources.stacks.table import read_texts, write_pixels
@@ -75,7 +75,7 @@ class TableSource:
         for entry, columns in found:
             if (entry, columns) not in labelled:
                 count = _rows(entry, columns, tree.where, scratch)
-                notes.append(f"{count:,} images of {shown(entry.path)} have no labels and are left out")
+                notes.append(without_labels(count, entry.path))
         self.notes: tuple[str, ...] = (*tree.notes, *notes, *_others(labelled))
 
     def __len__(self) -> int:

@@ -63,7 +63,7 @@ def test_many_classes_are_counted_and_the_first_are_named(count):
     assert lines[1].startswith(f"          train: {count} images: c0 1, c1 1, c2 1")
     assert lines[1].endswith(" and 10 more classes") == (count == 30)
     assert lines[2:] == [
-        f"          50 files: {count} images, 1 companions (1 documents), 2 rejected",
+        f"          50 files: {count} images, 1 companion (1 document), 2 rejected",
         "          2 rejected: empty file",
         "          a note",
         "          of 9 that were looked at 1 rejected: truncated image",

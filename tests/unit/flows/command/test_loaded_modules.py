@@ -67,6 +67,7 @@ def test_a_wrong_option_is_answered_by_typer_alone(arguments):
         (["ingest", "/nowhere"], "2"),
         (["ingest", "digits", "--source-kind", "photos"], "2"),
         (["ingest", "digits", "--license", "CC BY 4.0"], "2"),
+        (["run", "--license", "CC BY 4.0"], "2"),
     ],
     ids=lambda value: " ".join(value),
 )

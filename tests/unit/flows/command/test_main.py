@@ -16,7 +16,10 @@ ASKED = {
     *("--classes-from", "--split-from", "--train", "--test", "--exclude", "--label-column", "--path-column"),
 }
 VERBS = {
-    "run": COMMON | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"} | ASKED,
+    "run": COMMON
+    | {"--source", "-s", "--workers", "-w", "--source-kind", "--labels", "--source-secret"}
+    | {"--license", "--source-url", "--credit", "--description"}
+    | ASKED,
     "ingest": COMMON
     | {"--source-kind", "--labels", "--source-secret", "--max-reject-share", "--dry-run", "--report"}
     | {"--near-duplicates", "--drop-near-duplicates"}

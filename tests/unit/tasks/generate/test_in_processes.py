@@ -124,17 +124,33 @@ def test_what_a_process_raises_is_raised_here_and_none_stays(content, only_proce
     assert children() == []
 
 
-def test_one_that_is_killed_is_a_sentence(content, only_processes):
-    def kill_all(rows):
-        for each in children():
-            each.kill()
+def kill_all(*_):
+    for each in children():
+        each.kill()
+    yield from ()
 
-    with pytest.raises(ResourcesError, match="a process that draws images was killed, most likely for want of memory"):
-        list(in_processes(content).draw(RECIPE, blocks(), kill_all, 600))
+
+KILLED = "a process that draws images was killed, most likely for want of memory"
+
+
+def test_one_that_is_killed_while_it_starts_is_a_sentence(content, monkeypatch):
+    monkeypatch.setattr(Here, "draw", kill_all)
+    with pytest.raises(ResourcesError, match=KILLED):
+        list(in_processes(content).draw(RECIPE, blocks(), lambda count: None, 600))
     assert children() == []
 
 
-def test_who_stops_listening_ends_them(content, only_processes):
+@pytest.mark.slow
+def test_one_that_is_killed_at_work_is_a_sentence(content, only_processes):
+    with pytest.raises(ResourcesError, match=KILLED):
+        list(in_processes(content).draw(RECIPE, blocks(), lambda count: list(kill_all()), 600))
+    assert children() == []
+
+
+@pytest.mark.parametrize("first_by", ["this one", pytest.param("them", marks=pytest.mark.slow)])
+def test_who_stops_listening_ends_them(content, request, first_by):
+    if first_by == "them":
+        request.getfixturevalue("only_processes")
     with closing(in_processes(content).draw(RECIPE, blocks(), lambda count: None, 600)) as parcels:
         next(parcels)
         assert len(children()) == 2

@@ -40,7 +40,7 @@ def listed(tmp_path, names, encoding):
 def test_names_are_read_in_the_encoding_that_they_surely_are_in(tmp_path, encoding, names, said):
     found, notes = listed(tmp_path, names, encoding)
     assert found == sorted(names)
-    assert notes == (f"{len(names)} names in a.zip do not say their encoding and were read as {said}",)
+    assert notes == (f"{len(names)} names in a.zip do not say their encoding: read as {said}",)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,8 @@ def test_names_are_read_in_the_encoding_that_they_surely_are_in(tmp_path, encodi
 def test_names_that_may_be_several_things_stay_what_zip_says_that_they_are(tmp_path, names, encoding):
     found, notes = listed(tmp_path, names, encoding)
     assert found == sorted(name.encode(encoding).decode("cp437") for name in names)
-    assert notes == (f"{len(names)} names in a.zip do not say their encoding and were taken for cp437",)
+    do_not_say = "name in a.zip does not say its" if len(names) == 1 else "names in a.zip do not say their"
+    assert notes == (f"{len(names)} {do_not_say} encoding: taken for cp437",)
 
 
 def test_plain_names_and_those_that_say_utf8_need_no_note(tmp_path):
