@@ -17,7 +17,7 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "loss": {"penalty_input": "augmented"},
     "augment": {"colour_share": 1.0},
-    "train": {"ema_rampup": 0.1, "fresh_generator_batch": False},
+    "train": {"ema_rampup": 0.1, "fresh_generator_batch": False, "standing_images": 0},
 }
 """Keys that came later, and what trainings did before they had them."""
 
