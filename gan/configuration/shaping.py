@@ -19,7 +19,13 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "loss": {"penalty_input": "augmented"},
     "augment": {"colour_share": 1.0, "target": None, "adapt_kimg": 500.0},
-    "train": {"ema_rampup": 0.1, "fresh_generator_batch": False, "warm_start": "whole", "freeze_d": 0},
+    "train": {
+        "ema_rampup": 0.1,
+        "fresh_generator_batch": False,
+        "warm_start": "whole",
+        "freeze_d": 0,
+        "standing_images": 0,
+    },
 }
 """Keys that came later, and what trainings did before they had them."""
 

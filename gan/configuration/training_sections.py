@@ -230,6 +230,11 @@ class TrainConfig(Frozen):
         description="the half-life is at most this share of the images seen, so that G_ema forgets the random start; "
         "null: no limit, as published for R3GAN, whose half-life begins at 0",
     )
+    standing_images: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="before a checkpoint, generated images on which batch normalisation measures means and variances "
+        "for G_ema; 0: it has those of G",
+    )
     flip: bool = Field(False, description="mirror half of the real images left to right")
     warm_start: WarmStartKind = Field(
         "whole",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gan.configuration.schedules import step_settings
 from gan.device.precision import choose_kernels, round_fp32
@@ -18,6 +19,7 @@ from gan.training.header import Header
 from gan.training.place import Budget, checkpoint_bytes, measured_budget, no_room, step_bytes
 from gan.training.probe import choose
 from gan.training.records import Records, crossed
+from gan.training.standing import measure_statistics
 from gan.training.state import TrainingState
 from gan.training.step import Step
 
@@ -81,10 +83,17 @@ def run_training(
             ):
                 step.bad_steps.check(config.train.most_bad_steps, context.rank)
                 with records.timing.part("checkpoint"):
-                    context.save_checkpoint(state.cur_nimg, state.snapshot)
+                    keep(state, feed.labels)
             if notice is Notice.LEAVE:
                 break
     return state
+
+
+def keep(state: TrainingState, labels: Tensor) -> None:
+    """Write a checkpoint, with G_ema as it draws best; `labels` [N] int64 are those of the training images."""
+    train = state.config.train
+    measure_statistics(state.nets.G_ema, labels, train.standing_images, train.batch_size)
+    state.context.save_checkpoint(state.cur_nimg, state.snapshot)
 
 
 def taken(step: Step, batches: Sequence[Batch], config: "Config", cur_nimg: int) -> Terms:

@@ -30,9 +30,17 @@ def test_small_data_has_each_subset_with_and_without_augmentation():
 
 
 def test_dcgan_is_unconditional_as_published_and_also_conditional():
-    published, conditional = cells_of(EXPERIMENTS["fashion-mnist"], seeds=[0])[1:]
+    published, conditional = cells_of(EXPERIMENTS["fashion-mnist"], seeds=[0])[1:3]
     assert (published.config().network.conditional, conditional.config().network.conditional) == (False, True)
     assert published.config().network.architecture == conditional.config().network.architecture == "dcgan"
+
+
+def test_the_tuned_dcgan_differs_from_the_conditional_one_in_its_learning_rate_alone():
+    conditional, tuned = (cell.config() for cell in cells_of(EXPERIMENTS["fashion-mnist"], seeds=[0])[2:])
+    rate = tuned.optimizer.lr
+    assert rate == tuned.optimizer.final_lr != conditional.optimizer.lr
+    changed = conditional.optimizer.model_copy(update={"lr": rate, "final_lr": rate})
+    assert conditional.model_copy(update={"optimizer": changed}) == tuned
 
 
 def test_overrides_of_the_command_come_last_and_make_another_cell():
