@@ -13,6 +13,7 @@ from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
+from gan.networks.residual import checkpoint_blocks
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.checkpoint import Write, host_copy, load_header, load_tensors, restore_part, save_checkpoint
@@ -26,6 +27,8 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
     from gan.configuration.config import Config
 
 SAMPLE_COLUMNS = 10
+SAMPLE_PIXELS = 2**20
+"""That are drawn at once beside what a step keeps for itself: of 256 px 16 images."""
 
 
 class TrainingState:
@@ -54,6 +57,9 @@ class TrainingState:
         torch.manual_seed(config.train.seed)  # initial weights alone are streamed, and equal on every rank
         G = build_generator(config.network, **header.shape).to(context.device)
         D = build_discriminator(config.network, **header.shape).to(context.device)
+        if config.train.checkpoint_activations:
+            checkpoint_blocks(G)
+            checkpoint_blocks(D)
         betas = (config.optimizer.beta1, config.optimizer.beta2)
 
         def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -61,15 +67,7 @@ class TrainingState:
 
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         self.nets = Networks(G, D, G_ema, adam(G), adam(D))
-        self.objective = Objective(
-            LOSSES[config.loss.kind],
-            config.augment.operations,
-            r1=has_r1(config.loss),
-            r2=has_r2(config.loss),
-            penalty_input=config.loss.penalty_input,
-            colour_share=config.augment.colour_share,
-            between=config.loss.gradient_penalty > 0,
-        )
+        self.objective = objective_of(config)
 
     @property
     def finished(self) -> bool:
@@ -153,7 +151,22 @@ class TrainingState:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
         rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
-        return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+        size = max(1, SAMPLE_PIXELS // self.config.network.resolution**2)
+        seeds = torch.arange(rows * SAMPLE_COLUMNS)
+        return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, size)
+
+
+def objective_of(config: "Config") -> Objective:
+    """Return the game of a configuration, in fp32."""
+    return Objective(
+        LOSSES[config.loss.kind],
+        config.augment.operations,
+        r1=has_r1(config.loss),
+        r2=has_r2(config.loss),
+        penalty_input=config.loss.penalty_input,
+        colour_share=config.augment.colour_share,
+        between=config.loss.gradient_penalty > 0,
+    )
 
 
 def shares_of(config: "Config", cur_nimg: int, rank: int, world_size: int) -> list[tuple[int, int]]:
