@@ -39,9 +39,11 @@ def forecast_lines(result: Forecast) -> list[str]:
 
 def _time(result: Forecast) -> str:
     if result.seconds is None:
-        return (
-            "not measured: a step does not fit into the memory that is free; raise train.accumulate, lower "
-            "train.batch_size or add workers"
+        fitting = result.fitting_accumulate
+        return "not measured: a step does not fit into the memory that is free; " + (
+            f"with train.accumulate={fitting} it would, in pieces; or add workers"
+            if fitting
+            else "lower train.batch_size or add workers"
         )
     rates = ", ".join(f"{name} {rate:.0f}" for name, rate in result.rates.items())
     return f"about {duration(result.seconds)} in {result.choice} (img/s of a worker: {rates})"

@@ -89,6 +89,16 @@ class Config(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _blocks_are_residual(self) -> Self:
+        architecture = self.network.architecture
+        if self.train.checkpoint_activations and architecture != "r3gan":
+            raise ValueError(
+                f"train.checkpoint_activations is true but network.architecture {architecture} has no blocks that "
+                "could be computed again: set it to false, or raise train.accumulate"
+            )
+        return self
+
     def training_hash(self) -> str:
         """Hash of what decides a training's result beside its dataset: the sections that shape it."""
         parts = told(self.model_dump(mode="json"))

@@ -4,7 +4,14 @@ from typing import Any
 
 TRAINING_SECTIONS = ("network", "loss", "augment", "optimizer", "train")
 """Sections that shape a training; the others say what comes before and after it."""
-WORKED_OFF = ("accumulate", "capture", "reduce_precision", "deterministic", "most_bad_steps")
+WORKED_OFF = (
+    "accumulate",
+    "capture",
+    "checkpoint_activations",
+    "reduce_precision",
+    "deterministic",
+    "most_bad_steps",
+)
 """Keys of `train` that say how a step is worked off, not what it does: as with the number of workers, a run may go on
 with others."""
 LATER: dict[str, dict[str, Any]] = {

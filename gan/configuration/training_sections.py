@@ -212,6 +212,11 @@ class TrainConfig(Frozen):
         description="pieces in which each worker computes its part of a batch, one after the other, to sum their "
         "gradients: memory is that of one",
     )
+    checkpoint_activations: bool = Field(
+        False,
+        description="r3gan: of each residual block only the input is kept for backward passes, which compute the "
+        "rest again: less memory, more time",
+    )
     generator_every: Annotated[int, Field(ge=1)] = Field(
         1, description="the generator is trained at every so many steps of the discriminator"
     )
@@ -268,6 +273,15 @@ class TrainConfig(Frozen):
     )
     checkpoint_kimg: Annotated[float, Field(gt=0.0)] = Field(50.0, description="a checkpoint this often")
     log_kimg: Annotated[float, Field(gt=0.0)] = Field(2.0, description="mean losses are reported this often")
+
+    @model_validator(mode="after")
+    def _what_is_compiled_keeps_what_it_likes(self) -> Self:
+        if self.checkpoint_activations and self.compile:
+            raise ValueError(
+                "train.checkpoint_activations and train.compile are both true, but a compiled step decides by itself "
+                "what it keeps: set one of them to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_piece_is_empty(self) -> Self:

@@ -37,8 +37,15 @@ def resolve_labels(seeds: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     return torch.where(labels == -1, integers(seeds, Purpose.LABEL, num_classes), labels)
 
 
+def on_device(program: Program, device: torch.device) -> Program:
+    """Return a program that lies on a device as one that takes its rows from wherever they are."""
+    return lambda rows: program(rows.to(device))
+
+
 @torch.no_grad()
-def sample_uint8(G: Generator, seeds: Tensor, labels: Tensor, device: torch.device) -> np.ndarray:
+def sample_uint8(
+    G: Generator, seeds: Tensor, labels: Tensor, device: torch.device, batch_size: int | None = None
+) -> np.ndarray:
     """Draw images from a generator in memory.
 
     Args:
@@ -46,13 +53,15 @@ def sample_uint8(G: Generator, seeds: Tensor, labels: Tensor, device: torch.devi
         seeds: [N] int64.
         labels: [N] int64, -1 for a class drawn from the seed.
         device: where G is.
+        batch_size: images of a pass; None: all of them.
 
     Returns:
         [N, H, W, C] uint8.
     """
-    seeds, labels = seeds.to(device), labels.to(device)
-    images = G(normal(seeds, Purpose.LATENT, G.latent_dim), resolve_labels(seeds, labels, G.num_classes))
-    return to_uint8(images).cpu().numpy()
+    seeds, labels = seeds.to(device), resolve_labels(seeds.to(device), labels.to(device), G.num_classes)
+    z, size = normal(seeds, Purpose.LATENT, G.latent_dim), batch_size or len(seeds)
+    parts = [to_uint8(G(*part)) for part in zip(z.split(size), labels.split(size), strict=True)]
+    return torch.cat(parts).cpu().numpy()
 
 
 def draw(

@@ -61,6 +61,11 @@ def without_weight_gradients() -> Iterator[None]:
         _weights_wanted = before
 
 
+def weights_wanted() -> bool:
+    """Whether backward passes compute gradients by weights: not within `without_weight_gradients`."""
+    return _weights_wanted
+
+
 class _Conv(torch.autograd.Function):
     """conv(x, w)."""
 

@@ -1,8 +1,12 @@
 """The residual block of both R3GAN networks."""
 
+import copy
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks.checkpointed import checkpointed
 from gan.networks.grouped_conv import GroupedConv2d
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 
@@ -20,9 +24,14 @@ class ResidualBlock(nn.Module):
         group_width: channels per group of the 3x3 convolution, which is dense where this is the inner width or more.
         depth: residual blocks in the whole network.
 
+    Attributes:
+        checkpointed: whether only its input is kept for backward passes, as of `gan.networks.checkpointed`.
+
     Reference: Huang et al. 2024, section 3.3 and figure 1; Zhang, Dauphin, Ma, "Fixup Initialization", ICLR 2019,
     section 3.
     """
+
+    checkpointed = False
 
     def __init__(self, channels: int, *, expansion: int, group_width: int, depth: int) -> None:
         super().__init__()
@@ -35,6 +44,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to the same shape."""
+        if self.checkpointed and torch.is_grad_enabled():
+            plain = copy.copy(self)  # of the same layers
+            plain.checkpointed = False
+            return checkpointed(plain, x)
         y = F.leaky_relu(self.conv1(x), LEAKY_SLOPE)
         y = F.leaky_relu(self.conv2(y), LEAKY_SLOPE)
         residual: Tensor = self.conv3(y)
@@ -45,3 +58,10 @@ def stage(width: int, blocks: int, *, expansion: int, group_width: int, depth: i
     """Return `blocks` residual blocks of one width."""
     made = (ResidualBlock(width, expansion=expansion, group_width=group_width, depth=depth) for _ in range(blocks))
     return nn.Sequential(*made)
+
+
+def checkpoint_blocks(network: nn.Module) -> None:
+    """Let all residual blocks of a network keep their inputs alone."""
+    for module in network.modules():
+        if isinstance(module, ResidualBlock):
+            module.checkpointed = True

@@ -102,7 +102,7 @@ def no_room(images: int) -> ResourcesError:
     """Return the error of a worker whose GPU has too little memory for a step on so many images."""
     return ResourcesError(
         f"a step on {images} images a worker does not fit into the memory of this GPU: raise train.accumulate, which "
-        "computes it in pieces, or take more workers"
+        "computes it in pieces (a dry run says into how many), or take more workers"
     )
 
 

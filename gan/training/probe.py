@@ -154,10 +154,11 @@ def worked_off(
         context: likewise.
         shares: likewise.
     """
-    gpu = context.device.type == "cuda"
+    train, gpu = config.train, context.device.type == "cuda"
+    # a compiled step would keep what it is asked not to
     compiled, captured = (
         [False, True] if asked is None and gpu else [bool(asked)]
-        for asked in (config.train.compile, config.train.capture)
+        for asked in (False if train.checkpoint_activations else train.compile, train.capture)
     )
     ways = [replace(chosen, compiled=one, captured=other) for one in compiled for other in captured]
     if len(ways) == 1:

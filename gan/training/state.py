@@ -14,6 +14,7 @@ from gan.errors import CheckpointError
 from gan.generation.sampling import sample_uint8
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.interface import trained
+from gan.networks.residual import checkpoint_blocks
 from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
     from gan.configuration.config import AugmentConfig, Config
 
 SAMPLE_COLUMNS = 10
+SAMPLE_PIXELS = 2**20
+"""That are drawn at once beside what a step keeps for itself: of 256 px 16 images."""
 
 
 class TrainingState:
@@ -58,6 +61,9 @@ class TrainingState:
         G = build_generator(config.network, **header.shape).to(context.device)
         D = build_discriminator(config.network, **header.shape).to(context.device)
         freeze_stages(D, config.train.freeze_d)
+        if config.train.checkpoint_activations:
+            checkpoint_blocks(G)
+            checkpoint_blocks(D)
         betas = (config.optimizer.beta1, config.optimizer.beta2)
 
         def adam(network: torch.nn.Module) -> torch.optim.Optimizer:
@@ -65,15 +71,7 @@ class TrainingState:
 
         G_ema = copy.deepcopy(G).eval().requires_grad_(False)
         self.nets = Networks(G, D, G_ema, adam(G), adam(D), _steered(config.augment, context.device))
-        self.objective = Objective(
-            LOSSES[config.loss.kind],
-            config.augment.operations,
-            r1=has_r1(config.loss),
-            r2=has_r2(config.loss),
-            penalty_input=config.loss.penalty_input,
-            colour_share=config.augment.colour_share,
-            between=config.loss.gradient_penalty > 0,
-        )
+        self.objective = objective_of(config)
 
     @property
     def finished(self) -> bool:
@@ -177,7 +175,22 @@ class TrainingState:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
         rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
-        return sample_uint8(self.nets.G_ema, torch.arange(rows * SAMPLE_COLUMNS), labels, self.context.device)
+        size = max(1, SAMPLE_PIXELS // self.config.network.resolution**2)
+        seeds = torch.arange(rows * SAMPLE_COLUMNS)
+        return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, size)
+
+
+def objective_of(config: "Config") -> Objective:
+    """Return the game of a configuration, in fp32."""
+    return Objective(
+        LOSSES[config.loss.kind],
+        config.augment.operations,
+        r1=has_r1(config.loss),
+        r2=has_r2(config.loss),
+        penalty_input=config.loss.penalty_input,
+        colour_share=config.augment.colour_share,
+        between=config.loss.gradient_penalty > 0,
+    )
 
 
 def shares_of(config: "Config", cur_nimg: int, rank: int, world_size: int) -> list[tuple[int, int]]:

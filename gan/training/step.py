@@ -64,8 +64,11 @@ def apply_gradients(
 
 
 def seen(bad: Tensor) -> bool:
-    """Whether a step is known not to have been taken: on a CPU, for a GPU is not waited for."""
-    return bad.device.type == "cpu" and bool(bad)
+    """Whether a step is known not to have been taken: on a CPU, for a GPU is not waited for.
+
+    A forecast's step is not looked at either: its tensors, of a type of their own, have no values.
+    """
+    return bad.device.type == "cpu" and type(bad) is Tensor and bool(bad)
 
 
 def _as_the_weight_lies(gradient: Tensor, weight: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from typing import Any
 
 import psutil
 import torch
@@ -15,8 +16,9 @@ from gan.training.context import SingleWorker
 from gan.training.header import WarmStartRecord
 from gan.training.loop import open_feed
 from gan.training.place import Budget, Place, checkpoint_bytes, measured_budget, step_bytes
-from gan.training.probe import candidates, measure, worked_off
+from gan.training.probe import Choice, candidates, measure, worked_off
 from gan.training.state import TrainingState, shares_of
+from gan.training.step_memory import fitting_accumulate, in_pieces
 from tasks.dataset.current import load_version
 from tasks.runtime.settings import Settings
 from tasks.train.plan import TrainingPlan
@@ -40,6 +42,8 @@ class Forecast(BaseModel):
         first_nimg: images seen at the start.
         total_nimg: images seen at the end.
         cost: `gan.networks.cost.NetworkCost`: parameters, operations, and memory with the whole batch on one worker.
+        step_bytes: memory that a worker's steps take, `gan.training.step_memory`, in bf16 if that is left open.
+        fitting_accumulate: the least `train.accumulate` with which they fit; None where they do, or never would.
         images: where each worker would have the images, and why.
         dataset_bytes: memory of them beside the networks; 0 where they are on the way only while a step needs them.
         free_bytes: memory that is free on the device now.
@@ -64,6 +68,8 @@ class Forecast(BaseModel):
     first_nimg: int
     total_nimg: int
     cost: dict[str, int]
+    step_bytes: int
+    fitting_accumulate: int | None
     images: str
     dataset_bytes: int
     free_bytes: int
@@ -75,11 +81,7 @@ class Forecast(BaseModel):
     @property
     def needed_bytes(self) -> int:
         """Memory that a worker would need for networks, its part of the batch, and the dataset."""
-        return _needed(self.cost["training_bytes"], self.workers, self.dataset_bytes)
-
-
-def _needed(training_bytes: int, workers: int, dataset_bytes: int) -> int:
-    return training_bytes // workers + dataset_bytes  # a little low: networks are not shared, activations are
+        return self.step_bytes + self.dataset_bytes
 
 
 def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
@@ -108,9 +110,19 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     copied = checkpoint_bytes(config, header)
     budget = measured_budget(device, reserved, copied=copied, feed_memory=settings.feed_memory, workers_here=workers)
     beside = data.images.nbytes if budget.place(data.images) in (Place.DEVICE, Place.HOST) else 0
-    choice, rates = None, dict[str, float]()
-    if _needed(cost.training_bytes, workers, beside) < free:
-        choice, rates = _measured(plan, data, device, budget, share["CPU"], workers)
+    choice, rates, fitting = None, dict[str, float](), None
+    open_choices = candidates(config, device, native=native_bf16(device))
+    step: dict[str, Any] = {
+        "channels": header.channels,
+        "num_classes": header.num_classes,
+        "images": -(-config.train.batch_size // workers),
+        "bf16": open_choices[-1].bf16,  # what needs least
+    }
+    needed = in_pieces(config, config.train.accumulate, **step)
+    if needed + beside < free:
+        choice, rates = _measured(plan, data, open_choices, device, budget, share["CPU"], workers)
+    else:
+        fitting = fitting_accumulate(config, **step, room=free - beside)
     first = plan.resumed.cur_nimg if plan.resumed else 0
     rate = rates[choice] * workers if choice else None
     return Forecast(
@@ -127,6 +139,8 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
         first_nimg=first,
         total_nimg=config.train.total_images,
         cost=asdict(cost),
+        step_bytes=needed,
+        fitting_accumulate=fitting,
         images=budget.told(data.images),
         dataset_bytes=beside,
         free_bytes=free,
@@ -138,7 +152,13 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
 
 
 def _measured(
-    plan: TrainingPlan, data: Resident, device: torch.device, budget: Budget, threads: int, workers: int
+    plan: TrainingPlan,
+    data: Resident,
+    open_choices: list[Choice],
+    device: torch.device,
+    budget: Budget,
+    threads: int,
+    workers: int,
 ) -> tuple[str, dict[str, float]]:
     """Run the start-up probe as the first worker would; returns its choice, and the rate of each candidate."""
     config = plan.config
@@ -146,7 +166,6 @@ def _measured(
     if device.type == "cpu":
         keep_freed_memory()
     run = TrainingState(config, SingleWorker(device), plan.header)
-    open_choices = candidates(config, device, native=native_bf16(device))
     with open_feed(config, data.images, data.labels, device, budget) as feed:
         given = (config, run.nets, run.objective, feed, run.context, shares_of(config, 0, 0, workers))
         found = worked_off(measure(open_choices, *given), *given)

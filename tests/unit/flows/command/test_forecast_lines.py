@@ -23,6 +23,8 @@ def forecast(name="small-data", **changes):
         "first_nimg": 0,
         "total_nimg": 130_048,
         "cost": {"generator_parameters": 1_234_567, "discriminator_parameters": 98_765, "training_bytes": 2**31},
+        "step_bytes": 2**30,
+        "fitting_accumulate": None,
         "images": "training images: 1.0 MiB, held in memory: within the 6.0 GiB that this worker may hold",
         "dataset_bytes": 2**20,
         "free_bytes": 8 * 2**30,
@@ -44,7 +46,7 @@ def test_every_figure_is_there():
     assert "batches of 64, seed 0, on 2 x CPU (4 threads each)" in lines[2]
     assert lines[3] == "networks  G 1.2 million, D 98 765 parameters"
     assert lines[4] == "images    1.0 MiB, held in memory: within the 6.0 GiB that this worker may hold"
-    assert "about 1.0 GiB on each worker" in lines[5], "half of the batch, and the images"
+    assert "about 1.0 GiB on each worker" in lines[5], "steps and the images"
     assert "1.0 MiB of it for the images; 8.0 GiB are free" in lines[5]
     assert lines[6] == "time      about 3 min 17 s in bf16 (img/s of a worker: fp32 212, bf16 330)"
     assert lines[7:] == ["          nothing was started"]
@@ -58,8 +60,11 @@ def test_what_training_begins_with_is_said():
 
 
 def test_what_does_not_fit_was_not_measured():
-    lines = forecast_lines(forecast(choice=None, rates={}, images_per_second=None, seconds=None))
-    assert lines[6].startswith("time      not measured: a step does not fit into the memory that is free")
+    nothing = {"choice": None, "rates": {}, "images_per_second": None, "seconds": None}
+    why = "time      not measured: a step does not fit into the memory that is free; "
+    assert forecast_lines(forecast(**nothing))[6] == why + "lower train.batch_size or add workers"
+    found = forecast_lines(forecast(**nothing, fitting_accumulate=8))
+    assert found[6] == why + "with train.accumulate=8 it would, in pieces; or add workers"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gan.configuration.config import NetworkConfig
-from gan.generation.sampling import draw, resolve_labels, sample_uint8, to_uint8
+from gan.generation.sampling import draw, on_device, resolve_labels, sample_uint8, to_uint8
 from gan.keyed_random import Purpose, normal
 from gan.networks.build import build_generator
 
@@ -68,6 +68,29 @@ def test_sample_uint8(num_classes):
         wanted = to_uint8(G(normal(seeds, Purpose.LATENT, 4), resolve_labels(seeds, labels, num_classes)))
     np.testing.assert_array_equal(found, wanted.numpy())
     assert len({image.tobytes() for image in found}) == 3
+
+
+def test_sample_uint8_in_batches():
+    torch.manual_seed(0)
+    G, sizes = build_generator(NETWORK, channels=1, num_classes=3).eval(), []
+    G.register_forward_hook(lambda module, inputs, output: sizes.append(len(output)))
+    seeds, labels = torch.arange(5), torch.tensor([2, 0, 1, -1, -1])
+    found = sample_uint8(G, seeds, labels, torch.device("cpu"), 2)
+    whole = sample_uint8(G, seeds, labels, torch.device("cpu"))
+    assert sizes == [2, 2, 1, 5]
+    assert (np.abs(found.astype(int) - whole) <= 1).all()
+
+
+def test_a_program_gets_its_rows_where_it_is():
+    seen = []
+
+    def program(rows):
+        seen.append(rows.device.type)
+        return torch.zeros(len(rows), 1, 1, 1, dtype=torch.uint8, device=rows.device)
+
+    on_device(program, torch.device("meta"))(torch.zeros(2, 2, dtype=torch.int64))
+    list(draw(on_device(program, torch.device("cpu")), np.arange(2), np.zeros(2, np.int64)))
+    assert seen == ["meta", "cpu"]
 
 
 def test_draw_keeps_the_order_and_the_batch_size():
