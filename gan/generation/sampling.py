@@ -60,7 +60,8 @@ def sample_uint8(
     """
     seeds, labels = seeds.to(device), resolve_labels(seeds.to(device), labels.to(device), G.num_classes)
     z, size = normal(seeds, Purpose.LATENT, G.latent_dim), batch_size or len(seeds)
-    parts = [to_uint8(G(*part)) for part in zip(z.split(size), labels.split(size), strict=True)]
+    starts = range(0, len(seeds), size)
+    parts = [to_uint8(G(z[start : start + size], labels[start : start + size])) for start in starts]
     return torch.cat(parts).cpu().numpy()
 
 
