@@ -60,7 +60,7 @@ def sample_uint8(
     """
     seeds, labels = seeds.to(device), resolve_labels(seeds.to(device), labels.to(device), G.num_classes)
     z, size = normal(seeds, Purpose.LATENT, G.latent_dim), batch_size or len(seeds)
-    parts = [to_uint8(G(*part)) for part in zip(z.split(size), labels.split(size), strict=True)]
+    parts = [to_uint8(G(*part)) for part in zip(torch.split(z, size), torch.split(labels, size), strict=True)]
     return torch.cat(parts).cpu().numpy()
 
 
