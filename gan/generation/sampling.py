@@ -60,8 +60,7 @@ def sample_uint8(
     """
     seeds, labels = seeds.to(device), resolve_labels(seeds.to(device), labels.to(device), G.num_classes)
     z, size = normal(seeds, Purpose.LATENT, G.latent_dim), batch_size or len(seeds)
-    starts = range(0, len(seeds), size)
-    parts = [to_uint8(G(z[start : start + size], labels[start : start + size])) for start in starts]
+    parts = [to_uint8(G(*part)) for part in zip(torch.split(z, size), torch.split(labels, size), strict=True)]
     return torch.cat(parts).cpu().numpy()
 
 

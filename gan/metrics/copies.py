@@ -72,8 +72,8 @@ class FeatureCopiesResult(CopiesResult):
 
     Attributes:
         authenticity: share of generated images that are farther from the nearest training image than that one is from
-            its own nearest other, about 0.6 to 0.9 for new real images; copies of images that the training set holds
-            twice pass for authentic. The interval is for drawing generated images anew.
+            its own nearest other, 0.5 to 0.9 for new real images, by how features crowd; copies of images that the
+            training set holds twice pass for authentic. The interval is for drawing generated images anew.
     """
 
     authenticity: Estimate

@@ -80,7 +80,7 @@ def evaluate_generator(
         evaluator = Evaluator(config, real=real, features=features)
         with progress("evaluating", evaluator.images_to_pass, logger) as update:
             evaluator.on_progress = update
-            evaluated = evaluator.evaluate(subject.program(settings))
+            evaluated = evaluator.evaluate(subject.program(settings, extraction.extractor.network.device))
     measured = keep_evaluation(
         settings,
         evaluated,

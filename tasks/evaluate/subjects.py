@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+from torch.export.passes import move_to_device_pass
+
 from gan.generation.export import export_program
-from gan.generation.sampling import Program
+from gan.generation.sampling import Program, on_device
 from gan.training.checkpoint import load_header
 from tasks.runtime.settings import Settings
 from tasks.tracking.own_configuration import kind_of
@@ -39,13 +42,22 @@ class Subject:
     cur_nimg: int = 0
     facts: dict[str, str] = field(default_factory=dict)
 
-    def program(self, settings: Settings) -> Program:
-        """Load the function (seed, label) -> images, on the CPU; of a checkpoint, the graph that would be exported."""
+    def program(self, settings: Settings, device: torch.device) -> Program:
+        """Load the function (seed, label) -> images; of a checkpoint, the graph that would be exported.
+
+        Args:
+            settings: where the registry is.
+            device: where it draws.
+        """
         if self.version is not None:
-            return load_program(settings, find_model(settings, str(self.version)))
-        assert self.checkpoint is not None
-        program: Program = export_program(load_generator(self.checkpoint)).module()
-        return program
+            program = load_program(settings, find_model(settings, str(self.version)), device=device)
+        else:
+            assert self.checkpoint is not None
+            exported = export_program(load_generator(self.checkpoint))
+            if device.type != "cpu":
+                exported = move_to_device_pass(exported, device)
+            program = exported.module()
+        return on_device(program, device)
 
 
 def find_subject(settings: Settings, name: str) -> Subject:

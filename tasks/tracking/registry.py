@@ -56,15 +56,20 @@ def load_generator(checkpoint: Path) -> SeededGenerator:
 
 
 def load_program(
-    settings: Settings, model: RegisteredModel, psi: float = 1.0, precision: Precision = "fp32"
+    settings: Settings,
+    model: RegisteredModel,
+    psi: float = 1.0,
+    precision: Precision = "fp32",
+    device: torch.device | None = None,
 ) -> Program:
-    """Load a registered version as the function (seed, label) -> images, on the CPU; nothing that it brings is run.
+    """Load a registered version as the function (seed, label) -> images; nothing that it brings is run.
 
     Args:
         settings: where the registry is.
         model: the version.
         psi: of `truncated_program`; 1: the program as it is registered.
         precision: of its convolutions and matrix products.
+        device: where it draws; the CPU if not given.
 
     Raises:
         UnsafeModelError: the version holds no exported program, or one that is more than tensors and a graph.
@@ -72,7 +77,7 @@ def load_program(
         ServiceError: MLflow or its artifact store is away.
     """
     content, file = read_program(settings, model)
-    return load_program_bytes(truncated(settings, model, content, psi), file, precision=precision)
+    return load_program_bytes(truncated(settings, model, content, psi), file, device, precision)
 
 
 def truncated(settings: Settings, model: RegisteredModel, content: bytes, psi: float) -> bytes:

@@ -78,6 +78,7 @@ def open_kid(payload: ValidationPayload) -> Score:
     from gan.evaluation.ahead import Ahead
     from gan.evaluation.evaluator import wanted_features
     from gan.evaluation.watch import MOST_REFERENCE, SPLIT, Watch
+    from gan.generation.sampling import on_device
     from tasks.tracking.registry import load_generator
 
     header, config = payload.header, EvaluationConfig.model_validate(payload.evaluation)
@@ -91,13 +92,15 @@ def open_kid(payload: ValidationPayload) -> Score:
     )
     same_network = config.watch_features == "inception"
     later = wanted_features(config, real) if payload.ahead and same_network else []
+    device = features.extraction.extractor.network.device
     ahead = Ahead(features, [(SPLIT, len(watch.real_labels)), *later])
 
     def score(checkpoint: Path, on_progress: Callable[[int, int], None]) -> "Watched":
         to_pass = watch.images_to_pass
         with ahead.paused(lambda done: on_progress(done, to_pass)):
             before = to_pass - watch.images_to_pass
-            return watch.score(load_generator(checkpoint), lambda done: on_progress(before + done, to_pass))
+            program = on_device(load_generator(checkpoint).to(device), device)
+            return watch.score(program, lambda done: on_progress(before + done, to_pass))
 
     return score
 

@@ -190,7 +190,7 @@ def test_the_training_hash_is_stable():
     "override",
     [
         *("evaluation.num_images=5", "evaluation.seed=3", "release.num_images=7", "data.max_reject_share=1"),
-        *("train.accumulate=4", "train.reduce_precision=bf16"),
+        *("train.accumulate=4", "train.reduce_precision=bf16", "train.capture=true"),
     ],
 )
 def test_the_training_hash_ignores_what_comes_after_training_and_how_a_step_is_worked_off(override):
@@ -282,3 +282,14 @@ def test_pieces_and_batch_normalisation_are_refused_together():
     ):
         apply_overrides(batch, ["train.accumulate=2"])
     assert apply_overrides(DCGAN, ["train.accumulate=2"]).train.accumulate == 2
+
+
+def test_blocks_are_checkpointed_where_there_are_any_and_nothing_is_compiled():
+    with pytest.raises(
+        ConfigError, match=r"train\.checkpoint_activations is true but network\.architecture dcgan has no"
+    ):
+        apply_overrides(DCGAN, ["train.checkpoint_activations=true"])
+    with pytest.raises(ConfigError, match=r"train\.checkpoint_activations and train\.compile are both true"):
+        apply_overrides(DEFAULT, ["train.checkpoint_activations=true", "train.compile=true"])
+    saving = apply_overrides(DEFAULT, ["train.checkpoint_activations=true"])
+    assert saving.training_hash() == DEFAULT.training_hash()
