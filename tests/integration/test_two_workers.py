@@ -165,10 +165,17 @@ def run(folder, *, world_size, **options):
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(world_size)]
 
 
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory):
+    """A run of one worker with batches of 7: its folder, and what the worker wrote down."""
+    folder = tmp_path_factory.mktemp("one")
+    return folder, run(folder, world_size=1, batch_size=7)
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("batch_size", [7, pytest.param(8, marks=pytest.mark.slow)])
-def test_two_workers_do_what_one_does(tmp_path, batch_size):
-    (alone,) = run(tmp_path / "one", world_size=1, batch_size=batch_size)
+def test_two_workers_do_what_one_does(tmp_path, one_worker, batch_size):
+    (alone,) = one_worker[1] if batch_size == 7 else run(tmp_path / "one", world_size=1, batch_size=batch_size)
     workers = run(tmp_path / "two", world_size=2, batch_size=batch_size)
     three = run(tmp_path / "three", world_size=3, batch_size=batch_size)
     assert [worker["failure"] for worker in [alone, *workers, *three]] == [""] * 6
@@ -227,11 +234,9 @@ def distance(found, wanted):
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(one_worker):
     """A checkpoint before the last step: Adam then knows the size of each weight's gradients."""
-    folder = tmp_path_factory.mktemp("begun")
-    run(folder, world_size=1, batch_size=7)
-    return sorted((folder / "checkpoints").iterdir())[0]
+    return sorted((one_worker[0] / "checkpoints").iterdir())[0]
 
 
 @pytest.mark.integration
