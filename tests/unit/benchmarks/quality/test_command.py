@@ -17,7 +17,7 @@ def test_without_arguments_it_says_what_it_would_do(monkeypatch, capsys):
         runpy.run_path(str(PROGRAM), run_name="__main__")
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
-    assert "fashion-mnist: 9 cells, 45 minutes of training in all" in printed
+    assert "fashion-mnist: 12 cells, 60 minutes of training in all" in printed
     assert "small-data: 6 cells, 780 thousand images of training in all" in printed
     assert "usage: quality.py" in printed
 
