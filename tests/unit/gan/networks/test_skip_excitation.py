@@ -29,7 +29,7 @@ def test_stages_from_the_fifth_up_are_excited_by_the_one_four_before():
 
 def test_an_excitation_is_a_factor_for_each_channel_of_each_image():
     excitation = Excitation(3, 5, base=4, side=8)
-    factors = excitation(torch.randn(2, 3, 8, 8))
+    factors = excitation(torch.randn(2, 3, 8, 8)).detach()
     assert factors.shape == (2, 5, 1, 1)
     assert 0.0 < float(factors.min()) < float(factors.max()) < 1.0
 
