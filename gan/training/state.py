@@ -175,7 +175,7 @@ class TrainingState:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
         rows = min(self.header.num_classes or 10, 10)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
-        size = max(1, SAMPLE_PIXELS // self.config.network.resolution**2)
+        size = max(1, SAMPLE_PIXELS // self.config.data.resolution**2)
         seeds = torch.arange(rows * SAMPLE_COLUMNS)
         return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, size)
 

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
 from gan.objective.augment import numbers_of
+from gan.training import apply_gradients as applying
 from gan.training import step as module
 from gan.training.context import SingleWorker
 from gan.training.draws import AHEAD, draw
@@ -49,7 +50,8 @@ def narrow(name):
 @pytest.fixture(params=["cifar10", "r3gan-32", "fashion-mnist", "small-data"])
 def counted(request, make_header, monkeypatch):
     """Of a preset's second step: kernels, those of what is drawn ahead, the step's images, copies from the host."""
-    monkeypatch.setattr(module, "seen", lambda bad: False)  # a GPU is not looked at
+    for place in (module, applying):
+        monkeypatch.setattr(place, "seen", lambda bad: False)  # a GPU is not looked at
     config, batch_size = narrow(request.param)
     context, copies, tensor = SingleWorker(CPU), [], torch.tensor
 
