@@ -35,6 +35,7 @@ class CardFacts(BaseModel):
         energy_of: whose counters said so.
         code: version and digest of ganflow's code.
         samples: artifact of the run with its last sample grid.
+        learnt_through: weights of others that the images were looked at through in training; None: of nobody.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +54,7 @@ class CardFacts(BaseModel):
     energy_of: str | None = None
     code: str | None = None
     samples: str | None = None
+    learnt_through: str | None = None
 
 
 def card_facts(settings: Settings, run_id: str, header: Header, origin: RecordedOrigin | None = None) -> CardFacts:
@@ -88,6 +90,18 @@ def card_facts(settings: Settings, run_id: str, header: Header, origin: Recorded
         energy_of=run.tags.get(ENERGY_OF),
         code=run.tags.get("code"),
         samples=inert(max(grids)) if grids else None,
+        learnt_through=learnt_through(header),
+    )
+
+
+def learnt_through(header: Header) -> str | None:
+    """Name the weights of others through which a discriminator looked at images, and what these were trained on."""
+    network = header.config.get("network")
+    if not isinstance(network, dict) or network.get("architecture") != "projected":
+        return None
+    return (
+        "EfficientNet-lite0 (Apache-2.0), which was trained on ImageNet: the discriminator judged by its features, and "
+        "no weight of it is part of the model"
     )
 
 

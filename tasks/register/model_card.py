@@ -97,6 +97,7 @@ def _table(found: CardFacts) -> str:
         "images from": UNKNOWN if found.source is None else cell(found.source),
         "licence of the images": UNKNOWN if found.licence is None else cell(found.licence),
         **{key: cell(text) for key, text in _said(found) if text},
+        **({} if found.learnt_through is None else {"learnt through": cell(found.learnt_through)}),
         "training images": UNKNOWN if found.num_train is None else str(found.num_train),
         "time": f"{minutes}{workers}",
         "device": UNKNOWN if found.device is None else cell(found.device),

@@ -137,3 +137,13 @@ def test_the_card_says_whose_images_they_were(evaluation):
     card = model_card(model="pets", class_names=(), tags=tags, evaluation=evaluation, kimg=1, found=FOUND)
     assert "Nobody said under which licence the images are" in card
     assert "credit" not in card
+
+
+def test_weights_of_others_that_taught_it_are_named(evaluation):
+    found = FOUND.model_copy(update={"learnt_through": "some weights"})
+    card = model_card(model="pets", class_names=(), tags={"dataset_md5": "a", "preset": "b"}, evaluation=evaluation,
+        kimg=1, found=found)  # fmt: skip
+    assert "| learnt through | some weights |" in card
+    card = model_card(model="pets", class_names=(), tags={"dataset_md5": "a", "preset": "b"}, evaluation=evaluation,
+        kimg=1, found=FOUND)  # fmt: skip
+    assert "learnt through" not in card
