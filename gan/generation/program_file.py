@@ -32,10 +32,10 @@ _MEMBERS = re.compile(
     r"|data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json))"
 )
 _OPERATORS = """
-__and__ __lshift__ __or__ __rshift__ __xor__ _assert_tensor_metadata add arange batch_norm bitwise_and
+__and__ __lshift__ __or__ __rshift__ __xor__ _assert_tensor_metadata add arange avg_pool2d batch_norm bitwise_and
 bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor cat clamp clone contiguous conv2d conv_transpose2d cos
-div embedding eq expand full_like leaky_relu linear log mul permute pixel_shuffle relu reshape round select slice
-sqrt sub tanh to unsqueeze upsample_bilinear2d view where zeros_like
+div embedding eq expand full_like glu leaky_relu linear log mul permute pixel_shuffle relu reshape round select
+sigmoid silu slice sqrt sub tanh to unsqueeze upsample_bilinear2d upsample_nearest2d view where zeros_like
 """
 """What a generator computes, by the names of `torch.ops.aten`; others there open files."""
 _TARGET = re.compile(r"torch\.ops\.aten\.(\w+)\.\w+")

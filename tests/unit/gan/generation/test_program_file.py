@@ -39,6 +39,7 @@ NETWORKS = [
     (SMALL | {"group_width": 4, "blocks_per_stage": 2}, 3),
     (SMALL | {"group_width": 10_000, "expansion": 1, "patch": 2, "base": 7}, 0),
     (SMALL | {"patch": 4}, 3),
+    (SMALL | {"architecture": "projected", "widths": (4,) * 6}, 3),  # with one stage that is averaged to excite another
 ]
 
 
