@@ -84,7 +84,7 @@ def test_ranks_count_half_the_training_images_as_independent():
     assert nearer(np.ones(1), rng.uniform(size=60)) is None
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [8, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("training", [30, 52, 100])
 def test_honest_images_raise_no_alarm(drawn, training, times):
     """By any of four figures; 0 to 1 % of 200 sets did by pixels, and as many by features, when it was measured."""
