@@ -17,17 +17,20 @@ class Here:
     Args:
         program: maps [n, 2] int64 to [n, H, W, C] uint8, on `device`.
         device: where the program is.
+        threads: as of `Artist`.
     """
 
-    def __init__(self, program: Program, device: torch.device | None = None) -> None:
+    def __init__(self, program: Program, device: torch.device | None = None, *, threads: int | None = None) -> None:
         self.program = program
         self.device = device
+        self.threads = threads
 
     def draw(
         self, recipe: Recipe, blocks: Iterable[Block], on_rows: Callable[[int], None], rows: int
     ) -> Generator[Packed]:
         """As `Drawer.draw`, in order."""
-        with Artist(self.program, recipe, device=self.device) as artist, ThreadPoolExecutor(1) as ahead:
+        artist = Artist(self.program, recipe, device=self.device, threads=self.threads)
+        with artist, ThreadPoolExecutor(1) as ahead:
             try:
                 on_rows(0)
                 before: Future[Drawn] | None = None

@@ -1,13 +1,13 @@
 """A large release drawn by a process for each core: threads of one process wait for each other in the interpreter.
 
-Threads of this process draw until the others are there, so that starting them costs nobody time.
+This process is one of them: it draws from the first moment on, and a process fewer has to be started.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
 from queue import Empty, Queue
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -48,13 +48,16 @@ class InProcesses:
         if count < 2:
             yield from self.here.draw(recipe, blocks, on_rows, rows)
             return
-        with _Crew(count, (self.content, lent), blocks, on_rows) as crew:
-            with closing(self.here.draw(recipe, crew.blocks_until_ready(), on_rows, rows)) as parcels:
-                yield from parcels
+        alone = Here(self.here.program, self.here.device, threads=1)
+        with _Crew(count - 1, (self.content, lent), blocks, on_rows) as crew:
+            with closing(alone.draw(recipe, crew.blocks(), on_rows, rows)) as parcels:
+                for parcel in parcels:
+                    yield parcel
+                    yield from crew.done()
             yield from crew.parcels()
 
     def _count(self, recipe: Recipe, rows: int) -> int:
-        """How many processes are worth their start, and have room."""
+        """How many processes, this one among them, are worth their start and have room."""
         count = min(cores(), rows // recipe.batch_size)
         if count < 2:
             return count
@@ -82,8 +85,7 @@ class _Crew:
         self._blocks, self._taking = iter(blocks), Lock()
         self._spent, self._lent = False, 0
         self._on_rows = on_rows
-        self._ready = Event()
-        self._done: Queue[Packed | Exception | None] = Queue(count)  # so that they wait for who writes
+        self._done: Queue[Packed | Exception | None] = Queue(2 * count)  # so that they wait for who writes
         self._children = [Child("tasks.generate.draw_worker") for _ in range(count)]
         self._threads = [Thread(target=self._serve, args=(each,), daemon=True) for each in self._children]
 
@@ -101,25 +103,37 @@ class _Crew:
             with suppress(Empty):
                 self._done.get(timeout=0.05)
 
-    def blocks_until_ready(self) -> Iterator[Block]:
-        """Yield blocks for who draws meanwhile."""
-        while not self._ready.is_set() and (block := self._next()) is not None:
+    def blocks(self) -> Iterator[Block]:
+        """Yield blocks for who draws beside them."""
+        while (block := self._next()) is not None:
             yield block
 
+    def done(self) -> Iterator[Packed]:
+        """Yield what the processes have drawn so far.
+
+        Raises:
+            ResourcesError: one of them was killed.
+        """
+        while not self._done.empty():
+            yield from self._taken()
+
     def parcels(self) -> Iterator[Packed]:
-        """Yield what the processes draw, as it comes.
+        """Yield what the processes still draw, as it comes.
 
         Raises:
             ResourcesError: one of them was killed.
         """
         while not self._is_done():
-            found = self._done.get()
-            if isinstance(found, Exception):
-                raise found
-            if found is not None:
-                with self._taking:
-                    self._lent -= 1
-                yield found
+            yield from self._taken()
+
+    def _taken(self) -> Iterator[Packed]:
+        found = self._done.get()
+        if isinstance(found, Exception):
+            raise found
+        if found is not None:
+            with self._taking:
+                self._lent -= 1
+            yield found
 
     def _is_done(self) -> bool:
         """Whether nothing is left; processes may still be starting, for which nobody need wait then."""
@@ -137,7 +151,6 @@ class _Crew:
         try:
             child.send(self._given)
             child.receive()
-            self._ready.set()
             while (block := self._next(lent=1)) is not None:
                 child.send(block)
                 while isinstance(told := child.receive(), int):
@@ -148,8 +161,6 @@ class _Crew:
             self._done.put(_killed())
         except Exception as error:
             self._done.put(error)
-        finally:
-            self._ready.set()
 
 
 def _killed() -> ResourcesError:

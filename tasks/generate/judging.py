@@ -42,9 +42,10 @@ from tasks.generate.selecting import Selecting, compared_pixels, copies_among
 from tasks.tracking.versions import RegisteredModel
 
 REAL, GENERATED = "checking, real images", "checking"
+SCORING, CLASSIFIERS, RECOGNISING = "scoring", "classifiers", "telling classes apart"
 _MOST_PAIRS = 12
 _MOST_COPIES = 2_000  # images among which copies are counted where they stay
-_CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
+CAS_SEEDS = 3  # trainings where the configuration does not say how many its model's evaluation had
 _MOST_COMPARED = 5_000  # rows by which it is told what rejecting cost
 _MOST_REAL = 20_000  # real images from which a classifier learns what the classes look like
 
@@ -173,13 +174,15 @@ class Judge:
         reference = self._real(features, protocol.reference_split, protocol.num_reference)
         rows = self._rows(filling, reference)
         generated = self._passed(filling, features.extraction, rows)
-        network = features.extraction.extractor.network
+        network, scored = features.extraction.extractor.network, self.counting(SCORING, len(rows))
+        scored(0)
         ours = release_evaluation(
             generated, reference, self.evaluation, network, names, training=training, holdout=holdout
         )
         audited = audit_privacy(
             generated, training, holdout, name=self._called(generated.labels), device=str(network.device)
         )
+        scored(len(rows))
         privacy["audit"] = audited.audit.model_dump(mode="json")
         self.notes.extend(audited.audit.warnings)
         cas, unmeasured_cas = self._usefulness(filling, features, reference, str(network.device))
@@ -220,12 +223,12 @@ class Judge:
         if rows is None:
             count = self.evaluation.protocol.num_generated
             return {}, [unmeasured(f"it lacks the {count:,} images, in the real images' shares, of its model's {key}")]
-        protocol, seeds = self.evaluation.protocol, self.config.evaluation.usefulness_seeds or _CAS_SEEDS
+        protocol, seeds = self.evaluation.protocol, self.config.evaluation.usefulness_seeds or CAS_SEEDS
         training, held = (
             _labelled(splits[split], features.rows(split, count))
             for split, count in (("train", protocol.num_training), ("test", protocol.num_holdout))
         )
-        shown = self.counting("classifiers", 100)
+        shown = self.counting(CLASSIFIERS, 100)
         cas = cas_of(
             Labelled(filling.images(rows), filling.labels[rows]),
             training.labels,
@@ -263,8 +266,12 @@ class Judge:
     def _recognised(self, generated: EvaluationSet, real: RealImages) -> Check:
         of_release = Labelled(generated.images, generated.labels)
         training, holdout = (_labelled(real.splits[split], slice(_MOST_REAL)) for split in ("train", "test"))
-        names = self.model.class_names
-        return label_check(mistaken_classes(recognise(of_release, training, holdout, len(names))), names)
+        names, count = self.model.class_names, len(generated)
+        shown = self.counting(RECOGNISING, count)
+        found = recognise(
+            of_release, training, holdout, len(names), on_progress=lambda done, total: shown(count * done // total)
+        )
+        return label_check(mistaken_classes(found), names)
 
     def _called(self, labels: Rows) -> Callable[[int], str]:
         names = self.model.class_names

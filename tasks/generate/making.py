@@ -80,7 +80,8 @@ def make_release(
     precision = choose_precision(settings, config.release.precision, content, file, probe, on_warning)
     count, outlook = sum(quotas), Outlook(reporter)
     judge = _judge(settings, model, config, evaluation, program, wanted.name, count, probe, outlook, on_warning)
-    look_ahead(outlook, judge, program, probe.seeds, probe.labels, count, config.release)
+    marks = release_marks(model, wanted.name)
+    look_ahead(outlook, judge, program, probe, marks, count, config.release)
     outlook.begin("generating", count)
     return build_release(
         settings,
@@ -93,7 +94,7 @@ def make_release(
         configuration=str(wanted.configuration),
         seed=wanted.seed,
         quotas=quotas,
-        proof=Proof(release_marks(model, wanted.name), origin, key),
+        proof=Proof(marks, origin, key),
         judge=judge,
         drawer=find_drawer(settings, content, file, wanted.workers, precision, on_warning),
         precision=precision,

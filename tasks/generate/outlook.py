@@ -6,26 +6,37 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import numpy as np
+import torch
 
 from gan.configuration.config import ReleaseConfig
 from gan.configuration.vocabulary import ReleaseFormat
+from gan.data.store.resident import Resident
 from gan.errors import InputError, ResourcesError
 from gan.evaluation.real import RealFeatures
 from gan.generation.sampling import Program, draw
 from gan.release.formats.table import format_named
 from gan.release.rows import Rows
 from gan.release.shard import Images, Marks, pixel_digests
+from gan.release.usefulness import registered_cas
+from gan.usefulness.arms import ClassifierRecipe
+from gan.usefulness.classifier import train_classifier
+from tasks.generate.drawing import Probe
 from tasks.generate.filling import AGAIN
-from tasks.generate.judging import GENERATED, REAL, Judge
+from tasks.generate.judging import CAS_SEEDS, CLASSIFIERS, GENERATED, REAL, RECOGNISING, SCORING, Judge
+from tasks.generate.packed import PUBLISHING
 from tasks.generate.repeats import SEARCHING, Repeats
 from tasks.runtime.progress import Reporter
 
 _MANY = 100_000  # images from which on it is worth some seconds to know
 _SEARCHED = 2**14  # images in which a search is measured, or as many as are drawn in
 _DRAWING_SECONDS = 2.0
-_PASSED = 8  # images that pass through the network for a measurement
+_PASSED = 16  # images that pass through the network for a measurement: fewer take as long
+_PRODUCT = (1024, 2048)  # features that are multiplied with each other for a measurement
+_SCORED = 0.13  # of these products: what scores and audit of a release take for each image, real ones among them
+_STEPS = 8  # of a classifier's training, for a measurement
 _SELDOM = 0.5  # repeats: fewer are not expected
 _PACKED = 2048  # images that are packed and unpacked for a measurement
+_PUBLISHED = 70e6  # bytes of images a second that are hashed twice, put into DVC's cache and pushed to another folder
 
 
 class Outlook:
@@ -56,7 +67,7 @@ class Outlook:
 
 
 def look_ahead(
-    outlook: Outlook, judge: Judge, program: Program, seeds: Rows, labels: Rows, count: int, config: ReleaseConfig
+    outlook: Outlook, judge: Judge, program: Program, probe: Probe, marks: Marks, count: int, config: ReleaseConfig
 ) -> None:
     """Measure on a few images what follows the drawing of many.
 
@@ -64,17 +75,17 @@ def look_ahead(
         outlook: expects it then.
         judge: of the release.
         program: draws it.
-        seeds: [n] int64, of images that it may draw for this.
-        labels: [n] int64.
+        probe: from whose first seed on images may be drawn for this, of its classes.
+        marks: that each image bears.
         count: images of the release; of few nothing is measured.
         config: of the release.
     """
     if count < _MANY:
         return
-    images = _some(program, seeds, labels)
+    images = _some(program, probe.seeds, probe.labels)
+    again, size = _again(images, count, config.format, marks)
     if isinstance(find := judge.selecting.find, Repeats) and find.threshold > 0.0:
         search = find.forecast(images, count)
-        again = _again(images, count, config.format)
         outlook.expect(SEARCHING, search.seconds)
         for share in _rounds(search.repeats, count, config):
             outlook.expect(AGAIN, share * again)
@@ -82,6 +93,7 @@ def look_ahead(
     if judge.real is not None and judge.config.release.check_images:
         with suppress(InputError, ResourcesError):  # which the judge will say when it is there
             _expect_checks(outlook, judge, judge.open_features(judge.real), images[:_PASSED])
+    outlook.expect(PUBLISHING, size / _PUBLISHED)
 
 
 def _rounds(repeats: float, count: int, config: ReleaseConfig) -> Iterator[float]:
@@ -103,11 +115,39 @@ def _expect_checks(outlook: Outlook, judge: Judge, features: RealFeatures, image
         began = time.perf_counter()
         extract(images, rows, lambda done: None)
         each = (time.perf_counter() - began) / len(images)
-    config, reference = judge.config.evaluation, judge.evaluation.protocol.num_reference
+    config, reference, checked = judge.config.evaluation, judge.evaluation.protocol.num_reference, judge.config.release
     counts = {"train": max(config.copy_images, reference), "test": config.num_images}
-    real = sum(features.missing(split, count) for split, count in counts.items() if split in features.real.splits)
-    outlook.expect(REAL, real * each)
-    outlook.expect(GENERATED, judge.config.release.check_images * each)
+    counts = {
+        split: min(count, len(there)) for split, count in counts.items() if (there := features.real.splits.get(split))
+    }
+    outlook.expect(REAL, each * sum(features.missing(split, count) for split, count in counts.items()))
+    outlook.expect(GENERATED, each * checked.check_images)
+    device = features.extraction.extractor.network.device
+    outlook.expect(SCORING, _SCORED * (checked.check_images + sum(counts.values())) * _product(device))
+    if len(names := judge.model.class_names) > 1 and "test" in counts:
+        training = _training(features.real.splits["train"], len(names), str(device))
+        if registered_cas(judge.evaluation):
+            outlook.expect(CLASSIFIERS, training * (config.usefulness_seeds or CAS_SEEDS))
+        outlook.expect(RECOGNISING, training)
+
+
+def _product(device: torch.device) -> float:
+    """Seconds of a product of features with features."""
+    features = torch.ones(*_PRODUCT, device=device)
+    for _ in range(2):  # the first time it prepares itself
+        began = time.perf_counter()
+        torch.mm(features, features.T).sum().item()  # waits for a GPU
+    return time.perf_counter() - began
+
+
+def _training(real: Resident, num_classes: int, device: str) -> float:
+    """Seconds in which a classifier is trained."""
+    images, labels = np.asarray(real.images[:_SEARCHED]), np.asarray(real.labels[:_SEARCHED], dtype=np.int64)
+    recipe = ClassifierRecipe(device=device)
+    for _ in range(2):
+        began = time.perf_counter()
+        train_classifier(images, labels, num_classes, steps=_STEPS, batch_size=recipe.batch_size, device=device)
+    return (time.perf_counter() - began) * recipe.steps / _STEPS
 
 
 def _some(program: Program, seeds: Rows, labels: Rows) -> Images:
@@ -121,11 +161,12 @@ def _some(program: Program, seeds: Rows, labels: Rows) -> Images:
     return np.concatenate(drawn)
 
 
-def _again(images: Images, count: int, form: ReleaseFormat) -> float:
-    """Seconds for which all shards are taken from the disk and packed once more."""
+def _again(images: Images, count: int, form: ReleaseFormat, marks: Marks) -> tuple[float, float]:
+    """Seconds for which all shards are taken from the disk and packed once more, and their bytes."""
     few, shape = images[:_PACKED], images.shape[1:]
     began = time.perf_counter()
-    for payload in format_named(form).payloads(few, Marks()):
+    payloads = format_named(form).payloads(few, marks)
+    for payload in payloads:
         format_named(form).pixels(payload, (shape[0], shape[1], shape[2]))
     pixel_digests(few)
-    return (time.perf_counter() - began) * count / len(few)
+    return (time.perf_counter() - began) * count / len(few), sum(map(len, payloads)) * count / len(few)

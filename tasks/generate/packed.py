@@ -11,6 +11,7 @@ from gan.release.rows import Rows
 
 Counting = Callable[[str, int], Callable[[int], None]]
 """Called with what is done next, and how many images; returns what is called with how many are done."""
+PUBLISHING = "publishing"
 
 
 @dataclass(frozen=True)

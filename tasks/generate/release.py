@@ -36,7 +36,7 @@ from tasks.generate.manifest import (
 )
 from tasks.generate.marking import Proof, write_croissant
 from tasks.generate.names import first_seed, require_free, require_name
-from tasks.generate.packed import Counting, Drawer
+from tasks.generate.packed import PUBLISHING, Counting, Drawer
 from tasks.generate.partial import Partial, partial_release, take_back
 from tasks.generate.signature import SigningKey, sign_manifest
 from tasks.runtime.scratch import scratch_beside
@@ -146,6 +146,7 @@ def build_release(
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program), counting)
         filling.draw(training_digests, on_progress or (lambda done: None))
         judgement = judge(filling, quotas) if judge else None
+        counting(PUBLISHING, recipe.num_images)(0)
         manifest = {
             **{"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()},
             "selection": _chosen(filling, selection, judgement),

@@ -50,10 +50,12 @@ def draw_release(
         held.enter_context(reading(settings.synthetic_dir / name))
         with progress("generating", configuration.config.release.num_images, logger) as reporter:
             release = make_release(settings, model, wanted, reporter, logger.warning)
-        held.enter_context(reading(release.folder))
-        if release.refused:
-            raise refuse(settings, model, release)
-        return publish(settings, model, release, logger.warning)
+            held.enter_context(reading(release.folder))
+            if release.refused:
+                raise refuse(settings, model, release)
+            published = publish(settings, model, release, logger.warning)
+            reporter(reporter.total)
+        return published
 
 
 @step(cache_policy=NO_CACHE)

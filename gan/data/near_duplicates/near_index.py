@@ -120,6 +120,9 @@ class NearIndex:
                 the shifts from each side.
         """
         shifts = _HALF if all_of_it else len(OFFSETS)
+        if len(pictures) <= _BLOCK:  # threads would wait for each other, and for nothing
+            yield from self._block(pictures, 0, shifts) if len(pictures) else ()
+            return
         starts = iter(range(0, len(pictures), _BLOCK))
         with ThreadPoolExecutor(cores()) as pool:
             running = deque(pool.submit(self._block, pictures, start, shifts) for start in islice(starts, cores()))
@@ -219,12 +222,12 @@ class _Table:
 
     def places(self, coefficients: Coefficients) -> tuple[Keys, Rows]:
         """Return keys of pictures [offsets, C, n], and their places among those that are there, each [offsets, n]."""
-        wanted = np.stack([self._keys_of(each) for each in coefficients])
-        at = np.empty(wanted.shape, np.int64)
-        for place, keys in enumerate(wanted):
-            order = keys.argsort()  # neighbours are then looked up one after the other: a third of the time
-            at[place, order] = np.searchsorted(self.keys, keys[order])
-        return wanted, at
+        offsets, count, n = coefficients.shape
+        wanted = self._keys_of(coefficients.transpose(1, 0, 2).reshape(count, -1))
+        at = np.empty(len(wanted), np.int64)
+        order = wanted.argsort()  # neighbours are then looked up one after the other: a third of the time
+        at[order] = np.searchsorted(self.keys, wanted[order])
+        return wanted.reshape(offsets, n), at.reshape(offsets, n)
 
     def in_buckets(self, wanted: Keys, at: Rows, crowded: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
         """Return pairs that share a bucket, as places in `wanted` and rows.
