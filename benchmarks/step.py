@@ -49,7 +49,7 @@ from gan.networks.residual import ResidualBlock
 from gan.training.context import SingleWorker
 from gan.training.feed import Batch, Feed
 from gan.training.header import Header
-from gan.training.probe import choose
+from gan.training.probe import Trial, choose
 from gan.training.state import TrainingState
 from gan.training.step import Networks, Step
 
@@ -233,7 +233,7 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
     if not max(off.values()) <= MOST_DISAGREEMENT:
         raise SystemExit(f"the gradients differ by {off}, more than {MOST_DISAGREEMENT}: nothing here is comparable")
 
-    choice = choose(config, run.nets, run.objective, feed, context, [(0, size)])
+    choice = choose(Trial(config, run.nets, run.objective, feed, context, [(0, size)]))
     say(f"{config.preset}, penalties every {config.loss.penalty_every}: ganflow takes {choice}")
     ours = Step(
         copy.deepcopy(run.nets),

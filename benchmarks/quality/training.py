@@ -19,7 +19,7 @@ from gan.training.context import Progress, SingleWorker
 from gan.training.feed import Feed
 from gan.training.header import Header, first_difference
 from gan.training.loop import run_training
-from gan.training.probe import choose
+from gan.training.probe import Trial, choose
 from gan.training.state import TrainingState
 from quality.cells import Budget, Cell
 from quality.clock import Clock, TimedContext
@@ -127,7 +127,7 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
         augmentation=numbers_of(config.augment.operations),
         device=device,
     )
-    choice = choose(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)])
+    choice = choose(Trial(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)]))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
     found = {"precision": choice.precision, "compiled": choice.compiled, "rates": choice.rates}
     if budget.seconds is None:

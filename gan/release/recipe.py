@@ -23,13 +23,15 @@ class Selection:
         described: by what it selects, as a JSON tree, for the manifest; another one makes another release.
         make_look: makes, once in each process that draws, what judges single images; None: all are kept.
         fingerprint: maps images [n, H, W, C] to [n, ...], by which duplicates are told; None: nobody asks.
-        duplicates: maps the fingerprints of all rows to the rows that are to be drawn again; the same for the same.
+        duplicates: maps the fingerprints of all rows, and which of these alone were drawn again since the others were
+            found to be none (None: nothing was looked at yet), to the rows that are to be drawn again; the same for the
+            same.
     """
 
     described: Mapping[str, object] = field(default_factory=dict)
     make_look: Callable[[], Look] | None = None
     fingerprint: Callable[[Images], Fingerprints] | None = None
-    duplicates: Callable[[Fingerprints], Sequence[int]] | None = None
+    duplicates: Callable[[Fingerprints, Rows | None], Sequence[int]] | None = None
 
     @property
     def rejects(self) -> bool:

@@ -91,6 +91,7 @@ class SingleWorker:
 
     Args:
         device: where to compute.
+        on_warning: called with a sentence for the user.
     """
 
     rank = 0
@@ -98,8 +99,9 @@ class SingleWorker:
     shares_cores = False
     reduce_seconds = 0.0
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, on_warning: Callable[[str], None] = lambda sentence: None) -> None:
         self.device = device
+        self.on_warning = on_warning
 
     def all_reduce(self, tensor: Tensor) -> None:
         """Do nothing: one worker's sum is the sum."""
@@ -113,7 +115,8 @@ class SingleWorker:
         """Do nothing."""
 
     def warn(self, sentence: str) -> None:
-        """Do nothing."""
+        """Hand it on, if anyone listens."""
+        self.on_warning(sentence)
 
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Do nothing."""

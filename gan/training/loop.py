@@ -17,7 +17,7 @@ from gan.training.context import Notice, Progress, TrainContext
 from gan.training.feed import Batch, Feed
 from gan.training.header import Header
 from gan.training.place import Budget, checkpoint_bytes, measured_budget, no_room, step_bytes
-from gan.training.probe import choose
+from gan.training.probe import Trial, choose
 from gan.training.records import Records, crossed
 from gan.training.standing import measure_statistics
 from gan.training.state import TrainingState
@@ -128,7 +128,8 @@ def prepare_step(state: TrainingState, feed: Feed) -> Step:
     """Return how the steps of a training are computed: as its checkpoint says, or as the probe finds fastest here."""
     choose_kernels(state.context.device, deterministic=state.config.train.deterministic)
     if state.choice is None:
-        state.choice = choose(state.config, state.nets, state.objective, feed, state.context, state.shares())
+        trial = Trial(state.config, state.nets, state.objective, feed, state.context, state.shares())
+        state.choice = choose(trial)
     round_fp32(state.context.device, tf32=state.choice.tf32)
     torch.set_num_threads(max(1, torch.get_num_threads() - state.choice.spared))
     objective = replace(state.objective, bf16=state.choice.bf16)

@@ -75,6 +75,34 @@ class Choice:
         return asdict(self)
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What steps are tried on.
+
+    Attributes:
+        config: the run's configuration.
+        nets: as they are at the start; left alone.
+        objective: the run's, in any precision.
+        feed: the run's.
+        context: this worker's place in the run.
+        shares: the images [first, last) of the first step that fall to this worker: of one batch or two.
+    """
+
+    config: "Config"
+    nets: Networks
+    objective: Objective
+    feed: Feed
+    context: TrainContext
+    shares: Sequence[tuple[int, int]]
+
+    def step(self, choice: Choice) -> Step:
+        """Return a step on copies of the networks, of which no other worker knows."""
+        round_fp32(self.context.device, tf32=choice.tf32)
+        alone = SingleWorker(self.context.device, on_warning=self.context.warn)
+        objective = replace(self.objective, bf16=choice.bf16)
+        return Step(copy.deepcopy(self.nets), objective, alone, compiled=choice.compiled, captured=choice.captured)
+
+
 def candidates(config: "Config", device: torch.device, *, native: bool) -> list[Choice]:
     """Return the precisions that the configuration leaves open on a device, the plainest first.
 
@@ -99,62 +127,30 @@ def candidates(config: "Config", device: torch.device, *, native: bool) -> list[
     return [fp32, *([tf32] if gpu else []), bf16] if native else [fp32]
 
 
-def choose(
-    config: "Config",
-    nets: Networks,
-    objective: Objective,
-    feed: Feed,
-    context: TrainContext,
-    shares: Sequence[tuple[int, int]],
-) -> Choice:
+def choose(trial: Trial) -> Choice:
     """Return the fastest way to compute steps that the configuration leaves open, the same on every rank.
 
     Precisions are compared first, and then the best of them with its compiled steps: compiling all would take minutes.
 
-    Args:
-        config: the run's configuration.
-        nets: as they are at the start; left alone.
-        objective: the run's, in any precision.
-        feed: the run's.
-        context: this worker's place in the run.
-        shares: the images [first, last) of the first step that fall to this worker: of one batch or two.
-
     Raises:
         ResourcesError: the memory of a GPU is too small for a step in any precision that is left open.
     """
+    config, context = trial.config, trial.context
     open_choices = candidates(config, context.device, native=_all_have_bf16(context))
     if config.train.precision == "bf16" and (sentence := emulation_warning("train.precision", context.device)):
         context.warn(sentence)
     chosen = open_choices[0]
     if len(open_choices) > 1:
-        chosen = measure(open_choices, config, nets, objective, feed, context, shares)
-    chosen = worked_off(chosen, config, nets, objective, feed, context, shares)
+        chosen = measure(open_choices, trial)
+    chosen = worked_off(chosen, trial)
     if context.shares_cores and torch.get_num_threads() > 1:
-        chosen = replace(chosen, spared=_spared(chosen, config, nets, objective, feed, context, shares))
+        chosen = replace(chosen, spared=_spared(chosen, trial))
     return chosen
 
 
-def worked_off(
-    chosen: Choice,
-    config: "Config",
-    nets: Networks,
-    objective: Objective,
-    feed: Feed,
-    context: TrainContext,
-    shares: Sequence[tuple[int, int]],
-) -> Choice:
-    """Return a precision that was chosen with its steps compiled and captured, as asked for, or left open and faster.
-
-    Args:
-        chosen: the precision.
-        config: as `choose` takes it, and so are all that follow.
-        nets: likewise.
-        objective: likewise.
-        feed: likewise.
-        context: likewise.
-        shares: likewise.
-    """
-    train, gpu = config.train, context.device.type == "cuda"
+def worked_off(chosen: Choice, trial: Trial) -> Choice:
+    """Return a chosen precision with its steps compiled and captured, as asked for, or left open and faster."""
+    train, gpu = trial.config.train, trial.context.device.type == "cuda"
     # a compiled step would keep what it is asked not to
     compiled, captured = (
         [False, True] if asked is None and gpu else [bool(asked)]
@@ -163,57 +159,37 @@ def worked_off(
     ways = [replace(chosen, compiled=one, captured=other) for one in compiled for other in captured]
     if len(ways) == 1:
         return ways[0]
-    best = measure(ways, config, nets, objective, feed, context, shares)
+    best = measure(ways, trial)
     return replace(best, rates=chosen.rates | best.rates)
 
 
-def _spared(
-    chosen: Choice,
-    config: "Config",
-    nets: Networks,
-    objective: Objective,
-    feed: Feed,
-    context: TrainContext,
-    shares: Sequence[tuple[int, int]],
-) -> int:
+def _spared(chosen: Choice, trial: Trial) -> int:
     """1 where the last core gives too little, the same on every rank; small networks hardly use a second one."""
     threads, seconds = torch.get_num_threads(), torch.zeros(2, dtype=torch.float64)
     for index in range(2):
         torch.set_num_threads(threads - index)
-        seconds[index] = _seconds_a_step(config, _step_on_copies(chosen, nets, objective, context), feed, shares)
+        seconds[index] = _seconds_a_step(trial.step(chosen), trial)
     torch.set_num_threads(threads)
-    context.all_reduce(seconds)
+    trial.context.all_reduce(seconds)
     gain = float(seconds[1] / seconds[0]) - 1.0
     return int(gain < LEAST_GAIN / (threads - 1))
 
 
-def measure(
-    open_choices: Sequence[Choice],
-    config: "Config",
-    nets: Networks,
-    objective: Objective,
-    feed: Feed,
-    context: TrainContext,
-    shares: Sequence[tuple[int, int]],
-) -> Choice:
+def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
     """Measure steps on copies of the networks, and return the fastest of some candidates with all their rates.
 
     Args:
         open_choices: the candidates, the plainest first.
-        config: as `choose` takes it, and so are all that follow.
-        nets: likewise.
-        objective: likewise.
-        feed: likewise.
-        context: likewise.
-        shares: likewise.
+        trial: what they are measured on.
     """
+    context = trial.context
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
     gpu = context.device.type == "cuda"
     numbered = list(enumerate(open_choices))
     for index, choice in numbered[::-1] if gpu else numbered:  # there what needs least memory first
         try:
-            step = _step_on_copies(choice, nets, objective, context)
-            seconds[index] = _seconds_a_step(config, step, feed, shares)
+            step = trial.step(choice)
+            seconds[index] = _seconds_a_step(step, trial)
             if choice.captured and step.graphs is None:
                 seconds[index] = math.nan  # what was measured is another candidate
         except torch.OutOfMemoryError:
@@ -221,18 +197,10 @@ def measure(
         if gpu:
             torch.cuda.empty_cache()
     context.all_reduce(seconds)  # all ranks must decide alike
-    first, last = shares[0]
+    first, last = trial.shares[0]
     if not torch.isfinite(seconds).any():
         raise no_room(last - first)
     return _fastest(open_choices, (seconds / context.world_size).tolist(), last - first)
-
-
-def _step_on_copies(choice: Choice, nets: Networks, objective: Objective, context: TrainContext) -> Step:
-    round_fp32(context.device, tf32=choice.tf32)
-    alone = SingleWorker(context.device)
-    alone.warn = context.warn  # type: ignore[method-assign]
-    objective = replace(objective, bf16=choice.bf16)
-    return Step(copy.deepcopy(nets), objective, alone, compiled=choice.compiled, captured=choice.captured)
 
 
 def _all_have_bf16(context: TrainContext) -> bool:
@@ -254,9 +222,9 @@ def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: i
     return replace(open_choices[best], rates=rates)
 
 
-def _seconds_a_step(config: "Config", step: Step, feed: Feed, shares: Sequence[tuple[int, int]]) -> float:
+def _seconds_a_step(step: Step, trial: Trial) -> float:
     """Mean over whole rounds, so that a lazy penalty counts for what it is."""
-    batches = [feed.batch(*share) for share in shares]
+    config, batches = trial.config, [trial.feed.batch(*share) for share in trial.shares]
     size = config.train.batch_size
     round_of_steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
 

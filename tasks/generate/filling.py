@@ -94,8 +94,10 @@ class Filling:
 
     def _repeats(self) -> Sequence[int]:
         assert self.recipe.selection.duplicates is not None
+        # by what is written down, so that a command that was killed looks for what one that was not does
+        again = [np.array(sorted(row for row, _ in each), np.int64) for each in self.partial.redrawn[-1:]]
         with self.partial.fingerprints(self.recipe.shards) as fingerprints:
-            return self.recipe.selection.duplicates(fingerprints)
+            return self.recipe.selection.duplicates(fingerprints, again[0] if again else None)
 
     def finish(self, card: str) -> dict[str, str]:
         """Write index, samples and card; return the sha256 of every file by its path.

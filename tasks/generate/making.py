@@ -31,6 +31,7 @@ from tasks.runtime.progress import Reporter
 from tasks.runtime.settings import Settings
 from tasks.tracking.registry import read_program, truncated
 from tasks.tracking.runs import run_artifact
+from tasks.tracking.version_tags import LEARNT_THROUGH, version_tags
 from tasks.tracking.versions import RegisteredModel
 from tasks.train.step import TRAINING_DIGESTS
 
@@ -94,7 +95,7 @@ def make_release(
         configuration=str(wanted.configuration),
         seed=wanted.seed,
         quotas=quotas,
-        proof=Proof(marks, origin, key),
+        proof=Proof(marks, origin, key, version_tags(settings, model).get(LEARNT_THROUGH)),
         judge=judge,
         drawer=find_drawer(settings, content, file, wanted.workers, precision, on_warning),
         precision=precision,

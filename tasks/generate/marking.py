@@ -25,15 +25,18 @@ class Proof:
         marks: that the images are synthetic.
         origin: what is said of the images that the model was trained on; None: nothing is known.
         key: signs the manifest; None: it is not signed.
+        learnt_through: weights of others that training images were looked at through; None: of nobody.
     """
 
     marks: Marks = field(default_factory=Marks)
     origin: RecordedOrigin | None = None
     key: SigningKey | None = None
+    learnt_through: str | None = None
 
     def stated(self) -> dict[str, Any]:
         """Return what a manifest says of it."""
-        return {
+        through = {} if self.learnt_through is None else {"learnt_through": self.learnt_through}
+        return through | {
             "dataset": self.origin.model_dump(mode="json") if self.origin else None,
             "marks": dict(self.marks.stated) or None,
             "signed_by": self.key.fingerprint if self.key else None,

@@ -89,7 +89,7 @@ def look_ahead(
         outlook.expect(SEARCHING, search.seconds)
         for share in _rounds(search.repeats, count, config):
             outlook.expect(AGAIN, share * again)
-            outlook.expect(SEARCHING, search.seconds)
+            outlook.expect(SEARCHING, search.seconds_again)
     if judge.real is not None and judge.config.release.check_images:
         with suppress(InputError, ResourcesError):  # which the judge will say when it is there
             _expect_checks(outlook, judge, judge.open_features(judge.real), images[:_PASSED])

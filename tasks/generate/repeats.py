@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gan.data.near_duplicates.fingerprints import Fingerprints
 from gan.device.cores import cores
 from gan.release.duplicates import Duplicates, find_duplicates
+from gan.release.rows import Rows
 from tasks.generate.packed import Counting
 
 Packed = npt.NDArray[np.uint8]
@@ -26,10 +27,12 @@ class Forecast:
 
     Attributes:
         seconds: that it takes.
+        seconds_again: that one takes for the few images that were drawn again: the others have to be put in order.
         repeats: that it finds.
     """
 
     seconds: float
+    seconds_again: float
     repeats: float
 
 
@@ -56,12 +59,13 @@ class Repeats:
         self.counting = counting
         self._last: tuple[bytes, Duplicates] | None = None
 
-    def __call__(self, packed: Packed) -> Duplicates:
-        """Search all rows [N, B]; the same search is not made twice in a row."""
+    def __call__(self, packed: Packed, drawn_again: Rows | None = None) -> Duplicates:
+        """Search all rows [N, B], or what repeats these [n] int64; the same rows are not searched twice in a row."""
         digest = hashlib.sha256(np.ascontiguousarray(packed).data).digest()
         if self._last and self._last[0] == digest:
             return self._last[1]
-        total, done = len(packed) * (1 + len(self.earlier)), 0
+        looked_up = len(packed) if drawn_again is None else len(drawn_again)
+        total, done = looked_up * (1 + len(self.earlier)), 0
         show = self.counting(SEARCHING, total)
 
         def count(more: int) -> None:
@@ -70,7 +74,8 @@ class Repeats:
             show(done)
 
         count(0)
-        found = find_duplicates(unpack(packed, self.side), self.earlier, threshold=self.threshold, on_rows=count)
+        prints = unpack(packed, self.side)
+        found = find_duplicates(prints, self.earlier, threshold=self.threshold, drawn_again=drawn_again, on_rows=count)
         show(total)  # equal ones were not looked up
         self._last = digest, found
         return found
@@ -78,19 +83,23 @@ class Repeats:
     def forecast(self, images: Images, count: int) -> Forecast:
         """Tell by a search among some images [n, H, W, C] what one among `count` takes on all cores, and finds."""
         few = Fingerprints.of(images)
-        began = time.perf_counter()
+        times = [time.perf_counter()]
         found = find_duplicates(few, threshold=self.threshold)
-        alone = time.perf_counter() - began
+        times.append(time.perf_counter())
+        find_duplicates(few, threshold=self.threshold, drawn_again=np.arange(1))
+        times.append(time.perf_counter())
+        (alone, again), more = np.diff(times), count / len(few)
         others = sum((count + len(earlier)) / (2 * count) for earlier in self.earlier)
         pairs = count * (count + 2 * sum(len(earlier) for earlier in self.earlier)) / len(few) ** 2
         return Forecast(
-            seconds=float(alone * (count / len(few)) ** _GROWTH * (1 + others) / cores()),
+            seconds=float(alone * more**_GROWTH * (1 + others) / cores()),
+            seconds_again=float(again * more * (1 + others)),
             repeats=min(len(found) * pairs, count),
         )
 
-    def rows(self, packed: Packed) -> list[int]:
+    def rows(self, packed: Packed, drawn_again: Rows | None) -> list[int]:
         """As `Selection.duplicates`."""
-        return [int(row) for row in self(packed).rows]
+        return [int(row) for row in self(packed, drawn_again).rows]
 
 
 def pack(images: Images) -> Packed:

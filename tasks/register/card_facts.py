@@ -99,10 +99,7 @@ def learnt_through(header: Header) -> str | None:
     network = header.config.get("network")
     if not isinstance(network, dict) or network.get("architecture") != "projected":
         return None
-    return (
-        "EfficientNet-lite0 (Apache-2.0), which was trained on ImageNet: the discriminator judged by its features, and "
-        "no weight of it is part of the model"
-    )
+    return "EfficientNet-lite0 (Apache-2.0), trained on ImageNet"
 
 
 def minutes_of_steps(speeds: list[tuple[int, float]]) -> float | None:

@@ -23,6 +23,8 @@ _LIMITS = """- What was measured is how near its images are to those of one data
   nothing of a person can be told from the weights: training was not differentially private, and no attack on the
   model was tried."""
 
+_THROUGH = "the discriminator judged by its features, and no weight of it is part of the model"
+
 
 def model_card(
     *,
@@ -97,7 +99,7 @@ def _table(found: CardFacts) -> str:
         "images from": UNKNOWN if found.source is None else cell(found.source),
         "licence of the images": UNKNOWN if found.licence is None else cell(found.licence),
         **{key: cell(text) for key, text in _said(found) if text},
-        **({} if found.learnt_through is None else {"learnt through": cell(found.learnt_through)}),
+        **({} if found.learnt_through is None else {"learnt through": f"{cell(found.learnt_through)}: {_THROUGH}"}),
         "training images": UNKNOWN if found.num_train is None else str(found.num_train),
         "time": f"{minutes}{workers}",
         "device": UNKNOWN if found.device is None else cell(found.device),

@@ -31,7 +31,7 @@ from tasks.tracking.comparable import Size
 from tasks.tracking.inputs import log_scores, version_model_id
 from tasks.tracking.registry import load_generator, register_version
 from tasks.tracking.runs import run_artifact, run_tags
-from tasks.tracking.version_tags import one_line, replace_tags
+from tasks.tracking.version_tags import LEARNT_THROUGH, one_line, replace_tags
 from tasks.tracking.versions import CHALLENGER, CHAMPION, find_model
 from tasks.train.earlier import VERDICT, VERSION
 
@@ -57,6 +57,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
     facts = {key: tags[key] for key in ("dataset_md5", "preset")} | {"class_names": json.dumps(header.label_names)}
     origin = recorded_origin(settings, header.dataset_md5)
     found = card_facts(settings, run_id, header, origin)
+    through = {} if found.learnt_through is None else {LEARNT_THROUGH: found.learnt_through}
     card = model_card(
         model=settings.model,
         class_names=header.label_names,
@@ -81,7 +82,7 @@ def register_generator(run_id: str, measured: Measured, configuration: Configura
         load_generator(checkpoint),
         checkpoint=hashlib.sha256((checkpoint / HASHES).read_bytes()).hexdigest(),
         config=header.config,
-        tags=facts | size.tags() | scores | how | origin.tags(),
+        tags=facts | size.tags() | scores | how | origin.tags() | through,
         card=description(card),
     )
     dataset_md5, model_id = evaluation.protocol.dataset_md5, version_model_id(settings, model.version)

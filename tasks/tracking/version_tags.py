@@ -7,6 +7,8 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.client import client
 from tasks.tracking.versions import RegisteredModel
 
+LEARNT_THROUGH = "learnt_through"
+"""Key of the weights of others that training images were looked at through; a version without has none."""
 MOST_CHARACTERS = 500
 """Of a value: MLflow's stores take 5,000, and its page shows a line."""
 

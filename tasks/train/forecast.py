@@ -16,7 +16,7 @@ from gan.training.context import SingleWorker
 from gan.training.header import WarmStartRecord
 from gan.training.loop import open_feed
 from gan.training.place import Budget, Place, checkpoint_bytes, measured_budget, step_bytes
-from gan.training.probe import Choice, candidates, measure, worked_off
+from gan.training.probe import Choice, Trial, candidates, measure, worked_off
 from gan.training.state import TrainingState, shares_of
 from gan.training.step_memory import fitting_accumulate, in_pieces
 from tasks.dataset.current import load_version
@@ -167,8 +167,8 @@ def _measured(
         keep_freed_memory()
     run = TrainingState(config, SingleWorker(device), plan.header)
     with open_feed(config, data.images, data.labels, device, budget) as feed:
-        given = (config, run.nets, run.objective, feed, run.context, shares_of(config, 0, 0, workers))
-        found = worked_off(measure(open_choices, *given), *given)
+        trial = Trial(config, run.nets, run.objective, feed, run.context, shares_of(config, 0, 0, workers))
+        found = worked_off(measure(open_choices, trial), trial)
         if found.name not in found.rates:  # compiled, as it is asked for
-            found = measure([found], *given)
+            found = measure([found], trial)
     return found.name, found.rates

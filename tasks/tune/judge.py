@@ -11,6 +11,7 @@ from gan.evaluation.evaluator import paired_labels
 from gan.evaluation.extraction import Extraction
 from gan.evaluation.real import RealFeatures
 from gan.evaluation.scores import kid_metric, require_enough
+from gan.generation.sampling import on_device
 from gan.metrics.evaluation import Metric
 from gan.metrics.kid import kid
 from gan.metrics.paired import kid_influences, paired_difference
@@ -105,5 +106,7 @@ def _drawn(
     labels: np.ndarray,
     on_progress: Callable[[int], None],
 ) -> np.ndarray:
-    found, _ = extraction.of_program(load_generator(checkpoint), seeds, labels, on_progress)
+    device = extraction.extractor.network.device
+    program = on_device(load_generator(checkpoint).to(device), device)
+    found, _ = extraction.of_program(program, seeds, labels, on_progress)
     return found.features

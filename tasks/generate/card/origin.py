@@ -41,9 +41,10 @@ def lineage_section(manifest: Mapping[str, Any]) -> str:
     model, generation = manifest["model"], manifest["generation"]
     psi = generation.get("truncation")
     truncated = "" if psi is None else f", with truncation {psi:g}"
+    through = manifest.get("learnt_through")
     lines = [
         f"1. dataset {code(manifest['dataset_md5'])}{_source(manifest)}",
-        f"2. training run {code(model['run_id'])}",
+        f"2. training run {code(model['run_id'])}" + (f", learnt through {name(str(through))}" if through else ""),
         f"3. version {model['version']} of the model {code(model['name'])}",
         f"4. this release, {name(manifest['name'])}: {generation['num_images']} images, seeds from "
         f"{generation['first_seed']}, drawn {generation['batch_size']} at a time{truncated}",

@@ -10,7 +10,7 @@ from gan.release.shard import Shard
 def test_only_what_may_draw_a_row_twice_rejects():
     assert not Selection().rejects
     assert Selection(make_look=lambda: None).rejects
-    assert Selection(duplicates=lambda prints: []).rejects
+    assert Selection(duplicates=lambda prints, again: []).rejects
 
 
 @pytest.mark.parametrize(("label", "name"), [(0, "cat"), (1, "dog"), (-1, "unlabelled")])

@@ -130,8 +130,8 @@ def test_lazy_penalties_are_reported_as_means_of_the_steps_that_have_them(tiny, 
 def test_what_the_probe_chose_is_said_and_kept(tiny, tmp_path, monkeypatch):
     asked = []
 
-    def choose(config, nets, objective, feed, context, shares):
-        asked.append((len(feed.labels), context.device, shares))
+    def choose(trial):
+        asked.append((len(trial.feed.labels), trial.context.device, trial.shares))
         return Choice(True, False, {"fp32": 10.0, "bf16": 20.4})
 
     monkeypatch.setattr(loop, "choose", choose)

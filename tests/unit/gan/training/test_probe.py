@@ -17,7 +17,7 @@ from gan.training import probe
 from gan.training import step as step_module
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
-from gan.training.probe import Choice, candidates, choose, measure
+from gan.training.probe import Choice, Trial, candidates, choose, measure
 from gan.training.step import Networks
 from tests.unit.gan.training.tape import TapeRecorder as Recorder
 
@@ -95,7 +95,7 @@ def test_on_a_gpu_only_the_best_precision_is_compiled_and_captured(
     monkeypatch.setattr(probe, "measure", measure)
     monkeypatch.setattr(probe, "_all_have_bf16", lambda context: True)
     decided = config(compile=compiled, capture=captured)
-    found = choose(decided, networks(decided.network), None, feed, Gpu(), [(0, 4)])
+    found = choose(Trial(decided, networks(decided.network), None, feed, Gpu(), [(0, 4)]))
     assert (found.name, asked) == (wanted, [["fp32", "tf32", "bf16"], *([measured] if measured else [])])
     assert list(found.rates) == list(dict.fromkeys(name for names in asked for name in names))
 
@@ -119,7 +119,7 @@ def test_what_cannot_be_captured_is_no_candidate_and_the_run_is_told(feed, brief
     context.warn = sentences.append
     nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
     captured = replace(PLAIN, captured=True)
-    found = measure([PLAIN, captured], config(), nets, objective, feed, context, [(0, 4)])
+    found = measure([PLAIN, captured], Trial(config(), nets, objective, feed, context, [(0, 4)]))
     assert list(found.rates) == ["fp32"]
     assert found.name == "fp32"
     assert len(sentences) == 1
@@ -143,19 +143,19 @@ def test_what_is_captured_is_warmed_until_all_is_recorded():
 def test_a_candidate_without_room_is_infinitely_slow_and_none_is_an_error(feed, monkeypatch):
     room = {"fp32": False, "bf16": True}
 
-    def seconds(config, step, *_):
+    def seconds(step, *_):
         if not room["bf16" if step.objective.bf16 else "fp32"]:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return 0.5
 
     monkeypatch.setattr(probe, "_seconds_a_step", seconds)
     nets, objective = networks(config().network), Objective(LOSSES["hinge"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+    found = measure([PLAIN, ROUNDED], Trial(config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)]))
     assert (found.name, str(found)) == ("bf16", "bf16 (img/s: fp32 no room, bf16 8)")
     assert json.loads(json.dumps(found.as_header()))["rates"] == {"fp32": 0.0, "bf16": 8.0}
     room["bf16"] = False
     with pytest.raises(ResourcesError, match=r"a step on 4 images a worker does not fit .*: raise train\.accumulate"):
-        measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+        measure([PLAIN, ROUNDED], Trial(config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)]))
 
 
 def test_what_is_compiled_is_warmed_until_nothing_is_compiled_any_more(monkeypatch):
@@ -239,7 +239,7 @@ def test_measuring_leaves_the_networks_alone(feed, brief):
     nets = networks(config().network)
     before = state(nets)
     objective = Objective(LOSSES["relativistic"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+    found = measure([PLAIN, ROUNDED], Trial(config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)]))
     assert list(found.rates) == ["fp32", "bf16"]
     assert min(found.rates.values()) > 0
     assert found.compiled is False
@@ -264,7 +264,7 @@ def test_what_is_decided_is_not_measured(feed, monkeypatch):
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
     for precision, wanted in (("fp32", PLAIN), ("bf16", ROUNDED)):
         decided = config(precision=precision)
-        assert choose(decided, networks(decided.network), None, feed, SingleWorker(CPU), [(0, 4)]) == wanted
+        assert choose(Trial(decided, networks(decided.network), None, feed, SingleWorker(CPU), [(0, 4)])) == wanted
 
 
 def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed, monkeypatch):
@@ -273,7 +273,7 @@ def test_what_is_emulated_is_never_tried_and_who_asks_for_it_is_warned_once(feed
     found = {}
     for precision in ("auto", "fp32", "bf16"):
         context, decided = Warned(CPU), config(precision=precision)
-        found[precision] = choose(decided, networks(decided.network), None, feed, context, [(0, 4)])
+        found[precision] = choose(Trial(decided, networks(decided.network), None, feed, context, [(0, 4)]))
         assert len(context.sentences) == (precision == "bf16")
     assert found == {"auto": PLAIN, "fp32": PLAIN, "bf16": ROUNDED}
     assert "train.precision is bf16, which this CPU has no instructions for" in context.sentences[0]
@@ -288,13 +288,14 @@ def test_one_rank_without_instructions_decides_for_all(feed, monkeypatch):
 
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: pytest.fail("measured"))
     monkeypatch.setattr(probe, "native_bf16", lambda device: True)
-    assert choose(config(), networks(config().network), None, feed, Two(CPU), [(0, 2)]) == PLAIN
+    assert choose(Trial(config(), networks(config().network), None, feed, Two(CPU), [(0, 2)])) == PLAIN
 
 
 def test_settings_that_diverge_do_so_in_the_run_and_not_here(feed, brief):
     hot = config().model_copy(update={"optimizer": OptimizerConfig(lr=1e30, final_lr=1e30)})
     found = measure(
-        [PLAIN], hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, SingleWorker(CPU), [(0, 4)]
+        [PLAIN],
+        Trial(hot, networks(hot.network), Objective(LOSSES["relativistic"]), feed, SingleWorker(CPU), [(0, 4)]),
     )
     assert found.rates["fp32"] > 0
 
@@ -316,7 +317,7 @@ def test_a_core_that_gives_less_than_half_of_its_best_is_left_to_the_scores(feed
     torch.set_num_threads(threads)
     try:
         plain, objective = config(precision="fp32"), Objective(LOSSES["hinge"])
-        found = choose(plain, networks(plain.network), objective, feed, Sharing(CPU), [(0, 4)])
+        found = choose(Trial(plain, networks(plain.network), objective, feed, Sharing(CPU), [(0, 4)]))
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -335,7 +336,7 @@ def test_whole_rounds_are_measured_with_every_kind_of_step_in_them(feed, brief, 
 
     monkeypatch.setattr(probe, "Step", Watched)
     nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
-    measure([PLAIN, ROUNDED], config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)])
+    measure([PLAIN, ROUNDED], Trial(config(), nets, objective, feed, SingleWorker(CPU), [(0, 4)]))
     # one to warm up, then penalties at every 2nd and the generator at every 3rd: rounds of 6
     kinds = [(True, False), (False, False), (True, True), (False, False), (True, False), (False, True)]
     wanted = [kinds[0], *kinds]
@@ -353,7 +354,7 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
     own = iter([0.1, 0.01])
     monkeypatch.setattr(probe, "_seconds_a_step", lambda *_: next(own))
     nets, objective = networks(config().network), Objective(LOSSES["hinge"])
-    found = measure([PLAIN, ROUNDED], config(), nets, objective, feed, Two(CPU), [(0, 2)])
+    found = measure([PLAIN, ROUNDED], Trial(config(), nets, objective, feed, Two(CPU), [(0, 2)]))
     assert found.name == "fp32"
     assert found.rates["fp32"] == 20.0
     assert replace(found, rates={}) == PLAIN

@@ -15,7 +15,7 @@ from gan.errors import NonFiniteLossError
 from gan.training.context import SingleWorker
 from gan.training.loop import open_feed
 from gan.training.place import Budget
-from gan.training.probe import candidates, choose
+from gan.training.probe import Trial, candidates, choose
 from gan.training.state import TrainingState
 from gan.training.step import Step
 
@@ -160,7 +160,7 @@ def test_a_step_on_the_card_is_that_of_a_cpu(begin, make_header):
 def test_the_probe_measures_every_precision_and_the_best_in_every_way(begin):
     config = narrow("cifar10", precision="auto", compile=None)
     state, _, feed = begin(config)
-    found = choose(config, state.nets, state.objective, feed, state.context, state.shares())
+    found = choose(Trial(config, state.nets, state.objective, feed, state.context, state.shares()))
     names = [choice.name for choice in candidates(config, torch.device("cuda"), native=True)]
     assert list(found.rates)[:3] == names
     best = list(found.rates)[3].removesuffix(" captured")

@@ -36,7 +36,7 @@ def fingerprint(images):
     return images[:, 0, 0, 1].astype(np.uint64) * 256 + images[:, 0, 0, 2]
 
 
-def later_ones(prints):
+def later_ones(prints, again):
     _, first = np.unique(prints, return_index=True)
     return sorted(set(range(len(prints))) - set(first.tolist()))
 
@@ -118,8 +118,22 @@ def test_no_two_rows_of_a_release_without_duplicates_are_alike(tmp_path):
     assert files != filled(tmp_path / "other", RECIPE)[0]
 
 
+def test_after_the_first_search_only_what_was_drawn_again_is_looked_at(tmp_path):
+    found, asked = [[]], []
+
+    def watched(prints, again):
+        asked.append(again if again is None else again.tolist())
+        found.append(later_ones(prints, again))
+        return found[-1]
+
+    recipe = replace(UNIQUE, selection=replace(UNIQUE.selection, duplicates=watched))
+    filled(tmp_path, recipe)
+    assert asked[0] is None
+    assert asked[1:] == found[1:-1] != []
+
+
 def test_duplicates_without_end_are_an_error(tmp_path):
-    always = replace(UNIQUE, max_attempts=3, selection=Selection({}, None, fingerprint, lambda prints: [7]))
+    always = replace(UNIQUE, max_attempts=3, selection=Selection({}, None, fingerprint, lambda prints, again: [7]))
     with pytest.raises(ReleaseError, match="rejected 3 times, mostly as duplicate"):
         filled(tmp_path, always)
 

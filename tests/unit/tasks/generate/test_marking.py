@@ -54,6 +54,14 @@ def test_licence_and_source_are_in_manifest_card_and_croissant(settings, format)
     mlcroissant.Dataset(jsonld=release.folder / FILE)
 
 
+def test_weights_of_others_are_in_manifest_and_card(settings):
+    proof = Proof(release_marks(MODEL, "r"), ORIGIN, None, "features of others")
+    release = build(settings, name="r", seed=5, config=CONFIG, proof=proof)
+    assert release.manifest["learnt_through"] == "features of others"
+    assert "learnt through features of others" in (release.folder / "README.md").read_text()
+    assert "learnt_through" not in Proof().stated()
+
+
 def test_croissant_loads_the_images_of_a_release(settings):
     release = made(settings, "parquet")
     records = list(mlcroissant.Dataset(jsonld=release.folder / FILE).records("images"))

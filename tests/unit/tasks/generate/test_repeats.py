@@ -40,7 +40,7 @@ def test_how_far_it_is_is_told_up_to_the_end():
     search = Repeats((8, 8), [unpack(pack(images(20)), (8, 8))], 2.0, shown)
     found = search(drawn)
     assert [REASONS[reason] for reason in found.reasons] == [EXACT, NEAR]
-    assert search.rows(drawn) == [48, 49]
+    assert search.rows(drawn, None) == [48, 49]
     assert shown.begun == [("looking for repeats", 100)]  # in the release and in the earlier one, once
     assert shown.told[0] == 0
     assert shown.told == sorted(shown.told)
@@ -56,8 +56,20 @@ def test_other_images_are_searched_anew(monkeypatch):
     search = Repeats((8, 8), [], 2.0, Shown())
     one, other = pack(images(50)), pack(images(50))
     assert search(one) is search(one.copy())
-    assert search.rows(other) == [48, 49]
+    assert search.rows(other, None) == [48, 49]
     assert len(searches) == 2
+
+
+def test_only_what_was_drawn_again_is_looked_up():
+    drawn, shown = images(50), Shown()
+    search = Repeats((8, 8), [], 2.0, shown)
+    rows = search(pack(drawn)).rows
+    drawn[48:] = images(50)[:2]
+    drawn[49] = drawn[7] ^ 1
+    assert search.rows(pack(drawn), rows) == [49]
+    assert shown.begun == [("looking for repeats", 50), ("looking for repeats", 2)]
+    assert shown.told[-1] == 2
+    assert Repeats((8, 8), [], 2.0, Shown()).rows(pack(drawn), None) == [49]
 
 
 def test_repeats_among_many_are_as_many_pairs_more():

@@ -143,7 +143,7 @@ def test_weights_of_others_that_taught_it_are_named(evaluation):
     found = FOUND.model_copy(update={"learnt_through": "some weights"})
     card = model_card(model="pets", class_names=(), tags={"dataset_md5": "a", "preset": "b"}, evaluation=evaluation,
         kimg=1, found=found)  # fmt: skip
-    assert "| learnt through | some weights |" in card
+    assert "| learnt through | some weights: the discriminator judged by its features, and no weight of it" in card
     card = model_card(model="pets", class_names=(), tags={"dataset_md5": "a", "preset": "b"}, evaluation=evaluation,
         kimg=1, found=FOUND)  # fmt: skip
     assert "learnt through" not in card

@@ -28,3 +28,11 @@ def test_the_chain_goes_from_dataset_to_release():
         "4. this release, weekly: 20 images, seeds from 5, drawn 10 at a time",
     ]
     assert "Settings: `of version 3`." in lineage_section(manifest | {"configuration": "of version 3"})
+
+
+def test_weights_of_others_stand_in_the_chain():
+    manifest = {
+        "name": "weekly", "dataset_md5": "abc", "model": {"name": "m", "version": 3, "run_id": "r"},
+        "generation": {"num_images": 20, "first_seed": 5, "batch_size": 10}, "learnt_through": "features of *others*",
+    }  # fmt: skip
+    assert "2. training run `r`, learnt through `features of *others*`\n" in lineage_section(manifest)
