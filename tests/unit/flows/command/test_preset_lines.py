@@ -37,6 +37,10 @@ def test_elsewhere_than_on_a_terminal_each_preset_is_one_line():
     assert not any("\x1b" in line or line != line.rstrip() for line in lines)
 
 
+def test_brackets_are_no_markup():
+    assert "needs ganflow[few-shot]." in "\n".join(table_lines([described("few-shot-64")], terminal=False))
+
+
 def test_on_a_terminal_names_and_figures_stay_whole(monkeypatch):
     for name, value in {"COLUMNS": "80", "LINES": "40", "TERM": "xterm"}.items():
         monkeypatch.setenv(name, value)
