@@ -146,7 +146,6 @@ def build_release(
         filling = Filling(partial, recipe, shape, labels, starts, drawer or Here(program), counting)
         filling.draw(training_digests, on_progress or (lambda done: None))
         judgement = judge(filling, quotas) if judge else None
-        counting(PUBLISHING, recipe.num_images)(0)
         manifest = {
             **{"format_version": FORMAT_VERSION, "name": name, **about, **proof.stated()},
             "selection": _chosen(filling, selection, judgement),
@@ -180,6 +179,7 @@ def _finish(
     partial: Partial, filling: Filling, manifest: dict[str, Any], class_names: Sequence[str], key: SigningKey | None
 ) -> None:
     """Write what all shards share, the manifest last, and look at it all once more."""
+    filling.counting(PUBLISHING, filling.recipe.num_images)(0)
     folder = partial.files
     files = filling.finish(dataset_card(manifest, class_names))
     described = write_croissant(folder, manifest, class_names, files)
