@@ -11,7 +11,8 @@ from gan.configuration.data_section import Crop, DataConfig, Filter
 from gan.configuration.release_section import ReleaseConfig
 from gan.configuration.sections import EvaluationConfig, Frozen, GateConfig
 from gan.configuration.shaping import told
-from gan.configuration.training_sections import AugmentConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
+from gan.configuration.train_section import TrainConfig
+from gan.configuration.training_sections import AugmentConfig, LossConfig, NetworkConfig, OptimizerConfig
 
 # Who needs a section takes it from here, as the tree has it.
 __all__ = [

@@ -65,7 +65,7 @@ def _small(
         loss=LossConfig(r1_gamma=gamma, r2_gamma=gamma, penalty_every=8),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-4),
         # each checkpoint is scored beside the training, on the same cores: on a CPU that is half of the time
-        train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2),
+        train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2, ema_halflife_kimg=None),
         evaluation=EvaluationConfig(num_images=images, watch_images=250),
     )
 

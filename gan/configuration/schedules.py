@@ -32,12 +32,12 @@ def cosine(start: float, end: float | None, cur_nimg: int, total_nimg: int) -> f
     return end + 0.5 * (start - end) * (1.0 + math.cos(math.pi * progress))
 
 
-def ema_decay(batch_size: int, halflife_kimg: float, cur_nimg: int, rampup: float | None) -> float:
+def ema_decay(batch_size: int, halflife_kimg: float | None, cur_nimg: int, rampup: float | None) -> float:
     """Decay of G_ema for one step of `batch_size` images.
 
     Args:
         batch_size: images in the step.
-        halflife_kimg: half-life, in thousands of images; 0 for no memory.
+        halflife_kimg: half-life, in thousands of images; 0 for no memory, None for what `rampup` says alone.
         cur_nimg: images seen before the step.
         rampup: share of the images seen that the half-life is at most, so that the average forgets the random start;
             None: no limit.
@@ -48,7 +48,7 @@ def ema_decay(batch_size: int, halflife_kimg: float, cur_nimg: int, rampup: floa
     Reference: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, appendix B; the limit:
     `ema_rampup` of the code of Karras et al., "Training Generative Adversarial Networks with Limited Data", 2020.
     """
-    halflife_nimg = halflife_kimg * 1000.0
+    halflife_nimg = math.inf if halflife_kimg is None else halflife_kimg * 1000.0
     if rampup is not None:
         halflife_nimg = min(halflife_nimg, (cur_nimg + batch_size) * rampup)
     return float(0.5 ** (batch_size / halflife_nimg)) if halflife_nimg else 0.0
@@ -128,7 +128,7 @@ def step_settings(config: "Config", cur_nimg: int) -> StepSettings:
         beta2=at(optimizer.beta2, optimizer.final_beta2),
         ema_decay=ema_decay(
             train.batch_size * train.generator_every,
-            at(train.ema_halflife_kimg, train.final_ema_halflife_kimg),
+            None if train.ema_halflife_kimg is None else at(train.ema_halflife_kimg, train.final_ema_halflife_kimg),
             cur_nimg,
             train.ema_rampup,
         ),

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from pydantic import ValidationError
 
 from gan.configuration.config import (
     AugmentConfig,
@@ -59,6 +60,19 @@ def test_ema_forgets_the_start():
     assert ema_decay(64, 2.0, 6400 - 64, 0.1) == pytest.approx(0.5**0.1)
     assert ema_decay(100, 2.0, 20_000 - 100, 0.1) == pytest.approx(0.5**0.05)
     assert ema_decay(100, 2.0, 40_000, 0.1) == ema_decay(100, 2.0, 20_000 - 100, 0.1)
+
+
+def test_without_a_halflife_it_is_the_same_share_of_any_run():
+    assert [ema_decay(100, None, cur_nimg - 100, 0.1) for cur_nimg in (1_000, 10**6)] == [0.5, 0.5**0.001]
+    train = TrainConfig(ema_halflife_kimg=None, total_kimg=10)
+    found = step_settings(Config(train=train), 9_936).ema_decay
+    assert found == pytest.approx(0.5 ** (train.batch_size / (9_936 + train.batch_size) * 10))
+
+
+@pytest.mark.parametrize("more", [{"ema_rampup": None}, {"final_ema_halflife_kimg": 3.0}])
+def test_without_a_halflife_the_share_has_to_be_said(more):
+    with pytest.raises(ValidationError, match="ema_rampup must be a share"):
+        TrainConfig(ema_halflife_kimg=None, **more)
 
 
 @pytest.mark.parametrize("cur_nimg", [0, 64, 10**7])
