@@ -97,9 +97,7 @@ def table_lines(rows: list[Described], *, terminal: bool) -> list[str]:
     page = io.StringIO()
     width = None if terminal else ENDLESS
     # Without colours: an answer carries nothing that a terminal obeys.
-    console = Console(
-        file=page, force_terminal=terminal, width=width, highlight=False, markup=False, color_system=None
-    )
+    console = Console(file=page, force_terminal=terminal, width=width, highlight=False, markup=False, color_system=None)
     console.print(table)
     lines = [line.rstrip() for line in page.getvalue().splitlines()]
     return [

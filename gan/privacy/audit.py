@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -22,8 +23,11 @@ from gan.privacy.view import LEAST, View, feature_view, pixel_view
 NO_GUARANTEE = "no DP guarantee: that nothing is shown does not prove that nothing can be learnt of a training image"
 MOST = 10_000
 """Images of each kind that are looked at."""
+LEVEL = 0.01
+"""Chance that something is shown of honest images, by the figures that ask for held out ones, all of them together."""
 
 DCR, NNDR, MEMBERSHIP = "dcr_share", "nndr", "membership_auc"
+_OF_INTERVAL = NormalDist().inv_cdf(0.975)  # standard deviations between a figure and an end of its interval
 
 
 class Figure(Frozen):
@@ -35,7 +39,8 @@ class Figure(Frozen):
         found: the figure.
         expected: where nothing is given away.
         control: the same where nothing can be given away.
-        shown: whether the figure is above what is expected by more than chance, and above the control.
+        shown: whether the figure is above what is expected and above the control, by more than chance does in one of a
+            hundred audits of honest images, all such figures together.
         said: what it means, in a sentence.
     """
 
@@ -134,14 +139,14 @@ def audit_privacy(
         num_generated=counts[0],
         num_training=counts[1],
         num_holdout=counts[2],
-        figures=(*counted, *(figure for view in views for figure in figures_of(view, seed=seed))),
+        figures=(*counted, *(each for view in views for each in figures_of(view, views=len(views), seed=seed))),
         warnings=tuple(warnings),
     )
     return Audited(record, copying.pixel_pairs, copying.feature_pairs)
 
 
-def figures_of(view: View, *, seed: int = 0) -> list[Figure]:
-    """Return share by distance, ratios and attack for images seen in one way."""
+def figures_of(view: View, *, views: int = 1, seed: int = 0) -> list[Figure]:
+    """Return share by distance, ratios and attack for images seen in one way, of so many."""
     dcr, ratios, attack = (
         dcr_share(view, seed=seed),
         nearest_ratios(view, seed=seed),
@@ -151,18 +156,19 @@ def figures_of(view: View, *, seed: int = 0) -> list[Figure]:
         f"{what} {' / '.join(f'{each:.3f}' for each in values)}"
         for what, values in (("generated", ratios.generated), ("held out", ratios.holdout))
     )
+    level = LEVEL / (3 * views)  # Bonferroni: else one weekly release in ten would be stopped by chance
     return [
         _figure(
-            DCR, view.how, dcr.share, dcr.control, f"{dcr.num_each:,} images on either side",
+            level, DCR, view.how, dcr.share, dcr.control, f"{dcr.num_each:,} images on either side",
             f"{dcr.share.value:.1%} of the generated images are nearer to a training image than to a held out one",
         ),
         _figure(
-            NNDR, view.how, ratios.nearer, ratios.control, f"quantiles 1 / 5 / 50 %: {of_ratios}",
+            level, NNDR, view.how, ratios.nearer, ratios.control, f"quantiles 1 / 5 / 50 %: {of_ratios}",
             f"{ratios.nearer.value:.1%} of the time a generated image singles a training image out more than a held "
             "out image does",
         ),
         _figure(
-            MEMBERSHIP, view.how, attack.attack, attack.control,
+            level, MEMBERSHIP, view.how, attack.attack, attack.control,
             f"{attack.num_members:,} members and {attack.num_others:,} others",
             f"an attack that has the generated images alone tells training images from held out ones in "
             f"{attack.attack.value:.1%} of pairs",
@@ -170,10 +176,13 @@ def figures_of(view: View, *, seed: int = 0) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _figure(name: str, how: str, found: Estimate, control: Estimate, note: str, what: str) -> Figure:
+def _figure(level: float, name: str, how: str, found: Estimate, control: Estimate, note: str, what: str) -> Figure:
     # a control that is off to either side shows what chance does
-    shown = found.low > EXPECTED + abs(control.value - EXPECTED)
-    said = f"{what}, {how} ({found.low:.1%} to {found.high:.1%}; control {control.value:.1%}): {_verdict(shown)}"
+    bound = EXPECTED + abs(control.value - EXPECTED)
+    shown = found.value - (found.value - found.low) * NormalDist().inv_cdf(1.0 - level) / _OF_INTERVAL > bound
+    by_chance = "" if shown or found.low <= bound else "no more than chance does where several figures are looked at, "
+    said = f"{what}, {how} ({found.low:.1%} to {found.high:.1%}; control {control.value:.1%}): "
+    said += by_chance + _verdict(shown)
     return Figure(
         name=name,
         how=how,

@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from gan.evaluation.evaluation_set import EvaluationSet
+from gan.metrics.estimate import Estimate
 from gan.metrics.feature_set import collect
-from gan.privacy.audit import DCR, MEMBERSHIP, NNDR, NO_GUARANTEE, PrivacyAudit, audit_privacy, figures_of
+from gan.privacy.audit import (
+    DCR,
+    LEVEL,
+    MEMBERSHIP,
+    NNDR,
+    NO_GUARANTEE,
+    PrivacyAudit,
+    _figure,
+    audit_privacy,
+    figures_of,
+)
 from gan.privacy.view import BY_FEATURES, BY_PIXELS, feature_view, pixel_view
 
 
@@ -74,7 +85,7 @@ def test_without_any_control_there_are_pairs_alone(parts, copies, as_set):
 
 @pytest.mark.parametrize("how", [pytest.param(BY_PIXELS, marks=pytest.mark.slow), BY_FEATURES])
 def test_how_often_honest_images_raise_an_alarm(parts, as_features, how):
-    """60 times other digits as training, holdout and generated images: each figure may err in 1 of 40 times."""
+    """60 times other digits as training, holdout and generated images: all three together may err in 1 of 100."""
     alarms = dict.fromkeys((DCR, NNDR, MEMBERSHIP), 0)
     for seed in range(60):
         training, holdout, honest = parts(seed, (400, 400))
@@ -85,8 +96,22 @@ def test_how_often_honest_images_raise_an_alarm(parts, as_features, how):
         for figure in figures_of(view, seed=seed):
             alarms[figure.name] += figure.shown
     print(f"alarms of 60 honest sets, {how}: {alarms}")  # noqa: T201
-    # 2.5 % of 60 is 1.5; 5 or more come by chance in 2 % of such tests, and the control makes them rarer
-    assert max(alarms.values()) <= 4
+    # 0.6 are to be expected; 4 or more come by chance in 0.3 % of such tests, and the control makes them rarer
+    assert sum(alarms.values()) <= 3
+
+
+def test_what_chance_does_among_several_figures_is_not_shown():
+    def said(low, *, views):
+        found = Estimate(0.558, low, 0.612)
+        level = LEVEL / (3 * views)
+        return _figure(level, DCR, BY_PIXELS, found, Estimate(0.5, 0.44, 0.56), "", "55.8%")
+
+    assert said(0.503, views=2).said.endswith("several figures are looked at, nothing is shown")
+    assert not said(0.519, views=2).shown
+    assert said(0.519, views=2).said.count("chance") == 1
+    assert said(0.521, views=2).shown
+    assert said(0.519, views=1).shown
+    assert said(0.49, views=2).said.endswith("control 50.0%): nothing is shown")
 
 
 def test_how_few_copies_are_shown(parts, copies, as_features):
