@@ -42,44 +42,40 @@ def debug() -> Config:
 def digits() -> Config:
     """Handwritten digits at 16x16: the demo, minutes on two CPU cores."""
     data = DataConfig(resolution=16, holdout_fraction=0.2)
-    return _small("digits", data, (128, 64), gamma=0.2, total_kimg=130.0, images=1000)
+    return _small("digits", data, (128, 64), images=1000)
 
 
 def fashion_mnist() -> Config:
     """Fashion-MNIST, or any simple images, at 32x32: five minutes on two CPU cores."""
-    return _small("fashion-mnist", DataConfig(resolution=32), (256, 128, 64), gamma=0.2, total_kimg=130.0, images=5000)
+    config = _small("fashion-mnist", DataConfig(resolution=32), (256, 128, 64), images=5000)
+    # a wider average helped where images are many: benchmarks/RESULTS.md
+    return config.model_copy(update={"train": config.train.model_copy(update={"ema_halflife_kimg": None})})
 
 
-def _small(
-    name: str, data: DataConfig, widths: tuple[int, ...], *, gamma: float, total_kimg: float, images: int
-) -> Config:
+def _small(name: str, data: DataConfig, widths: tuple[int, ...], *, images: int) -> Config:
     """R3GAN's game, with its penalties at every eighth step, between DCGAN's networks.
 
     In minutes of a CPU these few wide convolutions, with batch normalisation in G and a tanh at its end, came further
     than the residual networks that were tried: benchmarks/RESULTS.md.
     """
+    total_kimg = 130.0
     return Config(
         preset=name,
         data=data,
         network=NetworkConfig(architecture="dcgan", widths=widths, latent_dim=100, discriminator_normalisation="none"),
-        loss=LossConfig(r1_gamma=gamma, r2_gamma=gamma, penalty_every=8),
+        loss=LossConfig(r1_gamma=0.2, r2_gamma=0.2, penalty_every=8),
         optimizer=OptimizerConfig(lr=1e-3, final_lr=1e-4),
         # each checkpoint is scored beside the training, on the same cores: on a CPU that is half of the time
-        train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2, ema_halflife_kimg=None),
+        train=TrainConfig(total_kimg=total_kimg, checkpoint_kimg=total_kimg / 2),
         evaluation=EvaluationConfig(num_images=images, watch_images=250),
     )
 
 
 def small_data() -> Config:
     """500 images and less at 32x32, augmented so that they are not learned by heart."""
-    config = fashion_mnist()
-    return config.model_copy(
-        update={
-            "preset": "small-data",
-            "augment": AugmentConfig(operations=("colour", "translation", "cutout")),
-            "evaluation": config.evaluation.model_copy(update={"num_images": 1000}),
-        }
-    )
+    config = _small("small-data", DataConfig(resolution=32), (256, 128, 64), images=1000)
+    augment = AugmentConfig(operations=("colour", "translation", "cutout"))
+    return config.model_copy(update={"augment": augment})
 
 
 def few_shot_64() -> Config:
