@@ -206,6 +206,7 @@ def test_the_history_says_why_the_first_champion_is_one_and_there_is_no_way_back
     assert done.stderr == "ganflow: the champion is changed for a reason alone: give --reason, for the history\n"
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_measured_against_other_images(home):
     """The release serves as those images; nothing is held out there, so usefulness is refused with that reason."""
     from mlflow import MlflowClient

@@ -129,7 +129,8 @@ def test_ctrl_c_in_a_training_says_how_it_goes_on(home):
     assert list((home.path / ".ganflow" / "scratch").iterdir()) == []
 
 
-@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
 def test_sigterm_in_a_training_leaves_a_checkpoint_from_which_it_goes_on(home, workers):
     never = (*DEBUG, "--set", "train.total_kimg=100", "--set", "train.checkpoint_kimg=100")
     never = (*never, "--set", f"train.seed=9{workers}", "--workers", workers)

@@ -123,7 +123,7 @@ def test_quotas_that_make_no_sense(settings, ganflow, tmp_path, text, words):
     assert releases(settings) == []
 
 
-@moments(LOADED, RECORDED, slow=(DRAWN, TRACKED))
+@moments(LOADED, slow=(DRAWN, TRACKED, RECORDED))
 def test_a_version_that_is_deleted_meanwhile(settings, ganflow, amid, moment):
     amid(moment, lambda: client(settings).delete_model_version(settings.model, "1"))
     refused(ganflow(*WORDS), "has no gan-generator «1»", "ganflow retrain")

@@ -130,6 +130,7 @@ def test_an_error_that_one_rank_alone_explains_ends_both(settings, tmp_path, mon
         train(settings, tmp_path / "out", "one-rank", workers=2)
 
 
+@pytest.mark.slow
 def test_where_no_checkpoint_is_whole_training_does_not_begin_again_in_silence(settings, whole, tmp_path):
     for tensors in copy_of_whole(settings, "ruined").glob(f"*/{TENSORS}"):
         tensors.write_bytes(b"")

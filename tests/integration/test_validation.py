@@ -177,6 +177,7 @@ def test_without_any_score_the_last_checkpoint_is_taken_and_one_sentence_says_wh
     ]
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_does_not_wait_for_scores(settings, tmp_path):
     def open_endless(payload):
         return lambda checkpoint, on_progress: time.sleep(3600)

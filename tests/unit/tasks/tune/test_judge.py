@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from gan.configuration.config import EvaluationConfig
 from gan.data.store.resident import Resident
@@ -20,21 +21,23 @@ SHAPE = (6, 6, 3)
 SEEN: list[np.ndarray] = []
 
 
-def noise(low):
+class Noise(nn.Module):
     """Draws random images between `low` and white, that follow from the seed."""
 
-    def program(rows):
-        SEEN.append(rows.numpy().copy())
-        images = [np.random.default_rng(int(seed)).integers(low, 256, SHAPE, np.uint8) for seed, _ in rows]
-        return torch.from_numpy(np.stack(images))
+    def __init__(self, low):
+        super().__init__()
+        self.low = low
 
-    return program
+    def forward(self, rows):
+        SEEN.append(rows.numpy().copy())
+        images = [np.random.default_rng(int(seed)).integers(self.low, 256, SHAPE, np.uint8) for seed, _ in rows]
+        return torch.from_numpy(np.stack(images))
 
 
 @pytest.fixture
 def features(tmp_path, monkeypatch):
     SEEN.clear()
-    monkeypatch.setattr(module, "load_generator", lambda checkpoint: noise(int(checkpoint.name)))
+    monkeypatch.setattr(module, "load_generator", lambda checkpoint: Noise(int(checkpoint.name)))
     network = FeatureNetwork("pixels", "0" * 64, "fp32", torch.device("cpu"), 6, lambda images: images.flatten(1))
     images = np.random.default_rng(0).integers(0, 256, (60, *SHAPE), dtype=np.uint8)
     real = RealImages("md5", {"train": Resident(images, np.arange(60) % 3)}, ("a", "b", "c"))
