@@ -86,7 +86,6 @@ def register(home, tmp_path, monkeypatch):
     return register
 
 
-@pytest.mark.slow
 def test_a_candidate_of_use_becomes_the_first_champion_and_its_reasons_are_kept(register):
     settings, result = register(0, scores())
     assert result.alias == "champion", result.verdict.reason
