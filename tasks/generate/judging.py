@@ -225,7 +225,7 @@ class Judge:
             return {}, [unmeasured(f"it lacks the {count:,} images, in the real images' shares, of its model's {key}")]
         protocol, seeds = self.evaluation.protocol, self.config.evaluation.usefulness_seeds or CAS_SEEDS
         training, held = (
-            _labelled(splits[split], features.rows(split, count))
+            labelled(splits[split], features.rows(split, count))
             for split, count in (("train", protocol.num_training), ("test", protocol.num_holdout))
         )
         shown = self.counting(CLASSIFIERS, 100)
@@ -265,7 +265,7 @@ class Judge:
 
     def _recognised(self, generated: EvaluationSet, real: RealImages) -> Check:
         of_release = Labelled(generated.images, generated.labels)
-        training, holdout = (_labelled(real.splits[split], slice(_MOST_REAL)) for split in ("train", "test"))
+        training, holdout = (labelled(real.splits[split], slice(_MOST_REAL)) for split in ("train", "test"))
         names, count = self.model.class_names, len(generated)
         shown = self.counting(RECOGNISING, count)
         found = recognise(
@@ -287,5 +287,6 @@ class _Closely:
     lost: CoverageLost | None = None
 
 
-def _labelled(split: Resident, rows: Rows | slice) -> Labelled:
+def labelled(split: Resident, rows: Rows | slice) -> Labelled:
+    """Return some images of a split with their classes."""
     return Labelled(np.asarray(split.images[rows]), np.asarray(split.labels[rows], dtype=np.int64))

@@ -18,11 +18,11 @@ from gan.release.formats.table import format_named
 from gan.release.rows import Rows
 from gan.release.shard import Images, Marks, pixel_digests
 from gan.release.usefulness import registered_cas
-from gan.usefulness.arms import ClassifierRecipe
+from gan.usefulness.arms import ClassifierRecipe, require_labels
 from gan.usefulness.classifier import train_classifier
 from tasks.generate.drawing import Probe
 from tasks.generate.filling import AGAIN
-from tasks.generate.judging import CAS_SEEDS, CLASSIFIERS, GENERATED, REAL, RECOGNISING, SCORING, Judge
+from tasks.generate.judging import CAS_SEEDS, CLASSIFIERS, GENERATED, REAL, RECOGNISING, SCORING, Judge, labelled
 from tasks.generate.packed import PUBLISHING
 from tasks.generate.repeats import SEARCHING, Repeats
 from tasks.runtime.progress import Reporter
@@ -141,12 +141,14 @@ def _product(device: torch.device) -> float:
 
 
 def _training(real: Resident, num_classes: int, device: str) -> float:
-    """Seconds in which a classifier is trained."""
-    images, labels = np.asarray(real.images[:_SEARCHED]), np.asarray(real.labels[:_SEARCHED], dtype=np.int64)
-    recipe = ClassifierRecipe(device=device)
+    """Seconds in which a classifier is trained; InputError where images have no class, so that none will be."""
+    some, recipe = labelled(real, slice(_SEARCHED)), ClassifierRecipe(device=device)
+    require_labels({"real": some}, num_classes)
     for _ in range(2):
         began = time.perf_counter()
-        train_classifier(images, labels, num_classes, steps=_STEPS, batch_size=recipe.batch_size, device=device)
+        train_classifier(
+            some.images, some.labels, num_classes, steps=_STEPS, batch_size=recipe.batch_size, device=device
+        )
     return (time.perf_counter() - began) * recipe.steps / _STEPS
 
 

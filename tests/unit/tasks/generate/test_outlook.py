@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from gan.configuration.config import ReleaseConfig
+from gan.data.store.resident import Resident
+from gan.errors import InputError
 from gan.release.shard import Marks
 from tasks.generate import outlook as looking
 from tasks.generate.drawing import Probe
@@ -87,3 +89,11 @@ def test_of_a_large_release_the_searches_are_measured(monkeypatch):
 def test_how_often_repeats_are_drawn_again(repeats, shares):
     config = ReleaseConfig(shard_images=10_000, max_attempts=4)
     assert list(looking._rounds(repeats, 10**6, config)) == pytest.approx(shares, rel=1e-3)
+
+
+def test_a_classifier_is_expected_where_all_images_have_a_class():
+    images, labels = np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2
+    assert looking._training(Resident(images, labels), 2, "cpu") > 0.0
+    labels[3] = -1
+    with pytest.raises(InputError, match="1 of 20 real images have no label"):  # what is suppressed there
+        looking._training(Resident(images, labels), 2, "cpu")
