@@ -15,7 +15,6 @@ import argparse
 import gzip
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measured.figures import spread
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -133,17 +133,6 @@ def rate(way: Iterable[tuple[Tensor, Tensor]], count: int) -> float:
     seen = sum(len(labels) for _, labels in way)
     assert seen == count
     return count / (time.perf_counter() - started)
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    each = [short(value) for value in values]
-    return {"median": short(statistics.median(values)), "min": min(each), "max": max(each), "each": each}
-
-
-def short(value: float) -> float:
-    """Return four digits of a figure."""
-    return float(f"{value:.4g}")
 
 
 def main() -> None:

@@ -36,8 +36,10 @@ from typing import NoReturn
 
 import numpy as np
 import torch
+from measured.figures import say, spread
 
 from gan.data.image_sets.image_set import open_image_set
+from gan.device.machine import processor_name
 from gan.errors import GanflowError
 from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
@@ -123,7 +125,7 @@ def measure(sides: Sides, origin: str, weights: Path, rounds: int) -> dict:
         "ways": {name: summary(each, ways[name], count) for name, each in found.items()},
         "features_disagree_by": agreement,
         "hardware": {
-            "cpu": cpu(),
+            "cpu": processor_name(),
             "cores": len(os.sched_getaffinity(0)),
             "torch_threads": torch.get_num_threads(),
             "wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
@@ -254,12 +256,6 @@ def share(extractor: FeatureExtractor, weights: Path, images: np.ndarray, rounds
     found = spread([a / b for a, b in zip(*rates.values(), strict=True)])
     say(f"share of the bare forward pass in {precision}: {found['each']}")
     return found | {f"{name}_img_per_s": [round(rate, 1) for rate in each] for name, each in rates.items()}
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    rounded = [round(value, 3) for value in values]
-    return {"median": round(statistics.median(values), 3), "min": min(rounded), "max": max(rounded), "each": rounded}
 
 
 def summary(found: dict, way: Way, count: int) -> dict:
@@ -396,20 +392,6 @@ def read_images(folder: Path | None, scratch: Path) -> tuple[np.ndarray, str]:
         return rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), "CIFAR-10"
     found = open_image_set(folder, scratch=scratch)
     return found.images, found.name
-
-
-def cpu() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
-def say(text: str) -> None:
-    """Show progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def stop(sentence: str) -> NoReturn:

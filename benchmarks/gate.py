@@ -16,13 +16,13 @@ checkpoints that lie in --out are not made again. Progress goes to standard erro
 import argparse
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from measured.figures import say
 from watch import CPU, checkpoints, header_of, program_of
 
 from gan.configuration.config import Config, EvaluationConfig
@@ -52,11 +52,6 @@ from tasks.tracking.registry import load_generator, register_version
 
 CHAMPION_NOISE, WORSE_NOISE, ONE_CLASS = 4.0, 24.0, 3
 COPIED, OTHER = 10, 2**20  # every so many images; from one draw's seeds to another's
-
-
-def say(sentence: str) -> None:
-    """Tell how far it is."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 class Remembering:

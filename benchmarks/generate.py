@@ -20,7 +20,6 @@ import io
 import json
 import logging
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -33,6 +32,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import torch
+from measured.figures import spread
 from PIL import Image
 
 from gan.configuration.config import ReleaseConfig
@@ -185,12 +185,6 @@ def drawing(content: bytes, precision: Precision) -> tuple[Callable[[int], np.nd
         return program(torch.stack([seeds, seeds % len(CLASSES)], dim=1).to(DEVICE)).cpu().numpy()
 
     return draw, draw(0)
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """Return the values, their median and their ends."""
-    each = [float(f"{value:.4g}") for value in values]
-    return {"median": statistics.median(each), "min": min(each), "max": max(each), "each": each}
 
 
 def shown(rates: dict[str, list[float]]) -> dict[str, Any]:

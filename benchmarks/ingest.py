@@ -51,6 +51,8 @@ def main() -> None:
 
 def measure(top: Path, n: int, rounds: int, memory: bool, names: int) -> dict:
     """Return everything that is claimed, with what it was measured on."""
+    from gan.device.machine import processor_name  # with PyTorch, which an ingest never loads
+
     load = os.getloadavg()[0]
     train, test, origin = cifar(n)
     folder, binary = top / "folder", top / "binary"
@@ -63,7 +65,7 @@ def measure(top: Path, n: int, rounds: int, memory: bool, names: int) -> dict:
         "origin": origin,
         "folder": from_folder(top, folder, n, rounds),
         "binary": from_binary(top, binary, n, rounds),
-        "hardware": {"cpu": cpu(), "cores": len(os.sched_getaffinity(0)), "load_before": round(load, 2)},
+        "hardware": {"cpu": processor_name(), "cores": len(os.sched_getaffinity(0)), "load_before": round(load, 2)},
         "python": platform.python_version(),
         "versions": {name: __import__(name).__version__ for name in ("datasets", "PIL", "pyarrow", "numpy")},
     }
@@ -320,15 +322,6 @@ def write_binary(folder: Path, train: np.ndarray, test: np.ndarray, copies: int)
             for part in range(5):
                 rows = train[part * step : (part + 1) * step] ^ mask
                 (folder / f"data_batch_{copy * 5 + part + 1}.bin").write_bytes(rows.tobytes())
-
-
-def cpu() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
 
 
 if __name__ == "__main__":

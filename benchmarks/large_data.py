@@ -25,7 +25,6 @@ import json
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from measured.figures import spread
 
 from tasks.runtime.settings import THREADS_WAIT
 
@@ -304,12 +304,6 @@ def compare(held: Task, read: Task, rounds: int, groups: Mapping[str, MemoryGrou
         "ratio": spread([a["img_per_s"] / b["img_per_s"] for a, b in pairs]),
         "cpu_ratio": spread([b["cpu_s_per_kimg"] / a["cpu_s_per_kimg"] for a, b in pairs]),
     } | found
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    each = [float(f"{value:.4g}") for value in values]
-    return {"median": float(f"{statistics.median(values):.4g}"), "min": min(each), "max": max(each), "each": each}
 
 
 @contextlib.contextmanager

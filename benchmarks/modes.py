@@ -22,7 +22,6 @@ import gzip
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -32,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measured.figures import say
 from torch import Tensor, nn
 
 from gan.configuration.presets import preset
@@ -304,11 +304,6 @@ def read_digits(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     margin = (32 - DIGIT_SIDE) // 2
     images = found[0].reshape(-1, DIGIT_SIDE, DIGIT_SIDE, 1)
     return np.pad(images, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0))), found[1].astype(np.int64)
-
-
-def say(text: str) -> None:
-    """Show progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:

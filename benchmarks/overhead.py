@@ -21,7 +21,6 @@ import argparse
 import itertools
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from measured.figures import spread
 
 GANFLOW = (sys.executable, "-m", "flows.command.entry")
 LEAST_SHARE, MOST_SECONDS = 0.98, 25.0
@@ -169,17 +170,6 @@ def figures(runs: dict[str, list[Run]]) -> dict[str, Any]:
             f"at most {MOST_SECONDS:g} s more": found["seconds_more"][A]["median"] <= MOST_SECONDS,
         }
     } | found
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    each = [short(value) for value in values]
-    return {"median": short(statistics.median(values)), "min": min(each), "max": max(each), "each": each}
-
-
-def short(value: float) -> float:
-    """Return four digits of a figure."""
-    return float(f"{value:.4g}")
 
 
 def measure(home: Path, options: Sequence[str], threads: int, rounds: int, *, watched: bool) -> dict[str, list[Run]]:

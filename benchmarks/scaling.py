@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+from measured.figures import short, spread
 
 from gan.configuration.config import Config
 from gan.configuration.parsing import apply_overrides
@@ -245,17 +246,6 @@ def gradient_bytes(config: Config) -> int:
     G, D = (sum(each.numel() for each in network.parameters()) for network in (state.nets.G, state.nets.D))
     width = {"fp32": 4, "bf16": 2}[config.train.reduce_precision]
     return round(width * (D + G / config.train.generator_every))
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    each = [short(value) for value in values]
-    return {"median": short(statistics.median(values)), "min": min(each), "max": max(each), "each": each}
-
-
-def short(value: float) -> float:
-    """Return four digits of a figure."""
-    return float(f"{value:.4g}")
 
 
 def main() -> None:

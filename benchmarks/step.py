@@ -24,8 +24,6 @@ import copy
 import json
 import math
 import os
-import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -33,6 +31,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from measured.clock import now
+from measured.figures import say, short, spread
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -357,29 +357,6 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
         a @ b
         best = min(best, now(device) - started)
     return 2 * side**3 / best
-
-
-def now(device: torch.device) -> float:
-    """Return seconds, once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
-def spread(values: list[float]) -> dict:
-    """Return the values, their median and their ends."""
-    each = [short(value) for value in values]
-    return {"median": short(statistics.median(values)), "min": min(each), "max": max(each), "each": each}
-
-
-def short(value: float) -> float:
-    """Return four digits of a figure."""
-    return float(f"{value:.4g}")
-
-
-def say(text: str) -> None:
-    """Show progress."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:

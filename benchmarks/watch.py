@@ -13,12 +13,12 @@ is one JSON object.
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
+from measured.figures import say
 
 from gan.configuration.config import Config
 from gan.configuration.parsing import apply_overrides
@@ -41,11 +41,6 @@ from gan.training.header import Header
 from gan.training.loop import run_training
 
 CPU = torch.device("cpu")
-
-
-def say(sentence: str) -> None:
-    """Tell how far it is."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def header_of(config: Config, images: ImageSet) -> Header:

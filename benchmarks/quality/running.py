@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gan.device.machine import processor_name
 from quality.cells import Cell
 from quality.data import Data, Labelled, load, subset
 from quality.kept import kept, kept_array, read_json, write_json
@@ -114,19 +115,10 @@ def run_cell(cell: Cell, place: Place, images: int) -> dict[str, Any] | None:
 def hardware(device: torch.device) -> dict[str, Any]:
     """Return what a cell was trained on."""
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "cores": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "load_after": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def cpu() -> str:
-    """Name the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()

@@ -1,0 +1,1 @@
+"""What all benchmarks do alike: read a clock, round and show figures."""
