@@ -53,6 +53,7 @@ class Experiment:
         seeds: where none are given.
         looks_for_copies: also what is learned by heart.
         resolution: side in pixels that images are prepared at.
+        images_on_the_way: generated images, and as many real ones, for the FID of few checkpoints on the way; 0: none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Experiment:
     seeds: tuple[int, ...] = (0, 1, 2)
     looks_for_copies: bool = False
     resolution: int = 32
+    images_on_the_way: int = 0
 
 
 # gammas as published for Stacked MNIST, the nearest to grey clothes
@@ -98,6 +100,7 @@ EXPERIMENTS = {
             (Budget(seconds=600.0),),
             images=50_000,
             seeds=(0,),
+            images_on_the_way=10_000,
         ),
         Experiment(
             "cifar10",
@@ -106,6 +109,7 @@ EXPERIMENTS = {
             (Budget(seconds=600.0), Budget(seconds=2400.0)),
             images=50_000,
             seeds=(0,),
+            images_on_the_way=10_000,
         ),
         Experiment(
             "small-data",

@@ -1,7 +1,8 @@
 """Seconds of training: over several starts of one run, and without those that compiling takes."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -55,6 +56,15 @@ class Clock:
             measured = self.now() - since
         return self._kept.get(began, 0.0) + measured
 
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Do not count what is done meanwhile."""
+        since = self.now()
+        yield
+        away = self.now() - since
+        (began, at), (warm, later) = self._began, self._warm
+        self._began, self._warm = (began, at + away), (warm, later + away)
+
     def keep(self, cur_nimg: int) -> None:
         """Keep the count for a checkpoint that is about to be written."""
         self._kept[cur_nimg] = self.seconds(cur_nimg)
@@ -75,10 +85,19 @@ class TimedContext(LocalContext):
         clock: that counts.
         say: told a line of progress with every record.
         device: where to train.
+        look: called with the images behind each checkpoint, and with what returns the newest.
     """
 
-    def __init__(self, folder: Path, clock: Clock, say: Callable[[str], None], device: torch.device) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        say: Callable[[str], None],
+        device: torch.device,
+        look: Callable[[int, Callable[[], Path]], None] | None = None,
+    ) -> None:
         super().__init__(folder, self._heard, device)
+        self.look = look
         self.clock = clock
         self.say = say
 
@@ -95,3 +114,10 @@ class TimedContext(LocalContext):
         """Keep the count first: a checkpoint without one could not be gone on from."""
         self.clock.keep(cur_nimg)
         super().save_checkpoint(cur_nimg, snapshot)
+        if self.look is not None:
+            self.look(cur_nimg, self._newest)
+
+    def _newest(self) -> Path:
+        found = self.latest_checkpoint()
+        assert found is not None  # it is called when one was written
+        return found

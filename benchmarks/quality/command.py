@@ -8,8 +8,8 @@ experiments
   fashion-mnist      preset fashion-mnist against DCGAN, as published, class-conditional, and that with a tuned
                      learning rate, in equal wall time (--seconds) or on equally many images (--kimg): FID and KID to
                      training images, three seeds
-  fashion-mnist-gpu  a larger network on a GPU, 10 minutes, FID of 50,000 images
-  cifar10            preset cifar10 on a GPU, 10 and 40 minutes, FID of 50,000 images
+  fashion-mnist-gpu  a larger network on a GPU, 10 minutes, FID of 50,000 images, and of 10,000 after each quarter
+  cifar10            preset cifar10 on a GPU, 10 and 40 minutes, the same
   small-data         500 images of Fashion-MNIST, 50 of one class, and 470 of which 20 are of a rare class, with and
                      without DiffAugment: KID to held out images, what is learned by heart, what a classifier gains
   few-shot           100 cars of CIFAR-10 at 64x64: few-shot-64 against small-data in equal wall time; needs the extra

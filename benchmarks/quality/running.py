@@ -86,7 +86,8 @@ def run_cell(cell: Cell, place: Place, images: int) -> dict[str, Any] | None:
     labels = np.resize(reference_of(cell, data, images).labels, images)  # the reference's shares of classes
     drawn, told = folder / f"images-{images}.npy", folder / "training.json"
     if not (drawn.exists() and told.exists()):
-        trained = train_cell(cell, data, folder, place.device, place.say)
+        looked_by = min(images, cell.experiment.images_on_the_way)
+        trained = train_cell(cell, data, folder, place.device, place.say, place.judge, looked_by)
         kept(told, lambda: trained.record | {"hardware": hardware(place.device)})
         kept_array(drawn, lambda: draw(trained.run.nets.G_ema, labels, place.device))
     generated = Labelled(np.load(drawn, allow_pickle=False), labels)

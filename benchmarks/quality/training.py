@@ -25,6 +25,8 @@ from quality.cells import Budget, Cell
 from quality.clock import Clock, TimedContext
 from quality.data import Data
 from quality.kept import kept, read_json, write_json
+from quality.looking import Looks, looked_at
+from quality.measuring import Judge, reference_of
 
 PROBE_SECONDS = 20.0
 CHECKPOINTS, RECORDS = 20, 60
@@ -71,7 +73,15 @@ class _Stopwatch(SingleWorker):
             raise _Measured
 
 
-def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: Say) -> Trained:
+def train_cell(
+    cell: Cell,
+    data: Data,
+    folder: Path,
+    device: torch.device,
+    say: Say,
+    judge: Judge | None = None,
+    looked_by: int = 0,
+) -> Trained:
     """Train a cell, or what is left of its training.
 
     Args:
@@ -80,6 +90,8 @@ def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: 
         folder: of the cell.
         device: where to train.
         say: told how far it is.
+        judge: of checkpoints on the way; None: nobody looks at them.
+        looked_by: images of each that it draws; 0: none.
 
     Raises:
         NonFiniteLossError: the training broke down.
@@ -90,12 +102,17 @@ def train_cell(cell: Cell, data: Data, folder: Path, device: torch.device, say: 
     chosen = within(config, budget)
     header = replace(header, config=chosen.model_dump(mode="json"), training_hash=chosen.training_hash())
     clock = Clock(folder / "training" / "clock.json", compiled=budget["compiled"])
-    context = TimedContext(folder / "training", clock, say, device)
+    look = None
+    if judge is not None and looked_by:
+        real = reference_of(cell, data, looked_by)
+        look = Looks(folder / "on-the-way", real, judge, clock, round(1000 * chosen.train.total_kimg))
+    context = TimedContext(folder / "training", clock, say, device, look)
     importlib.import_module("torch._dynamo")  # seconds, which the optimizers' first step would take
     run = run_training(chosen, data.train.images, data.train.labels, context, header)
     torch.compiler.reset()
     seconds = clock.at(run.cur_nimg)
     record = budget | {"images": run.cur_nimg, "seconds": round(seconds, 2), "starts": clock.starts}
+    record["on_the_way"] = looked_at(folder / "on-the-way")
     return Trained(run, record | {"images_per_second": round(run.cur_nimg / seconds, 1)})
 
 

@@ -86,3 +86,19 @@ def test_a_run_that_ends_with_its_first_record_counts_what_it_took(tmp_path, han
     one.record(10)
     one.keep(10)
     assert one.at(10) == 90
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_is_done_while_it_stands_still_does_not_count(tmp_path, hands, compiled):
+    one = clock(tmp_path, hands, compiled=compiled)
+    one.start(0)
+    hands.at += 2
+    one.record(10)
+    for cur_nimg in (20, 30):
+        hands.at += 2
+        one.keep(cur_nimg)
+        with one.stopped():
+            hands.at += 1000
+    assert (one.at(20), one.at(30)) == (4, 6)
+    with pytest.raises(OSError, match="the look failed"), one.stopped():
+        raise OSError("the look failed")

@@ -3,34 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from quality import measuring
 from quality.data import RARE_CLASS, Labelled, subset
-from quality.measuring import Judge, draw, judge_cell, reference_of
+from quality.measuring import draw, judge_cell, reference_of
 
 from gan.generation.sampling import sample_uint8
-from gan.metrics.features import FeatureExtractor
-from gan.metrics.network import FeatureNetwork
 from gan.networks.build import build_generator
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def judge(tmp_path):
-    """Whose network sees how bright three parts of an image are, and counts its passes."""
-    passes = []
-
-    def run(images):
-        passes.append(len(images))
-        return images.mean(dim=1).flatten(1)[:, :3]
-
-    network = FeatureNetwork("tiny", "0" * 64, "fp32", CPU, 8, run)
-    judge = Judge(tmp_path, CPU, "fp32", None, lambda text: None)
-    judge.__dict__["extractor"] = FeatureExtractor(network, resize="tf1", batch_size=8)
-    judge.passes = passes
-    return judge
 
 
 def test_features_of_a_killed_command_are_not_made_again(judge, data, tmp_path, monkeypatch):
