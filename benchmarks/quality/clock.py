@@ -1,6 +1,8 @@
 """Seconds of training: over several starts of one run, and without those that compiling takes."""
 
 import contextlib
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 import torch
 
 from gan.training.checkpoint import Snapshot
-from gan.training.context import LocalContext, Progress
+from gan.training.context import LocalContext, Notice, Progress
 from quality.kept import read_json, write_json
 
 
@@ -77,6 +79,17 @@ class Clock:
         return self._kept[cur_nimg]
 
 
+@contextlib.contextmanager
+def until_asked_to_end() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM end nothing at once; yields what says whether it has come."""
+    asked = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class TimedContext(LocalContext):
     """A run in this process whose seconds are counted, and which says how far it is.
 
@@ -86,6 +99,7 @@ class TimedContext(LocalContext):
         say: told a line of progress with every record.
         device: where to train.
         look: called with the images behind each checkpoint, and with what returns the newest.
+        leave: whether the training shall keep a checkpoint and end, asked after every step.
     """
 
     def __init__(
@@ -95,9 +109,11 @@ class TimedContext(LocalContext):
         say: Callable[[str], None],
         device: torch.device,
         look: Callable[[int, Callable[[], Path]], None] | None = None,
+        leave: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(folder, self._heard, device)
         self.look = look
+        self.leave = leave
         self.clock = clock
         self.say = say
 
@@ -109,6 +125,10 @@ class TimedContext(LocalContext):
             rate = progress.metrics["images_per_second"]
             left = (progress.total_nimg - progress.cur_nimg) / rate
             self.say(f"{progress.cur_nimg:,} of {progress.total_nimg:,} images, {rate:,.0f} img/s, {left:,.0f} s left")
+
+    def notice(self) -> Notice:
+        """Whether the training shall go on."""
+        return Notice.LEAVE if self.leave() else Notice.NONE
 
     def save_checkpoint(self, cur_nimg: int, snapshot: Snapshot) -> None:
         """Keep the count first: a checkpoint without one could not be gone on from."""

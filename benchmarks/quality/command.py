@@ -2,7 +2,8 @@
 
 Each training and its evaluation is a cell, with a folder of its own below --out: plan.json, budget.json (what the time
 pays for, measured before), training/ (checkpoints and the seconds so far), images-N.npy, scores-N-*/, samples.png and
-last of all result.json. The same command again skips cells that are finished and goes on with one that was killed.
+last of all result.json. The same command again skips cells that are finished and goes on with one that was killed;
+at SIGTERM a training keeps a checkpoint and ends.
 
 experiments
   fashion-mnist      preset fashion-mnist against DCGAN, as published, class-conditional, and that with a tuned
@@ -23,6 +24,7 @@ machine can train and judge from OUT/data/*.npz that another one has prepared. L
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -37,10 +39,11 @@ from quality.data import device_of, load
 from quality.measuring import Judge
 from quality.running import Place, finished, run_cell
 from quality.summary import comparisons, sentences, table
+from quality.training import LeftError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for; return 0, 1 if a cell failed, or 2 for wrong input."""
+    """Run what the command line asks for; return 0, 1 if a cell failed, 2 for wrong input, or 143 after SIGTERM."""
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if not arguments.experiment:
@@ -53,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GanflowError as error:
         print(error, file=sys.stderr)
         return 2
+    except LeftError as left:
+        print(left, file=sys.stderr)
+        return 128 + signal.SIGTERM
 
 
 def make_parser() -> argparse.ArgumentParser:

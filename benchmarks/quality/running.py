@@ -79,6 +79,7 @@ def run_cell(cell: Cell, place: Place, images: int) -> dict[str, Any] | None:
     Raises:
         ConfigError: its folder holds another training.
         NonFiniteLossError: its training broke down.
+        LeftError: it was asked to end amid its training.
     """
     folder, data = place.out / cell.name, place.data(cell)
     require_same(cell, data, folder)

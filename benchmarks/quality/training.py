@@ -22,7 +22,7 @@ from gan.training.loop import run_training
 from gan.training.probe import Trial, choose
 from gan.training.state import TrainingState
 from quality.cells import Budget, Cell
-from quality.clock import Clock, TimedContext
+from quality.clock import Clock, TimedContext, until_asked_to_end
 from quality.data import Data
 from quality.kept import kept, read_json, write_json
 from quality.looking import Looks, looked_at
@@ -45,6 +45,10 @@ class Trained:
 
     run: TrainingState
     record: dict[str, Any]
+
+
+class LeftError(Exception):
+    """A training was asked to end before it was finished, and can be gone on with."""
 
 
 class _Measured(Exception):  # noqa: N818 - no error
@@ -95,6 +99,7 @@ def train_cell(
 
     Raises:
         NonFiniteLossError: the training broke down.
+        LeftError: it was asked to end by SIGTERM, and has kept a checkpoint.
     """
     config = cell.config()
     header = header_of(config, data)
@@ -106,9 +111,12 @@ def train_cell(
     if judge is not None and looked_by:
         real = reference_of(cell, data, looked_by)
         look = Looks(folder / "on-the-way", real, judge, clock, round(1000 * chosen.train.total_kimg))
-    context = TimedContext(folder / "training", clock, say, device, look)
     importlib.import_module("torch._dynamo")  # seconds, which the optimizers' first step would take
-    run = run_training(chosen, data.train.images, data.train.labels, context, header)
+    with until_asked_to_end() as leave:
+        context = TimedContext(folder / "training", clock, say, device, look, leave)
+        run = run_training(chosen, data.train.images, data.train.labels, context, header)
+    if not run.finished:
+        raise LeftError(f"asked to end after {run.cur_nimg:,} images: the same command goes on from there")
     torch.compiler.reset()
     seconds = clock.at(run.cur_nimg)
     record = budget | {"images": run.cur_nimg, "seconds": round(seconds, 2), "starts": clock.starts}
@@ -146,7 +154,8 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
     )
     choice = choose(Trial(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)]))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
-    found = {"precision": choice.precision, "compiled": choice.compiled, "rates": choice.rates}
+    found = {"precision": choice.precision, "compiled": choice.compiled, "captured": choice.captured}
+    found["rates"] = choice.rates
     if budget.seconds is None:
         return found | {"total_kimg": budget.kimg, "probed_images_per_second": None}
     # whole rounds of steps between records, so that a lazy penalty counts for what it is
@@ -179,8 +188,9 @@ def within(config: Config, budget: dict[str, Any]) -> Config:
 
 
 def _fixed(config: Config, found: dict[str, Any]) -> Config:
-    compiled = "true" if found["compiled"] else "false"
-    return apply_overrides(config, [f"train.precision={found['precision']}", f"train.compile={compiled}"])
+    ways = {"compile": found["compiled"], "capture": found["captured"]}
+    chosen = [f"train.{key}={'true' if taken else 'false'}" for key, taken in ways.items()]
+    return apply_overrides(config, [f"train.precision={found['precision']}", *chosen])
 
 
 def require_same(cell: Cell, data: Data, folder: Path) -> None:

@@ -5,8 +5,6 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from gan.training.feed import Feed
-
 
 @pytest.fixture(scope="session")
 def bench(benchmark_module):
@@ -21,17 +19,16 @@ def arrays():
 
 @pytest.fixture
 def feed(bench, arrays):
-    return Feed(*arrays, seed=bench.SEED, flip=True, latent_dim=4, device=bench.CPU)
+    return bench.feed(*arrays, bench.CPU)
 
 
 @pytest.mark.parametrize("kind", ["Items", "Lists"])
 def test_a_loader_makes_the_batches_of_the_feed(bench, arrays, feed, kind):
     order, mirrored = bench.keyed(150)
-    dataset = getattr(bench, kind)(*arrays, mirrored, order)
-    collate = bench.as_it_is if kind == "Lists" else None
-    ways = {"feed": bench.batches(feed, 150), kind: DataLoader(dataset, bench.BATCH, collate_fn=collate)}
-    bench.check(ways)
-    assert [len(labels) for _, labels in bench.batches(feed, 150)] == [64, 64, 22]
+    loader = bench.loader(getattr(bench, kind)(*arrays, mirrored, order), bench.CPU)
+    for _ in range(2):  # every pass is the first one again
+        bench.check({"feed": feed, kind: loader})
+    assert [len(labels) for _, labels in feed] == [64, 64, 22]
     assert 0 < mirrored.sum() < 150
 
 
@@ -40,11 +37,11 @@ def test_another_flip_is_seen(bench, arrays, feed):
     mirrored[70] = not mirrored[70]
     loader = DataLoader(bench.Items(*arrays, mirrored, order), bench.BATCH)
     with pytest.raises(SystemExit, match="Items does not make"):
-        bench.check({"feed": bench.batches(feed, 150), "Items": loader})
+        bench.check({"feed": feed, "Items": loader})
 
 
 def test_a_rate_is_of_all_images(bench):
     labels = torch.zeros(5)
-    assert bench.rate([(labels, labels), (labels, labels)], 10) > 0
+    assert bench.rate([(labels, labels), (labels, labels)], 10, bench.CPU) > 0
     with pytest.raises(AssertionError):
-        bench.rate([(labels, labels)], 10)
+        bench.rate([(labels, labels)], 10, bench.CPU)

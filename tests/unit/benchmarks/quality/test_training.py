@@ -1,12 +1,14 @@
 """The training of a cell: its budget, its resuming, what it refuses."""
 
 import json
+import os
+import signal
 
 import pytest
 import torch
 from quality.cells import Budget
 from quality.clock import TimedContext
-from quality.training import measure, require_same, train_cell, within
+from quality.training import LeftError, measure, require_same, train_cell, within
 
 from gan.errors import ConfigError
 
@@ -57,6 +59,7 @@ def test_a_budget_in_images_needs_no_probe(cell, data):
     assert found == {
         "precision": "fp32",
         "compiled": False,
+        "captured": False,
         "rates": {},
         "total_kimg": 0.5,
         "probed_images_per_second": None,
@@ -69,11 +72,12 @@ def test_a_budget_in_seconds_becomes_as_many_images_as_were_made_in_that_time(ce
 
 
 def test_a_run_knows_its_length_and_how_steps_are_computed(cell):
-    config = within(cell.config(), {"total_kimg": 3.0, "precision": "bf16", "compiled": False})
+    found = {"total_kimg": 3.0, "precision": "bf16", "compiled": False, "captured": True}
+    config = within(cell.config(), found)
     train = config.train
-    assert (train.total_kimg, train.precision, train.compile) == (3.0, "bf16", False)
+    assert (train.total_kimg, train.precision, train.compile, train.capture) == (3.0, "bf16", False, True)
     assert (train.checkpoint_kimg, train.log_kimg) == (pytest.approx(0.15), pytest.approx(0.05))
-    short = within(cell.config(), {"total_kimg": 0.01, "precision": "fp32", "compiled": False}).train
+    short = within(cell.config(), found | {"total_kimg": 0.01}).train
     assert (short.checkpoint_kimg, short.log_kimg) == (0.008, 0.008)  # one batch
 
 
@@ -85,3 +89,25 @@ def test_a_folder_of_another_training_is_refused(cell, data, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     with pytest.raises(ConfigError, match=r"whose config.optimizer.lr is 0.5, but here it is 0.001"):
         require_same(cell, data, tmp_path)
+
+
+def test_a_training_that_is_asked_to_end_keeps_what_it_has_and_goes_on(cell, data, tmp_path, monkeypatch):
+    straight = train_cell(cell, data, tmp_path / "straight", CPU, silent)
+    heard = TimedContext._heard
+
+    def asked(self, progress):
+        heard(self, progress)
+        if progress.cur_nimg == 16:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patched:
+        patched.setattr(TimedContext, "_heard", asked)
+        with pytest.raises(LeftError, match="asked to end after 16 images: the same command goes on"):
+            train_cell(cell, data, tmp_path / "ended", CPU, silent)
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert [path.name for path in (tmp_path / "ended" / "training").glob("checkpoint-*16")]
+    again = train_cell(cell, data, tmp_path / "ended", CPU, silent)
+    assert again.record["starts"] == 2
+    for name, value in weights(straight).items():
+        assert torch.equal(value, weights(again)[name]), name
