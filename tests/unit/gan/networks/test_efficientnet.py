@@ -99,7 +99,7 @@ def test_a_copy_computes_the_same(features):
 
 
 @pytest.fixture
-def fresh_weights():
+def fresh_weights(few_shot_extra):
     """Nobody has read the file in this process."""
     efficientnet._weights.cache_clear()
     yield

@@ -25,7 +25,7 @@ def measured_bytes(config: Config, header, feed, *, bf16: bool = False) -> int:
     for batch in batches:
         draws = batch.draws
         there += [batch.real_images, batch.labels, draws.seeds, draws.fake_seeds, draws.z, draws.augmentation]
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as seen:
         step(batches[0], settings, 0, *batches[1:])
     taken = most = 0
     for event in sorted(

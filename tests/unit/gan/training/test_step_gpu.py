@@ -10,7 +10,7 @@ import torch
 from gan.configuration.config import Config
 from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
-from gan.device.precision import choose_kernels
+from gan.device.precision import choose_kernels, round_fp32
 from gan.errors import NonFiniteLossError
 from gan.training.context import SingleWorker
 from gan.training.loop import open_feed
@@ -37,6 +37,8 @@ def narrow(name: str, **train: object) -> Config:
 @pytest.fixture
 def begin(make_header):
     """From a configuration to a training on the card: its state, step and feed."""
+
+    round_fp32(torch.device("cuda"), tf32=False)  # PyTorch's own choice for convolutions is TF32
 
     def begin(config: Config, *, bf16: bool = False, captured: bool = False):
         device = torch.device("cuda")
