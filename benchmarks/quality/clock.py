@@ -17,21 +17,21 @@ from quality.kept import read_json, write_json
 class Clock:
     """Counts seconds by images seen, and keeps them beside the checkpoints.
 
-    What a killed run did after its last checkpoint is done again and so counts once. In a compiled run the images up to
-    the first record of each start count as if they had been as fast as those after them.
+    What a killed run did after its last checkpoint is done again and so counts once. Where steps are compiled, kernels
+    looked for, images up to the first record of each start count as if they had been as fast as those after them.
 
     Attributes:
         starts: that came as far as a checkpoint.
 
     Args:
         path: where they are kept.
-        compiled: whether steps are compiled when a run starts.
+        prepared: whether a run's first steps take longer for that.
         now: seconds from any moment on.
     """
 
-    def __init__(self, path: Path, *, compiled: bool, now: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, path: Path, *, prepared: bool, now: Callable[[], float] = time.perf_counter) -> None:
         self.path = path
-        self.compiled = compiled
+        self.prepared = prepared
         self.now = now
         found = read_json(path) or {"starts": 0, "seconds": {}}
         self.starts: int = found["starts"]
@@ -46,7 +46,7 @@ class Clock:
 
     def record(self, cur_nimg: int) -> None:
         """Take note of a record of progress."""
-        if self.compiled and self._warm == self._began:
+        if self.prepared and self._warm == self._began:
             self._warm = (cur_nimg, self.now())
 
     def seconds(self, cur_nimg: int) -> float:
@@ -134,7 +134,7 @@ class TimedContext(LocalContext):
         """Keep the count first: a checkpoint without one could not be gone on from."""
         self.clock.keep(cur_nimg)
         super().save_checkpoint(cur_nimg, snapshot)
-        if self.look is not None:
+        if self.look is not None and not self.leave():
             self.look(cur_nimg, self._newest)
 
     def _newest(self) -> Path:

@@ -58,6 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except LeftError as left:
         print(left, file=sys.stderr)
+        if arguments.json:
+            print(json.dumps({"benchmark": "quality", "left": left.record}))
         return 128 + signal.SIGTERM
 
 

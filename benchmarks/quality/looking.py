@@ -15,7 +15,7 @@ from gan.training.checkpoint import load_header, load_tensors
 from quality.clock import Clock
 from quality.data import Labelled
 from quality.kept import kept, read_json
-from quality.measuring import Judge, draw
+from quality.measuring import Judge, draw, usual_kernels
 
 LOOKS = 4
 """Equal parts of a training, each but the last with a look behind it: after that come the scores of the whole."""
@@ -43,7 +43,7 @@ class Looks:
         """Look at the newest checkpoint, of `cur_nimg` images, if it is the first behind a mark."""
         part = LOOKS * cur_nimg // self.total_nimg
         if 0 < part < LOOKS:
-            with self.clock.stopped():
+            with self.clock.stopped(), usual_kernels():
                 kept(self.folder / f"{part}-of-{LOOKS}.json", lambda: self._score(newest(), cur_nimg))
 
     def _score(self, checkpoint: Path, cur_nimg: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What one cell is judged by: distances, what it has learned by heart, and whether its images are of use."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +90,19 @@ class Judge:
         network = self.extractor.network
         found = {"resize": self.extractor.resize, "precision": self.precision, "code_version": METRICS_VERSION}
         return found | {"network": network.name, "network_sha256": network.sha256, "neighbours": NEIGHBOURS}
+
+
+@contextlib.contextmanager
+def usual_kernels() -> Iterator[None]:
+    """Let cuDNN take kernels by its rules, and not look for the fastest as a training does.
+
+    Inception has 43 shapes of convolutions, and comes with several sizes of batches: looking would take longer.
+    """
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def reference_of(cell: Cell, data: Data, images: int) -> Labelled:

@@ -14,7 +14,7 @@ from gan.device.machine import processor_name
 from quality.cells import Cell
 from quality.data import Data, Labelled, load, subset
 from quality.kept import kept, kept_array, read_json, write_json
-from quality.measuring import Judge, draw, judge_cell, reference_of
+from quality.measuring import Judge, draw, judge_cell, reference_of, usual_kernels
 from quality.pictures import draw_pictures
 from quality.training import require_same, train_cell
 
@@ -90,11 +90,13 @@ def run_cell(cell: Cell, place: Place, images: int) -> dict[str, Any] | None:
         looked_by = min(images, cell.experiment.images_on_the_way)
         trained = train_cell(cell, data, folder, place.device, place.say, place.judge, looked_by)
         kept(told, lambda: trained.record | {"hardware": hardware(place.device)})
-        kept_array(drawn, lambda: draw(trained.run.nets.G_ema, labels, place.device))
+        with usual_kernels():
+            kept_array(drawn, lambda: draw(trained.run.nets.G_ema, labels, place.device))
     generated = Labelled(np.load(drawn, allow_pickle=False), labels)
     if place.judge is None:
         return None
-    scores = judge_cell(place.judge, cell, data, generated, folder / f"scores-{images}-{place.judge.precision}")
+    with usual_kernels():
+        scores = judge_cell(place.judge, cell, data, generated, folder / f"scores-{images}-{place.judge.precision}")
     record = {
         "cell": cell.name,
         "experiment": cell.experiment.name,

@@ -48,7 +48,15 @@ class Trained:
 
 
 class LeftError(Exception):
-    """A training was asked to end before it was finished, and can be gone on with."""
+    """A training was asked to end before it was finished, and can be gone on with.
+
+    Attributes:
+        record: what is known of it until then.
+    """
+
+    def __init__(self, cur_nimg: int, on_the_way: list[dict[str, Any]]) -> None:
+        super().__init__(f"asked to end after {cur_nimg:,} images: the same command goes on from there")
+        self.record = {"images": cur_nimg, "on_the_way": on_the_way}
 
 
 class _Measured(Exception):  # noqa: N818 - no error
@@ -103,10 +111,11 @@ def train_cell(
     """
     config = cell.config()
     header = header_of(config, data)
-    budget = kept(folder / "budget.json", lambda: measure(config, cell.budget, data, device, say))
+    choice = kept(folder / "choice.json", lambda: choose_way(config, data, device, say))
+    budget = kept(folder / "budget.json", lambda: choice | measure(config, cell.budget, data, device, say, choice))
     chosen = within(config, budget)
     header = replace(header, config=chosen.model_dump(mode="json"), training_hash=chosen.training_hash())
-    clock = Clock(folder / "training" / "clock.json", compiled=budget["compiled"])
+    clock = Clock(folder / "training" / "clock.json", prepared=budget["compiled"] or device.type == "cuda")
     look = None
     if judge is not None and looked_by:
         real = reference_of(cell, data, looked_by)
@@ -116,7 +125,7 @@ def train_cell(
         context = TimedContext(folder / "training", clock, say, device, look, leave)
         run = run_training(chosen, data.train.images, data.train.labels, context, header)
     if not run.finished:
-        raise LeftError(f"asked to end after {run.cur_nimg:,} images: the same command goes on from there")
+        raise LeftError(run.cur_nimg, looked_at(folder / "on-the-way"))
     torch.compiler.reset()
     seconds = clock.at(run.cur_nimg)
     record = budget | {"images": run.cur_nimg, "seconds": round(seconds, 2), "starts": clock.starts}
@@ -136,13 +145,9 @@ def header_of(config: Config, data: Data) -> Header:
     )
 
 
-def measure(config: Config, budget: Budget, data: Data, device: torch.device, say: Say) -> dict[str, Any]:
-    """Return how steps are computed here, and how many images the budget pays for.
-
-    The images are fixed before the training, because its schedules end with it.
-    """
-    header, size = header_of(config, data), config.train.batch_size
-    fresh = TrainingState(config, SingleWorker(device), header)
+def choose_way(config: Config, data: Data, device: torch.device, say: Say) -> dict[str, Any]:
+    """Return how steps are computed here: the probe's choice, and what it measured."""
+    fresh = TrainingState(config, SingleWorker(device), header_of(config, data))
     feed = Feed(
         data.train.images,
         data.train.labels,
@@ -152,25 +157,37 @@ def measure(config: Config, budget: Budget, data: Data, device: torch.device, sa
         augmentation=numbers_of(config.augment.operations),
         device=device,
     )
-    choice = choose(Trial(config, fresh.nets, fresh.objective, feed, SingleWorker(device), [(0, size)]))
+    shares = [(0, config.train.batch_size)]
+    choice = choose(Trial(config, fresh.nets, fresh.objective, feed, SingleWorker(device), shares))
     torch.compiler.reset()  # shapes of the next network would count as changes of this one's
+    say(f"steps are computed in {choice}")
     found = {"precision": choice.precision, "compiled": choice.compiled, "captured": choice.captured}
-    found["rates"] = choice.rates
+    return found | {"rates": choice.rates}
+
+
+def measure(
+    config: Config, budget: Budget, data: Data, device: torch.device, say: Say, choice: dict[str, Any]
+) -> dict[str, Any]:
+    """Return how many images a budget pays for, where steps are computed in a way that was chosen.
+
+    The images are fixed before the training, because its schedules end with it.
+    """
+    header, size = header_of(config, data), config.train.batch_size
     if budget.seconds is None:
-        return found | {"total_kimg": budget.kimg, "probed_images_per_second": None}
+        return {"total_kimg": budget.kimg, "probed_images_per_second": None}
     # whole rounds of steps between records, so that a lazy penalty counts for what it is
     steps = math.lcm(config.loss.penalty_every, config.train.generator_every)
     endless = apply_overrides(
-        _fixed(config, found),
+        _fixed(config, choice),
         [f"train.total_kimg={ENDLESS_KIMG}", f"train.log_kimg={steps * math.ceil(8 / steps) * size / 1000}"],
     )
     watch = _Stopwatch(device, min(PROBE_SECONDS, budget.seconds))
-    say(f"{choice}; its speed is measured for {watch.limit:.0f} s")
+    say(f"the speed is measured for {watch.limit:.0f} s")
     with contextlib.suppress(_Measured):
         run_training(endless, data.train.images, data.train.labels, watch, header)
     torch.compiler.reset()
     kimg = max(budget.seconds * watch.images_per_second, size) / 1000
-    return found | {"total_kimg": round(kimg, 3), "probed_images_per_second": round(watch.images_per_second, 1)}
+    return {"total_kimg": round(kimg, 3), "probed_images_per_second": round(watch.images_per_second, 1)}
 
 
 def within(config: Config, budget: dict[str, Any]) -> Config:

@@ -3,6 +3,8 @@
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -67,11 +69,29 @@ def round_fp32(device: torch.device, *, tf32: bool) -> None:
     """
     if device.type != "cuda":
         return
-    precision = "tf32" if tf32 else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = precision
-    kinds: Any = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)  # type: ignore[attr-defined]
+    for kind in _fp32_kinds():
+        kind.fp32_precision = "tf32" if tf32 else "ieee"
+
+
+@contextmanager
+def full_fp32() -> Iterator[None]:
+    """Have a GPU multiply in fp32 as IEEE has it, as a CPU does, whatever a training has said before."""
+    # the older switches, as cudnn.allow_tf32, raise as soon as a training has used these newer ones
+    kinds = _fp32_kinds()
+    before = [kind.fp32_precision for kind in kinds]
     for kind in kinds:
-        kind.fp32_precision = precision  # of one alone, PyTorch no longer answers whether TF32 is allowed
+        kind.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for kind, precision in zip(kinds, before, strict=True):
+            kind.fp32_precision = precision
+
+
+def _fp32_kinds() -> tuple[Any, ...]:
+    """What may round; of one alone that is set otherwise, PyTorch no longer answers whether TF32 is allowed."""
+    cudnn: Any = torch.backends.cudnn
+    return torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
 
 
 def choose_kernels(device: torch.device, *, deterministic: bool) -> None:

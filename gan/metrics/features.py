@@ -3,14 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from gan.configuration.vocabulary import Resize
+from gan.device.precision import full_fp32
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.resize import resize_images
@@ -52,7 +51,7 @@ class FeatureExtractor:
         done = 0
         passed = self._passed(_rebatch(batches, self.batch_size, total))
         while True:
-            with _full_fp32():
+            with full_fp32():  # else fp32 on a GPU would be another protocol than on a CPU
                 features = next(passed, None)
             if features is None:
                 break
@@ -131,19 +130,6 @@ def require_precision(reduced: FeatureExtractor, full: FeatureExtractor, images:
             f"{off:.0%} off those in fp32: evaluate with --set evaluation.precision=fp32"
         )
     return off
-
-
-@contextmanager
-def _full_fp32() -> Iterator[None]:
-    # TensorFloat-32 would make fp32 on a GPU another protocol than fp32 on a CPU; the older switch, cudnn.allow_tf32,
-    # raises as soon as training has used this newer one
-    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    before = convolutions.fp32_precision
-    convolutions.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        convolutions.fp32_precision = before
 
 
 def _rebatch(batches: Iterable[Images], size: int, total: int | None) -> Iterator[Images]:

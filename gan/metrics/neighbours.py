@@ -1,13 +1,14 @@
 """Exact nearest neighbours among many features, and the pairs that lie within radii, in bounded memory."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from gan.device.precision import full_fp32
 
 Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating[Any]]
@@ -145,20 +146,8 @@ def _measure(queries: Features, reference: Features, found: Indices) -> Array:
 
 def _squared(a: Tensor, b: Tensor, norm_factor: float = 1.0) -> Tensor:
     # squared distances less |a|^2, which is common to a row
-    with _full_fp32():
+    with full_fp32():  # TF32 would break the bound on the error of products in float32
         return torch.addmm(b.square().sum(dim=1)[None] * norm_factor, a, b.T, alpha=-2)
-
-
-@contextmanager
-def _full_fp32() -> Iterator[None]:
-    # TensorFloat-32 would break the bound on the error of products in float32
-    products: Any = torch.backends.cuda.matmul
-    before = products.fp32_precision
-    products.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        products.fp32_precision = before
 
 
 def _centred(features: Features, centre: Array, dtype: torch.dtype, device: str | torch.device) -> Tensor:

@@ -17,6 +17,7 @@ from gan.configuration.vocabulary import TrainPrecision
 from gan.device.precision import emulation_warning, native_bf16, round_fp32
 from gan.errors import ConfigError
 from gan.objective.gradients import Objective
+from gan.text.shown import reason_of
 from gan.training.context import SingleWorker, TrainContext
 from gan.training.feed import Feed
 from gan.training.place import no_room
@@ -178,6 +179,8 @@ def _spared(chosen: Choice, trial: Trial) -> int:
 def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
     """Measure steps on copies of the networks, and return the fastest of some candidates with all their rates.
 
+    A candidate whose compiling fails is left out, and a sentence says why.
+
     Args:
         open_choices: the candidates, the plainest first.
         trial: what they are measured on.
@@ -185,7 +188,7 @@ def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
     context = trial.context
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
     gpu = context.device.type == "cuda"
-    numbered = list(enumerate(open_choices))
+    numbered, failed = list(enumerate(open_choices)), None
     for index, choice in numbered[::-1] if gpu else numbered:  # there what needs least memory first
         try:
             step = trial.step(choice)
@@ -194,13 +197,31 @@ def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
                 seconds[index] = math.nan  # what was measured is another candidate
         except torch.OutOfMemoryError:
             seconds[index] = math.inf
+        except Exception as error:
+            if not choice.compiled or trial.config.train.compile:
+                raise
+            # whatever the compilers under PyTorch raise, as where a machine has none for C: here it was only tried
+            seconds[index] = math.nan
+            failed = error
         if gpu:
             torch.cuda.empty_cache()
+    if failed is not None:
+        context.warn(
+            f"steps are not compiled, for that failed here ({reason_of(_origin(failed))}): install a C compiler, or "
+            "set train.compile=false and it is no longer tried"
+        )
     context.all_reduce(seconds)  # all ranks must decide alike
     first, last = trial.shares[0]
     if not torch.isfinite(seconds).any():
         raise no_room(last - first)
     return _fastest(open_choices, (seconds / context.world_size).tolist(), last - first)
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The error that PyTorch's own are wrapped around."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _all_have_bf16(context: TrainContext) -> bool:

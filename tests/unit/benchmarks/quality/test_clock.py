@@ -17,8 +17,8 @@ def hands():
     return Hands()
 
 
-def clock(tmp_path, hands, *, compiled=False):
-    return Clock(tmp_path / "clock.json", compiled=compiled, now=hands)
+def clock(tmp_path, hands, *, prepared=False):
+    return Clock(tmp_path / "clock.json", prepared=prepared, now=hands)
 
 
 def test_a_run_without_a_stop(tmp_path, hands):
@@ -61,8 +61,8 @@ def test_a_count_whose_checkpoint_was_never_written_is_not_gone_on_from(tmp_path
     assert again.at(20) == 12
 
 
-def test_images_up_to_the_first_record_count_as_the_others_where_steps_are_compiled(tmp_path, hands):
-    one = clock(tmp_path, hands, compiled=True)
+def test_images_up_to_the_first_record_count_as_the_others_where_they_take_longer(tmp_path, hands):
+    one = clock(tmp_path, hands, prepared=True)
     one.start(0)
     hands.at += 90
     one.record(10)
@@ -70,7 +70,7 @@ def test_images_up_to_the_first_record_count_as_the_others_where_steps_are_compi
     one.record(40)
     one.keep(40)
     assert one.at(40) == pytest.approx(8)
-    again = clock(tmp_path, hands, compiled=True)
+    again = clock(tmp_path, hands, prepared=True)
     again.start(40)
     hands.at += 90
     again.record(50)
@@ -80,7 +80,7 @@ def test_images_up_to_the_first_record_count_as_the_others_where_steps_are_compi
 
 
 def test_a_run_that_ends_with_its_first_record_counts_what_it_took(tmp_path, hands):
-    one = clock(tmp_path, hands, compiled=True)
+    one = clock(tmp_path, hands, prepared=True)
     one.start(0)
     hands.at += 90
     one.record(10)
@@ -88,9 +88,9 @@ def test_a_run_that_ends_with_its_first_record_counts_what_it_took(tmp_path, han
     assert one.at(10) == 90
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_what_is_done_while_it_stands_still_does_not_count(tmp_path, hands, compiled):
-    one = clock(tmp_path, hands, compiled=compiled)
+@pytest.mark.parametrize("prepared", [False, True])
+def test_what_is_done_while_it_stands_still_does_not_count(tmp_path, hands, prepared):
+    one = clock(tmp_path, hands, prepared=prepared)
     one.start(0)
     hands.at += 2
     one.record(10)

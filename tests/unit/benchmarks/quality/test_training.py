@@ -8,7 +8,7 @@ import pytest
 import torch
 from quality.cells import Budget
 from quality.clock import TimedContext
-from quality.training import LeftError, measure, require_same, train_cell, within
+from quality.training import LeftError, choose_way, measure, require_same, train_cell, within
 
 from gan.errors import ConfigError
 
@@ -55,19 +55,15 @@ def test_a_finished_training_is_only_read(cell, data, tmp_path):
 
 
 def test_a_budget_in_images_needs_no_probe(cell, data):
-    found = measure(cell.config(), Budget(kimg=0.5), data, CPU, silent)
-    assert found == {
-        "precision": "fp32",
-        "compiled": False,
-        "captured": False,
-        "rates": {},
-        "total_kimg": 0.5,
-        "probed_images_per_second": None,
-    }
+    choice = choose_way(cell.config(), data, CPU, silent)
+    assert choice == {"precision": "fp32", "compiled": False, "captured": False, "rates": {}}
+    found = measure(cell.config(), Budget(kimg=0.5), data, CPU, silent, choice)
+    assert found == {"total_kimg": 0.5, "probed_images_per_second": None}
 
 
 def test_a_budget_in_seconds_becomes_as_many_images_as_were_made_in_that_time(cell, data):
-    found = measure(cell.config(), Budget(seconds=0.05), data, CPU, silent)
+    choice = choose_way(cell.config(), data, CPU, silent)
+    found = measure(cell.config(), Budget(seconds=0.05), data, CPU, silent, choice)
     assert found["total_kimg"] * 1000 == pytest.approx(max(0.05 * found["probed_images_per_second"], 8), abs=1)
 
 
@@ -91,7 +87,7 @@ def test_a_folder_of_another_training_is_refused(cell, data, tmp_path):
         require_same(cell, data, tmp_path)
 
 
-def test_a_training_that_is_asked_to_end_keeps_what_it_has_and_goes_on(cell, data, tmp_path, monkeypatch):
+def test_a_training_that_is_asked_to_end_keeps_what_it_has_and_goes_on(cell, data, judge, tmp_path, monkeypatch):
     straight = train_cell(cell, data, tmp_path / "straight", CPU, silent)
     heard = TimedContext._heard
 
@@ -103,8 +99,10 @@ def test_a_training_that_is_asked_to_end_keeps_what_it_has_and_goes_on(cell, dat
     before = signal.getsignal(signal.SIGTERM)
     with monkeypatch.context() as patched:
         patched.setattr(TimedContext, "_heard", asked)
-        with pytest.raises(LeftError, match="asked to end after 16 images: the same command goes on"):
-            train_cell(cell, data, tmp_path / "ended", CPU, silent)
+        with pytest.raises(LeftError, match="asked to end after 16 images: the same command goes on") as left:
+            train_cell(cell, data, tmp_path / "ended", CPU, silent, judge, 24)
+    assert left.value.record["images"] == 16
+    assert [look["images"] for look in left.value.record["on_the_way"]] == [8]
     assert signal.getsignal(signal.SIGTERM) == before
     assert [path.name for path in (tmp_path / "ended" / "training").glob("checkpoint-*16")]
     again = train_cell(cell, data, tmp_path / "ended", CPU, silent)

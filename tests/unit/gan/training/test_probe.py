@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch._inductor.config
 
 from gan.configuration.config import Config, DataConfig, LossConfig, NetworkConfig, OptimizerConfig, TrainConfig
 from gan.errors import ConfigError, ResourcesError
@@ -358,3 +359,18 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
     assert found.name == "fp32"
     assert found.rates["fp32"] == 20.0
     assert replace(found, rates={}) == PLAIN
+
+
+def test_where_nothing_can_be_compiled_it_is_left_out_and_said(feed, brief):
+    trial = Trial(config(), networks(config().network), Objective(LOSSES["relativistic"]), feed, Warned(CPU), [(0, 4)])
+    ways = [PLAIN, replace(PLAIN, compiled=True)]
+    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",), "fx_graph_cache": False}):
+        found = measure(ways, trial)
+        assert found == replace(PLAIN, rates=found.rates)
+        assert list(found.rates) == ["fp32"]
+        (sentence,) = trial.context.sentences
+        assert sentence.startswith("steps are not compiled, for that failed here (")
+        assert "no-such-compiler" in sentence
+        asked = replace(trial, config=config(compile=True))
+        with pytest.raises(Exception, match="no-such-compiler"):
+            measure(ways, asked)

@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 BATCH = 16
+IMAGES = 64 * BATCH
+"""More than a test passes: after each pass another thread copies the order of a further one to the card, and waits."""
 
 
 def narrow(name: str, **train: object) -> Config:
@@ -44,8 +46,8 @@ def begin(make_header):
         device = torch.device("cuda")
         state = TrainingState(config, SingleWorker(device), make_header(num_classes=2, class_names=("a", "b")))
         side = config.data.resolution
-        images = np.random.default_rng(0).integers(0, 256, (4 * BATCH, side, side, 1), dtype=np.uint8)
-        feed = open_feed(config, images, np.arange(4 * BATCH) % 2, device, Budget(2**30, 2**30))
+        images = np.random.default_rng(0).integers(0, 256, (IMAGES, side, side, 1), dtype=np.uint8)
+        feed = open_feed(config, images, np.arange(IMAGES) % 2, device, Budget(2**30, 2**30))
         step = Step(state.nets, replace(state.objective, bf16=bf16), state.context, captured=captured)
         return state, step, feed
 
@@ -69,8 +71,8 @@ def test_no_step_waits_for_the_card(begin, name, bf16, captured):
         steps(state, step, feed, 8)
     assert (step.graphs is not None) == captured
     torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         steps(state, step, feed, 16)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -150,8 +152,8 @@ def test_a_step_on_the_card_is_that_of_a_cpu(begin, make_header):
     config = narrow("cifar10")
     state, step, feed = begin(config)
     there = TrainingState(config, SingleWorker(torch.device("cpu")), state.header)
-    images = np.random.default_rng(0).integers(0, 256, (4 * BATCH, 32, 32, 1), dtype=np.uint8)
-    own = open_feed(config, images, np.arange(4 * BATCH) % 2, torch.device("cpu"), Budget(2**30))
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, 32, 32, 1), dtype=np.uint8)
+    own = open_feed(config, images, np.arange(IMAGES) % 2, torch.device("cpu"), Budget(2**30))
     steps(state, step, feed, 1)
     steps(there, Step(there.nets, there.objective, there.context), own, 1)
     for one, other in zip(state.nets.D.parameters(), there.nets.D.parameters(), strict=True):
