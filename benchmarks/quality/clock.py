@@ -17,8 +17,8 @@ from quality.kept import read_json, write_json
 class Clock:
     """Counts seconds by images seen, and keeps them beside the checkpoints.
 
-    What a killed run did after its last checkpoint is done again and so counts once. Where steps are compiled, kernels
-    looked for, images up to the first record of each start count as if they had been as fast as those after them.
+    What a killed run did after its last checkpoint is done again and so counts once. Where a start compiles steps or
+    looks for kernels, images up to its first record count as if they had been as fast as those after them.
 
     Attributes:
         starts: that came as far as a checkpoint.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gan.configuration.vocabulary import ClassScale, Transitions, Upsampling
-from gan.networks.full_precision import full_precision
+from gan.networks.full_precision import autocast_precision, full_precision
 from gan.networks.initialisation import he_normal
 from gan.networks.interface import Discriminator, Generator
 from gan.networks.resampling import Downsample2, Upsample2
@@ -89,6 +89,8 @@ class R3Generator(Generator):
         x = x.contiguous(memory_format=torch.channels_last)
         for index, blocks in enumerate(self.stages):
             x, context = full_precision(x, wanted=index < self.fp32_stages)
+            if index == self.fp32_stages:
+                x = autocast_precision(x)
             with context:
                 if index:
                     x = self.doublings[index - 1](self.transitions[index - 1](x))

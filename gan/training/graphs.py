@@ -6,12 +6,15 @@ optimizers change them in place. What goes by numbers of the host stays outside:
 are no tensors to a fused one, the average of G, and sums over workers.
 """
 
+import contextlib
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+from gan.text.shown import reason_of
 
 T = TypeVar("T")
 
@@ -56,10 +59,17 @@ class CudaRecorder:
 
     def record(self, compute: Callable[[], T]) -> tuple[T, Callable[[], None]]:
         """As `Recorder.record`."""
-        graph = torch.cuda.CUDAGraph()
-        # other threads, which read images or watch over sums, may go on as they like
-        with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
-            found = compute()
+        graph, usual = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self.stream.device)
+        try:
+            # other threads, which read images or watch over sums, may go on as they like
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
+                found = compute()
+        except BaseException:
+            # a recording that was spoilt ends with an error, and PyTorch then leaves all as it was amid it
+            torch.cuda.set_stream(usual)
+            with contextlib.suppress(Exception):
+                torch._C._cuda_endAllocateToPool(self.stream.device.index, self.pool)
+            raise
         return found, graph.replay
 
 
@@ -129,7 +139,14 @@ class Graphs:
         except RuntimeError as error:
             if (full := _out_of_memory(error)) is not None:
                 raise full from None
-            raise RecordingError(str(error).partition("\n")[0]) from error
+            raise RecordingError(reason_of(str(_first(error)).partition("\n")[0])) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """What spoilt a recording, behind what its end then raised."""
+    while isinstance(error.__context__, RuntimeError):
+        error = error.__context__
+    return error
 
 
 def _out_of_memory(error: BaseException | None) -> torch.OutOfMemoryError | None:

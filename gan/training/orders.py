@@ -67,4 +67,6 @@ class EpochOrders:
 
     def _make(self, epoch: int) -> _Order:
         order = epoch_order(self.seed, epoch, self.size)
-        return _Order(order, order.to(self.device))
+        if self.device.type != "cpu":
+            order = order.pin_memory()  # else the copy would wait for all that the GPU was given before
+        return _Order(order, order.to(self.device, non_blocking=True))

@@ -4,6 +4,7 @@ It takes a second or two, and on a GPU the time of compiling.
 """
 
 import copy
+import gc
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -188,13 +189,10 @@ def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
     context = trial.context
     seconds = torch.zeros(len(open_choices), dtype=torch.float64, device=context.device)
     gpu = context.device.type == "cuda"
-    numbered, failed = list(enumerate(open_choices)), None
+    numbered, failed = list(enumerate(open_choices)), ""
     for index, choice in numbered[::-1] if gpu else numbered:  # there what needs least memory first
         try:
-            step = trial.step(choice)
-            seconds[index] = _seconds_a_step(step, trial)
-            if choice.captured and step.graphs is None:
-                seconds[index] = math.nan  # what was measured is another candidate
+            seconds[index] = _seconds_of(choice, trial)
         except torch.OutOfMemoryError:
             seconds[index] = math.inf
         except Exception as error:
@@ -202,19 +200,27 @@ def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
                 raise
             # whatever the compilers under PyTorch raise, as where a machine has none for C: here it was only tried
             seconds[index] = math.nan
-            failed = error
+            failed = reason_of(_origin(error))  # the error itself would keep what the step holds
         if gpu:
+            gc.collect()
             torch.cuda.empty_cache()
-    if failed is not None:
+    if failed:
         context.warn(
-            f"steps are not compiled, for that failed here ({reason_of(_origin(failed))}): install a C compiler, or "
-            "set train.compile=false and it is no longer tried"
+            f"steps are not compiled, for that failed here ({failed}): install a C compiler, or set "
+            "train.compile=false and it is no longer tried"
         )
     context.all_reduce(seconds)  # all ranks must decide alike
     first, last = trial.shares[0]
-    if not torch.isfinite(seconds).any():
+    if seconds.isinf().any() and not seconds.isfinite().any():
         raise no_room(last - first)
     return _fastest(open_choices, (seconds / context.world_size).tolist(), last - first)
+
+
+def _seconds_of(choice: Choice, trial: Trial) -> float:
+    """Seconds of a step; none where it was to be recorded and could not be, for that is another candidate's step."""
+    step = trial.step(choice)
+    seconds = _seconds_a_step(step, trial)
+    return math.nan if choice.captured and step.graphs is None else seconds
 
 
 def _origin(error: BaseException) -> BaseException:

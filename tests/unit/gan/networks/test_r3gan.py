@@ -188,6 +188,18 @@ def test_which_stages_stay_in_fp32(fp32_stages, wanted):
     assert inner == {"G": wanted, "D": wanted[::-1]}
 
 
+@pytest.mark.parametrize("transitions", ["all", "changes"])
+@pytest.mark.parametrize("fp32_stages", [0, 1, 2])
+def test_behind_stages_in_fp32_activations_are_bf16_all_the_way(transitions, fp32_stages):
+    """Also where neither a convolution nor anything else that autocast looks after stands between two stages."""
+    G, seen = generator(widths=(8, 8, 8), fp32_stages=fp32_stages, transitions=transitions), []
+    for blocks in G.stages:
+        blocks.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        G(torch.randn(2, 6), torch.tensor([0, 1]))
+    assert seen == [torch.float32] * fp32_stages + [torch.bfloat16] * (3 - fp32_stages)
+
+
 def test_the_discriminators_layers_by_hand_and_the_class_projected_on():
     D = shaken(discriminator())
     images = torch.randn(3, 3, 8, 8)

@@ -7,7 +7,9 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
+from gan.objective import ada
 from gan.objective.ada import COLOUR_NUMBERS, GEOMETRY_NUMBERS, colours, geometry, resample, sampled
 
 
@@ -51,6 +53,12 @@ def test_pictures_are_those_of_the_authors_code(q):
     ):
         numbers = torch.tensor([float(each) for each in wanted.split()])
         torch.testing.assert_close(found.flatten()[::97], numbers, rtol=0, atol=2e-5)
+
+
+def test_places_are_those_of_pytorchs_own_grid():
+    theta = torch.linspace(-1.3, 1.1, 24).view(4, 2, 3)
+    found, wanted = ada._grid(theta, 7), F.affine_grid(theta, [4, 1, 7, 7], align_corners=False)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6)
 
 
 def test_without_a_change_pictures_come_back_but_for_the_filter():

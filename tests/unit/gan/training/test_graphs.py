@@ -164,7 +164,10 @@ def test_a_step_that_cannot_be_recorded_goes_on_without_and_says_why(feed, faili
         calls.append(compute)
         if len(calls) == failing:
             compute()  # as far as it came
-            raise RuntimeError("operation not permitted when stream is capturing\nCUDA kernel errors might be …")
+            try:
+                raise RuntimeError("operation not permitted when stream is capturing\nCUDA kernel errors might be …")
+            finally:
+                raise RuntimeError("operation failed due to a previous error during capture")
         return plain(compute)
 
     recorder.record = record

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -359,6 +360,13 @@ def test_all_ranks_decide_alike_by_their_mean(feed, brief, monkeypatch):
     assert found.name == "fp32"
     assert found.rates["fp32"] == 20.0
     assert replace(found, rates={}) == PLAIN
+
+
+def test_steps_that_cannot_be_recorded_where_that_is_asked_for_are_no_lack_of_memory(feed, monkeypatch):
+    monkeypatch.setattr(probe, "_seconds_of", lambda *_: math.nan)
+    trial = Trial(config(), networks(config().network), Objective(LOSSES["relativistic"]), feed, Warned(CPU), [(0, 4)])
+    ways = [replace(PLAIN, captured=True), replace(PLAIN, captured=True, compiled=True)]
+    assert measure(ways, trial) == replace(ways[0], rates={})
 
 
 def test_where_nothing_can_be_compiled_it_is_left_out_and_said(feed, brief):
