@@ -9,6 +9,7 @@ import numpy as np
 from gan.data.files.atomic import replacing, write_whole
 from gan.data.files.digest import file_sha256
 from gan.data.pixels.png import with_chunks
+from gan.errors import ReleaseError
 from gan.generation.grids import COLUMNS, ROWS, class_grid_png
 from gan.release.formats.table import format_named
 from gan.release.recipe import Block, Drawn, Recipe
@@ -18,6 +19,9 @@ from tasks.generate.packed import Counting, Drawer
 from tasks.generate.partial import Partial, ShardRecord
 
 AGAIN = "drawing repeats again"
+_MANY, _STILL = 50, 0.9
+"""Repeats, of which so large a share repeats again: where each has a chance below a tenth, they do not all come to an
+end in twenty attempts, and fewer than these can be so many by chance."""
 
 
 class Filling:
@@ -70,7 +74,7 @@ class Filling:
             on_progress: called with the rows that are there.
 
         Raises:
-            ReleaseError: a quota cannot be met.
+            ReleaseError: a quota cannot be met, or images that are drawn anew repeat others all the same.
         """
         there = self.partial.shards
         counter = _Counter(sum(len(record.attempts) for record in there.values()), on_progress)
@@ -88,9 +92,28 @@ class Filling:
                 self._redraw(each, training_digests)
             if not len(rows := self._repeats()):
                 return
+            self._require_fewer(rows)
             attempts = np.concatenate([record.attempts for record in self.records])
             # Written down first: a kill amid it must not change which rows were meant.
             self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
+
+    def _require_fewer(self, rows: Sequence[int]) -> None:
+        """Give up where drawing anew hardly helps: twenty attempts would take twenty times as long, and not do it.
+
+        Raises:
+            ReleaseError: it hardly helps.
+        """
+        before = len(self.partial.redrawn[-1]) if self.partial.redrawn else 0
+        if len(rows) < _MANY or len(rows) < _STILL * before or not before:
+            return
+        labels, counts = np.unique(self.labels[np.asarray(rows)], return_counts=True)
+        most = self.recipe.class_name(int(labels[counts.argmax()]))
+        where = f", most of class «{most}»" if self.recipe.class_names else ""
+        raise ReleaseError(
+            f"of {before:,} images that repeat others, {len(rows):,} still do now that they were drawn anew{where}: "
+            f"the generator varies too little for {len(self.labels):,} images, so train it for longer or on more "
+            "images, ask for fewer, or allow repeats with release.reject_duplicates=false"
+        )
 
     def _repeats(self) -> Sequence[int]:
         assert self.recipe.selection.duplicates is not None

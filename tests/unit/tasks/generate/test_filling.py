@@ -10,6 +10,7 @@ import torch
 from gan.errors import ReleaseError
 from gan.release.recipe import Recipe, Selection
 from gan.release.rows import row_labels, shard_starts
+from tasks.generate import filling
 from tasks.generate.filling import Filling
 from tasks.generate.here import Here
 from tasks.generate.partial import partial_release
@@ -69,16 +70,16 @@ def filled(home, recipe=RECIPE, drawer=None, digests=(), done=None):
     """Fill a release; return its files by path with their sha256."""
     settings = Settings(ganflow_home=home)
     with partial_release(settings, "r", {}, recipe.shards) as partial:
-        filling = Filling(partial, recipe, SHAPE, LABELS, STARTS, drawer or Here(told))
-        filling.draw(digests, (done if done is not None else []).append)
-        files = filling.finish("# card")
+        made = Filling(partial, recipe, SHAPE, LABELS, STARTS, drawer or Here(told))
+        made.draw(digests, (done if done is not None else []).append)
+        files = made.finish("# card")
         found = {
             path.relative_to(partial.files).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in partial.files.rglob("*")
             if path.is_file()
         }
         assert files == found
-        return files, filling.records
+        return files, made.records
 
 
 @pytest.mark.parametrize("form", ["parquet", "webdataset", "imagefolder", "npz"])
@@ -136,6 +137,25 @@ def test_duplicates_without_end_are_an_error(tmp_path):
     always = replace(UNIQUE, max_attempts=3, selection=Selection({}, None, fingerprint, lambda prints, again: [7]))
     with pytest.raises(ReleaseError, match="rejected 3 times, mostly as duplicate"):
         filled(tmp_path, always)
+
+
+def test_a_generator_that_hardly_varies_is_given_up_after_a_round(tmp_path, monkeypatch):
+    """And again by the same command; where fewer repeat each time it goes on."""
+    monkeypatch.setattr(filling, "_MANY", 10)
+    rounds = []
+
+    def most_repeat(prints, again):
+        rounds.append(again)
+        return range(5, 25) if again is None else range(5, 24)
+
+    still = replace(UNIQUE, selection=Selection({}, None, fingerprint, most_repeat))
+    for _ in range(2):
+        with pytest.raises(ReleaseError, match=r"of 20 images .*, 19 still do .*, most of class «[abc]»: "):
+            filled(tmp_path / "still", still)
+    assert len(rounds) == 3  # two searches, and one of the second command
+    fewer = iter([range(40), range(30), range(20), range(17), range(9), range(9), []])
+    less = replace(UNIQUE, selection=Selection({}, None, fingerprint, lambda prints, again: next(fewer)))
+    filled(tmp_path / "less", less)
 
 
 def test_copies_of_training_images_are_counted_by_shard(tmp_path):
