@@ -166,10 +166,11 @@ def load_inception(path: Path, *, device: str | torch.device = "cpu", dtype: tor
     with torch.device("meta"):
         network = Inception2015()
     network.load_state_dict(_fold_batchnorm(published), assign=True)
-    network.requires_grad_(False).eval().to(device=device, dtype=dtype)
+    network.requires_grad_(False).eval().to(device=device)
     network.dtype = dtype
-    for name in STEM:
-        network.layers.get_submodule(name).float()
+    for name, module in network.layers.named_modules():
+        if isinstance(module, Conv) and name not in STEM:
+            module.to(dtype=dtype)
     if torch.device(device).type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         for module in network.modules():
             if isinstance(module, Conv):

@@ -9,7 +9,7 @@ from gan.configuration.vocabulary import Precision, Resize
 from gan.errors import ProtocolMismatchError
 
 ReferenceSplit = Literal["train", "test", "all"]
-METRICS_VERSION = 6  # raised with every change of this package that changes a score
+METRICS_VERSION = 7  # raised with every change of this package that changes a score
 
 
 class Protocol(Frozen):

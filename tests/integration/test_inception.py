@@ -13,9 +13,9 @@ from torch import Tensor
 from gan.device.precision import native_bf16
 from gan.metrics.features import FeatureExtractor, require_precision
 from gan.metrics.frechet import fid
-from gan.metrics.inception import load_inception
+from gan.metrics.inception import STEM, load_inception
 from gan.metrics.kid import kid
-from gan.metrics.network import inception
+from gan.metrics.network import DTYPES, inception
 from gan.metrics.weights import find_inception_weights
 
 pytestmark = pytest.mark.integration
@@ -51,6 +51,16 @@ def test_equals_the_published_program(weights: Path, published: Any) -> None:
     found = load_inception(weights, dtype=torch.float32)(images)
     assert found.shape == (4, 2048)
     assert float((found - wanted).abs().max()) < 1e-4 * float(wanted.abs().max())
+
+
+def test_the_stem_of_a_network_in_bf16_is_that_of_one_in_fp32(weights: Path) -> None:
+    """Weight for weight, and nothing else of it is in fp32."""
+    full, half = (dict(load_inception(weights, dtype=dtype).layers.named_parameters()) for dtype in DTYPES.values())
+    for name, value in half.items():
+        if name.rpartition(".")[0] in STEM:
+            assert torch.equal(value, full[name]), name
+        else:
+            assert value.dtype == torch.bfloat16
 
 
 @pytest.mark.skipif(not native_bf16(torch.device("cpu")), reason="this processor emulates bf16: a minute an image")
