@@ -75,7 +75,9 @@ def small_data() -> Config:
     """500 images and less at 32x32, augmented so that they are not learned by heart."""
     config = _small("small-data", DataConfig(resolution=32), (256, 128, 64), images=1000)
     augment = AugmentConfig(operations=("colour", "translation", "cutout"))
-    return config.model_copy(update={"augment": augment})
+    # with so few images rounding costs more quality than its time is worth: benchmarks/RESULTS.md
+    train = config.train.model_copy(update={"precision": "fp32"})
+    return config.model_copy(update={"augment": augment, "train": train})
 
 
 def few_shot_64() -> Config:
