@@ -14,9 +14,11 @@ from xdist.workermanage import WorkerController
 
 from tasks.runtime.settings import THREADS_WAIT
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # A shell's background job ignores Ctrl-C, and so would every command that a test starts and interrupts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background job ignores Ctrl-C, and what nohup starts a closed terminal; so would every command that a test
+# starts and interrupts.
+for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
 # Read when MLflow is imported, which a test may do before ganflow, for commands that run in this process.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 # With telemetry on, the first start of a Prefect server finds its new database locked.
