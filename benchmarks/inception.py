@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gan.device.machine import device_name
+from gan.device.precision import round_fp32
 from gan.errors import GanflowError
 from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor
@@ -82,7 +83,7 @@ def measure(weights: Path, device: torch.device, count: int, rounds: int) -> dic
         name: FeatureExtractor(inception(weights, precision=name, device=device), resize="tf1") for name in DTYPES
     }
     published = Published(weights, device)
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # of both sides alike
+    round_fp32(device, tf32=False)  # of both sides alike
     off = disagreement(extractors["fp32"], published, images[:PROBE])
     if not off <= MOST_DISAGREEMENT:
         raise SystemExit(f"the features differ by {off:.2g}, more than {MOST_DISAGREEMENT}: nothing is comparable")

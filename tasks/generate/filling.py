@@ -19,9 +19,9 @@ from tasks.generate.packed import Counting, Drawer
 from tasks.generate.partial import Partial, ShardRecord
 
 AGAIN = "drawing repeats again"
-_MANY, _STILL = 50, 0.9
-"""Repeats, of which so large a share repeats again: where each has a chance below a tenth, they do not all come to an
-end in twenty attempts, and fewer than these can be so many by chance."""
+_MANY, _LEFT = 50, 5.0
+"""Repeats, of which the share that repeats again says how many will be left: of fewer it says too little, and where
+five are to be expected there is none less than once in a hundred times."""
 
 
 class Filling:
@@ -98,13 +98,16 @@ class Filling:
             self.partial.redrawn = [*self.partial.redrawn, [(int(row), int(attempts[row])) for row in rows]]
 
     def _require_fewer(self, rows: Sequence[int]) -> None:
-        """Give up where drawing anew hardly helps: twenty attempts would take twenty times as long, and not do it.
+        """Give up where drawing anew helps so little that all attempts would not do: they would take hours to say it.
+
+        Those that are left are no easier than those that are not, so that their share does not fall.
 
         Raises:
-            ReleaseError: it hardly helps.
+            ReleaseError: it helps so little.
         """
         before = len(self.partial.redrawn[-1]) if self.partial.redrawn else 0
-        if len(rows) < _MANY or len(rows) < _STILL * before or not before:
+        attempts = self.recipe.max_attempts - len(self.partial.redrawn)
+        if len(rows) < _MANY or not before or len(rows) * (len(rows) / before) ** attempts < _LEFT:
             return
         labels, counts = np.unique(self.labels[np.asarray(rows)], return_counts=True)
         most = self.recipe.class_name(int(labels[counts.argmax()]))

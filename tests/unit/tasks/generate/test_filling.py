@@ -153,6 +153,10 @@ def test_a_generator_that_hardly_varies_is_given_up_after_a_round(tmp_path, monk
         with pytest.raises(ReleaseError, match=r"of 20 images .*, 19 still do .*, most of class «[abc]»: "):
             filled(tmp_path / "still", still)
     assert len(rounds) == 3  # two searches, and one of the second command
+    ends = iter([range(5, 25), range(5, 24), []])
+    endless = replace(still.selection, duplicates=lambda prints, again: next(ends))
+    patient = replace(still, max_attempts=1000, selection=endless)  # so many attempts may do
+    filled(tmp_path / "patient", patient)
     fewer = iter([range(40), range(30), range(20), range(17), range(9), range(9), []])
     less = replace(UNIQUE, selection=Selection({}, None, fingerprint, lambda prints, again: next(fewer)))
     filled(tmp_path / "less", less)
