@@ -23,8 +23,8 @@ from measured.figures import say, short, spread
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.device.fp32 import round_fp32
 from gan.device.machine import device_name
-from gan.device.precision import round_fp32
 from gan.errors import GanflowError
 from gan.evaluation.extraction import LocalExtraction
 from gan.metrics.features import FeatureExtractor

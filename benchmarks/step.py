@@ -42,8 +42,9 @@ from torch.utils.flop_counter import conv_flop_count, flop_registry
 from gan.configuration.config import AugmentConfig, Config
 from gan.configuration.presets import PRESETS, preset
 from gan.configuration.schedules import StepSettings, step_settings
+from gan.device.fp32 import round_fp32
 from gan.device.machine import device_name
-from gan.device.precision import choose_kernels, round_fp32
+from gan.device.precision import choose_kernels
 from gan.networks.dcgan import DCDiscriminator, DCGenerator
 from gan.networks.initialisation import LEAKY_SLOPE, he_normal
 from gan.networks.r3gan import R3Discriminator, R3Generator

@@ -3,10 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
 
 import torch
 
@@ -58,40 +55,6 @@ def slowdown_of_bf16(device: torch.device, repeats: int = 3) -> float:
             taken = time.perf_counter() - start
             seconds[dtype] = min(taken, seconds.get(dtype, taken))
     return seconds[torch.bfloat16] / seconds[torch.float32]
-
-
-def round_fp32(device: torch.device, *, tf32: bool) -> None:
-    """Say in this process how a GPU multiplies in fp32; PyTorch lets its convolutions round to TF32 unless it is told.
-
-    Args:
-        device: of the training; on a CPU nothing is done.
-        tf32: whether factors are rounded to 10 bits of mantissa, which tensor cores take; else products are IEEE's.
-    """
-    if device.type != "cuda":
-        return
-    for kind in _fp32_kinds():
-        kind.fp32_precision = "tf32" if tf32 else "ieee"
-
-
-@contextmanager
-def full_fp32() -> Iterator[None]:
-    """Have a GPU multiply in fp32 as IEEE has it, as a CPU does, whatever a training has said before."""
-    # the older switches, as cudnn.allow_tf32, raise as soon as a training has used these newer ones
-    kinds = _fp32_kinds()
-    before = [kind.fp32_precision for kind in kinds]
-    for kind in kinds:
-        kind.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        for kind, precision in zip(kinds, before, strict=True):
-            kind.fp32_precision = precision
-
-
-def _fp32_kinds() -> tuple[Any, ...]:
-    """What may round; of one alone that is set otherwise, PyTorch no longer answers whether TF32 is allowed."""
-    cudnn: Any = torch.backends.cudnn
-    return torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
 
 
 def choose_kernels(device: torch.device, *, deterministic: bool) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from gan.configuration.vocabulary import Resize
-from gan.device.precision import full_fp32
+from gan.device.fp32 import full_fp32
 from gan.errors import DatasetError, ResourcesError
 from gan.metrics.network import FeatureNetwork
 from gan.metrics.resize import resize_images

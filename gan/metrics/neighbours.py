@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gan.device.precision import full_fp32
+from gan.device.fp32 import full_fp32
 
 Array = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating[Any]]

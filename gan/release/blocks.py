@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
+from gan.device.fp32 import full_fp32
 from gan.device.memory import free_host_bytes
 from gan.generation.sampling import Program
 from gan.release.batches import Batch, Keeper, Made
@@ -165,12 +166,9 @@ def drawing_bytes(recipe: Recipe, shape: tuple[int, int, int]) -> int:
 @contextmanager
 def _same_sums() -> Iterator[None]:
     """Have every machine add up in the same order and with the same digits, as far as it can."""
-    # TensorFloat-32 would make other images on a GPU than on a CPU.
-    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]
-    before, threads = convolutions.fp32_precision, torch.get_num_threads()
-    convolutions.fp32_precision = "ieee"
+    threads = torch.get_num_threads()
     try:
-        yield
+        with full_fp32():  # TensorFloat-32 would make other images on a GPU than on a CPU
+            yield
     finally:
-        convolutions.fp32_precision = before
         torch.set_num_threads(threads)  # what a thread sets is in part set for all

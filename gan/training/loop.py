@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gan.configuration.schedules import step_settings
-from gan.device.precision import choose_kernels, round_fp32
+from gan.device.fp32 import round_fp32
+from gan.device.precision import choose_kernels
 from gan.objective.augment import numbers_of
 from gan.objective.gradients import Terms
 from gan.training.context import Notice, Progress, TrainContext

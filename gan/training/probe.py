@@ -15,7 +15,8 @@ import torch
 
 from gan.configuration.schedules import step_settings
 from gan.configuration.vocabulary import TrainPrecision
-from gan.device.precision import emulation_warning, native_bf16, round_fp32
+from gan.device.fp32 import round_fp32
+from gan.device.precision import emulation_warning, native_bf16
 from gan.errors import ConfigError
 from gan.objective.gradients import Objective
 from gan.text.shown import reason_of

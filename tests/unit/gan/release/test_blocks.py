@@ -1,12 +1,14 @@
 """Blocks: what comes out depends on recipe and row alone, whatever the threads, and every image is its row's."""
 
 from dataclasses import replace
+from threading import Barrier, current_thread
 
 import numpy as np
 import pytest
 import torch
 
 from gan.configuration.config import NetworkConfig
+from gan.device.fp32 import full_fp32
 from gan.errors import ReleaseError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
@@ -121,6 +123,25 @@ def test_a_drawing_that_nobody_waits_for_any_more_ends():
         artist.stop()
         with pytest.raises(RuntimeError, match="shutdown"):
             artist.draw(Block.fresh(0, 0, LABELS))
+
+
+def test_looks_that_overlap_leave_a_process_that_can_export():
+    """An exporter asks whether cuDNN may round to TF32, and PyTorch refuses to say where its parts differ."""
+    overlapping = Barrier(2)
+
+    class Measuring(Picky):
+        def __call__(self, images, labels):
+            with full_fp32():
+                overlapping.wait(60)
+                if current_thread().name.endswith("_1"):  # leaves after the other
+                    overlapping.wait(60)
+            if current_thread().name.endswith("_0"):
+                overlapping.wait(60)
+            return np.zeros(len(images), np.int64)
+
+    before = torch.backends.cudnn.allow_tf32
+    drawn(replace(RECIPE, batch_size=20, selection=Selection(make_look=Measuring)), 2, block=Block.fresh(0, 0, LABELS))
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_what_a_batch_takes_is_measured_without_a_trace():

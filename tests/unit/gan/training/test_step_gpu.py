@@ -10,7 +10,8 @@ import torch
 from gan.configuration.config import Config
 from gan.configuration.presets import preset
 from gan.configuration.schedules import step_settings
-from gan.device.precision import choose_kernels, round_fp32
+from gan.device.fp32 import round_fp32
+from gan.device.precision import choose_kernels
 from gan.errors import NonFiniteLossError
 from gan.training.context import SingleWorker
 from gan.training.loop import open_feed
