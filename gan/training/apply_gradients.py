@@ -8,17 +8,30 @@ from gan.networks.interface import trained
 
 
 def apply_gradients(
-    network: nn.Module, gradients: list[Tensor], optimizer: torch.optim.Optimizer, settings: StepSettings
+    network: nn.Module,
+    gradients: list[Tensor],
+    optimizer: torch.optim.Optimizer,
+    settings: StepSettings,
+    spoilt: Tensor | None = None,
 ) -> Tensor:
     """Take the step, by gradients that are summed over all workers.
 
     If any gradient is not finite nothing is changed. Every rank has the same sum and so decides alike.
+
+    Args:
+        network: is changed.
+        gradients: of its trained parameters.
+        optimizer: its own.
+        settings: of this step.
+        spoilt: bool scalar, whether what came before in this step was not taken, and this is not to be either.
 
     Returns:
         bool scalar on the device: whether the step was not taken.
     """
     # the largest entry of each is finite exactly if all are
     bad = ~torch.isfinite(torch.stack(torch._foreach_norm(gradients, float("inf")))).all()
+    if spoilt is not None:
+        bad = bad | spoilt
     if seen(bad):
         return bad
     for parameter, gradient in zip(trained(network), gradients, strict=True):

@@ -14,6 +14,7 @@ from gan.device.fp32 import round_fp32
 from gan.device.precision import choose_kernels
 from gan.objective.augment import numbers_of
 from gan.objective.gradients import Terms
+from gan.training.compiling import compiles_here
 from gan.training.context import Notice, Progress, TrainContext
 from gan.training.feed import Batch, Feed
 from gan.training.header import Header
@@ -128,6 +129,7 @@ def open_feed(config: "Config", images: np.ndarray, labels: np.ndarray, device: 
 def prepare_step(state: TrainingState, feed: Feed) -> Step:
     """Return how the steps of a training are computed: as its checkpoint says, or as the probe finds fastest here."""
     choose_kernels(state.context.device, deterministic=state.config.train.deterministic)
+    new = state.choice is None
     if state.choice is None:
         trial = Trial(state.config, state.nets, state.objective, feed, state.context, state.shares())
         state.choice = choose(trial)
@@ -136,5 +138,8 @@ def prepare_step(state: TrainingState, feed: Feed) -> Step:
     objective = replace(state.objective, bf16=state.choice.bf16)
     gpu = state.context.device.type == "cuda"  # and not the CPU of a machine on which the run is taken up again
     captured = state.choice.captured and gpu
-    compiled = state.choice.compiled and (gpu or bool(state.config.train.compile))
+    asked = bool(state.config.train.compile)
+    compiled = state.choice.compiled and (gpu or asked)
+    if compiled and not (new or asked):  # it was found faster where the run began; here may be no compiler
+        compiled = compiles_here(state.context)
     return Step(state.nets, objective, state.context, compiled=compiled, captured=captured)

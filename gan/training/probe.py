@@ -19,7 +19,7 @@ from gan.device.fp32 import round_fp32
 from gan.device.precision import emulation_warning, native_bf16
 from gan.errors import ConfigError
 from gan.objective.gradients import Objective
-from gan.text.shown import reason_of
+from gan.training.compiling import compiler_error, not_compiled
 from gan.training.context import SingleWorker, TrainContext
 from gan.training.feed import Feed
 from gan.training.place import no_room
@@ -201,15 +201,12 @@ def measure(open_choices: Sequence[Choice], trial: Trial) -> Choice:
                 raise
             # whatever the compilers under PyTorch raise, as where a machine has none for C: here it was only tried
             seconds[index] = math.nan
-            failed = reason_of(_origin(error))  # the error itself would keep what the step holds
+            failed = compiler_error(error)  # the error itself would keep what the step holds
         if gpu:
             gc.collect()
             torch.cuda.empty_cache()
     if failed:
-        context.warn(
-            f"steps are not compiled, for that failed here ({failed}): install a C compiler, or set "
-            "train.compile=false and it is no longer tried"
-        )
+        context.warn(not_compiled(failed))
     context.all_reduce(seconds)  # all ranks must decide alike
     first, last = trial.shares[0]
     if seconds.isinf().any() and not seconds.isfinite().any():
@@ -222,13 +219,6 @@ def _seconds_of(choice: Choice, trial: Trial) -> float:
     step = trial.step(choice)
     seconds = _seconds_a_step(step, trial)
     return math.nan if choice.captured and step.graphs is None else seconds
-
-
-def _origin(error: BaseException) -> BaseException:
-    """The error that PyTorch's own are wrapped around."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
 
 
 def _all_have_bf16(context: TrainContext) -> bool:

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from gan.configuration.schedules import StepSettings
-from gan.networks.grouped_conv import grouped_conv2d
 from gan.networks.interface import Discriminator, Generator, trained
-from gan.objective.ada import sampled
 from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import ImagePairs, Objective, PenaltyWeights, Terms
 from gan.training.all_reduce import GradientSums
 from gan.training.apply_gradients import apply_gradients, seen
 from gan.training.bad_steps import BadSteps
+from gan.training.compiling import prepare_compiler
 from gan.training.context import TrainContext
 from gan.training.ema import update_ema
 from gan.training.feed import Batch
@@ -73,13 +72,7 @@ class Step:
         self._discriminator_gradients = objective.discriminator_gradients
         self._image_gradients = objective.image_gradients
         if compiled:
-            # the gradients of gradients are taken within the region that is compiled
-            torch._dynamo.config.trace_autograd_ops = True
-            # backward passes are in the precision of what they pass through, as in an eager step
-            torch._functorch.config.backward_pass_autocast = "off"  # noqa: S105 - no password
-            # what it traces of an autograd.Function it does not differentiate twice, in silence
-            for function in (grouped_conv2d, sampled):
-                torch.compiler.allow_in_graph(function)  # type: ignore[no-untyped-call]
+            prepare_compiler()
             self._generate = torch.compile(nets.G)
             self._discriminator_gradients = torch.compile(objective.discriminator_gradients)
             self._image_gradients = torch.compile(objective.image_gradients)
@@ -104,7 +97,7 @@ class Step:
 
         Raises:
             NonFiniteLossError: too many steps in a row had a gradient that is not finite on some worker; the network
-                that it belongs to took none of them.
+                that it belongs to took none of them, nor did G where that is D.
         """
         numbers = _numbers(settings, batch.real_images.device)
         if self.nets.augmentation is not None:
@@ -129,7 +122,7 @@ class Step:
                 found = summed(found, part, lasting=self.graphs is None or len(for_G) == 1)
             gradients, losses = found
             terms = terms | losses
-            bad["G"] = self._take("G", gradients, settings)
+            bad["G"] = self._take("G", gradients, settings, spoilt=bad["D"])
             if not seen(bad["G"]):
                 update_ema(self.nets.G_ema, self.nets.G, settings.ema_decay)
         if self.nets.augmentation is not None:
@@ -224,12 +217,12 @@ class Step:
             return nullcontext()
         return self.sums[name].early(bf16=settings.reduce_precision == "bf16")
 
-    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings) -> Tensor:
+    def _take(self, name: str, gradients: list[Tensor], settings: StepSettings, spoilt: Tensor | None = None) -> Tensor:
         """Sum the gradients over workers and let a network take its step; returns whether it could not, as a tensor."""
         network: nn.Module = getattr(self.nets, name)
         optimizer: torch.optim.Optimizer = getattr(self.nets, f"{name}_optimizer")
         self.sums[name].finish(gradients, bf16=settings.reduce_precision == "bf16")
-        return apply_gradients(network, gradients, optimizer, settings)
+        return apply_gradients(network, gradients, optimizer, settings, spoilt)
 
 
 @contextmanager

@@ -50,3 +50,11 @@ def test_a_step_has_the_rate_of_its_settings():
     for before, after in zip(start.parameters(), network.parameters(), strict=True):
         torch.testing.assert_close(after, before - 0.25)
     assert optimizer.param_groups[0]["betas"] == (0.0, 0.99)
+
+
+def test_what_follows_a_step_that_was_not_taken_is_not_taken_either():
+    network, gradients, optimizer = prepared()
+    start = copy.deepcopy(network)
+    assert apply_gradients(network, gradients, optimizer, SETTINGS, torch.tensor(True))
+    torch.testing.assert_close(network.state_dict(), start.state_dict(), rtol=0, atol=0)
+    assert not apply_gradients(network, gradients, optimizer, SETTINGS, torch.tensor(False))

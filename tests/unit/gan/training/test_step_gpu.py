@@ -79,15 +79,19 @@ def test_no_step_waits_for_the_card(begin, name, bf16, captured):
         torch.cuda.set_sync_debug_mode("default")
 
 
+def weights_and_moments(nets):
+    networks, optimizers = (nets.G, nets.D), (nets.G_optimizer, nets.D_optimizer)
+    return [each.state_dict() for each in networks], [each.state_dict()["state"] for each in optimizers]
+
+
 def test_a_step_that_is_not_finite_is_skipped_on_the_card_and_counted(begin):
     state, step, feed = begin(narrow("fashion-mnist"))
     steps(state, step, feed, 2)
-    before = copy.deepcopy([state.nets.D.state_dict(), state.nets.D_optimizer.state_dict()["state"]])
+    before = copy.deepcopy(weights_and_moments(state.nets))
     batch = feed.batch(*state.shares()[0])
     batch.real_images[0] = float("nan")
     step(batch, step_settings(state.config, state.cur_nimg), state.cur_nimg)
-    after = [state.nets.D.state_dict(), state.nets.D_optimizer.state_dict()["state"]]
-    torch.testing.assert_close(after, before, rtol=0, atol=0)
+    torch.testing.assert_close(weights_and_moments(state.nets), before, rtol=0, atol=0)
     assert step.bad_steps.check(1, 0) == 1
     with pytest.raises(NonFiniteLossError, match=f"at image {state.cur_nimg}"):
         step.bad_steps.check(0, 0)
