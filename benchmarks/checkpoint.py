@@ -23,8 +23,8 @@ import torch
 
 from gan.configuration.config import Config
 from gan.configuration.presets import preset
+from gan.training.choice import Choice
 from gan.training.header import Header
-from gan.training.probe import Choice
 from gan.training.state import TrainingState
 from tasks.runtime.ray_cluster import ray_cluster
 from tasks.runtime.settings import Settings

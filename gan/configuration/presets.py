@@ -88,7 +88,10 @@ def few_shot_64() -> Config:
 def few_shot_256() -> Config:
     """20 to some hundred images at 256x256, hours on one GPU; needs ganflow[few-shot]."""
     widths = (1024, 512, 256, 128, 128, 64, 32)
-    return _few_shot("few-shot-256", 256, widths, feature_side=256, mixed_width=64, total_kimg=1000.0)
+    config = _few_shot("few-shot-256", 256, widths, feature_side=256, mixed_width=64, total_kimg=1000.0)
+    # the average of the authors' code; and with so many passes over so few images the best is soon over
+    train = config.train.model_copy(update={"ema_halflife_kimg": 5.0, "checkpoint_kimg": 50.0})
+    return config.model_copy(update={"train": train})
 
 
 def _few_shot(

@@ -1,15 +1,20 @@
 """How a GPU multiplies in fp32: as IEEE has it, or with factors rounded to TF32. One setting of the whole process."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
+from gan.device.held import Held
+
+Rounding = tuple[str, ...]
+"""Of products of matrices, convolutions and recurrent networks: `ieee`, `tf32`, or `none` where nothing is said."""
+
 
 def round_fp32(device: torch.device, *, tf32: bool) -> None:
     """Say in this process how a GPU multiplies in fp32; PyTorch lets its convolutions round to TF32 unless it is told.
+
+    Within `full_fp32` it holds from its end on.
 
     Args:
         device: of the training; on a CPU nothing is done.
@@ -17,46 +22,43 @@ def round_fp32(device: torch.device, *, tf32: bool) -> None:
     """
     if device.type != "cuda":
         return
-    for kind in _kinds():
-        kind.fp32_precision = "tf32" if tf32 else "ieee"
-
-
-class _Full:
-    """How many want IEEE's products at this moment, and what held before the first of them."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.wanted = 0
-        self.before: list[str] = []
-
-
-_FULL = _Full()
-
-
-@contextmanager
-def full_fp32() -> Iterator[None]:
-    """Have a GPU multiply in fp32 as IEEE has it, as a CPU does, whatever a training has said before.
-
-    Threads may be inside at once and leave in any order: what held before holds again when the last one has left.
-    """
+    wanted = ("tf32" if tf32 else "ieee",) * 3
     with _FULL.lock:
-        if not _FULL.wanted:
-            # the older switches, as cudnn.allow_tf32, raise as soon as a training has used these newer ones
-            _FULL.before = [kind.fp32_precision for kind in _kinds()]
-            for kind in _kinds():
-                kind.fp32_precision = "ieee"
-        _FULL.wanted += 1
-    try:
-        yield
-    finally:
-        with _FULL.lock:
-            _FULL.wanted -= 1
-            if not _FULL.wanted:
-                for kind, precision in zip(_kinds(), _FULL.before, strict=True):
-                    kind.fp32_precision = precision
+        if _FULL.holders:
+            _FULL.before = wanted
+        else:
+            set_rounding(wanted)
+
+
+def full_fp32() -> AbstractContextManager[None]:
+    """Have a GPU multiply in fp32 as IEEE has it, as a CPU does, whatever a training has said before."""
+    return _FULL()
+
+
+def rounding() -> Rounding:
+    """Return how fp32 is rounded in this process."""
+    return tuple(kind.fp32_precision for kind in _kinds())
+
+
+def set_rounding(wanted: Rounding) -> None:
+    """Have fp32 rounded so, as `rounding` says it."""
+    # PyTorch's older switches stay as they were when the newer ones are set, and it then refuses to answer for the
+    # older ones at all, which an exporter asks for
+    torch.backends.cuda.matmul.allow_tf32 = wanted[0] == "tf32"
+    torch.backends.cudnn.allow_tf32 = wanted[1] == wanted[2] == "tf32"
+    for kind, precision in zip(_kinds(), wanted, strict=True):
+        kind.fp32_precision = precision
 
 
 def _kinds() -> tuple[Any, ...]:
-    """What may round; of one alone that is set otherwise, PyTorch no longer answers whether TF32 is allowed."""
     cudnn: Any = torch.backends.cudnn
     return torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
+
+
+def _begin() -> Rounding:
+    before = rounding()
+    set_rounding(("ieee",) * 3)
+    return before
+
+
+_FULL = Held(_begin, set_rounding)

@@ -13,7 +13,8 @@ from gan.networks.interface import Generator
 Program = Callable[[Tensor], Tensor]
 """Maps rows (seed, label) [N, 2] int64 to images [N, H, W, C] uint8: an exported generator."""
 
-DRAW_BATCH = 256
+DRAW_BATCH, DRAW_PIXELS = 256, 2**21
+"""Of a pass, at most: 32 images of 256 px. A generator keeps tens of megabytes of each on its way there."""
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -65,20 +66,20 @@ def sample_uint8(
 
 
 def draw(
-    program: Program, seeds: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], batch_size: int = DRAW_BATCH
+    program: Program, seeds: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Generate in batches.
+    """Generate in batches, which are the smaller the larger images are.
 
     Args:
         program: maps [n, 2] int64 to [n, H, W, C] uint8.
         seeds: [N] int64.
         labels: [N] int64.
-        batch_size: n of all batches but the last.
 
     Yields:
         [n, H, W, C] uint8 in the order of the seeds.
     """
     rows = torch.from_numpy(np.stack([seeds, labels], axis=1))
     with torch.no_grad():
-        for part in torch.split(rows, batch_size):
+        height, width = program(rows[:1]).shape[1:3]
+        for part in torch.split(rows, max(1, min(DRAW_BATCH, DRAW_PIXELS // (height * width)))):
             yield program(part).cpu().numpy()

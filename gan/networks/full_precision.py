@@ -1,9 +1,11 @@
 """Parts of a network that stay in float32 where the others run in bfloat16, and the way back from them."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def full_precision(x: Tensor, *, wanted: bool = True) -> tuple[Tensor, AbstractContextManager[object]]:
@@ -27,6 +29,16 @@ def autocast_precision(x: Tensor) -> Tensor:
     in it, and move twice the bytes.
     """
     return x.to(torch.get_autocast_dtype(x.device.type)) if _reduced(x) else x
+
+
+def doubled(x: Tensor, mode: Literal["nearest", "bilinear"]) -> Tensor:
+    """Return activations at twice the resolution, in the type that they have: [N, C, S, S] -> [N, C, 2S, 2S].
+
+    On a GPU autocast would have them in float32, and every copy of four times as many numbers twice as large.
+    """
+    corners = None if mode == "nearest" else False
+    with torch.autocast(x.device.type, enabled=False) if _reduced(x) else nullcontext():
+        return F.interpolate(x, scale_factor=2.0, mode=mode, align_corners=corners)
 
 
 def _reduced(x: Tensor) -> bool:

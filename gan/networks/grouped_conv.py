@@ -4,13 +4,14 @@ PyTorch takes the second derivative of a grouped convolution group by group, in 
 convolution and its two gradients are each linear in each of two tensors, so each one's gradients are the other two.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from gan.device.held import Held
 
 Geometry = tuple[int, int, int]
 """Stride, padding and groups of a convolution."""
@@ -39,11 +40,10 @@ def _gradients(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, *, by_
     return found[0], found[1]
 
 
-_weights_wanted = True
+_INPUT_ALONE = Held(lambda: None, lambda _: None)
 
 
-@contextmanager
-def without_weight_gradients() -> Iterator[None]:
+def without_weight_gradients() -> AbstractContextManager[None]:
     """Within this block no backward pass computes the gradient of a grouped convolution by its weight.
 
     What PyTorch asks of an `autograd.Function` says nothing of which gradients a call of `autograd.grad` is for, so
@@ -53,17 +53,12 @@ def without_weight_gradients() -> Iterator[None]:
     Reference: `no_weight_gradients` of the code of Karras et al., "Analyzing and Improving the Image Quality of
     StyleGAN", CVPR 2020.
     """
-    global _weights_wanted
-    before, _weights_wanted = _weights_wanted, False
-    try:
-        yield
-    finally:
-        _weights_wanted = before
+    return _INPUT_ALONE()
 
 
 def weights_wanted() -> bool:
     """Whether backward passes compute gradients by weights: not within `without_weight_gradients`."""
-    return _weights_wanted
+    return not _INPUT_ALONE.holders
 
 
 class _Conv(torch.autograd.Function):
@@ -79,7 +74,7 @@ class _Conv(torch.autograd.Function):
     def backward(ctx: Any, gy: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         by_x, by_weight, _ = ctx.needs_input_grad
-        by_weight = by_weight and _weights_wanted
+        by_weight = by_weight and weights_wanted()
         return (
             _InputGradient.apply(gy, weight, x, ctx.geometry) if by_x else None,  # type: ignore[no-untyped-call]
             _WeightGradient.apply(gy, x, weight, ctx.geometry) if by_weight else None,  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.keyed_random import Purpose, normal
 from gan.networks.efficientnet import FrozenFeatures
 from gan.networks.feature_scales import STRIDES, WIDTHS
-from gan.networks.full_precision import full_precision
+from gan.networks.full_precision import doubled, full_precision
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator
 
@@ -94,8 +94,7 @@ class RandomMixing(nn.Module):
         found = [F.conv2d(each, weight) for each, weight in zip(features, weights, strict=False)]
         for scale in reversed(range(self.scales - 1)):
             coarse = F.conv2d(found[scale + 1], weights[self.scales + scale], padding=1)
-            doubled = F.interpolate(coarse, scale_factor=2.0, mode="bilinear", align_corners=False)
-            found[scale] = (found[scale] + doubled) * 0.5**0.5
+            found[scale] = (found[scale] + doubled(coarse, "bilinear")) * 0.5**0.5
         return found
 
 

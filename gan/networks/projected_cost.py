@@ -46,7 +46,7 @@ def skip_generator(network: "NetworkConfig", channels: int, num_classes: int) ->
 def _normed_and_gated(width: int, side: int) -> Iterable[LayerCost]:
     """Batch normalisation of twice the channels, of which half gate the others."""
     yield batch_norm(2 * width, side)
-    yield LayerCost(kept=2 * width * side**2)
+    yield LayerCost(kept=3 * width * side**2)  # values, gates, and these as factors
 
 
 def _excitation(network: "NetworkConfig", before: int, after: int, side: int) -> Iterable[LayerCost]:

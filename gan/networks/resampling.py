@@ -7,9 +7,9 @@ appendix B), with zeros beyond the edges.
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from gan.configuration.vocabulary import Upsampling
+from gan.networks.full_precision import doubled
 from gan.networks.grouped_conv import grouped_conv2d
 
 TAPS = (1.0, 3.0, 3.0, 1.0)
@@ -36,7 +36,7 @@ class Upsample2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Double it."""
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        x = doubled(x, "bilinear")
         return x if self.border is None else x * self.border.to(x.dtype)
 
 

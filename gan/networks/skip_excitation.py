@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks.full_precision import doubled
 from gan.networks.initialisation import small_normal
 from gan.networks.interface import Generator
 
@@ -42,7 +43,7 @@ class SkipExcitationGenerator(Generator):
         self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
         inputs = latent_dim + (embedding_dim if num_classes else 0)
         self.first = nn.Sequential(
-            nn.ConvTranspose2d(inputs, 2 * widths[0], base, bias=False), nn.BatchNorm2d(2 * widths[0]), nn.GLU(dim=1)
+            nn.ConvTranspose2d(inputs, 2 * widths[0], base, bias=False), nn.BatchNorm2d(2 * widths[0]), Gate()
         )
         self.stages = nn.ModuleList(
             _stage(widths[index - 1], widths[index], convolutions=convolutions_of(index))
@@ -62,12 +63,30 @@ class SkipExcitationGenerator(Generator):
         x = self.first(z[:, :, None, None].contiguous(memory_format=torch.channels_last))
         coarser = [x]
         for index, stage in enumerate(self.stages, start=1):
-            x = stage(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+            x = stage(doubled(x, "nearest"))
             if index >= SKIPPED:
                 x = x * self.excitations[index - SKIPPED](coarser[index - SKIPPED])
             coarser.append(x)
         image: Tensor = self.to_image(x)
         return image.tanh()
+
+
+class Gate(nn.Module):
+    """A gated linear unit, `nn.GLU`, whose gradient lies in memory as its input does.
+
+    PyTorch's lays it out channel by channel, whatever the input, and every layer before it is slower for that. Without
+    gradients it is PyTorch's, with the same values.
+
+    Reference: Dauphin, Fan, Auli, Grangier, "Language Modeling with Gated Convolutional Networks", ICML 2017, equation
+    (1).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [N, 2C, H, W] to [N, C, H, W]."""
+        if not self.training:
+            return F.glu(x, dim=1)
+        values, gates = x.chunk(2, dim=1)
+        return values * gates.sigmoid()
 
 
 class Excitation(nn.Module):
@@ -101,5 +120,5 @@ def _stage(before: int, after: int, *, convolutions: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(convolutions):
         inputs = after if index else before
-        layers += [nn.Conv2d(inputs, 2 * after, 3, padding=1, bias=False), nn.BatchNorm2d(2 * after), nn.GLU(dim=1)]
+        layers += [nn.Conv2d(inputs, 2 * after, 3, padding=1, bias=False), nn.BatchNorm2d(2 * after), Gate()]
     return nn.Sequential(*layers)

@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
 from gan.device.fp32 import full_fp32
+from gan.device.held import Held
 from gan.device.memory import free_host_bytes
 from gan.generation.sampling import Program
 from gan.release.batches import Batch, Keeper, Made
@@ -81,13 +82,13 @@ class Artist:
 
     def __enter__(self) -> Self:
         """Start the threads."""
-        self._places.enter_context(_same_sums())
-        # NumPy's products would wake a thread for each core in each of our threads: drawing took a quarter longer
-        self._places.enter_context(threadpool_limits(1, user_api="blas"))
-        if self.device.type == "cpu":
+        if self.device.type == "cpu":  # before anything is set: this draws an image, for which memory may not do
             keep_freed_memory()
             each = drawing_bytes(self.recipe, self.shape)
             self.threads = max(1, min(self.threads, free_host_bytes() // 2 // each))
+        self._places.enter_context(_same_sums())
+        # NumPy's products would wake a thread for each core in each of our threads: drawing took a quarter longer
+        self._places.enter_context(_ONE_BLAS_THREAD())
         self._pool = ThreadPoolExecutor(self.threads, initializer=torch.set_num_threads, initargs=(1,))
         self._places.callback(self._pool.shutdown, cancel_futures=True)
         return self
@@ -161,6 +162,9 @@ class Artist:
 def drawing_bytes(recipe: Recipe, shape: tuple[int, int, int]) -> int:
     """Return about how many bytes a pass takes on a CPU while it makes images of that (H, W, C)."""
     return recipe.batch_size * shape[0] * shape[1] * _BYTES_PER_PIXEL
+
+
+_ONE_BLAS_THREAD = Held(lambda: threadpool_limits(1, user_api="blas"), threadpool_limits.restore_original_limits)
 
 
 @contextmanager

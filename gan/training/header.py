@@ -46,7 +46,7 @@ class Header:
         class_names: of the dataset, by label.
         warm_start: the model that the run began with; None: it began at random.
         cur_nimg: images that the checkpoint has seen.
-        choice: how steps are computed, as `gan.training.probe.Choice` says it; empty before that is chosen. A run that
+        choice: how steps are computed, as `gan.training.choice.Choice` says it; empty before that is chosen. A run that
             begins with one computes by it, and measures nothing.
         machine: what computed them, as `gan.device.machine.machine_facts` says it; empty where that was not written.
     """

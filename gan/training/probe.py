@@ -3,22 +3,23 @@
 It takes a second or two, and on a GPU the time of compiling.
 """
 
+import contextlib
 import copy
 import gc
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 
 from gan.configuration.schedules import step_settings
-from gan.configuration.vocabulary import TrainPrecision
 from gan.device.fp32 import round_fp32
 from gan.device.precision import emulation_warning, native_bf16
-from gan.errors import ConfigError
+from gan.errors import ConfigError, ResourcesError
 from gan.objective.gradients import Objective
+from gan.training.choice import Choice
 from gan.training.compiling import compiler_error, not_compiled
 from gan.training.context import SingleWorker, TrainContext
 from gan.training.feed import Feed
@@ -36,48 +37,6 @@ MARGIN = 1.1
 """Times that a candidate must be faster than the one before it: its rounding, or its minutes of compiling, cost too."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """How a run computes its steps; a run keeps it when it is resumed.
-
-    Attributes:
-        bf16: whether networks run in bfloat16.
-        compiled: whether the step is compiled.
-        rates: images a second of this worker's that the probe measured, by candidate, 0 where memory was too small;
-            empty where nothing was measured.
-        spared: cores that the worker has and leaves alone.
-        tf32: whether a GPU rounds the factors of products in fp32 to 10 bits of mantissa.
-        captured: whether a GPU replays the gradients of a step as graphs.
-    """
-
-    bf16: bool
-    compiled: bool
-    rates: dict[str, float]
-    spared: int = 0
-    tf32: bool = False
-    captured: bool = False
-
-    @property
-    def precision(self) -> TrainPrecision:
-        """As `train.precision` says it."""
-        return "bf16" if self.bf16 else "tf32" if self.tf32 else "fp32"
-
-    @property
-    def name(self) -> str:
-        """What a person calls it."""
-        return self.precision + " compiled" * self.compiled + " captured" * self.captured
-
-    def __str__(self) -> str:
-        """Return the choice and what was measured, as in «bf16 (img/s: fp32 212, bf16 330)»."""
-        rates = ", ".join(f"{name} {f'{rate:.0f}' if rate else 'no room'}" for name, rate in self.rates.items())
-        spared = ", a core left to the scores" if self.spared else ""
-        return f"{self.name}{spared}" + (f" (img/s: {rates})" if rates else "")
-
-    def as_header(self) -> dict[str, Any]:
-        """What a checkpoint says of it."""
-        return asdict(self)
-
-
 @dataclass(frozen=True, eq=False)
 class Trial:
     """What steps are tried on.
@@ -89,6 +48,7 @@ class Trial:
         feed: the run's.
         context: this worker's place in the run.
         shares: the images [first, last) of the first step that fall to this worker: of one batch or two.
+        said: warnings that were told already; each candidate would say the same.
     """
 
     config: "Config"
@@ -97,13 +57,19 @@ class Trial:
     feed: Feed
     context: TrainContext
     shares: Sequence[tuple[int, int]]
+    said: set[str] = field(default_factory=set)
 
     def step(self, choice: Choice) -> Step:
         """Return a step on copies of the networks, of which no other worker knows."""
         round_fp32(self.context.device, tf32=choice.tf32)
-        alone = SingleWorker(self.context.device, on_warning=self.context.warn)
+        alone = SingleWorker(self.context.device, on_warning=self._warn)
         objective = replace(self.objective, bf16=choice.bf16)
         return Step(copy.deepcopy(self.nets), objective, alone, compiled=choice.compiled, captured=choice.captured)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self.said:
+            self.said.add(sentence)
+            self.context.warn(sentence)
 
 
 def candidates(config: "Config", device: torch.device, *, native: bool) -> list[Choice]:
@@ -144,11 +110,25 @@ def choose(trial: Trial) -> Choice:
         context.warn(sentence)
     chosen = open_choices[0]
     if len(open_choices) > 1:
-        chosen = measure(open_choices, trial)
+        chosen = best_precision(open_choices, trial)
     chosen = worked_off(chosen, trial)
     if context.shares_cores and torch.get_num_threads() > 1:
         chosen = replace(chosen, spared=_spared(chosen, trial))
     return chosen
+
+
+def best_precision(open_choices: Sequence[Choice], trial: Trial) -> Choice:
+    """Return the fastest of some precisions with all their rates.
+
+    On a GPU its steps are replayed, if they may be: where it takes as long to launch them, one precision is as fast as
+    another.
+    """
+    if trial.context.device.type == "cuda" and trial.config.train.capture is not False:
+        with contextlib.suppress(ResourcesError):  # what is recorded keeps more memory
+            replayed = measure([replace(each, captured=True) for each in open_choices], trial)
+            if replayed.rates:
+                return replace(replayed, captured=False)
+    return measure(open_choices, trial)
 
 
 def worked_off(chosen: Choice, trial: Trial) -> Choice:

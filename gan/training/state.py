@@ -19,11 +19,11 @@ from gan.objective.adaptive import AdaptiveProbability
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training.checkpoint import Write, host_copy, load_header, load_tensors, restore_part, save_checkpoint
+from gan.training.choice import Choice
 from gan.training.context import TrainContext
 from gan.training.feed import worker_slice
 from gan.training.header import Header, first_difference, require_same_networks
 from gan.training.partial import freeze_stages, take_fitting
-from gan.training.probe import Choice
 from gan.training.step import Networks
 
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed

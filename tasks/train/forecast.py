@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from gan.configuration.config import Config
 from gan.data.store.resident import Resident
 from gan.device.allocator import keep_freed_memory
-from gan.device.precision import native_bf16
+from gan.device.precision import choose_kernels, native_bf16
+from gan.training.choice import Choice
 from gan.training.context import SingleWorker
 from gan.training.header import WarmStartRecord
 from gan.training.loop import open_feed
 from gan.training.place import Budget, Place, checkpoint_bytes, measured_budget, step_bytes
-from gan.training.probe import Choice, Trial, candidates, measure, worked_off
+from gan.training.probe import Trial, best_precision, candidates, measure, worked_off
 from gan.training.state import TrainingState, shares_of
 from gan.training.step_memory import fitting_accumulate, in_pieces
 from tasks.dataset.current import load_version
@@ -163,12 +164,13 @@ def _measured(
     """Run the start-up probe as the first worker would; returns its choice, and the rate of each candidate."""
     config = plan.config
     torch.set_num_threads(threads)
+    choose_kernels(device, deterministic=config.train.deterministic)
     if device.type == "cpu":
         keep_freed_memory()
     run = TrainingState(config, SingleWorker(device), plan.header)
     with open_feed(config, data.images, data.labels, device, budget) as feed:
         trial = Trial(config, run.nets, run.objective, feed, run.context, shares_of(config, 0, 0, workers))
-        found = worked_off(measure(open_choices, trial), trial)
+        found = worked_off(best_precision(open_choices, trial), trial)
         if found.name not in found.rates:  # compiled, as it is asked for
             found = measure([found], trial)
     return found.name, found.rates

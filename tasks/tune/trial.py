@@ -79,31 +79,54 @@ class Trial(tune.Trainable):
         return True
 
     def _begin(self, number: int) -> None:
-        self.number = number
-        self._last: Mark | None = None  # at the end of the training: it waits for the checkpoint
-        self.results: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self.channel: Any = None
-        self.thread: Thread | None = None
-        known = self.payload.known.get(self.number)
+        self.training = _Training(self.payload, number)
+        known = self.payload.known.get(number)
         if known is None:
-            self.thread = Thread(target=self._train, name=f"trial {self.number}", daemon=True)
-            self.thread.start()
+            self.training.start()
         for index, mark in enumerate(known or ()):
-            self.results.put(mark | {DONE: index == len(known or ()) - 1})
+            self.training.results.put(mark | {DONE: index == len(known or ()) - 1})
 
     def step(self) -> dict[str, Any]:
         """Wait for the next mark."""
-        return self.results.get()
+        return self.training.results.get()
 
     def cleanup(self) -> None:
-        """Have a training that Ray Tune stops leave as one does whose driver is asked to end, and wait for that.
+        """Have a training that Ray Tune stops leave, and wait for that."""
+        self.training.leave(LEAVING_SECONDS)
+
+
+class _Training:
+    """One trial's training, in a thread; what it says is its own, for it may outlive the wait for it.
+
+    Args:
+        payload: of all trials.
+        number: of this one.
+
+    Attributes:
+        results: its marks, the last with its end.
+    """
+
+    def __init__(self, payload: TrialPayload, number: int) -> None:
+        self.payload = payload
+        self.number = number
+        self.results: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._last: Mark | None = None  # at the end of the training: it waits for the checkpoint
+        self._channel: Any = None
+        self._thread = Thread(target=self._train, name=f"trial {number}", daemon=True)
+
+    def start(self) -> None:
+        """Begin it."""
+        self._thread.start()
+
+    def leave(self, seconds: float) -> None:
+        """Have it leave as one does whose driver is asked to end, and wait for that.
 
         Its workers would else stay until the cluster ends, and keep their cores from the next trial.
         """
-        if self.thread is not None and self.thread.is_alive() and self.channel is not None:
+        if self._thread.is_alive() and self._channel is not None:
             # not waited for: a training that came to its end meanwhile, and waits for scores, never answers
-            self.channel.leave.remote()
-            self.thread.join(LEAVING_SECONDS)
+            self._channel.leave.remote()
+            self._thread.join(seconds)
 
     def _train(self) -> None:
         from gan.configuration.config import Config
@@ -143,7 +166,7 @@ class Trial(tune.Trainable):
                 self._end(self._last or last, checkpoint=str(result.checkpoint), best=result.kid)
 
     def _take_channel(self, channel: Any) -> None:
-        self.channel = channel
+        self._channel = channel
 
     def _progress(self, record: "Progress") -> None:
         if KID not in record.metrics:

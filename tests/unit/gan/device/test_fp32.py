@@ -1,70 +1,72 @@
-"""How fp32 is rounded belongs to the process: threads that want it in full come and go in any order."""
+"""How fp32 is rounded belongs to the process, and whoever asks PyTorch for it is answered, an exporter too."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from itertools import permutations
-from threading import Barrier
+import warnings
 
 import pytest
 import torch
 
-from gan.device.fp32 import full_fp32, round_fp32
+from gan.device.fp32 import full_fp32, round_fp32, rounding, set_rounding
 
-
-def kinds():
-    cudnn = torch.backends.cudnn
-    return torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
-
-
-def rounding():
-    return [kind.fp32_precision for kind in kinds()]
+CUDA = torch.device("cuda")
 
 
 @pytest.fixture(autouse=True)
-def tf32():
-    """What a training in TF32 has said."""
+def as_it_was():
     before = rounding()
-    for kind in kinds():
-        kind.fp32_precision = "tf32"
     yield
-    for kind, precision in zip(kinds(), before, strict=True):
-        kind.fp32_precision = precision
+    set_rounding(before)
 
 
-@pytest.mark.parametrize("leaving", list(permutations(range(3))))
-def test_the_last_to_leave_puts_back_what_the_first_has_found(leaving):
-    inside = [ExitStack() for _ in range(3)]
-    for each in inside:
-        each.enter_context(full_fp32())
-    for number in leaving:
-        assert rounding() == ["ieee"] * 3
-        inside[number].close()
-    assert rounding() == ["tf32"] * 3
+def exported():
+    """Export a convolution, which asks for all that has ever been a switch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own
+        torch.export.export(torch.nn.Conv2d(1, 1, 3), (torch.zeros(1, 1, 8, 8),)).run_decompositions()
+    return torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
 
 
-def test_many_threads_never_see_it_rounded():
-    threads = 4
-    start = Barrier(threads)
-
-    def go() -> set[str]:
-        start.wait()
-        seen = set()
-        for _ in range(500):
-            with full_fp32():
-                seen.update(rounding())
-        return seen
-
-    with ThreadPoolExecutor(threads) as pool:
-        assert set().union(*(future.result() for future in [pool.submit(go) for _ in range(threads)])) == {"ieee"}
-    assert rounding() == ["tf32"] * 3
+@pytest.mark.parametrize("tf32", [True, False])
+def test_full_precision_is_within_and_what_was_said_before_is_so_again(tf32):
+    round_fp32(CUDA, tf32=tf32)
+    said = ("tf32" if tf32 else "ieee",) * 3
+    assert rounding() == said
+    with full_fp32():
+        assert rounding() == ("ieee",) * 3
+    assert rounding() == said
 
 
-def test_an_error_inside_leaves_it_as_it_was():
-    with pytest.raises(ZeroDivisionError), full_fp32():
-        raise ZeroDivisionError
-    assert rounding() == ["tf32"] * 3
+@pytest.mark.parametrize("tf32", [True, False])
+def test_an_exporter_is_answered_before_within_and_afterwards(tf32):
+    round_fp32(CUDA, tf32=tf32)
+    assert exported() == (tf32, tf32)
+    with full_fp32():
+        assert exported() == (False, False)
+    assert exported() == (tf32, tf32)
+
+
+def test_where_nothing_was_said_nothing_is_said_afterwards():
+    before = rounding()
+    with full_fp32():
+        pass
+    assert rounding() == before
+    exported()
+
+
+def test_what_is_said_within_holds_from_the_end_on():
+    with full_fp32(), full_fp32():
+        round_fp32(CUDA, tf32=True)
+        assert rounding() == ("ieee",) * 3
+    assert rounding() == ("tf32",) * 3
+
+
+def test_a_mixture_is_put_back_as_it_was():
+    set_rounding(("tf32", "ieee", "tf32"))
+    with full_fp32():
+        pass
+    assert rounding() == ("tf32", "ieee", "tf32")
 
 
 def test_a_cpu_has_nothing_to_round():
+    before = rounding()
     round_fp32(torch.device("cpu"), tf32=False)
-    assert rounding() == ["tf32"] * 3
+    assert rounding() == before

@@ -6,9 +6,10 @@ from threading import Barrier, current_thread
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from gan.configuration.config import NetworkConfig
-from gan.device.fp32 import full_fp32
+from gan.device.fp32 import full_fp32, rounding
 from gan.errors import ReleaseError
 from gan.generation.export import SeededGenerator
 from gan.networks.build import build_generator
@@ -142,6 +143,31 @@ def test_looks_that_overlap_leave_a_process_that_can_export():
     before = torch.backends.cudnn.allow_tf32
     drawn(replace(RECIPE, batch_size=20, selection=Selection(make_look=Measuring)), 2, block=Block.fresh(0, 0, LABELS))
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+def blas_threads():
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
+def test_an_artist_that_cannot_draw_its_first_image_has_changed_nothing():
+    def broken(rows):
+        raise MemoryError
+
+    before = rounding(), blas_threads()
+    with pytest.raises(MemoryError), Artist(broken, RECIPE, threads=1):
+        pytest.fail("inside")
+    assert (rounding(), blas_threads()) == before
+
+
+def test_artists_at_once_leave_in_any_order():
+    before = rounding(), blas_threads()
+    one, other = Artist(told, RECIPE, threads=1), Artist(told, RECIPE, threads=1)
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert (rounding(), blas_threads()) == (("ieee",) * 3, {1})
+    other.__exit__(None, None, None)
+    assert (rounding(), blas_threads()) == before
 
 
 def test_what_a_batch_takes_is_measured_without_a_trace():

@@ -9,9 +9,9 @@ from gan.configuration.presets import preset
 from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training import loop
+from gan.training.choice import Choice
 from gan.training.compiling import compiler_error, compiles_here
 from gan.training.context import SingleWorker
-from gan.training.probe import Choice
 
 
 class Warned(SingleWorker):

@@ -14,9 +14,9 @@ from gan.configuration.config import AugmentConfig, Config, LossConfig
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, is_complete
+from gan.training.choice import Choice
 from gan.training.context import LocalContext, Notice, Progress
 from gan.training.loop import run_training
-from gan.training.probe import Choice
 
 CPU = torch.device("cpu")
 

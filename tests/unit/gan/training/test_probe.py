@@ -17,9 +17,10 @@ from gan.objective.gradients import Objective
 from gan.objective.losses import LOSSES
 from gan.training import probe
 from gan.training import step as step_module
+from gan.training.choice import Choice
 from gan.training.context import SingleWorker
 from gan.training.feed import Feed
-from gan.training.probe import Choice, Trial, candidates, choose, measure
+from gan.training.probe import Trial, best_precision, candidates, choose, measure
 from gan.training.step import Networks
 from tests.unit.gan.training.tape import TapeRecorder as Recorder
 
@@ -98,8 +99,27 @@ def test_on_a_gpu_only_the_best_precision_is_compiled_and_captured(
     monkeypatch.setattr(probe, "_all_have_bf16", lambda context: True)
     decided = config(compile=compiled, capture=captured)
     found = choose(Trial(decided, networks(decided.network), None, feed, Gpu(), [(0, 4)]))
-    assert (found.name, asked) == (wanted, [["fp32", "tf32", "bf16"], *([measured] if measured else [])])
+    replayed = "" if captured is False else " captured"
+    precisions = [name + replayed for name in ("fp32", "tf32", "bf16")]
+    assert (found.name, asked) == (wanted, [precisions, *([measured] if measured else [])])
     assert list(found.rates) == list(dict.fromkeys(name for names in asked for name in names))
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_where_nothing_can_be_replayed_precisions_are_compared_by_plain_steps(feed, monkeypatch, full):
+    """Because what is recorded has no room, or cannot be recorded at all."""
+    asked = []
+
+    def measure(choices, *_):
+        asked.append([choice.name for choice in choices])
+        if choices[0].captured and full:
+            raise ResourcesError("no room")
+        return choices[-1] if choices[0].captured else replace(choices[-1], rates={"bf16": 2.0})
+
+    monkeypatch.setattr(probe, "measure", measure)
+    trial = Trial(config(), None, None, feed, Gpu(), [(0, 4)])
+    assert best_precision([PLAIN, ROUNDED], trial) == replace(ROUNDED, rates={"bf16": 2.0})
+    assert asked == [["fp32 captured", "bf16 captured"], ["fp32", "bf16"]]
 
 
 def test_a_step_is_captured_on_a_gpu_alone():
@@ -121,7 +141,9 @@ def test_what_cannot_be_captured_is_no_candidate_and_the_run_is_told(feed, brief
     context.warn = sentences.append
     nets, objective = networks(config().network), Objective(LOSSES["relativistic"])
     captured = replace(PLAIN, captured=True)
-    found = measure([PLAIN, captured], Trial(config(), nets, objective, feed, context, [(0, 4)]))
+    found = measure(
+        [PLAIN, captured, replace(ROUNDED, captured=True)], Trial(config(), nets, objective, feed, context, [(0, 4)])
+    )
     assert list(found.rates) == ["fp32"]
     assert found.name == "fp32"
     assert len(sentences) == 1

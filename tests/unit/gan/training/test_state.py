@@ -12,10 +12,10 @@ from gan.errors import CheckpointError
 from gan.objective.augment import OPERATIONS
 from gan.training import loop
 from gan.training.checkpoint import TENSORS, is_complete, load_header, load_tensors, save_checkpoint
+from gan.training.choice import Choice
 from gan.training.context import LocalContext, SingleWorker
 from gan.training.header import Header
 from gan.training.loop import run_training
-from gan.training.probe import Choice
 from gan.training.state import TrainingState, shares_of
 
 CPU = torch.device("cpu")
