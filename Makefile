@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 # Packages that benchmarks compare with; apart, because they may not change what ganflow runs on.
 RIVALS := $(VENV)/rivals
 AUDIT := $(VENV)/audit
+# The others are told what they work on: gate, watch, held_out, quality, and gpu, which has a target of its own.
+BENCHMARKS := checkpoint feed fid fid_interval generate inception ingest keyed_random large_data mind modes onnx_file \
+	overhead scaling startup step
 # The reason why a Python cannot be used, as a program that takes its path from the recipe.
 CHECK := import sys; v = sys.version_info; \
 	(3, 11) <= v[:2] < (3, 13) or sys.exit(f"{sys.executable} is Python {v[0]}.{v[1]} but ganflow needs 3.11 or 3.12: \
@@ -43,9 +46,9 @@ audit: $(STAMP) ## known holes in the pinned packages, by the package index's da
 	@[ -e $(AUDIT)/pip_audit ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(AUDIT) pip-audit==2.10.1 || true
 	@PYTHONPATH=$(AUDIT) $(BIN)/python .ci/audit.py constraints.txt
 
-bench: $(STAMP) ## every benchmark, each printing JSON
+bench: $(STAMP) ## the benchmarks that need no GPU and no dataset of yours, hours of them, each printing JSON
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(RIVALS) torch-fidelity==0.4.0 pytorch-fid==0.3.0
-	@set -e; export PYTHONPATH=$(RIVALS); for file in benchmarks/*.py; do [ -e "$$file" ] || continue; echo "# $$file"; $(BIN)/python "$$file"; done
+	@set -e; export PYTHONPATH=$(RIVALS); for name in $(BENCHMARKS); do echo "# $$name"; $(BIN)/python "benchmarks/$$name.py"; done
 
 gpu: $(STAMP) ## ten minutes of a GPU: its tests, the training step, Fashion-MNIST; goes on where it was cut off
 	$(BIN)/python benchmarks/gpu.py --out out/gpu

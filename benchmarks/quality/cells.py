@@ -87,7 +87,7 @@ EXPERIMENTS = {
             "fashion-mnist",
             (
                 Variant("ours", "fashion-mnist"),
-                Variant("dcgan", "dcgan-32", ("network.conditional=false",)),  # as published
+                Variant("dcgan", "dcgan-32", ("network.conditional=false",)),  # as published but for the batch
                 Variant("dcgan-conditional", "dcgan-32"),
                 Variant("dcgan-tuned", "dcgan-32", _TUNED),
             ),

@@ -6,9 +6,9 @@ last of all result.json. The same command again skips cells that are finished an
 at SIGTERM a training keeps a checkpoint and ends.
 
 experiments
-  fashion-mnist      preset fashion-mnist against DCGAN, as published, class-conditional, and that with a tuned
-                     learning rate, in equal wall time (--seconds) or on equally many images (--kimg): FID and KID to
-                     training images, three seeds
+  fashion-mnist      preset fashion-mnist against DCGAN (as published but for its batch, 64), class-conditional,
+                     and that with a tuned learning rate, in equal wall time (--seconds) or on equally many images
+                     (--kimg): FID and KID to training images, three seeds
   fashion-mnist-gpu  a larger network on a GPU, 10 minutes, FID of 50,000 images, and of 10,000 after each quarter
   cifar10            preset cifar10 on a GPU, 10 and 40 minutes, the same
   small-data         500 images of Fashion-MNIST, 50 of one class, and 470 of which 20 are of a rare class, with and

@@ -16,7 +16,7 @@ from gan.networks.cost import NetworkCost, network_cost
 CHANNELS, CLASSES = 3, 10
 """Of the dataset that costs are told for; others change little."""
 ASSUMED = f"All for RGB images of {CLASSES} classes"
-MEMORY = "what training holds on one worker in fp32, beside PyTorch itself"
+MEMORY = "what training holds on one worker in fp32 at least; `train --dry-run` counts all"
 ENDLESS = 10_000
 """Columns where there is no terminal, so that a preset stays on its line."""
 

@@ -40,13 +40,13 @@ def debug() -> Config:
 
 
 def digits() -> Config:
-    """Handwritten digits at 16x16: the demo, minutes on two CPU cores."""
+    """Handwritten digits at 16x16: the demo, minutes on two cores of a CPU of 2023."""
     data = DataConfig(resolution=16, holdout_fraction=0.2)
     return _small("digits", data, (128, 64), images=1000)
 
 
 def fashion_mnist() -> Config:
-    """Fashion-MNIST, or any simple images, at 32x32: five minutes on two CPU cores."""
+    """Fashion-MNIST, or any simple images, at 32x32: five minutes on two cores of a CPU of 2023."""
     config = _small("fashion-mnist", DataConfig(resolution=32), (256, 128, 64), images=5000)
     # a wider average helped where images are many: benchmarks/RESULTS.md
     return config.model_copy(update={"train": config.train.model_copy(update={"ema_halflife_kimg": None})})
@@ -81,12 +81,12 @@ def small_data() -> Config:
 
 
 def few_shot_64() -> Config:
-    """20 to some hundred images at 64x64, a quarter of an hour on two CPU cores; needs ganflow[few-shot]."""
+    """20 to some hundred images at 64x64: 15 minutes on two cores of a CPU of 2023; needs ganflow[few-shot]."""
     return _few_shot("few-shot-64", 64, (256, 128, 64, 32, 16), feature_side=96, mixed_width=32, total_kimg=45.0)
 
 
 def few_shot_256() -> Config:
-    """20 to some hundred images at 256x256, hours on one GPU; needs ganflow[few-shot]."""
+    """20 to some hundred images at 256x256, on one GPU; needs ganflow[few-shot]."""
     widths = (1024, 512, 256, 128, 128, 64, 32)
     config = _few_shot("few-shot-256", 256, widths, feature_side=256, mixed_width=64, total_kimg=1000.0)
     # the average of the authors' code; and with so many passes over so few images the best is soon over
@@ -117,7 +117,7 @@ def _few_shot(
 
 
 def cifar10() -> Config:
-    """CIFAR-10 at 32x32, ten to forty minutes on one large GPU."""
+    """CIFAR-10, or as many coloured images, at 32x32, on one large GPU."""
     return Config(
         preset="cifar10",
         data=DataConfig(resolution=32),
@@ -146,19 +146,19 @@ def cifar10() -> Config:
 
 
 def r3gan_32() -> Config:
-    """R3GAN's configuration for CIFAR-10, 20 million images: days on one or several large GPUs."""
+    """R3GAN's values for CIFAR-10, until its schedules end (20 million images): days on large GPUs."""
     return _published("r3gan-32", 32, (768,) * 4, gamma=0.05, augmented=0.55, ema_halflife_kimg=5000.0, batch_size=512)
 
 
 def r3gan_64() -> Config:
-    """R3GAN's configuration for FFHQ at 64x64, 20 million images: days on several GPUs."""
+    """R3GAN's values for FFHQ at 64x64, until its schedules end (20 million images): days on several GPUs."""
     return _published(
         "r3gan-64", 64, (*(768,) * 4, 384), gamma=2.0, augmented=0.3, ema_halflife_kimg=500.0, batch_size=256
     )
 
 
 def r3gan_256() -> Config:
-    """R3GAN's configuration for FFHQ at 256x256, 20 million images: days on several GPUs."""
+    """R3GAN's values for FFHQ at 256x256, until its schedules end (20 million images): days on several GPUs."""
     widths = (*(768,) * 4, 384, 192, 96)
     return _published(
         "r3gan-256",

@@ -38,10 +38,12 @@ class EvaluationConfig(Frozen):
         5, description="k of the nearest neighbours in precision, recall, density and coverage"
     )
     copy_images: Annotated[int, Field(ge=4, le=50_000)] = Field(
-        10_000, description="training images among which copies are looked for by features; by pixels among all"
+        10_000,
+        description="training images among which copies are looked for by features; by pixels among up to 50,000",
     )
     watch_images: Annotated[int, Field(ge=0)] = Field(
-        1000, description="images of the KID measured beside training and picks the checkpoint; 0: the last"
+        1000,
+        description="generated images whose KID, measured beside training, picks the checkpoint; 0: none, the last stands",
     )
     watch_features: WatchFeatures = Field(
         "inception",

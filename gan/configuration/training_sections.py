@@ -166,8 +166,8 @@ class AugmentConfig(Frozen):
     )
     target: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
         None,
-        description="ADA: mean sign of the discriminator's logits on real images, or of what they are above those on "
-        "generated ones, that the probability is steered to, from `probability` on; null: it keeps to its schedule",
+        description="ADA: the probability is steered, from `probability` on, to where the mean sign of the "
+        "discriminator's logits on real images (of pairs: real minus generated) is this; null: it keeps its schedule",
     )
     adapt_kimg: Annotated[float, Field(gt=0.0)] = Field(
         500.0, description="in so many thousands of images a steered probability goes from 0 to 1, at most"

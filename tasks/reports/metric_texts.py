@@ -62,7 +62,8 @@ KINDS = {
     "fd": _distance("Fréchet distance", "FID's formula on another network's features: 0 if the sets are equal."),
     "kd": _distance("Kernel distance", "KID's formula on another network's features: around 0 if there is no gap."),
     "mind": _distance(
-        "MIND", "Optimal transport between both sets, one direction after the other: it sees more than FID."
+        "MIND",
+        "Optimal transport between both sets, one direction after the other: not by means and covariances alone.",
     ),
     "sw": _distance("Sliced Wasserstein", "MIND's formula on another network's features: 0 if the sets are equal."),
     "holdout_fid": _distance("FID, held out", "FID from real images that were not trained on: it decides where it is."),

@@ -12,7 +12,8 @@ _MOST_NAMED = 10
 _SMALL = 50  # images of a class below which a person should know of it
 INTENDED = """## Intended use
 
-- Training classifiers of these classes, by themselves or beside real images: filling up rare classes above all.
+- Trying whether they help a classifier of these classes, beside real images and in rare classes above all: measure it,
+  no gain is promised.
 - Trying out programs that read, move or label such images, where the real ones are not at hand."""
 _OUT_OF_SCOPE = """## Out of scope
 

@@ -11,7 +11,6 @@ PROGRAM = Path(__file__).parents[4] / "benchmarks" / "quality.py"
 
 
 def test_without_arguments_it_says_what_it_would_do(monkeypatch, capsys):
-    # `make bench` runs every program of the folder like this
     monkeypatch.setattr(sys, "argv", [str(PROGRAM)])
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(PROGRAM), run_name="__main__")

@@ -64,7 +64,7 @@ def test_a_preset_shows_its_costs_and_what_it_changes():
         "parameters  G 1.23, D 0.0986 million",
         "forward     G 0.018, D 0.0205 GFLOP per image",
         "training    17.3 GFLOP per image",
-        "memory      989 GB: what training holds on one worker in fp32, beside PyTorch itself",
+        "memory      989 GB: what training holds on one worker in fp32 at least; `train --dry-run` counts all",
     ]
     start = lines.index("Keys that differ from their default:") + 1
     rows = [re.split(r"\s{2,}", line) for line in lines[start:]]
