@@ -43,7 +43,7 @@ class EvaluationConfig(Frozen):
     )
     watch_images: Annotated[int, Field(ge=0)] = Field(
         1000,
-        description="generated images whose KID, measured beside training, picks the checkpoint; 0: none, the last stands",
+        description="generated images whose KID, measured beside training, picks the checkpoint; 0: the last stands",
     )
     watch_features: WatchFeatures = Field(
         "inception",
