@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from gan.device.held import Held
+from gan.device.process_setting import ProcessSetting
 
 Rounding = tuple[str, ...]
 """Of products of matrices, convolutions and recurrent networks: `ieee`, `tf32`, or `none` where nothing is said."""
@@ -61,4 +61,4 @@ def _begin() -> Rounding:
     return before
 
 
-_FULL = Held(_begin, set_rounding)
+_FULL = ProcessSetting(_begin, set_rounding)

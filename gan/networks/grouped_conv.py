@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.device.held import Held
+from gan.device.process_setting import ProcessSetting
 
 Geometry = tuple[int, int, int]
 """Stride, padding and groups of a convolution."""
@@ -40,7 +40,7 @@ def _gradients(gy: Tensor, x: Tensor, weight: Tensor, geometry: Geometry, *, by_
     return found[0], found[1]
 
 
-_INPUT_ALONE = Held(lambda: None, lambda _: None)
+_INPUT_ALONE = ProcessSetting(lambda: None, lambda _: None)
 
 
 def without_weight_gradients() -> AbstractContextManager[None]:

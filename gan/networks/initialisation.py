@@ -17,9 +17,10 @@ def he_normal(layer: Layer, gain: float = 1.0) -> Layer:
 
     Reference: He et al., "Delving Deep into Rectifiers", ICCV 2015, equation (10).
     """
-    nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel())) if gain else nn.init.zeros_(
-        layer.weight
-    )
+    if gain:
+        nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
+    else:
+        nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer

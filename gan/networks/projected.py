@@ -19,12 +19,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.keyed_random import Purpose, normal
 from gan.networks.efficientnet import FrozenFeatures
 from gan.networks.feature_scales import STRIDES, WIDTHS
+from gan.networks.few_shot_shape import LAST_KERNEL, mixed_widths
 from gan.networks.full_precision import doubled, full_precision
 from gan.networks.initialisation import LEAKY_GAIN, LEAKY_SLOPE, he_normal
 from gan.networks.interface import Discriminator
-
-LAST_KERNEL = 4
-"""Side of the convolution that judges, at most."""
 
 
 class ProjectedDiscriminator(Discriminator):
@@ -49,7 +47,7 @@ class ProjectedDiscriminator(Discriminator):
         self.num_classes = num_classes
         self.feature_side = feature_side
         self.features = FrozenFeatures()
-        widths = mixed_widths(mixed_width)
+        widths = mixed_widths(mixed_width, len(STRIDES))
         self.mixing = RandomMixing(widths)
         self.heads = nn.ModuleList(
             Head(width, len(widths) - 1 - scale, feature_side // STRIDES[-1], num_classes, embedding_dim)
@@ -64,11 +62,6 @@ class ProjectedDiscriminator(Discriminator):
             x = F.interpolate(x, size=(self.feature_side,) * 2, mode="bilinear", antialias=smaller)
         mixed = self.mixing(self.features(x))
         return torch.cat([head(each, labels) for head, each in zip(self.heads, mixed, strict=True)], dim=1)
-
-
-def mixed_widths(finest: int) -> list[int]:
-    """Channels of each scale as it is mixed, from the finest."""
-    return [finest * 2**scale for scale in range(len(STRIDES))]
 
 
 class RandomMixing(nn.Module):

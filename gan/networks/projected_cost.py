@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gan.networks.feature_scales import STEM_WIDTH, STRIDES, WIDTHS, Block, blocks_of_scales
+from gan.networks.few_shot_shape import LAST_KERNEL, SKIPPED, convolutions_of, mixed_widths
 from gan.networks.layer_cost import (
     LABEL,
     LayerCost,
@@ -21,8 +22,8 @@ from gan.networks.layer_cost import (
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import NetworkConfig
 
-SKIPPED, LAST_KERNEL, DOWN_KERNEL = 4, 4, 4
-"""Of `gan.networks.skip_excitation`, of the last convolution of a head, and of those that halve."""
+DOWN_KERNEL = 4
+"""Side of the convolutions of a head that halve."""
 
 
 def skip_generator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
@@ -32,7 +33,7 @@ def skip_generator(network: "NetworkConfig", channels: int, num_classes: int) ->
     yield conv(inputs(network, num_classes), 2 * widths[0], kernel=network.base, side=1, transposed=True)
     yield from _normed_and_gated(widths[0], sides[0])
     for index in range(1, len(widths)):
-        for convolution in range(1 + index % 2):
+        for convolution in range(convolutions_of(index)):
             before = widths[index] if convolution else widths[index - 1]
             yield conv(before, 2 * widths[index], kernel=3, side=sides[index])
             yield from _normed_and_gated(widths[index], sides[index])
@@ -63,7 +64,7 @@ def _excitation(network: "NetworkConfig", before: int, after: int, side: int) ->
 def projected_discriminator(network: "NetworkConfig", channels: int, num_classes: int) -> Iterable[LayerCost]:
     """The layers of `gan.networks.projected.ProjectedDiscriminator`."""
     side = network.feature_side
-    mixed = [network.mixed_width * 2**scale for scale in range(len(STRIDES))]
+    mixed = mixed_widths(network.mixed_width, len(STRIDES))
     sides = [side // stride for stride in STRIDES]
     yield from (_frozen(layer) for layer in _features(side))
     for before, after, of_scale in zip(WIDTHS, mixed, sides, strict=True):

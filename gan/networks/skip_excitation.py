@@ -12,12 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks.few_shot_shape import SKIPPED, convolutions_of
 from gan.networks.full_precision import doubled
 from gan.networks.initialisation import small_normal
 from gan.networks.interface import Generator
-
-SKIPPED = 4
-"""Stages between one that excites and the one that it excites: 16 times as many pixels along the side."""
 
 
 class SkipExcitationGenerator(Generator):
@@ -109,11 +107,6 @@ class Excitation(nn.Module):
         """Map [N, before, side, side] to [N, after, 1, 1]."""
         x = F.avg_pool2d(coarse, self.pooled) if self.pooled > 1 else coarse
         return torch.sigmoid(self.outer(F.silu(self.inner(x))))
-
-
-def convolutions_of(index: int) -> int:
-    """Convolutions of the stage with this number, from 1 up: two and one in turn."""
-    return 1 + index % 2
 
 
 def _stage(before: int, after: int, *, convolutions: int) -> nn.Sequential:

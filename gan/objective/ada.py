@@ -114,7 +114,7 @@ def colours(images: Tensor, draws: Tensor, probability: Tensor | float) -> Tenso
         factor = torch.exp2(if_chosen(8, _normal(u[9]) * SATURATION_STD))[:, None, None]
         maps.append(luma + (identity - luma) * factor)
     for each in maps:
-        linear, offset = each @ linear, _apply(each, offset)
+        linear, offset = _product(each, linear), _apply(each, offset)
     if images.shape[1] == 1:
         factors, summands = linear.sum(dim=2).mean(dim=1), offset.mean(dim=1)
         return images * factors[:, None, None, None] + summands[:, None, None, None]
@@ -201,7 +201,8 @@ def _halved(images: Tensor) -> Tensor:
 def _grid(theta: Tensor, side: int) -> Tensor:
     """Places [N, side, side, 2] that maps [N, 2, 3] take pixels to, as `F.affine_grid` between pixels' centres.
 
-    Neither this nor `_product` asks for a product of matrices: one in TF32 would be off by a fifth of a pixel.
+    Neither this nor `_product` or `_apply` asks for a product of matrices: one in TF32 would be off by a fifth of a
+    pixel.
     """
     at = (2.0 * torch.arange(side, device=theta.device) + 1.0) / side - 1.0
     a, b, c = (each[:, None, None] for each in theta.unbind(2))
@@ -209,12 +210,13 @@ def _grid(theta: Tensor, side: int) -> Tensor:
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """Products [N, 2, 2] of matrices."""
+    """Products [N, D, D] of matrices."""
     return (a[:, :, :, None] * b[:, None]).sum(dim=2)
 
 
 def _apply(linear: Tensor, vectors: Tensor) -> Tensor:
-    return (linear @ vectors[:, :, None])[:, :, 0]
+    """Products [N, D] of matrices and vectors."""
+    return (linear * vectors[:, None]).sum(dim=2)
 
 
 def _rotation(angles: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 Both functions are pure: they read weights and return gradients, and nothing of theirs survives the call.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,11 +100,9 @@ class Objective:
     colour_share: float = 1.0
     bf16: bool = False
 
-    @contextmanager
-    def precision(self, device: torch.device) -> Iterator[None]:
+    def precision(self, device: torch.device) -> AbstractContextManager[object]:
         """Run networks in the precision that was chosen."""
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16):
-            yield
+        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def full(self, made: Tensor) -> Tensor:
         """Return what a network made in the precision of its weights, which losses and penalties have."""
@@ -207,10 +205,9 @@ class Objective:
         if names:
             terms = {name: part.sum() for name, part in zip(names, torch.cat(norms).chunk(len(names)), strict=True)}
         if self.between:
-            seen, seeds = (torch.cat([getattr(each, name) for each in shown]) for name in ("seen", "seeds"))
-            real, fake = seen.detach().chunk(2)
+            real, fake = torch.cat([each.seen for each in shown]).detach().chunk(2)
             points = interpolate(real, fake, uniform(pairs.seeds, Purpose.INTERPOLATE, 1)).requires_grad_(True)
-            slopes = per_image(self._logits(D, points, pairs.labels, seeds.chunk(2)[0]))
+            slopes = per_image(self._logits(D, points, pairs.labels, pairs.seeds))
             terms["gradient_penalty"] = distances_from_unit_slope(slopes, points).sum()
         return terms
 

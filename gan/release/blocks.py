@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from gan.device.allocator import keep_freed_memory
 from gan.device.cores import cores
 from gan.device.fp32 import full_fp32
-from gan.device.held import Held
 from gan.device.memory import free_host_bytes
+from gan.device.process_setting import ProcessSetting
 from gan.generation.sampling import Program
 from gan.release.batches import Batch, Keeper, Made
 from gan.release.formats.table import format_named
@@ -164,7 +164,9 @@ def drawing_bytes(recipe: Recipe, shape: tuple[int, int, int]) -> int:
     return recipe.batch_size * shape[0] * shape[1] * _BYTES_PER_PIXEL
 
 
-_ONE_BLAS_THREAD = Held(lambda: threadpool_limits(1, user_api="blas"), threadpool_limits.restore_original_limits)
+_ONE_BLAS_THREAD = ProcessSetting(
+    lambda: threadpool_limits(1, user_api="blas"), threadpool_limits.restore_original_limits
+)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class BadSteps:
             cur_nimg: images seen before the step.
 
         Returns:
-            The terms, 0 where one is not finite, for such a one would spoil the means that it is part of.
+            The terms, 0 where the step was not taken or one is not finite: it would spoil the means that it is part of.
         """
         values = torch.stack(list(terms.values()))
         finite = values.isfinite()
@@ -45,7 +45,7 @@ class BadSteps:
         self.total = self.total + any_bad
         self._first_nimg = torch.where(began, cur_nimg, self._first_nimg)
         self._names, self._what = (*bad, *terms), torch.cat([flags, ~finite])
-        return dict(zip(terms, torch.where(finite, values, 0.0).unbind(), strict=True))
+        return dict(zip(terms, torch.where(finite & ~any_bad, values, 0.0).unbind(), strict=True))
 
     def check(self, most: int, rank: int) -> int:
         """Wait for the device, and end the run if more than `most` steps in a row were skipped.

@@ -57,12 +57,29 @@ def save_checkpoint(folder: Path, header: Header, tensors: dict[str, Any]) -> No
     sync_folder(folder)
 
 
-def is_complete(folder: Path) -> bool:
-    """Say whether every file that the hash list names is there with the hash that it gives."""
+def hashes_hold(listed: str | bytes, sha256_of: Callable[[str], str]) -> bool:
+    """Say whether a checkpoint is whole.
+
+    Args:
+        listed: the text of its hash list.
+        sha256_of: of a file of it, by name; what it raises is raised.
+    """
     try:
-        hashes = json.loads((folder / HASHES).read_text())
-        return set(hashes) == {HEADER, TENSORS} and all(file_sha256(folder / name) == hashes[name] for name in hashes)
-    except (OSError, ValueError, TypeError, RecursionError):
+        hashes = json.loads(listed)
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(hashes, dict)
+        and set(hashes) == {HEADER, TENSORS}
+        and all(sha256_of(name) == found for name, found in hashes.items())
+    )
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether every file that the hash list names can be read and has the hash that it gives."""
+    try:
+        return hashes_hold((folder / HASHES).read_bytes(), lambda name: file_sha256(folder / name))
+    except OSError:
         return False
 
 

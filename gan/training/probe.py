@@ -213,8 +213,9 @@ def _fastest(open_choices: Sequence[Choice], seconds: Sequence[float], images: i
         for choice, taken in zip(open_choices, seconds, strict=True)
         if not math.isnan(taken)
     }
-    best = 0
-    for index in range(1, len(open_choices)):
+    measured = [index for index, taken in enumerate(seconds) if not math.isnan(taken)] or [0]
+    best = measured[0]
+    for index in measured[1:]:
         if seconds[index] * MARGIN < seconds[best]:
             best = index
     return replace(open_choices[best], rates=rates)

@@ -21,18 +21,26 @@ class Means:
 
     def __init__(self) -> None:
         self.sums: dict[str, torch.Tensor] = {}
-        self.images: dict[str, int] = {}
+        self.images: dict[tuple[str, ...], torch.Tensor] = {}  # by the terms of the steps that passed them
 
-    def add(self, terms: Terms, images: int) -> None:
-        """Add one step's sums; `images` is the global batch. Terms that only some steps have are means over those."""
+    def add(self, terms: Terms, images: int, skipped: torch.Tensor) -> None:
+        """Add one step's sums.
+
+        Args:
+            terms: of the step; what only some steps have is a mean over those.
+            images: of the global batch.
+            skipped: bool scalar, whether the step was not taken: its terms are 0, and its images do not count.
+        """
         for name, value in terms.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
-            self.images[name] = self.images.get(name, 0) + images
+        names, counted = tuple(terms), torch.where(skipped, 0, images)
+        self.images[names] = self.images[names] + counted if names in self.images else counted
 
     def flush(self, context: TrainContext) -> dict[str, float]:
         """Means per image over all workers since the last flush; every rank must call it."""
         names = sorted(self.sums)
-        flat = torch.stack([self.sums[name].float() / self.images[name] for name in names])
+        images = [torch.stack([count for of, count in self.images.items() if name in of]).sum() for name in names]
+        flat = torch.stack([self.sums[name].float() for name in names]) / torch.stack(images).clamp(min=1)
         context.all_reduce(flat)
         means = dict(zip(names, flat.tolist(), strict=True))
         self.sums, self.images = {}, {}
@@ -69,7 +77,7 @@ class Records:
             NonFiniteLossError: at a mark: too many steps in a row were skipped.
         """
         state, train = self.state, self.state.config.train
-        self.means.add(terms, train.batch_size)
+        self.means.add(terms, train.batch_size, self.bad_steps.in_a_row > 0)
         marked = state.finished or crossed(state.cur_nimg, train.batch_size, train.log_kimg)
         if marked:
             means, now = self.means.flush(state.context), time.perf_counter()

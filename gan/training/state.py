@@ -29,7 +29,7 @@ from gan.training.step import Networks
 if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is not installed
     from gan.configuration.config import AugmentConfig, Config
 
-SAMPLE_COLUMNS = 10
+SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
 SAMPLE_PIXELS = 2**20
 """That are drawn at once beside what a step keeps for itself: of 256 px 16 images."""
 
@@ -173,11 +173,16 @@ class TrainingState:
 
     def samples(self) -> np.ndarray:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
-        rows = min(self.header.num_classes or 10, 10)
+        rows = sample_rows(self.header.num_classes)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
         size = max(1, SAMPLE_PIXELS // self.config.data.resolution**2)
         seeds = torch.arange(rows * SAMPLE_COLUMNS)
         return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, size)
+
+
+def sample_rows(num_classes: int) -> int:
+    """Rows of sample images: one for each of the first classes."""
+    return min(num_classes or SAMPLE_ROWS, SAMPLE_ROWS)
 
 
 def objective_of(config: "Config") -> Objective:

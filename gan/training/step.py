@@ -155,7 +155,7 @@ class Step:
         with self._summing("G", settings, whole=whole):
             with frozen(self.nets.D):  # no gradient of its weights is wanted, and a grouped convolution would take them
                 by_images, losses = self._image_gradients(self.nets.D, pairs, settings.batch_size)
-            parameters = list(self.nets.G.parameters())
+            parameters = trained(self.nets.G)
             found = torch.autograd.grad(images, parameters, by_images, allow_unused=True, materialize_grads=True)
         return list(found), losses
 

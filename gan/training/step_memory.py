@@ -86,7 +86,7 @@ def fitting_accumulate(
 def in_pieces(config: "Config", count: int, *, channels: int, num_classes: int, images: int, bf16: bool) -> int:
     """Return `step_memory` with so many pieces; of more than two, two are looked at, for the others are like them."""
     looked_at, piece = min(count, 2), -(-images // count)
-    train = config.train.model_copy(update={"accumulate": looked_at, "batch_size": config.train.batch_size})
+    train = config.train.model_copy(update={"accumulate": looked_at})
     config = config.model_copy(update={"train": train})
     shape = {"channels": channels, "num_classes": num_classes}
     found = step_memory(config, **shape, images=looked_at * piece, bf16=bf16)

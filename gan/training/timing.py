@@ -69,6 +69,8 @@ class Timing:
         self._seconds = dict.fromkeys(SHARES[1:], 0.0)
         self._since, self._cpu_since = time.perf_counter(), time.process_time()
         self._reduced = self.context.reduce_seconds
+        if self.context.device.type == "cuda":  # what the start-up probe took is not the training's
+            torch.cuda.reset_peak_memory_stats(self.context.device)
 
 
 def _by_worker(speeds: list[float]) -> dict[str, float]:

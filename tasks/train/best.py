@@ -1,7 +1,7 @@
 """The checkpoint that a training ends with: the best that is whole."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -46,22 +46,25 @@ def require_end(storage: RunStorage, end_nimg: int, *, asked: bool = False) -> N
     Raises:
         ServiceError: its newest checkpoint has seen fewer images than `end_nimg`.
         BudgetSpentError: so it has, and it was asked to leave.
+        OSError: the storage does not say.
     """
-    for name in storage.checkpoints()[:1]:
-        with suppress(OSError, HeaderError):  # a damaged one is passed over when the best is fetched
-            reached = storage.header(name).cur_nimg
-            if reached >= end_nimg:
-                return
-            where = f"{reached:,} of {end_nimg:,} images"
-            if asked:
-                raise BudgetSpentError(
-                    f"the time is over at {where} of run {storage.run}: the same training, asked for again, goes on "
-                    "from there",
-                    *(storage.run, reached, end_nimg),
-                )
-            raise ServiceError(
-                f"the workers of run {storage.run} left at {where}: training it again goes on from there"
-            )
+    reached = next(_reached(storage), end_nimg)  # without any, fetching the best says so
+    if reached >= end_nimg:
+        return
+    where = f"{reached:,} of {end_nimg:,} images"
+    if asked:
+        raise BudgetSpentError(
+            f"the time is over at {where} of run {storage.run}: the same training, asked for again, goes on from there",
+            *(storage.run, reached, end_nimg),
+        )
+    raise ServiceError(f"the workers of run {storage.run} left at {where}: training it again goes on from there")
+
+
+def _reached(storage: RunStorage) -> Iterator[int]:
+    """Images that each checkpoint has seen, the newest first; a damaged one is passed over."""
+    for name in storage.checkpoints():
+        with suppress(FileNotFoundError, HeaderError):
+            yield storage.header(name).cur_nimg
 
 
 def fetch_best(

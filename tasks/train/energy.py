@@ -37,6 +37,7 @@ class EnergyMeter:
         self.watt_hours = 0.0
         self._counters = [counter for _, counter in found]
         self._last = [counter()[0] for counter in self._counters]
+        self._lock = threading.Lock()  # whoever asks looks, too
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="energy", daemon=True)
 
@@ -56,7 +57,7 @@ class EnergyMeter:
     def look(self) -> None:
         """Add what was taken since the last look; a counter that cannot be read now is read the next time."""
         for index, counter in enumerate(self._counters):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError), self._lock:
                 now, whole = counter()
                 taken = now - self._last[index]
                 self.watt_hours += (taken if taken >= 0 else taken + whole) / _JOULES

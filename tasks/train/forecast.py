@@ -125,7 +125,7 @@ def forecast(settings: Settings, plan: TrainingPlan, workers: int) -> Forecast:
     else:
         fitting = fitting_accumulate(config, **step, room=free - beside)
     first = plan.resumed.cur_nimg if plan.resumed else 0
-    rate = rates[choice] * workers if choice else None
+    rate = rates[choice] * workers if choice in rates else None  # a step that cannot be recorded has none
     return Forecast(
         config=config,
         dataset_md5=plan.dataset.md5,

@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, dataclass
 
 from gan.configuration.config import Config
-from gan.errors import ConfigError
 from gan.networks.efficientnet import find_features
 from gan.training.header import Header
 from tasks.dataset.current import CurrentDataset, current_dataset
@@ -72,11 +71,6 @@ def plan_training(
     record = start.record if start else None
     if named and start is None:
         record = named.header.warm_start
-    if config.train.freeze_d and record is None:
-        raise ConfigError(
-            f"train.freeze_d is {config.train.freeze_d} but the run begins at random, and stages that keep that would "
-            "see nothing: name a model with --warm-start, or set train.freeze_d to 0"
-        )
     header = checkpoint_header(config, dataset.info, dataset.md5, record)
     resumed, notes = named, list[str]()
     if named:

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 from gan.configuration.config import Config
 from gan.errors import BudgetSpentError
-from gan.generation.grids import ROWS, film_strip, grid_png, read_grid_png
+from gan.generation.grids import film_strip, grid_png, read_grid_png
 from gan.text.shown import reason_of
 from gan.training.context import Progress
 from gan.training.header import Header
-from gan.training.state import SAMPLE_COLUMNS
+from gan.training.state import SAMPLE_COLUMNS, sample_rows
 from tasks.dataset.current import training_digests
 from tasks.dataset.publishing import publish_version
 from tasks.reports import artifacts
@@ -197,8 +197,7 @@ def read_snapshots(
         By images seen, in that order: [N, H, W, C] uint8, a row of `SAMPLE_COLUMNS` for each of the first classes.
     """
     side = config.network.resolution
-    rows = min(header.num_classes or ROWS, ROWS)
-    shape = (rows * SAMPLE_COLUMNS, side, side, header.channels)
+    shape = (sample_rows(header.num_classes) * SAMPLE_COLUMNS, side, side, header.channels)
     found = {}
     with local_scratch("samples") as folder:
         for path in sorted(each.path for each in log.client.list_artifacts(log.run_id, SAMPLES)):

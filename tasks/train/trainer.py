@@ -45,8 +45,14 @@ def checkpoint_header(
         warm_start: `WarmStart.record` of the model that the run begins with; None: it begins at random.
 
     Raises:
-        ConfigError: the dataset's resolution is not the network's, or it has more classes than the network may have.
+        ConfigError: the dataset's resolution is not the network's, it has more classes than the network may have, or
+            stages are frozen that are random.
     """
+    if config.train.freeze_d and warm_start is None:
+        raise ConfigError(
+            f"train.freeze_d is {config.train.freeze_d} but the run begins at random, and stages that keep that would "
+            "see nothing: name a model with --warm-start, or set train.freeze_d to 0"
+        )
     if info.resolution != config.network.resolution:
         raise ConfigError(
             f"the dataset is {info.resolution} px but preset {config.preset} makes {config.network.resolution} px: "
@@ -82,6 +88,7 @@ def train_on_ray(
     on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
     on_log: "Callable[[WorkerLog], None]" = lambda log: None,
     open_score: "OpenScore | None" = None,
+    gpu_to_score: bool = True,
     on_channel: Callable[[Any], None] = lambda channel: None,
     until: float | None = None,
 ) -> TrainingResult:
@@ -102,6 +109,7 @@ def train_on_ray(
         on_scoring: called there with how far the score of a checkpoint is.
         on_log: called there with what the first worker wrote when it ends, and others where they fail.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
+        gpu_to_score: whether scores may take a GPU that is free now.
         on_channel: called with the channel before anything trains, by which the training can be asked to leave.
         until: when it leaves a checkpoint and ends, by the monotonic clock; None: at its end.
 
@@ -128,7 +136,11 @@ def train_on_ray(
         validator = None
         if weights is not None:
             taken = workers.most * share["GPU"]
-            validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
+            gpu = gpu_to_score and _free_gpus() - taken >= 1
+            ahead = settings.ray_address is None and (gpu or not taken)
+            validator = _start_validator(
+                config, header, settings, weights, open_score, on_warning, gpu=gpu, ahead=ahead
+            )
         trainer = _make_trainer(
             header,
             settings,
@@ -142,7 +154,7 @@ def train_on_ray(
 
         with storage_errors(settings.storage):
             _remove_cut(storage, on_warning)
-        watching = watching_room(share, workers, on_warning) if settings.ray_address else nullcontext()
+        watching = watching_room(nodes, share, workers, on_warning) if settings.ray_address else nullcontext()
         with (
             collecting(channel, hand_on, on_warning, on_scoring, on_log),
             watching,
@@ -174,6 +186,13 @@ def _remove_cut(storage: RunStorage, on_warning: Callable[[str], None]) -> None:
         on_warning(f"{', '.join(cut)} of run {storage.run} had been cut short and was removed from the storage")
 
 
+def _free_gpus() -> float:
+    """GPUs of the cluster that nobody holds now."""
+    import ray
+
+    return float(ray.available_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+
+
 def _start_validator(
     config: Config,
     header: Header,
@@ -182,16 +201,16 @@ def _start_validator(
     open_score: "OpenScore | None",
     on_warning: Callable[[str], None],
     *,
-    gpus_taken: int,
+    gpu: bool,
+    ahead: bool,
 ) -> Any:
-    """Start what scores checkpoints: on a GPU that the workers leave, or else on a processor."""
+    """Start what scores checkpoints, on a GPU that the workers leave, or else on a processor."""
     import ray
 
     from tasks.evaluate.extraction import resolve_precision
     from tasks.evaluate.network import warn_of_emulation
     from tasks.train.validator import ValidationPayload, open_kid, start_validator
 
-    gpu = ray.available_resources().get("GPU", 0) - gpus_taken >= 1  # type: ignore[no-untyped-call]
     evaluation = resolve_precision(settings, config.evaluation, gpu=gpu)
     warn_of_emulation(evaluation, on_warning, gpu=gpu)
     payload = ValidationPayload(
@@ -200,7 +219,7 @@ def _start_validator(
         str(settings.home),
         str(weights.absolute()),
         # elsewhere the evaluation will have better hardware than what is left beside the training
-        ahead=settings.ray_address is None and (gpu or not gpus_taken),
+        ahead=ahead,
         cache=str(settings.cache_dir),
         node=ray.get_runtime_context().get_node_id(),
         storage=settings.storage,

@@ -249,9 +249,9 @@ def train_worker(arguments: dict[str, Any]) -> None:
         context = RayContext(arguments["channel"], payload.storage, scratch, watched=watched)
         if context.device.type == "cpu":
             keep_freed_memory()
-        data = _dataset(payload, header.dataset_md5, context)
-        start_from = context.start_from(header)
         with _telling(context):
+            data = _dataset(payload, header.dataset_md5, context)
+            start_from = context.start_from(header)
             state = run_training(
                 config,
                 data.images,

@@ -96,12 +96,12 @@ def verdict(candidate: int | None, judged: Judged | None) -> str:
         return "no other trial came to its end: nothing beats the preset"
     by = judged.difference
     measured = f"on {judged.images} fresh seeds KID {judged.winner.value:.4f} against {judged.preset.value:.4f}"
-    if by.low is None or by.high is None or by.high < 0:
-        return (
-            f"trial {candidate} beats the preset by {-by.value:.4f} ({-(by.high or 0):.4f} to {-(by.low or 0):.4f}): "
-            f"{measured}"
-        )
+    ends = [] if by.low is None or by.high is None else [by.low, by.high]
+    if judged.beats:
+        within = " to ".join(f"{-end:.4f}" for end in reversed(ends))
+        return f"trial {candidate} beats the preset by {-by.value:.4f}{f' ({within})' if within else ''}: {measured}"
+    within = " to ".join(f"{end:+.4f}" for end in ends)
     return (
-        f"trial {candidate} does not beat the preset by more than chance (difference {by.value:+.4f}, {by.low:+.4f} to "
-        f"{by.high:+.4f}): {measured}"
+        f"trial {candidate} does not beat the preset by more than chance (difference {by.value:+.4f}"
+        f"{f', {within}' if within else ''}): {measured}"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gan.configuration.config import Config
 from gan.configuration.provenance import Configuration
 from gan.errors import ConfigError
+from gan.networks.efficientnet import find_features
 from gan.training.header import Header
 from tasks.dataset.current import CurrentDataset, current_dataset
 from tasks.runtime.settings import Settings
@@ -73,7 +74,10 @@ def plan_tuning(
     Raises:
         ConfigError: a key, a range or a value is wrong, or the trials are too short for their rungs.
         DatasetError: there is no dataset.
+        WeightsError: the discriminator needs features that are not installed.
     """
+    if configuration.config.network.architecture == "projected":
+        find_features()
     config = budgeted(configuration, kimg)
     fixed = [change.partition("=")[0].strip() for change in configuration.changes]
     space = search_space(config.config, fixed, searched)

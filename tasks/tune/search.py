@@ -1,14 +1,17 @@
 """Ray Tune: the trials of a search, with the cores of this machine or cluster shared out among them."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gan.errors import ResourcesError
 from gan.training.header import Header
 from tasks.runtime.ray_cluster import in_a_thread, ray_cluster
 from tasks.runtime.settings import Settings
+from tasks.train.resources import worker_resources
 from tasks.tune.plan import HALVING, rungs
 
 if TYPE_CHECKING:
@@ -87,13 +90,12 @@ def run_trials(
 
         from tasks.tune.trial import Trial, TrialPayload
 
-        gpus, cpus = (int(sum(node.get(kind, 0) for node in nodes)) for kind in ("GPU", "CPU"))
-        most = at_once or max(1, gpus)
+        most = at_once or max(1, int(sum(node.get("GPU", 0) for node in nodes)))
         payload = TrialPayload(
             headers=tuple(header.to_json() for header in headers),
             settings=settings.model_dump(mode="json", include=TO_TRIALS),
             names=tuple(names),
-            cpus=max(1, cpus // most) if most > 1 else None,
+            cpus=cores_of_each(nodes, most) if most > 1 else None,
             folder=str(folder),
             known={number: [mark.model_dump() for mark in marks] for number, marks in known.items()},
             open_score=open_score,
@@ -115,6 +117,21 @@ def run_trials(
         in_a_thread(tuner.fit)
 
 
+def cores_of_each(nodes: Sequence[Mapping[str, float]], at_once: int) -> int:
+    """Cores that each of so many trials can have at once; a trial lives on one node.
+
+    Raises:
+        ResourcesError: there is no room for as many.
+    """
+    try:
+        return worker_resources(nodes, at_once)["CPU"]
+    except ResourcesError:
+        raise ResourcesError(
+            f"{at_once} trials at once were asked for, and there are not as many cores, and GPUs where there are any, "
+            "that lie beside each other: lower --max-trials-at-once"
+        ) from None
+
+
 def _told(
     on_begin: Callable[[int], None],
     on_mark: "Callable[[int, Mark], None]",
@@ -130,7 +147,7 @@ def _told(
             on_begin(trial.config["number"])
 
         def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: Any, **info: Any) -> None:
-            if "failure" not in result:
+            if math.isfinite(result["kid"]):  # an end without a score of its own is no mark
                 on_mark(
                     trial.config["number"], Mark.model_validate({key: result.get(key) for key in Mark.model_fields})
                 )

@@ -48,7 +48,7 @@ class TrialPayload:
         headers: `Header.to_json` of each trial's checkpoints; the configuration is in it.
         settings: of the place, without secrets.
         names: of each trial's folder in the storage.
-        cpus: that a trial may use; None: all of a node.
+        cpus: that a trial may use; None: all of a node, for it is alone.
         folder: on the disk of the driver's node, for the checkpoints of those that came to their end.
         known: marks of trials that an earlier process came to the end of, by number.
         open_score: what scores checkpoints; None: KID.
@@ -129,18 +129,18 @@ class _Training:
             self._thread.join(seconds)
 
     def _train(self) -> None:
-        from gan.configuration.config import Config
-        from gan.training.header import Header
-        from tasks.runtime.settings import Settings
-        from tasks.train.resources import WorkerRange
-        from tasks.train.trainer import train_on_ray
-
-        header = Header.parse(self.payload.headers[self.number], f"trial {self.number}")
-        config = Config.model_validate(header.config)
-        self.total_nimg = config.train.total_images
         warnings: list[str] = []
         last = Mark(kimg=0.0, kid=float("inf"))
-        try:
+        try:  # all of it: who waits for a mark would wait for ever for that of a thread that died
+            from gan.configuration.config import Config
+            from gan.training.header import Header
+            from tasks.runtime.settings import Settings
+            from tasks.train.resources import WorkerRange
+            from tasks.train.trainer import train_on_ray
+
+            header = Header.parse(self.payload.headers[self.number], f"trial {self.number}")
+            config = Config.model_validate(header.config)
+            self.total_nimg = config.train.total_images
             result = train_on_ray(
                 config,
                 header,
@@ -151,6 +151,7 @@ class _Training:
                 on_progress=self._progress,
                 on_warning=warnings.append,
                 open_score=self.payload.open_score,
+                gpu_to_score=self.payload.cpus is None,  # what is free now the workers of other trials come for
                 on_channel=self._take_channel,
             )
         except GanflowError as error:

@@ -12,7 +12,6 @@ from gan.configuration.config import NetworkConfig
 from gan.data.pixels.png import encode_pngs
 from gan.data.store.shards import dataset_schema, row_group, shard_name, write_shard
 from gan.generation.export import SeededGenerator
-from gan.generation.sampling import draw
 from gan.networks.build import build_generator
 from gan.release.marks import Mark, parquet_metadata, png_chunks
 from tasks.generate.signature import SIGNATURE, SigningKey
@@ -39,7 +38,10 @@ def program(seed=0):
 def drawn(count=25, batch_size=8, generator=None):
     """Images, labels and seeds."""
     seeds, labels = np.arange(FIRST_SEED, FIRST_SEED + count), np.arange(count) % len(NAMES)
-    return np.concatenate(list(draw(generator or program(), seeds, labels, batch_size))), labels, seeds
+    generator = generator or program()
+    with torch.no_grad():
+        parts = [generator(part).numpy() for part in torch.from_numpy(np.stack([seeds, labels], 1)).split(batch_size)]
+    return np.concatenate(parts), labels, seeds
 
 
 def shard(images, labels, seeds, folder, *, index=0, count=1, chunks=None, digests=None):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from gan.networks.projected import Head, ProjectedDiscriminator, RandomMixing, mixed_widths
+from gan.networks.few_shot_shape import mixed_widths
+from gan.networks.projected import Head, ProjectedDiscriminator, RandomMixing
 
 
 def discriminator(num_classes=3, **changes):
@@ -60,11 +61,11 @@ def test_a_checkpoint_gives_the_same_logits_in_another_process_of_mind(features)
 
 
 def test_random_mixing_is_frozen_by_a_golden_number_and_keeps_the_scale():
-    mixing = RandomMixing(mixed_widths(2))
+    mixing = RandomMixing(mixed_widths(2, 4))
     assert mixing.weight_0[0, :3, 0, 0].tolist() == pytest.approx(GOLDEN, abs=1e-6)
     torch.manual_seed(0)
     features = [torch.randn(2, width, side, side) for width, side in ((24, 16), (40, 8), (112, 4), (320, 2))]
-    mixed = RandomMixing(mixed_widths(64))(features)
+    mixed = RandomMixing(mixed_widths(64, 4))(features)
     assert [each.shape[1] for each in mixed] == [64, 128, 256, 512]
     assert all(0.5 < float(each.std()) < 1.5 for each in mixed)
     assert not list(mixing.state_dict())
@@ -74,7 +75,7 @@ GOLDEN = [-0.126078, -0.458310, 0.174746]
 
 
 def test_a_coarse_scale_reaches_the_finer_ones_and_not_the_other_way():
-    mixing = RandomMixing(mixed_widths(2))
+    mixing = RandomMixing(mixed_widths(2, 4))
     features = [torch.randn(1, width, side, side) for width, side in ((24, 16), (40, 8), (112, 4), (320, 2))]
     before = mixing(features)
     for changed in range(4):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan.networks.skip_excitation import Excitation, SkipExcitationGenerator, convolutions_of
+from gan.networks.few_shot_shape import convolutions_of
+from gan.networks.skip_excitation import Excitation, SkipExcitationGenerator
 
 
 def generator(widths=(12, 8, 8, 4, 4, 2), **changes):

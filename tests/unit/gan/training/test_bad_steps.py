@@ -47,5 +47,10 @@ def test_a_worker_whose_terms_are_sound_is_not_blamed():
 def test_terms_that_are_not_finite_spoil_no_means():
     counter = BadSteps(CPU)
     terms = {"D_loss": torch.tensor(float("nan")), "G_loss": torch.tensor(2.0), "r1": torch.tensor(-float("inf"))}
-    found = step(counter, True, 0, terms=terms)
+    found = step(counter, False, 0, terms=terms)
     assert {name: value.item() for name, value in found.items()} == {"D_loss": 0.0, "G_loss": 2.0, "r1": 0.0}
+
+
+def test_a_step_that_was_not_taken_adds_nothing_to_means():
+    found = step(BadSteps(CPU), True, 0, terms={"D_loss": torch.tensor(3.0), "G_loss": torch.tensor(2.0)})
+    assert {name: value.item() for name, value in found.items()} == {"D_loss": 0.0, "G_loss": 0.0}

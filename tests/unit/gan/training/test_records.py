@@ -74,11 +74,14 @@ def test_means_are_over_all_images_of_all_workers_since_the_last_flush():
         def all_reduce(self, tensor):
             tensor.mul_(2)
 
-    means = Means()
-    means.add({"a": torch.tensor(3.0), "b": torch.tensor(1.0)}, 4)
-    means.add({"a": torch.tensor(5.0), "b": torch.tensor(1.0)}, 4)
+    means, taken, skipped = Means(), torch.tensor(False), torch.tensor(True)
+    means.add({"a": torch.tensor(3.0), "b": torch.tensor(1.0)}, 4, taken)
+    means.add({"a": torch.tensor(5.0), "b": torch.tensor(1.0)}, 4, taken)
     assert means.flush(TwoWorkers(CPU)) == {"a": 2.0, "b": 0.5}
-    means.add({"a": torch.tensor(1.0), "c": torch.tensor(6.0)}, 4)
-    means.add({"a": torch.tensor(1.0)}, 4)
-    # a term that only some steps have is a mean over those
+    means.add({"a": torch.tensor(1.0), "c": torch.tensor(6.0)}, 4, taken)
+    means.add({"a": torch.tensor(1.0)}, 4, taken)
+    means.add({"a": torch.tensor(0.0)}, 4, skipped)
+    # a term that only some steps have is a mean over those, and a step that was not taken counts for none
     assert means.flush(TwoWorkers(CPU)) == {"a": 0.5, "c": 3.0}
+    means.add({"a": torch.tensor(0.0)}, 4, skipped)
+    assert means.flush(TwoWorkers(CPU)) == {"a": 0.0}

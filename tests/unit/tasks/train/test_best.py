@@ -70,5 +70,23 @@ def test_a_training_that_left_before_its_end_is_not_taken_for_a_finished_one(tmp
     with pytest.raises(BudgetSpentError, match="the time is over at 200 of 320 images of run run") as told:
         require_end(storage, 320, asked=True)
     assert (told.value.run_id, told.value.cur_nimg, told.value.total_nimg) == ("run", 200, 320)
+
+
+def test_a_damaged_checkpoint_tells_nothing_of_how_far_a_training_came_but_the_one_before_does(tmp_path, stored):
+    storage, _ = stored({100: NOT_MEASURED, 200: 0.1})
     (tmp_path / "run" / "checkpoint_000000200" / HEADER).write_bytes(b"{")
-    require_end(storage, 320)
+    with pytest.raises(ServiceError, match="left at 100 of 320 images"):
+        require_end(storage, 320)
+    (tmp_path / "run" / "checkpoint_000000100" / HEADER).unlink()
+    require_end(storage, 320)  # fetching finds none, and says so
+
+
+def test_a_storage_that_does_not_answer_is_no_finished_training(stored, monkeypatch):
+    storage, _ = stored({100: NOT_MEASURED})
+
+    def away(*_):
+        raise OSError("input/output error")
+
+    monkeypatch.setattr(RunStorage, "header", away)
+    with pytest.raises(OSError, match="input/output error"):
+        require_end(storage, 320)

@@ -20,7 +20,7 @@ def test_each_change_is_told_once(monkeypatch):
 
     monkeypatch.setattr(room, "LOOK_SECONDS", 0.01)
     monkeypatch.setattr(room, "living_nodes", nodes)
-    with watching_room({"CPU": 1, "GPU": 0}, WorkerRange(2, 2), told.append):
+    with watching_room([node, node], {"CPU": 1, "GPU": 0}, WorkerRange(2, 2), told.append):
         assert done.wait(30)
     assert told == [
         "the Ray cluster has room for 1 of 2 workers, because nodes are gone: "
@@ -28,6 +28,22 @@ def test_each_change_is_told_once(monkeypatch):
         "the Ray cluster has room for 2 of 2 workers: "
         "the training goes on from its last checkpoint with as many as there is room for",
     ]
+
+
+def test_a_training_that_begins_with_fewer_than_it_may_have_has_lost_none(monkeypatch):
+    node, told, looks = {"CPU": 1.0}, [], iter(range(3))
+    done = threading.Event()
+
+    def nodes():
+        if next(looks, None) is None:
+            done.set()
+        return [node, node]
+
+    monkeypatch.setattr(room, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(room, "living_nodes", nodes)
+    with watching_room([node, node], {"CPU": 1, "GPU": 0}, WorkerRange(1, 4), told.append):
+        assert done.wait(30)
+    assert told == []
 
 
 def test_an_elastic_training_goes_on_with_fewer():

@@ -78,6 +78,18 @@ def test_what_a_full_disk_cut_short_is_removed_unless_ray_train_knows_it_or_noth
     assert (folder / first).exists()
 
 
+def test_what_a_disk_does_not_give_out_now_is_no_reason_to_remove_it(storage, folder):
+    first, second = (f"checkpoint_2030-01-01_00-00-0{number}.000000" for number in (1, 2))
+    (folder / second / TENSORS).unlink()
+    (folder / second / TENSORS).symlink_to("/proc/self/mem")  # the kernel answers «input/output error»
+    with pytest.raises(OSError, match="error"):
+        storage.is_whole(second)
+    with pytest.raises(OSError, match="error"):
+        storage.drop_cut()
+    assert (folder / second).exists()
+    assert storage.is_whole(first)
+
+
 def test_no_list_is_no_broken_one(tmp_path):
     assert not RunStorage(str(tmp_path), "new").drop_broken_list()
     assert list(tmp_path.iterdir()) == []

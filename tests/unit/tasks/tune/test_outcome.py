@@ -48,6 +48,16 @@ def test_the_line_is_what_a_shell_gives_back():
     assert shlex.split(line) == ["ganflow", "retrain", "--preset", "digits", "--set", CHANGES[0], "--set", CHANGES[1]]
 
 
+@pytest.mark.parametrize("by", [-0.05, 0.05])
+def test_a_difference_without_an_interval_beats_nothing(by):
+    sides = {"winner": Metric(value=0.1), "preset": Metric(value=0.2)}
+    found = Judged(**sides, difference=Metric(value=by), images=3, reference=3)
+    assert not found.beats
+    assert verdict(3, found).startswith(
+        f"trial 3 does not beat the preset by more than chance (difference {by:+.4f}): on 3 fresh seeds"
+    )
+
+
 def test_a_winner_that_beats_the_preset_is_what_is_trained():
     found = outcome(judged(-0.12, -0.08))
     assert found.beats

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.configure import resolve_config
-from gan.errors import ConfigError
+from gan.errors import ConfigError, ResourcesError
 from tasks.tune.plan import budgeted, rungs
-from tasks.tune.search import halving
+from tasks.tune.search import cores_of_each, halving
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,10 @@ def test_a_trial_has_its_length_its_marks_and_scores():
 def test_a_trial_without_a_batch_at_each_mark_is_refused():
     with pytest.raises(ConfigError, match=r"--kimg 0.1 is too short .* give 0.256 or more"):
         budgeted(resolve_config("digits", []), 0.1)
+
+
+def test_trials_at_once_have_the_cores_of_one_node_each():
+    assert cores_of_each([{"CPU": 8.0}], 3) == 2
+    assert cores_of_each([{"CPU": 3.0}, {"CPU": 3.0}], 3) == 1  # not 2, of which each node has one and a half
+    with pytest.raises(ResourcesError, match=r"3 trials at once .*: lower --max-trials-at-once"):
+        cores_of_each([{"CPU": 8.0, "GPU": 2.0}], 3)

@@ -71,3 +71,13 @@ def test_a_training_that_is_late_ends_in_its_own_trial(trainings, tmp_path):
     assert searching.training.results.empty()
     trainings.go["trial-1"].set()
     assert searching.step()["best"] == 1.1
+
+
+def test_a_training_that_cannot_even_begin_ends_its_trial_with_a_sentence(tmp_path):
+    """Else the search would wait for its first mark for ever."""
+    payload = TrialPayload(('{"format": 1}',), {"ganflow_home": str(tmp_path)}, ("trial-0",), None, str(tmp_path))
+    searching = Trial.__new__(Trial)
+    searching.setup({"number": 0}, payload)
+    last = searching.training.results.get(timeout=60)
+    assert last["done"]
+    assert "trial 0" in last["failure"]

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Held(Generic[T]):
+class ProcessSetting(Generic[T]):
     """A setting that holds while anybody wants it.
 
     Who puts back what he has found himself puts back another's setting, if that other leaves later.

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from gan.device.held import Held
+from gan.device.process_setting import ProcessSetting
 
 
 class Setting:
@@ -15,7 +15,7 @@ class Setting:
 
     def __init__(self):
         self.number = 7
-        self.held = Held(self.begin, self.end)
+        self.held = ProcessSetting(self.begin, self.end)
 
     def begin(self):
         before, self.number = self.number, 1
@@ -64,7 +64,7 @@ def test_an_error_inside_leaves_it_as_it_was():
 
 def test_what_cannot_be_set_is_held_by_nobody():
     setting = Setting()
-    failing = Held(lambda: 1 / 0, setting.end)
+    failing = ProcessSetting(lambda: 1 / 0, setting.end)
     with pytest.raises(ZeroDivisionError), failing():
         pytest.fail("inside")
     assert failing.holders == 0
