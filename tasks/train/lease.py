@@ -143,12 +143,25 @@ def _others(storage: RunStorage, own: str) -> list[Holder | None]:
 
 def _beat(storage: RunStorage, name: str, over: threading.Event, on_lost: Callable[[str], None]) -> None:
     """Write the file again and again; a storage that is away is waited for."""
+    seen = _seconds()
     while not over.wait(HEARTBEAT_SECONDS):
         with contextlib.suppress(Exception):
-            if storage.read(name) is None:
+            lost = storage.read(name) is None
+            if not lost:
+                storage.put(name, _text(holds=True))
+                # a write that hung for so long may have come after another process took the run
+                late = (now := _seconds()) - seen > STALE_SECONDS
+                if lost := late and any(other is None or other.holds for other in _others(storage, name)):
+                    storage.remove(name)
+                seen = now
+            if lost:
                 on_lost(f"run {storage.run} was taken over by another process while this one could not be seen")
                 return
-            storage.put(name, _text(holds=True))
+
+
+def _seconds() -> float:
+    """A clock that goes on while a machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _text(*, holds: bool) -> bytes:

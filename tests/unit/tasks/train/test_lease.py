@@ -132,6 +132,23 @@ def test_who_was_not_seen_for_long_learns_that_the_run_was_taken(settings, monke
     assert told == ["run run was taken over by another process while this one could not be seen"]
 
 
+def test_who_writes_too_late_leaves_the_run_to_who_took_it_meanwhile(settings, monkeypatch):
+    """Its own file is there again, for the write came after the other had removed it."""
+    clock = iter([0.0, STALE_SECONDS + 1])
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(lease, "_seconds", lambda: next(clock))
+    told, came = [], threading.Event()
+    with training_lease(settings, "run", lambda sentence: (told.append(sentence), came.set())):
+        (own,) = settings_folder(settings).iterdir()
+        other = own.with_name("other.json")
+        process = ProcessName("another", 7, 1.0)
+        other.write_text(json.dumps({"host": "far", "process": process.to_json(), "holds": True}))
+        assert came.wait(30)
+        assert [file.name for file in own.parent.iterdir()] == ["other.json"]
+    assert told == ["run run was taken over by another process while this one could not be seen"]
+    assert other.exists()
+
+
 S3_PROGRAM = """
 import sys
 from tasks.runtime.settings import Settings
