@@ -14,7 +14,10 @@ class ReleaseConfig(Frozen):
     num_images: Annotated[int, Field(ge=1, le=10**12)] = Field(
         1000, description="images in a release; not looked at where release.balance is quotas or fill"
     )
-    batch_size: Annotated[int, Field(ge=1, le=2**20)] = Field(250, description="images per call of the generator")
+    batch_size: Annotated[int, Field(ge=1, le=2**20)] | None = Field(
+        None,
+        description="images per call of the generator; null: 250, fewer where they have more than 91 pixels a side",
+    )
     precision: AskedPrecision = Field(
         "auto",
         description="of the generator's convolutions; auto: bf16 where what draws has instructions for it and 999 of "

@@ -81,5 +81,10 @@ def draw(
     rows = torch.from_numpy(np.stack([seeds, labels], axis=1))
     with torch.no_grad():
         height, width = program(rows[:1]).shape[1:3]
-        for part in torch.split(rows, max(1, min(DRAW_BATCH, DRAW_PIXELS // (height * width)))):
+        for part in torch.split(rows, images_of_a_pass(height, width)):
             yield program(part).cpu().numpy()
+
+
+def images_of_a_pass(height: int, width: int, most: int = DRAW_BATCH) -> int:
+    """Return how many images of that size are drawn at once: `most`, fewer of large ones."""
+    return max(1, min(most, DRAW_PIXELS // (height * width)))

@@ -15,7 +15,7 @@ from gan.configuration.config import ReleaseConfig
 from gan.configuration.vocabulary import Precision
 from gan.data.files.digest import file_sha256
 from gan.errors import ReleaseError
-from gan.generation.sampling import Program
+from gan.generation.sampling import Program, images_of_a_pass
 from gan.metrics.evaluation import Evaluation
 from gan.release.quotas import equal_quotas
 from gan.release.recipe import Recipe, Selection
@@ -44,6 +44,7 @@ from tasks.runtime.settings import Settings
 from tasks.tracking.versions import RegisteredModel
 
 _SHARD_BYTES = 2**28  # decoded: what a process holds of a release is about a shard or two
+_MOST_AT_ONCE = 250  # images per call of the generator
 _SOFTWARE = ("torch", "pyarrow", "imagecodecs", "numpy")
 """With others of these the rest of a release might differ from what is there of it."""
 _UNSAID = {"truncation": 1.0}
@@ -130,6 +131,7 @@ def build_release(
         _require_same(name, manifest, model, wanted | _asked(config), counts, proof.key)
         return Release(folder, manifest, existed=True)
     shape = _shape_of(program)
+    wanted.setdefault("batch_size", images_of_a_pass(shape[0], shape[1], _MOST_AT_ONCE))
     about: dict[str, Any] = {
         "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
         "dataset_md5": model.dataset_md5,
@@ -203,7 +205,8 @@ def _wanted(
     return {
         "num_images": total,
         "first_seed": start,
-        "batch_size": config.batch_size,
+        # null leaves it to the images' size, and to a release that is there
+        **({} if config.batch_size is None else {"batch_size": config.batch_size}),
         "format": config.format,
         "shard_images": config.shard_images,
         "balance": config.balance,

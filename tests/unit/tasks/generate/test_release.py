@@ -215,6 +215,22 @@ def test_an_existing_release_with_other_settings_is_refused(settings, changes, s
     assert contents(settings.synthetic_dir / "v3-001") == before
 
 
+@pytest.mark.parametrize(("side", "size"), [(8, 250), (91, 250), (92, 247), (256, 32)])
+def test_large_images_are_drawn_fewer_at_a_time_unless_a_number_is_asked_for(settings, side, size):
+    def program(rows):
+        images = rows.to(torch.uint8)[:, :1, None, None].expand(-1, side, side, 1).clone()
+        images[:, 0, 0, 0] = rows[:, 0] // 256 % 256
+        return images
+
+    whole = {"program": program, "name": "large"}
+    config = ReleaseConfig(num_images=3)
+    assert build(settings, config=config, **whole).manifest["generation"]["batch_size"] == size
+    assert build(settings, config=config, **whole).existed
+    assert build(settings, config=config.model_copy(update={"batch_size": size}), **whole).existed
+    with pytest.raises(ReleaseError, match=f"large exists with batch_size {size}, not 7"):
+        build(settings, config=config.model_copy(update={"batch_size": 7}), **whole)
+
+
 def test_a_truncated_release_says_so_and_is_another_one(settings):
     plain = build(settings, name="plain")
     assert "truncation" not in json.dumps(plain.manifest)
