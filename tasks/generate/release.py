@@ -124,14 +124,13 @@ def build_release(
     selection, proof = judge.selecting.selection if judge else Selection(), proof or Proof()
     quotas = quotas or equal_quotas(config.num_images, max(1, len(model.class_names)))
     wanted = _wanted(model, config, name, sum(quotas), config.max_attempts if selection.rejects else 1, seed)
-    folder = settings.synthetic_dir / name
-    counts = counts_by_class(quotas, model.class_names)
+    folder, counts = settings.synthetic_dir / name, counts_by_class(quotas, model.class_names)
     if folder.exists():
         manifest = verify_release(folder)
         _require_same(name, manifest, model, wanted | _asked(config), counts, proof.key)
         return Release(folder, manifest, existed=True)
     shape = _shape_of(program)
-    wanted.setdefault("batch_size", images_of_a_pass(shape[0], shape[1], _MOST_AT_ONCE))
+    wanted.setdefault("batch_size", images_of_a_pass(*shape[:2], _MOST_AT_ONCE))
     about: dict[str, Any] = {
         "model": {"name": model.name, "version": model.version, "run_id": model.run_id},
         "dataset_md5": model.dataset_md5,

@@ -40,6 +40,7 @@ class _ProgramAndOnnx:
         """Save a model as `mlflow.pytorch` does."""
         import mlflow
 
+        del options["validate_serving_input"]  # for `Model.log` alone
         mlflow.pytorch.save_model(path=path, **options)
         program = forget_places(Path(path) / PROGRAM_FILE)
         self.remark = save_onnx(program, Path(path) / ONNX_FILE, self.num_classes)
@@ -102,6 +103,8 @@ def log_model(
             input_example=example,
             signature=signature,
             serialization_format="pt2",
+            # it would load the program once more, and tell nobody; promoting loads it in a process of its own
+            validate_serving_input=False,
             pip_requirements=[f"mlflow=={mlflow.__version__}", f"torch=={torch.__version__.split('+')[0]}", "numpy"],
             metadata={"program_format_version": PROGRAM_FORMAT_VERSION, "config": dict(config)},
         )

@@ -48,6 +48,7 @@ class TrainingLog:
         if record.images:
             self.logger.info(record.images)
         if record.choice:
+            self.choice(record.choice)
             self._marked_nimg = record.cur_nimg
         if record.metrics:
             self.metrics(record.metrics | self._cost(record), record.cur_nimg)

@@ -154,7 +154,6 @@ def train_generator(
                 destination=folder / "checkpoint",
                 on_progress=training_log.progress,
                 on_warning=logger.warning,
-                on_choice=training_log.choice,
                 on_scoring=shown.scoring,
                 on_log=training_log.output,
                 until=until,

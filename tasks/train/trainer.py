@@ -1,5 +1,6 @@
 """Ray Train: one training on as many workers as there are, watched by the driver."""
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -84,7 +85,6 @@ def train_on_ray(
     destination: Path,
     on_progress: Callable[[Progress], None],
     on_warning: Callable[[str], None],
-    on_choice: Callable[[str], None] = lambda choice: None,
     on_scoring: "Callable[[Scoring], None]" = lambda scoring: None,
     on_log: "Callable[[WorkerLog], None]" = lambda log: None,
     open_score: "OpenScore | None" = None,
@@ -105,7 +105,6 @@ def train_on_ray(
         destination: a new folder for the checkpoint.
         on_progress: called on a thread of the driver with every record.
         on_warning: called there with a sentence, once with each.
-        on_choice: called there with what the start-up probe chose, at every start of the workers.
         on_scoring: called there with how far the score of a checkpoint is.
         on_log: called there with what the first worker wrote when it ends, and others where they fail.
         open_score: what scores checkpoints, called in the process beside training; None: KID.
@@ -121,7 +120,7 @@ def train_on_ray(
     watched = config.evaluation.watch_images > 0
     # before anything starts: without the weights, no score would come of hours of training
     weights = find_inception_weights(settings.ganflow_inception_weights, settings.cache_dir) if watched else None
-    storage, hand_on = RunStorage(settings.storage, name), _handing_on(on_choice, on_progress)
+    storage = RunStorage(settings.storage, name)
     with ray_cluster(settings, on_warning) as nodes:
         from tasks.doctor.cluster import require_equal_versions
         from tasks.train.channel import collecting, open_channel
@@ -135,12 +134,8 @@ def train_on_ray(
         on_channel(channel := open_channel())
         validator = None
         if weights is not None:
-            taken = workers.most * share["GPU"]
-            gpu = gpu_to_score and _free_gpus() - taken >= 1
-            ahead = settings.ray_address is None and (gpu or not taken)
-            validator = _start_validator(
-                config, header, settings, weights, open_score, on_warning, gpu=gpu, ahead=ahead
-            )
+            taken = workers.most * share["GPU"] if gpu_to_score else math.inf
+            validator = _start_validator(config, header, settings, weights, open_score, on_warning, gpus_taken=taken)
         trainer = _make_trainer(
             header,
             settings,
@@ -156,7 +151,7 @@ def train_on_ray(
             _remove_cut(storage, on_warning)
         watching = watching_room(nodes, share, workers, on_warning) if settings.ray_address else nullcontext()
         with (
-            collecting(channel, hand_on, on_warning, on_scoring, on_log),
+            collecting(channel, on_progress, on_warning, on_scoring, on_log),
             watching,
             leaving_at(until, channel) as asked,
         ):
@@ -166,31 +161,11 @@ def train_on_ray(
             return fetch_best(result, storage, destination, config.train.total_images, on_warning)
 
 
-def _handing_on(
-    on_choice: Callable[[str], None], on_progress: Callable[[Progress], None]
-) -> Callable[[Progress], None]:
-    """Return what is called with each record."""
-
-    def hand_on(record: Progress) -> None:
-        if record.choice:
-            on_choice(record.choice)
-        on_progress(record)
-
-    return hand_on
-
-
 def _remove_cut(storage: RunStorage, on_warning: Callable[[str], None]) -> None:
     """Remove what a kill has cut short in the run's folder."""
     storage.drop_broken_list()
     if cut := storage.drop_cut():
         on_warning(f"{', '.join(cut)} of run {storage.run} had been cut short and was removed from the storage")
-
-
-def _free_gpus() -> float:
-    """GPUs of the cluster that nobody holds now."""
-    import ray
-
-    return float(ray.available_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
 
 
 def _start_validator(
@@ -201,8 +176,7 @@ def _start_validator(
     open_score: "OpenScore | None",
     on_warning: Callable[[str], None],
     *,
-    gpu: bool,
-    ahead: bool,
+    gpus_taken: float,
 ) -> Any:
     """Start what scores checkpoints, on a GPU that the workers leave, or else on a processor."""
     import ray
@@ -211,6 +185,7 @@ def _start_validator(
     from tasks.evaluate.network import warn_of_emulation
     from tasks.train.validator import ValidationPayload, open_kid, start_validator
 
+    gpu = ray.available_resources().get("GPU", 0) - gpus_taken >= 1  # type: ignore[no-untyped-call]
     evaluation = resolve_precision(settings, config.evaluation, gpu=gpu)
     warn_of_emulation(evaluation, on_warning, gpu=gpu)
     payload = ValidationPayload(
@@ -219,7 +194,7 @@ def _start_validator(
         str(settings.home),
         str(weights.absolute()),
         # elsewhere the evaluation will have better hardware than what is left beside the training
-        ahead=ahead,
+        ahead=settings.ray_address is None and (gpu or not gpus_taken),
         cache=str(settings.cache_dir),
         node=ray.get_runtime_context().get_node_id(),
         storage=settings.storage,

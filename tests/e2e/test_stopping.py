@@ -115,6 +115,7 @@ def unended(home: Path) -> list[str]:
     return [run.info.run_name for run in runs if run.info.status == "RUNNING"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_training_says_how_it_goes_on(home):
     with running(home.path, "train", *LONG) as command:
         command.wait_for(new(home.path, ".ganflow/runs/*/checkpoint_*/sha256.json"))

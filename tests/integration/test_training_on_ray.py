@@ -47,7 +47,7 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         num_classes=2,
         class_names=("a", "b"),
     )
-    records, said, choices, logs = [] if records is None else records, [], [], []
+    records, said, logs = [] if records is None else records, [], []
     result = train_on_ray(
         config,
         header,
@@ -57,10 +57,10 @@ def train(settings, destination, name, *, workers=1, warm_start=None, overrides=
         destination=destination,
         on_progress=records.append,
         on_warning=said.append,
-        on_choice=choices.append,
         on_log=logs.append,
     )
     assert [(log.log_of, log.failed) for log in logs] == [(0, False)]
+    choices = [record.choice for record in records if record.choice]
     return result, [record.cur_nimg for record in records if record.metrics], said, choices
 
 
@@ -82,7 +82,8 @@ def copy_of_whole(settings, name):
     return shutil.copytree(runs / "whole", runs / name)
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(settings, whole, tmp_path, workers):
     name = f"damaged-{workers}"
     if workers == 1:

@@ -46,7 +46,9 @@ def test_with_a_price_each_mark_says_what_a_thousand_images_cost(kept):
     log.progress(Progress(0, 10_000, choice="fp32"))
     log.progress(mark(1000, 100.0))
     log.progress(mark(4000, 50.0))
-    assert [values["cost_per_kimg"] for _, values in kept.written] == pytest.approx([0.01, 0.02])
+    tags, *written = kept.written
+    assert tags == {"choice": "fp32"}
+    assert [values["cost_per_kimg"] for _, values in written] == pytest.approx([0.01, 0.02])
     assert log.cost_per_kimg == pytest.approx((1 * 0.01 + 3 * 0.02) / 4)
 
 
