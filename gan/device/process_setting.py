@@ -20,15 +20,15 @@ class ProcessSetting(Generic[T]):
     Attributes:
         lock: under which both are called.
         holders: how many want it now.
-        before: what held before the first of them; None where there are none.
+        before: what held before the first of them; there once somebody has come.
     """
 
     def __init__(self, begin: Callable[[], T], end: Callable[[T], None]) -> None:
         self.begin = begin
         self.end = end
+        self.before: T
         self.lock = Lock()
         self.holders = 0
-        self.before: T | None = None
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -43,5 +43,4 @@ class ProcessSetting(Generic[T]):
             with self.lock:
                 self.holders -= 1
                 if not self.holders:
-                    before, self.before = self.before, None
-                    self.end(before)  # type: ignore[arg-type]
+                    self.end(self.before)

@@ -11,7 +11,7 @@ import torch
 from gan.configuration.schedules import has_r1, has_r2, total_images
 from gan.device.machine import machine_facts
 from gan.errors import CheckpointError
-from gan.generation.sampling import sample_uint8
+from gan.generation.sampling import images_of_a_pass, sample_uint8
 from gan.networks.build import build_discriminator, build_generator
 from gan.networks.interface import trained
 from gan.networks.residual import checkpoint_blocks
@@ -30,8 +30,6 @@ if TYPE_CHECKING:  # any object with its attributes will do, where pydantic is n
     from gan.configuration.config import AugmentConfig, Config
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 10, 10
-SAMPLE_PIXELS = 2**20
-"""That are drawn at once beside what a step keeps for itself: of 256 px 16 images."""
 
 
 class TrainingState:
@@ -175,9 +173,9 @@ class TrainingState:
         """Images of G_ema on fixed seeds, a row for each of the first 10 classes: [10 * rows, H, W, C] uint8."""
         rows = sample_rows(self.header.num_classes)
         labels = torch.arange(rows * SAMPLE_COLUMNS) // SAMPLE_COLUMNS
-        size = max(1, SAMPLE_PIXELS // self.config.data.resolution**2)
+        side = self.config.data.resolution
         seeds = torch.arange(rows * SAMPLE_COLUMNS)
-        return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, size)
+        return sample_uint8(self.nets.G_ema, seeds, labels, self.context.device, images_of_a_pass(side, side))
 
 
 def sample_rows(num_classes: int) -> int:
